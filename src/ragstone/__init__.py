@@ -1,0 +1,1 @@
+"""Ragstone: ask your own documents and get an answer you can check."""

@@ -1,0 +1,252 @@
+"""Reads YAML into checked values, and says of every fault in which file, line and column it stands.
+
+The scalars are those of YAML 1.2: only `true` and `false` are booleans, so that a key named `on` stays a word.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ragstone.errors import ConfigError, NotConfigured, nearest
+from ragstone.protocols import KINDS, Connector
+
+__all__ = ["Located", "bind", "expand", "parse_yaml", "read_yaml", "validate"]
+
+Keys = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+MAX_VALUES = 20_000  # aliases can make a few lines expand without end
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A value read from a file, with the place of each of its parts."""
+
+    value: Any
+    path: Path
+    places: Mapping[Keys, tuple[int, int]]
+    unset: tuple[str, ...] = ()  # variables that were asked for and are not set, see `expand`
+
+    def where(self, keys: Keys = ()) -> str:
+        """`path:line:column` of a part, or of the nearest part around it."""
+        while keys and keys not in self.places:
+            keys = keys[:-1]
+        line, column = self.places.get(keys, (1, 1))
+        return f"{self.path}:{line}:{column}"
+
+
+def read_yaml(path: Path) -> Located:
+    """Reads a file. Raises ConfigError when it is missing, is not UTF-8 or is not YAML."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError("there is no such file", where=str(path)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
+    """Reads YAML text that begins at a line of a file. An empty text is an empty mapping."""
+    places: dict[Keys, tuple[int, int]] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + first_line, mark.column + 1) if mark else (first_line, 1)
+        raise ConfigError(f"is not valid YAML: {error.problem}", where=f"{path}:{line}:{column}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"is not valid YAML: {error}", where=f"{path}:{first_line}:1") from error
+    if node is None:
+        return Located({}, path, {(): (first_line, 1)})
+    return Located(_Walk(path, first_line, places).value(node, ()), path, places)
+
+
+class _Walk:
+    """Makes plain values of a YAML tree, noting where each stands."""
+
+    def __init__(self, path: Path, first_line: int, places: dict[Keys, tuple[int, int]]) -> None:
+        self.path, self.first_line, self.places = path, first_line, places
+        self.count = 0
+
+    def value(self, node: yaml.Node, keys: Keys) -> Any:
+        place = (node.start_mark.line + self.first_line, node.start_mark.column + 1)
+        self.places.setdefault(keys, place)
+        self.count += 1
+        if self.count > MAX_VALUES:
+            raise ConfigError(f"holds more than {MAX_VALUES:,} values", where=str(self.path))
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*keys, index)) for index, child in enumerate(node.value)]
+        assert isinstance(node, yaml.MappingNode)
+        made: dict[str, Any] = {}
+        for key_node, child in node.value:
+            line, column = key_node.start_mark.line + self.first_line, key_node.start_mark.column + 1
+            key = str(key_node.value)
+            if key in made:
+                raise ConfigError(f"the key {key!r} stands here twice", where=f"{self.path}:{line}:{column}")
+            self.places[(*keys, key)] = (line, column)
+            made[key] = self.value(child, (*keys, key))
+        return made
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text: str = node.value
+    if node.style is not None:
+        return text
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def expand(located: Located, environment: Mapping[str, str] | None = None) -> Located:
+    """Puts variables in place of `${env:NAME:default}`. A name without default that is not set raises NotConfigured.
+
+    This is the one place where the environment is read, and only connectors come here.
+    """
+    environment = os.environ if environment is None else environment
+    unset: list[str] = []
+
+    def filled(value: Any, keys: Keys) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(child, (*keys, key)) for key, child in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if isinstance(value, list):
+            return [filled(child, (*keys, index)) for index, child in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if not isinstance(value, str):
+            return value
+
+        def look_up(match: re.Match[str]) -> str:
+            name, default = match.group(1), match.group(2)
+            found = environment.get(name)
+            if found:
+                return found
+            unset.append(name)
+            if default is None:
+                raise NotConfigured(f"{name} is not set", where=located.where(keys), hint=f"Run: export {name}=…")
+            return default
+
+        return _REFERENCE.sub(look_up, value)
+
+    return replace(located, value=filled(located.value, ()), unset=tuple(dict.fromkeys(unset)))
+
+
+def validate(model: type[M], located: Located, *, at: Keys = ()) -> M:
+    """The value as that model. Raises a ConfigError for the first fault; its `faults` hold every one of them."""
+    try:
+        return model.model_validate(located.value)
+    except ValidationError as error:
+        faults = [_fault(model, located, at, detail) for detail in error.errors()]  # pyright: ignore[reportArgumentType]
+        first = faults[0]
+        first.faults = tuple(faults)
+        raise first from None
+
+
+def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[str, Any]) -> ConfigError:
+    keys: Keys = (*at, *detail["loc"])
+    name = ".".join(str(key) for key in keys)
+    where = located.where(keys)
+    if detail["type"] == "extra_forbidden":
+        known = _known_keys(model, detail["loc"][:-1])
+        return ConfigError(
+            f"unknown key {name!r}",
+            where=where,
+            expected="one of " + ", ".join(known) if known else None,
+            hint=nearest(str(keys[-1]), known),
+        )
+    if detail["type"] == "missing":
+        return ConfigError(f"the key {name!r} is missing", where=where)
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    found = detail.get("input")
+    shown = f"{type(found).__name__} {found!r}" if len(repr(found)) < 60 else type(found).__name__
+    return ConfigError(f"{name or 'the file'}: {message[:1].lower()}{message[1:]}", where=where, found=shown)
+
+
+def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    for key in path:
+        field = model.model_fields.get(str(key))
+        nested = [part for part in _parts(field.annotation) if _is_model(part)] if field else []
+        if not nested:
+            return []
+        model = nested[0]
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _parts(annotation: Any) -> list[Any]:
+    return [annotation, *(part for inner in get_args(annotation) for part in _parts(inner))]
+
+
+def _is_model(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+
+
+# ── A connector's constructor is its schema ──────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def _settings(factory: type[Connector]) -> tuple[type[BaseModel], dict[str, str], frozenset[str]]:
+    """A model of the constructor's parameters, those that name another connector (by kind), and those that are paths."""
+    hints = get_type_hints(factory.__init__)
+    fields: dict[str, Any] = {}
+    references: dict[str, str] = {}
+    paths: set[str] = set()
+    for name, parameter in inspect.signature(factory).parameters.items():
+        annotation = hints.get(name, Any)
+        parts = _parts(annotation)
+        kind = next((word for word, protocol in KINDS.items() if protocol in parts), None)
+        if kind is not None:
+            references[name] = kind
+            annotation = str | None if type(None) in parts else str
+        if Path in parts:
+            paths.add(name)
+        fields[name] = (annotation, ... if parameter.default is inspect.Parameter.empty else parameter.default)
+    model = create_model(f"{factory.__name__} settings", __config__=ConfigDict(extra="forbid"), **fields)
+    return model, references, frozenset(paths)
+
+
+def bind(
+    factory: type[Connector],
+    located: Located,
+    *,
+    folder: Path,
+    connector: Callable[[str, str], Connector],
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The constructor's arguments from YAML keys.
+
+    Relative paths start at `folder`; a name of another connector is handed to `connector(kind, name)`. What is in `given`
+    overrides. Raises ConfigError with the place of an unknown, missing or wrong key.
+    """
+    model, references, paths = _settings(factory)
+    checked = validate(model, located)
+    arguments: dict[str, Any] = {}
+    for name in model.model_fields:
+        value = getattr(checked, name)
+        if name in references and isinstance(value, str):
+            value = connector(references[name], value)
+        if name in paths and isinstance(value, Path):
+            value = folder / value.expanduser()
+        arguments[name] = value
+    return {**arguments, **(given or {})}

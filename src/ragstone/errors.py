@@ -1,0 +1,194 @@
+"""Every error that Ragstone raises, in one tree.
+
+    RagstoneError
+    ├── ConfigError               a file of the project is wrong; nothing was done
+    │   ├── ProjectNotFound       no folder with [tool.ragstone] in its pyproject.toml
+    │   ├── NotConfigured         a variable or key that this part needs is not set
+    │   ├── MissingExtra          an optional package is not installed
+    │   └── PromptError           a prompt file cannot be used as it stands
+    ├── UsageError                an argument is wrong: a bad k, an unknown name, a malformed filter
+    ├── SourceError               a source cannot be listed
+    │   ├── SourceUnavailable     its folder is missing or unreachable
+    │   └── SourceEmpty           it lists nothing, and held documents before
+    ├── ParseError                one document cannot be read; the others go on
+    ├── StateError                .ragstone/ cannot be read or written
+    │   ├── IndexBusy             another process holds the index
+    │   ├── IndexMismatch         the index was built by another embedder
+    │   └── StorageFull           the disk is full
+    ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
+    ├── UnsupportedFilter         a store lacks a filter that was asked for
+    └── ModelError                a model gave no answer
+        ├── ModelUnavailable      it cannot be reached, or is overloaded           (retryable)
+        ├── ModelTimeout          the deadline passed first                        (retryable)
+        ├── ModelDenied           the key was refused
+        └── ModelRejected         the server refused the request as it stands
+
+A message says what is wrong and where, what was expected, what was found, and what to do:
+
+>>> print(UsageError("k is out of range", where="search", expected="1 to 1000", found="0"))
+search: k is out of range: expected 1 to 1000, found 0
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "ConfigError",
+    "EmbedderError",
+    "IndexBusy",
+    "IndexMismatch",
+    "MissingExtra",
+    "ModelDenied",
+    "ModelError",
+    "ModelRejected",
+    "ModelTimeout",
+    "ModelUnavailable",
+    "NotConfigured",
+    "ParseError",
+    "ProjectNotFound",
+    "PromptError",
+    "RagstoneError",
+    "SourceEmpty",
+    "SourceError",
+    "SourceUnavailable",
+    "StateError",
+    "StorageFull",
+    "UnsupportedFilter",
+    "UsageError",
+    "nearest",
+]
+
+
+class RagstoneError(Exception):
+    """The root of the tree. `retryable` says whether the same call may succeed later, `hint` what to do now."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+
+    def __str__(self) -> str:
+        facts = ", ".join(
+            f"{word} {fact}" for word, fact in (("expected", self.expected), ("found", self.found)) if fact is not None
+        )
+        parts = [part for part in (self.where, self.message, facts) if part]
+        line = ": ".join(parts)
+        return f"{line}. {self.hint}" if self.hint else line
+
+
+class ConfigError(RagstoneError):
+    """A file of the project is wrong; `where` is `path:line:column`, and `faults` every fault found in that file."""
+
+    faults: tuple[ConfigError, ...] = ()
+
+
+class ProjectNotFound(ConfigError):
+    """No folder here or above has `[tool.ragstone]` in its pyproject.toml."""
+
+
+class NotConfigured(ConfigError):
+    """A variable or key that this part needs is not set."""
+
+
+class MissingExtra(ConfigError):
+    """An optional package is not installed; the hint is the command that installs it."""
+
+
+class PromptError(ConfigError):
+    """A prompt file cannot be used as it stands."""
+
+
+class UsageError(RagstoneError):
+    """An argument is wrong."""
+
+
+class SourceError(RagstoneError):
+    """A source cannot be listed; nothing that it held is removed."""
+
+
+class SourceUnavailable(SourceError):
+    """The folder or service of a source is missing or unreachable."""
+
+
+class SourceEmpty(SourceError):
+    """A source lists nothing although it held documents before: an unmounted disk, perhaps."""
+
+
+class ParseError(RagstoneError):
+    """One document cannot be read. It is listed at the end of the run; the others go on."""
+
+
+class StateError(RagstoneError):
+    """The project's state in `.ragstone/` cannot be read or written."""
+
+
+class IndexBusy(StateError):
+    """Another process holds the index."""
+
+    retryable = True
+
+
+class IndexMismatch(StateError):
+    """The index was built by another embedder, so its vectors cannot be compared with the question's."""
+
+
+class StorageFull(StateError):
+    """The disk is full. What was written before is intact."""
+
+
+class EmbedderError(RagstoneError):
+    """The embedder cannot be loaded, or a text does not fit its window."""
+
+
+class UnsupportedFilter(RagstoneError):
+    """A store lacks a filter that was asked for. It raises: a filter is never ignored."""
+
+
+class ModelError(RagstoneError):
+    """A model gave no answer."""
+
+
+class ModelUnavailable(ModelError):
+    """The model cannot be reached, is overloaded, or broke off."""
+
+    retryable = True
+
+
+class ModelTimeout(ModelError):
+    """The deadline passed before the model had answered."""
+
+    retryable = True
+
+
+class ModelDenied(ModelError):
+    """The key was refused, or may not use this model."""
+
+
+class ModelRejected(ModelError):
+    """The server refused the request as it stands; sending it again gives the same."""
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """A hint naming the candidate that was probably meant, or None when nothing is close.
+
+    >>> nearest("stoer", ["store", "split"])
+    "Did you mean 'store'?"
+    """
+    found = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    return f"Did you mean {found[0]!r}?" if found else None

@@ -1,0 +1,194 @@
+"""The whole extension surface, on one page.
+
+A connector is a class with a constructor: the constructor's keyword parameters are its keys in YAML, checked by their
+annotations, and a parameter annotated with a protocol names another connector. So this is a complete embedder:
+
+    class Hashing(Embedder):
+        fingerprint, dimensions, window = "hashing-1", 256, 8192
+
+        async def embed(self, texts, *, context, ids=None):
+            return np.stack([hash_words(text) for text in texts])
+
+Register it under an entry point (`ragstone.embedder`) and `type: hashing` finds it. Methods are asynchronous, and one that
+blocks moves its work to a thread; Parser and Splitter are plain functions of their arguments, so that a stage can run
+them in a worker. `ragstone.testing` has a conformance suite for each.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ragstone.errors import EmbedderError
+
+from ragstone.types import (
+    Completion,
+    Context,
+    Delta,
+    Document,
+    Entry,
+    Filter,
+    Item,
+    Parsed,
+    Piece,
+    Prompt,
+    Record,
+    Scored,
+)
+
+if TYPE_CHECKING:
+    from ragstone.types import Matrix, Vector
+
+FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "and", "or", "not"})
+"""Every operator of the filter language; a store declares those that it runs inside its own query."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a connector can do, as data. A caller reads it; nobody asks `isinstance`."""
+
+    filters: frozenset[str] = frozenset()
+    token_vectors: bool = False
+    generative: bool = True
+    local: bool = False
+    context_window: int | None = None
+
+
+class Connector(ABC):
+    """What all connectors share: a name (that of its file), capabilities, and an end."""
+
+    name: str = ""
+    capabilities: ClassVar[Capabilities] | Capabilities = Capabilities()
+
+    async def close(self) -> None:
+        """Gives back what the connector holds. Closing twice is harmless."""
+
+
+class Source(Connector):
+    """Where documents come from."""
+
+    protected: bool = False  # whether any of its items may be other than public
+
+    @abstractmethod
+    def items(self, *, context: Context) -> AsyncIterator[Item]:
+        """Lists every item, reading none. Raises SourceUnavailable when the place itself cannot be reached."""
+
+
+class Parser(Connector):
+    """Makes text of bytes. It keeps no state and touches nothing but its argument."""
+
+    media_types: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def parse(self, data: bytes, *, uri: str) -> Parsed:
+        """The text and its spans. Raises ParseError when nothing can be read, saying why."""
+
+
+class Splitter(Connector):
+    """Cuts a document into ranges, in order. `fingerprint` changes whenever the cuts may."""
+
+    fingerprint: str
+
+    @abstractmethod
+    def split(self, document: Document) -> Sequence[Piece]:
+        """The pieces; none is blank, and none is longer than the embedder's window."""
+
+
+class Embedder(Connector):
+    """Makes vectors of length 1. `fingerprint` covers weights, tokenizer, pooling and window: equal means comparable."""
+
+    fingerprint: str
+    dimensions: int
+    window: int  # tokens, special ones included
+
+    @abstractmethod
+    async def embed(
+        self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> Matrix:
+        """Vectors of passages, shape (len(texts), dimensions). `ids` are the texts' own token ids, where known.
+
+        Raises EmbedderError when a text is longer than the window: nothing is cut silently.
+        """
+
+    async def embed_query(self, text: str, *, context: Context) -> Vector:
+        """The vector of one question, shape (dimensions,)."""
+        return (await self.embed([text], context=context))[0]
+
+    async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
+        """For each text the vectors of its tokens, special ones left out, each of length 1: (tokens, dimensions)."""
+        raise EmbedderError(f"{self.name or type(self).__name__} gives no token vectors")
+
+    def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+        """Token ids and their character ranges, special tokens left out. Raises when the embedder has no tokenizer."""
+        raise EmbedderError(f"{self.name or type(self).__name__} has no tokenizer", hint="Split by characters instead.")
+
+
+class VectorStore(Connector):
+    """Keeps vectors and finds the nearest. A filter runs inside its query, or raises UnsupportedFilter."""
+
+    @abstractmethod
+    async def upsert(self, records: Sequence[Record], *, context: Context) -> None:
+        """Writes or replaces, by chunk id. On return the records are on disk."""
+
+    @abstractmethod
+    async def delete(self, ids: Sequence[str], *, context: Context) -> None:
+        """Removes; an unknown id is no error."""
+
+    @abstractmethod
+    async def search(
+        self, vector: Vector, *, k: int, where: Filter | None = None, context: Context
+    ) -> Sequence[Scored]:
+        """At most k chunks, by cosine similarity in [-1, 1], best first."""
+
+    @abstractmethod
+    async def count(self, *, context: Context) -> int:
+        """How many records it keeps."""
+
+
+class LexicalIndex(Connector):
+    """Keeps analysed terms and ranks by BM25. Terms come from our one analyzer; the index does not touch them."""
+
+    @abstractmethod
+    async def upsert(self, entries: Sequence[Entry], *, context: Context) -> None:
+        """Writes or replaces, by chunk id. On return the entries are on disk and can be found."""
+
+    @abstractmethod
+    async def delete(self, ids: Sequence[str], *, context: Context) -> None:
+        """Removes; an unknown id is no error."""
+
+    @abstractmethod
+    async def search(
+        self, terms: Sequence[str], *, k: int, where: Filter | None = None, context: Context
+    ) -> Sequence[Scored]:
+        """At most k chunks that hold any of the terms, by BM25, best first."""
+
+    @abstractmethod
+    async def count(self, *, context: Context) -> int:
+        """How many entries it keeps."""
+
+
+class Model(Connector):
+    """Answers a prompt."""
+
+    @abstractmethod
+    async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
+        """The whole completion. Raises a ModelError; what was not configured raised NotConfigured before."""
+
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+        """The completion piece by piece; the last delta carries the whole of it."""
+        completion = await self.generate(prompt, context=context)
+        yield Delta(completion.text, completion)
+
+
+KINDS: dict[str, type[Connector]] = {
+    "source": Source,
+    "parser": Parser,
+    "splitter": Splitter,
+    "embedder": Embedder,
+    "store": VectorStore,
+    "lexical": LexicalIndex,
+    "model": Model,
+}
+"""Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

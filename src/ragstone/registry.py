@@ -1,0 +1,49 @@
+"""From a type's name to its class. Our own connectors come in through the same entry points as anyone's plugin.
+
+>>> registry.find("splitter", "tokens")
+<class 'ragstone.ingestion.splitters.tokens.TokenSplitter'>
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from ragstone.errors import ConfigError, MissingExtra, nearest
+from ragstone.protocols import KINDS, Connector
+
+__all__ = ["find", "names"]
+
+
+@cache
+def _registered(kind: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"ragstone.{kind}")}
+
+
+def names(kind: str) -> list[str]:
+    """The types that are installed for a kind, sorted."""
+    return sorted(_registered(kind))
+
+
+def find(kind: str, type_name: str) -> type[Connector]:
+    """The class behind `kind: <kind>, type: <type_name>`.
+
+    Raises ConfigError for an unknown name, MissingExtra when the class needs a package that is not installed.
+    """
+    point = _registered(kind).get(type_name)
+    if point is None:
+        raise ConfigError(
+            f"there is no {kind} of type {type_name!r}",
+            expected="one of " + ", ".join(names(kind)),
+            hint=nearest(type_name, names(kind)),
+        )
+    try:
+        found = point.load()
+    except ModuleNotFoundError as error:
+        extra = f"ragstone[{point.extras[0]}]" if point.extras else error.name
+        raise MissingExtra(
+            f"the {kind} {type_name!r} needs the package {error.name!r}", hint=f"Run: pip install '{extra}'"
+        ) from error
+    if not issubclass(found, KINDS[kind]):
+        raise ConfigError(f"the {kind} {type_name!r} is {found.__name__}, which is no {KINDS[kind].__name__}")
+    return found

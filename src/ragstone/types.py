@@ -1,0 +1,451 @@
+"""The data, in one direction.
+
+    Source → Document → Chunk → (Vector, Terms) → Hit → Prompt → Completion → Answer
+
+Every type is frozen and carries what it came from, so that an `Answer` walks back to the character range of the `Document`
+that supports each of its citations. Offsets are indices into Python strings; ranges are half open.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector: TypeAlias = "NDArray[np.float32]"  # shape (dimensions,), of length 1
+    Matrix: TypeAlias = "NDArray[np.float32]"  # shape (rows, dimensions)
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+Trust: TypeAlias = Literal["author", "user", "retrieved", "tool"]
+Scalar: TypeAlias = str | int | float | bool
+Metadata: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
+
+PUBLIC: tuple[str, ...] = ("public",)
+"""The acl of what everyone may see. An empty acl is seen by nobody."""
+
+
+# ── From a source to chunks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that a source lists, not read yet. `version` is opaque: equal versions mean equal content."""
+
+    uri: str
+    version: str
+    size: int
+    read: Callable[[], bytes]
+    acl: tuple[str, ...] = PUBLIC
+    metadata: Metadata = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a document's text with a meaning: page 3, or the section under a heading (ancestors enclose it)."""
+
+    kind: Literal["page", "heading", "table", "slide", "row"]
+    start: int
+    end: int
+    label: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a parser makes of one item's bytes."""
+
+    text: str
+    media_type: str
+    title: str = ""
+    spans: tuple[Span, ...] = ()
+    metadata: Metadata = field(default_factory=dict[str, Any])
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text with its origin. `id` comes from tenant, source and uri, never from the content, so an edit keeps it."""
+
+    id: str
+    source: str
+    uri: str
+    title: str
+    media_type: str
+    text: str
+    content_hash: str
+    spans: tuple[Span, ...] = ()
+    metadata: Metadata = field(default_factory=dict[str, Any])
+    acl: tuple[str, ...] = PUBLIC
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where a splitter cuts: a range of the document's text, and its token ids where the splitter has counted them."""
+
+    start: int
+    end: int
+    ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A range of a document. `text == document.text[start:end]`; `spans` are the document's, those that overlap it."""
+
+    id: str
+    document_id: str
+    uri: str
+    title: str
+    text: str
+    start: int
+    end: int
+    line: int
+    spans: tuple[Span, ...] = ()
+    metadata: Metadata = field(default_factory=dict[str, Any])
+    acl: tuple[str, ...] = PUBLIC
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """The heading path at the chunk's start, outermost first."""
+        return self.heading_at(self.start)
+
+    def heading_at(self, offset: int) -> tuple[str, ...]:
+        """The heading path at a character of the document."""
+        inside = [span for span in self.spans if span.kind == "heading" and span.start <= offset < span.end]
+        return tuple(span.label for span in sorted(inside, key=lambda span: span.level))
+
+    def page_at(self, offset: int) -> int | None:
+        """The page, from 1, that holds a character of the document; None where the format has no pages."""
+        for span in self.spans:
+            if span.kind == "page" and span.start <= offset < span.end:
+                return int(span.label)
+        return None
+
+    def line_at(self, offset: int) -> int:
+        """The line, from 1, of a character of the document that lies in this chunk."""
+        return self.line + self.text.count("\n", 0, offset - self.start)
+
+
+# ── From a question to hits ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A chunk with its vector, on its way into a vector store."""
+
+    chunk: Chunk
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A chunk with its analysed terms, on its way into a lexical index."""
+
+    chunk: Chunk
+    terms: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A chunk id with one store's own score; higher is better. Scores of two stores are never on one scale."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison of a filter: `field` is a metadata key or `acl`, `op` one of eq ne gt gte lt lte in nin contains exists."""
+
+    field: str
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Filters joined by `and`, `or`, or `not` (of one part)."""
+
+    op: Literal["and", "or", "not"]
+    parts: tuple[Filter, ...]
+
+
+Filter: TypeAlias = Condition | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk found for a question, with every score by name: dense, lexical, fused."""
+
+    chunk: Chunk
+    rank: int
+    scores: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The hit as the command line and the service print it."""
+        chunk = self.chunk
+        scores = {name: round(score, 6) for name, score in self.scores.items()}
+        return {"uri": chunk.uri, "start": chunk.start, "end": chunk.end, "text": chunk.text, "scores": scores}
+
+
+# ── From hits to an answer ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it goes to a model."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A value that was put into a prompt. `hits` are the passages, where the slot holds passages, in their numbered order."""
+
+    name: str
+    trust: Trust
+    text: str
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Generation settings by their standard names; None leaves a setting to the server."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A rendered prompt file. `version` hashes everything that shaped it; `abstain` are the words that mean "no answer"."""
+
+    name: str
+    version: str
+    messages: tuple[Message, ...]
+    slots: tuple[Slot, ...] = ()
+    options: Options = field(default_factory=Options)
+    abstain: str | None = None
+
+    def slot(self, trust: Trust) -> Slot | None:
+        """The first slot of that trust."""
+        return next((slot for slot in self.slots if slot.trust == trust), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one completion, as the server counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one model: its error, if it failed, and its seconds."""
+
+    model: str
+    error: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a model said. `notice` is what the reader must know of how it was made; `cost` is in USD."""
+
+    text: str
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str = "stop"
+    abstained: bool = False
+    notice: str | None = None
+    cost: float = 0.0
+    seconds: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a completion as it arrives; the last one carries the whole `completion`."""
+
+    text: str
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """The words of a document that support a place `[number]` of an answer: `quote == document.text[start:end]`."""
+
+    number: int
+    uri: str
+    page: int | None
+    heading: str | None
+    line: int
+    start: int
+    end: int
+    quote: str
+    chunk_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The citation as the command line and the service print it."""
+        keys = ("uri", "page", "heading", "start", "end", "quote", "chunk_id")
+        return {key: getattr(self, key) for key in keys}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one check said of an answer."""
+
+    check: str
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer with its evidence: `text` holds markers `[1]`, each with a citation of that number."""
+
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    hits: tuple[Hit, ...]
+    prompt: Prompt
+    completion: Completion
+    trace_id: str
+    verdicts: tuple[Verdict, ...] = ()
+    notices: tuple[str, ...] = ()
+    cached: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as `ragstone ask --json` and the service print it."""
+        usage = self.completion.usage
+        return {
+            "text": self.text,
+            "abstained": self.abstained,
+            "citations": [citation.as_dict() for citation in self.citations],
+            "hits": [hit.as_dict() for hit in self.hits],
+            "prompt": {"name": self.prompt.name, "version": self.prompt.version},
+            "model": self.completion.model,
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "cached_tokens": usage.cached_tokens,
+            },
+            "cost": self.completion.cost,
+            "cached": self.cached,
+            "trace_id": self.trace_id,
+        }
+
+
+# ── What an ingestion did ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be read, and why."""
+
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """Counts of documents; `chunks` and `embedded` count chunks; `seconds` from the first file opened to the last write."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    failed: tuple[Failure, ...] = ()
+    warnings: tuple[Failure, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as `ragstone ingest --json` prints it."""
+        counts = {
+            name: getattr(self, name) for name in ("added", "changed", "unchanged", "removed", "chunks", "embedded")
+        }
+        failed = [{"uri": failure.uri, "reason": failure.reason} for failure in self.failed]
+        return {**counts, "seconds": round(self.seconds, 4), "failed": failed}
+
+
+# ── What travels with every call ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Step:
+    """One timed step of a trace; dotted names nest (`retrieve.dense` lies inside `retrieve`). Seconds count from its start."""
+
+    name: str
+    start: float
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened during one request, in steps. It only ever grows, and several stages may add to it at once."""
+
+    name: str
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    started: float = field(default_factory=time.time)
+    steps: list[Step] = field(default_factory=list[Step])
+    _origin: float = field(default_factory=time.perf_counter, repr=False)
+
+    @contextmanager
+    def step(self, name: str, **facts: Any) -> Iterator[Step]:
+        """Times the block. Facts may be added to the step inside it; an exception is noted and passes through.
+
+        >>> trace = Trace("ask")
+        >>> with trace.step("retrieve", k=8) as step:
+        ...     step.facts["found"] = 3
+        >>> trace.steps[0].facts
+        {'k': 8, 'found': 3}
+        """
+        begun = time.perf_counter()
+        step = Step(name, begun - self._origin, facts=dict(facts))
+        self.steps.append(step)
+        try:
+            yield step
+        except BaseException as error:
+            step.error = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            step.seconds = time.perf_counter() - begun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Who asks, for how long, and where it is written down. Every protocol method takes it, so no stage can forget it."""
+
+    tenant: str = "default"
+    principals: frozenset[str] = frozenset()
+    deadline: float | None = None  # on time.monotonic()'s clock
+    trace: Trace = field(default_factory=lambda: Trace("call"))
+
+    def within(self, seconds: float) -> Context:
+        """The same context with a deadline that is no later than that many seconds from now."""
+        limit = time.monotonic() + seconds
+        return replace(self, deadline=limit if self.deadline is None else min(self.deadline, limit))
+
+    def remaining(self) -> float | None:
+        """Seconds left until the deadline, never below 0; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
