@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -66,7 +66,7 @@ def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
     """Reads YAML text that begins at a line of a file. An empty text is an empty mapping."""
     places: dict[Keys, tuple[int, int]] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + first_line, mark.column + 1) if mark else (first_line, 1)
@@ -186,6 +186,8 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     for key in path:
+        if isinstance(key, int):
+            continue  # the place of an item; the annotation of the list has named its model
         field = model.model_fields.get(str(key))
         nested = [part for part in _parts(field.annotation) if _is_model(part)] if field else []
         if not nested:
@@ -202,12 +204,12 @@ def _is_model(annotation: Any) -> bool:
     return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
-# ── A connector's constructor is its schema ──────────────────────────────────────────────────────────────────────────────
+# ── A connector's constructor is its schema ─────────────────────────────────────────────────────────────────────────
 
 
 @cache
 def _settings(factory: type[Connector]) -> tuple[type[BaseModel], dict[str, str], frozenset[str]]:
-    """A model of the constructor's parameters, those that name another connector (by kind), and those that are paths."""
+    """A model of the constructor's parameters, those that name another connector (with its kind), and the paths."""
     hints = get_type_hints(factory.__init__)
     fields: dict[str, Any] = {}
     references: dict[str, str] = {}
@@ -236,8 +238,8 @@ def bind(
 ) -> dict[str, Any]:
     """The constructor's arguments from YAML keys.
 
-    Relative paths start at `folder`; a name of another connector is handed to `connector(kind, name)`. What is in `given`
-    overrides. Raises ConfigError with the place of an unknown, missing or wrong key.
+    Relative paths start at `folder`; a name of another connector is handed to `connector(kind, name)`. What is in
+    `given` overrides. Raises ConfigError with the place of an unknown, missing or wrong key.
     """
     model, references, paths = _settings(factory)
     checked = validate(model, located)

@@ -9,9 +9,9 @@ annotations, and a parameter annotated with a protocol names another connector. 
         async def embed(self, texts, *, context, ids=None):
             return np.stack([hash_words(text) for text in texts])
 
-Register it under an entry point (`ragstone.embedder`) and `type: hashing` finds it. Methods are asynchronous, and one that
-blocks moves its work to a thread; Parser and Splitter are plain functions of their arguments, so that a stage can run
-them in a worker. `ragstone.testing` has a conformance suite for each.
+Register it under an entry point (`ragstone.embedder`) and `type: hashing` finds it. Methods are asynchronous, and one
+that blocks moves its work to a thread; Parser and Splitter are plain functions of their arguments, so that a stage can
+run them in a worker. `ragstone.testing` has a conformance suite for each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ragstone.errors import EmbedderError
-
 from ragstone.types import (
     Completion,
     Context,
@@ -56,13 +55,16 @@ class Capabilities:
     context_window: int | None = None
 
 
-class Connector(ABC):
-    """What all connectors share: a name (that of its file), capabilities, and an end."""
+class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods
+    """What all connectors share: a name (that of its file), capabilities, a start and an end."""
 
     name: str = ""
     capabilities: ClassVar[Capabilities] | Capabilities = Capabilities()
 
-    async def close(self) -> None:
+    async def load(self) -> None:  # noqa: B027 - most connectors start at once
+        """Starts what is slow to start, so that several parts can start side by side. Calling it is optional."""
+
+    async def close(self) -> None:  # noqa: B027 - most connectors hold nothing
         """Gives back what the connector holds. Closing twice is harmless."""
 
 
@@ -97,7 +99,7 @@ class Splitter(Connector):
 
 
 class Embedder(Connector):
-    """Makes vectors of length 1. `fingerprint` covers weights, tokenizer, pooling and window: equal means comparable."""
+    """Makes vectors of length 1. `fingerprint` covers weights, tokenizer, pooling and window: equal is comparable."""
 
     fingerprint: str
     dimensions: int

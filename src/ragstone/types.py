@@ -2,15 +2,15 @@
 
     Source → Document → Chunk → (Vector, Terms) → Hit → Prompt → Completion → Answer
 
-Every type is frozen and carries what it came from, so that an `Answer` walks back to the character range of the `Document`
-that supports each of its citations. Offsets are indices into Python strings; ranges are half open.
+Every type is frozen and carries what it came from, so that an `Answer` walks back to the character range of the
+`Document` that supports each of its citations. Offsets are indices into Python strings; ranges are half open.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -31,7 +31,7 @@ PUBLIC: tuple[str, ...] = ("public",)
 """The acl of what everyone may see. An empty acl is seen by nobody."""
 
 
-# ── From a source to chunks ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── From a source to chunks ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class Chunk:
         return self.line + self.text.count("\n", 0, offset - self.start)
 
 
-# ── From a question to hits ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── From a question to hits ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison of a filter: `field` is a metadata key or `acl`, `op` one of eq ne gt gte lt lte in nin contains exists."""
+    """One comparison: `field` is a metadata key or `acl`, `op` one of eq ne gt gte lt lte in nin contains exists."""
 
     field: str
     op: str
@@ -195,7 +195,7 @@ class Hit:
         return {"uri": chunk.uri, "start": chunk.start, "end": chunk.end, "text": chunk.text, "scores": scores}
 
 
-# ── From hits to an answer ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── From hits to an answer ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A value that was put into a prompt. `hits` are the passages, where the slot holds passages, in their numbered order."""
+    """A value that was put into a prompt. Where it holds passages, `hits` are these in their numbered order."""
 
     name: str
     trust: Trust
@@ -232,7 +232,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A rendered prompt file. `version` hashes everything that shaped it; `abstain` are the words that mean "no answer"."""
+    """A rendered prompt file. `version` hashes all that shaped it; `abstain` are the words that mean "no answer"."""
 
     name: str
     version: str
@@ -352,7 +352,7 @@ class Answer:
         }
 
 
-# ── What an ingestion did ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What an ingestion did ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """Counts of documents; `chunks` and `embedded` count chunks; `seconds` from the first file opened to the last write."""
+    """Counts of documents, then of chunks. `seconds` run from the first file opened to the last write."""
 
     added: int = 0
     changed: int = 0
@@ -386,12 +386,12 @@ class IngestReport:
         return {**counts, "seconds": round(self.seconds, 4), "failed": failed}
 
 
-# ── What travels with every call ─────────────────────────────────────────────────────────────────────────────────────────
+# ── What travels with every call ────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(slots=True)
 class Step:
-    """One timed step of a trace; dotted names nest (`retrieve.dense` lies inside `retrieve`). Seconds count from its start."""
+    """One timed step of a trace. Dotted names nest: `retrieve.dense` lies inside `retrieve`. `start` counts from 0."""
 
     name: str
     start: float
@@ -402,7 +402,7 @@ class Step:
 
 @dataclass(slots=True)
 class Trace:
-    """What happened during one request, in steps. It only ever grows, and several stages may add to it at once."""
+    """What happened during one request, in steps. It only grows, and several stages may add to it at once."""
 
     name: str
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -411,7 +411,7 @@ class Trace:
     _origin: float = field(default_factory=time.perf_counter, repr=False)
 
     @contextmanager
-    def step(self, name: str, **facts: Any) -> Iterator[Step]:
+    def step(self, name: str, **facts: Any) -> Generator[Step]:
         """Times the block. Facts may be added to the step inside it; an exception is noted and passes through.
 
         >>> trace = Trace("ask")
@@ -434,7 +434,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Who asks, for how long, and where it is written down. Every protocol method takes it, so no stage can forget it."""
+    """Who asks, for how long, and where it is noted. Every protocol method takes it, so no stage can forget it."""
 
     tenant: str = "default"
     principals: frozenset[str] = frozenset()

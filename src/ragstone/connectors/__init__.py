@@ -1,0 +1,1 @@
+"""One module for each outside system; nothing else knows that it exists."""

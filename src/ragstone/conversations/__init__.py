@@ -1,0 +1,1 @@
+"""What was said before, and what a follow-up question means."""

@@ -1,0 +1,1 @@
+"""From messages to a completion, by the right model."""

@@ -1,0 +1,1 @@
+"""From sources to the index, a verb for each stage."""

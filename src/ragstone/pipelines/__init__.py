@@ -1,0 +1,1 @@
+"""Where the stages meet: what happens, in order."""

@@ -1,0 +1,1 @@
+"""What a project remembers in `.ragstone/project.db`."""

@@ -1,0 +1,1 @@
+"""How every stage reads text: one analyzer, one sentence splitter, one language detector."""

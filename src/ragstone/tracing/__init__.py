@@ -1,0 +1,1 @@
+"""What happened during a request, kept in `traces.db`."""

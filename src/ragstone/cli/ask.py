@@ -1,0 +1,56 @@
+"""`ragstone ask`: one question, one answer with its citations."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ragstone
+from ragstone.cli import show
+from ragstone.cli.options import (
+    ABSTAINED,
+    As,
+    Debug,
+    Json,
+    PipelineName,
+    Principals,
+    ProjectFolder,
+    Question,
+    Tenant,
+    command,
+)
+from ragstone.project import find
+
+
+@command
+def ask(
+    question: Question,
+    prompt: As = None,
+    k: Annotated[int | None, typer.Option("--k", help="How many passages to answer from.")] = None,
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    principal: Principals = None,
+    tenant: Tenant = "default",
+    debug: Debug = False,
+) -> None:
+    """Ask the documents. Exit code 3 means that they hold no answer."""
+    with ragstone.open(project) as rag:
+        stream = rag.stream(
+            read(question), prompt=prompt, k=k, principals=principal or (), tenant=tenant, pipeline=pipeline
+        )
+        found = show.streamed(stream)
+    if as_json:
+        show.as_json(found.as_dict())
+    else:
+        show.answer(found, root=find(project))
+    if found.abstained:
+        raise typer.Exit(ABSTAINED)
+
+
+def read(question: str) -> str:
+    """The question itself, or what stands on standard input when it is `-`."""
+    return sys.stdin.read().strip() if question == "-" else question

@@ -1,0 +1,60 @@
+"""`ragstone chat`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ragstone
+from ragstone.cli import show
+from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
+from ragstone.errors import ConfigError, RagstoneError
+from ragstone.project import find
+
+GREETING = "Ask your documents. An empty line or Ctrl-D ends the conversation."
+
+
+@command
+def chat(
+    prompt: Annotated[str, typer.Option("--prompt", metavar="NAME", help="The file in prompts/ to use.")] = "chat",
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    principal: Principals = None,
+    tenant: Tenant = "default",
+    debug: Debug = False,
+) -> None:
+    """Talk with the documents: follow-up questions are understood from what was said before.
+
+    With --json each answer is one object on a line of its own.
+    """
+    asking = sys.stdin.isatty()
+    if asking:
+        show.remarks([GREETING])
+    root = find(project)
+    with ragstone.open(project) as rag:
+        talk = rag.chat(prompt=prompt, principals=principal or (), tenant=tenant, pipeline=pipeline)
+        while question := _line("› " if asking else ""):
+            try:
+                found = show.streamed(talk.stream(question))
+            except ConfigError:
+                raise
+            except RagstoneError as error:
+                # One question that failed does not end the conversation.
+                show.err.print(f"ragstone: {error}", style="red", markup=False)
+                continue
+            if as_json:
+                show.as_json_line(found.as_dict())
+            else:
+                show.answer(found, root=root)
+                show.out.print()
+
+
+def _line(mark: str) -> str:
+    try:
+        return input(mark).strip()
+    except EOFError:
+        return ""

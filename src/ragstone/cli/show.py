@@ -1,0 +1,100 @@
+"""How data looks on a terminal: data on stdout, progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+from ragstone.sync import Stream
+from ragstone.types import Answer, Citation, Hit
+
+__all__ = ["answer", "as_json", "as_json_line", "err", "hits", "out", "place", "remarks", "streamed"]
+
+EXCERPT = 300  # characters of a hit
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+
+def as_json(value: Any) -> None:
+    """Prints one JSON value, in one piece."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def as_json_line(value: Any) -> None:
+    """Prints one JSON value on one line, at once: another program may be waiting for it."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def place(root: Path, uri: str, *, line: int | None, page: int | None) -> str:
+    """`path:line` as seen from here, so that a terminal opens it; a page where the format has no lines of its own."""
+    path = os.path.relpath(root / uri)
+    shown = path if len(path) < len(str(root / uri)) else str(root / uri)
+    if page is not None:
+        return f"{shown}, page {page}"
+    return f"{shown}:{line}" if line else shown
+
+
+def answer(found: Answer, *, root: Path) -> None:
+    """The text, then each citation with its place and its words."""
+    out.print(Text(found.text))
+    for citation in found.citations:
+        out.print()
+        _citation(citation, root)
+    remarks(found.notices)
+    for verdict in found.verdicts:
+        if not verdict.passed:
+            remarks([f"{verdict.check}: {verdict.reason}"])
+
+
+def _citation(citation: Citation, root: Path) -> None:
+    where = place(root, citation.uri, line=citation.line, page=citation.page)
+    heading = f"  {escape(citation.heading)}" if citation.heading else ""
+    out.print(f"[bold cyan]\\[{citation.number}][/] [cyan]{escape(where)}[/][dim]{heading}[/]", soft_wrap=True)
+    out.print(Padding(Text(f"“{' '.join(citation.quote.split())}”", style="italic"), (0, 0, 0, 4)))
+
+
+def hits(found: Sequence[Hit], *, root: Path) -> None:
+    """Each hit with its place, its scores and the beginning of its text."""
+    for hit in found:
+        chunk = hit.chunk
+        where = place(root, chunk.uri, line=chunk.line_at(chunk.start), page=chunk.page_at(chunk.start))
+        scores = "  ".join(f"{name} {score:.3f}" for name, score in hit.scores.items())
+        out.print(f"[bold]{hit.rank}.[/] [cyan]{escape(where)}[/]  [dim]{scores}[/]", soft_wrap=True)
+        words = " ".join(chunk.text.split())
+        text = words if len(words) <= EXCERPT else words[:EXCERPT].rsplit(" ", 1)[0] + " …"
+        out.print(Padding(Text(text), (0, 0, 1, 3)))
+    if not found:
+        remarks(["Nothing was found."])
+
+
+def remarks(lines: Sequence[str]) -> None:
+    """What a person should know beside the data, on stderr."""
+    for line in lines:
+        err.print(Text(line, style="dim"))
+
+
+def streamed(stream: Stream) -> Answer:
+    """Shows the words while they come, on a terminal only, and clears them for the checked answer."""
+    if not err.is_terminal:
+        for _ in stream:
+            pass
+        return stream.answer
+    words = Text("…", style="dim")
+    with Live(words, console=err, transient=True, vertical_overflow="visible") as live:
+        said = ""
+        for delta in stream:
+            said += delta.text
+            live.update(Text(said, style="dim"))
+    return stream.answer

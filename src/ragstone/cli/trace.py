@@ -1,0 +1,91 @@
+"""`ragstone trace`: what happened during a request."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+import ragstone
+from ragstone.cli import show
+from ragstone.cli.options import Debug, Json, Principals, ProjectFolder, Tenant, command
+from ragstone.errors import UsageError
+from ragstone.tracing.store import StoredTrace
+
+app = typer.Typer(name="trace", help="See what happened during a request, step by step.", no_args_is_help=True)
+
+
+@app.command(name="list")
+@command
+def list_(
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    principal: Principals = None,
+    tenant: Tenant = "default",
+    debug: Debug = False,
+) -> None:
+    """List the last requests, newest first."""
+    with ragstone.open(project) as rag:
+        found = rag.traces(limit=limit)
+    if as_json:
+        show.as_json([trace.as_dict() for trace in found])
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "when", "what", "seconds", "outcome", "question"):
+        table.add_column(heading, no_wrap=heading != "question", overflow="ellipsis")
+    for trace in found:
+        when = time.strftime("%m-%d %H:%M", time.localtime(trace.started))
+        facts = trace.facts
+        table.add_row(
+            trace.id, when, trace.name, f"{trace.seconds:.2f}", str(facts.get("outcome", "")), facts.get("question", "")
+        )
+    show.out.print(table)
+
+
+@app.command(name="show")
+@command
+def show_(
+    trace_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The id, or its beginning. Without it: the last request.")
+    ] = None,
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    principal: Principals = None,
+    tenant: Tenant = "default",
+    debug: Debug = False,
+) -> None:
+    """Show each step of one request with its time."""
+    with ragstone.open(project) as rag:
+        found = rag.trace(trace_id) if trace_id else next(iter(rag.traces(limit=1)), None)
+    if found is None:
+        raise UsageError(
+            f"there is no trace {trace_id!r}" if trace_id else "there are no traces yet", hint=_hint(trace_id)
+        )
+    if as_json:
+        show.as_json(found.as_dict())
+    else:
+        _print(found)
+
+
+def _hint(trace_id: str | None) -> str:
+    return "Run: ragstone trace list" if trace_id else 'Run: ragstone ask "…"'
+
+
+def _print(trace: StoredTrace) -> None:
+    show.out.print(f"[bold]{trace.id}[/] {trace.name}, {trace.seconds * 1000:.0f} ms")
+    for key, value in trace.facts.items():
+        show.out.print(f"  {key}: {value}", markup=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("at ms", justify="right")
+    table.add_column("took ms", justify="right")
+    table.add_column("step", no_wrap=True)
+    table.add_column("facts", overflow="fold")
+    for step in sorted(trace.steps, key=lambda step: step.start):
+        facts = step.error or " ".join(f"{key}={value}" for key, value in step.facts.items())
+        name = "  " * step.name.count(".") + step.name
+        table.add_row(f"{step.start * 1000:.0f}", f"{step.seconds * 1000:.0f}", name, facts)
+    show.out.print(table)

@@ -1,0 +1,59 @@
+"""Lets one stage work ahead of the next, so that parsing, embedding and writing overlap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, suppress
+from typing import TypeVar
+
+__all__ = ["ahead", "mapped"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+async def ahead(items: AsyncGenerator[T], *, by: int = 1) -> AsyncGenerator[T]:
+    """The same items, made in the background by as many as `by` before they are asked for."""
+    queue: asyncio.Queue[T] = asyncio.Queue(maxsize=by)
+
+    async def fill() -> None:
+        async with aclosing(items):
+            async for item in items:
+                await queue.put(item)
+
+    task = asyncio.create_task(fill())
+    try:
+        while not (task.done() and queue.empty()):
+            get = asyncio.create_task(queue.get())
+            await asyncio.wait({get, task}, return_when=asyncio.FIRST_COMPLETED)
+            if get.done():
+                yield get.result()
+            else:
+                get.cancel()
+        await task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+async def mapped(items: Iterable[T], call: Callable[[T], Awaitable[U]], *, at_once: int) -> AsyncIterator[U]:
+    """`call(item)` for each item, in order, with at most `at_once` of them under way."""
+    waiting: deque[asyncio.Task[U]] = deque()
+
+    async def run(item: T) -> U:
+        return await call(item)
+
+    try:
+        for item in items:
+            waiting.append(asyncio.create_task(run(item)))
+            if len(waiting) >= at_once:
+                yield await waiting.popleft()
+        while waiting:
+            yield await waiting.popleft()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

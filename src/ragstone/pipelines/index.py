@@ -1,0 +1,61 @@
+"""One index: the parts that write it and read it, and the state they share."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragstone.errors import IndexMismatch
+from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
+from ragstone.state.lock import FileLock
+from ragstone.state.sqlite import ProjectState
+from ragstone.types import Chunk
+
+__all__ = ["Index", "collection_name"]
+
+
+def collection_name(*parts: str) -> str:
+    """A name that every store accepts, another one for other parts: a tenant's vectors never share a collection."""
+    return "ragstone-" + hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """`name` is the ingest pipeline's; `lock` keeps two processes from writing at once (None: nobody else can)."""
+
+    name: str
+    tenant: str
+    state: ProjectState
+    splitter: Splitter
+    embedder: Embedder
+    store: VectorStore
+    lexical: LexicalIndex
+    lock: FileLock | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever changes the chunks or their vectors; the embedder's part stands first."""
+        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}"
+
+    async def load(self) -> None:
+        """Starts the slow parts side by side."""
+        await asyncio.gather(self.embedder.load(), self.store.load(), self.lexical.load())
+
+    async def require_vectors(self) -> None:
+        """Raises IndexMismatch when every document was embedded by another embedder."""
+        found = await asyncio.to_thread(self.state.fingerprints, self.name, tenant=self.tenant)
+        embedder = self.embedder.fingerprint
+        if found and not any(fingerprint.startswith(f"{embedder}/") for fingerprint in found):
+            raise IndexMismatch(
+                "the index was built by another embedder",
+                where=f"index {self.name!r}",
+                expected=embedder,
+                found=found[0].split("/", 1)[0],
+                hint="Run: ragstone ingest",
+            )
+
+    async def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """The chunks behind the ids that a search returned."""
+        return await asyncio.to_thread(self.state.chunks, self.name, ids, tenant=self.tenant)

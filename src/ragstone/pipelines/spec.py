@@ -1,0 +1,65 @@
+"""What may stand in `pipelines/*.yaml`. An absent key has the default that stands here; an unknown one is an error."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["AnswerSpec", "IngestSpec", "RetrieveSpec", "RouteSpec", "spec_for"]
+
+
+class Strict(BaseModel):
+    """Knows its keys and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSpec(BaseModel):
+    """`by` names the splitter; the other keys are that splitter's own, checked when it is built."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    by: str = "tokens"
+
+
+class IngestSpec(Strict):
+    """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`."""
+
+    sources: list[str] = Field(min_length=1)
+    split: SplitSpec = SplitSpec()
+    embed: str
+    store: str
+    lexical: str = "tantivy"
+
+
+class RetrieveSpec(Strict):
+    """How passages are found: `candidates` from each list, fused, of which the best `k` go on."""
+
+    mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    fusion: Literal["convex", "rrf"] = "convex"
+    dense_weight: float = Field(default=0.6, ge=0, le=1)
+    candidates: int = Field(default=100, ge=1, le=1000)
+    k: int = Field(default=8, ge=1, le=1000)
+
+
+class RouteSpec(Strict):
+    """Which models may answer: the first that is configured and can be reached."""
+
+    strategy: Literal["ordered"] = "ordered"
+    models: list[str] = Field(min_length=1)
+
+
+class AnswerSpec(Strict):
+    """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file."""
+
+    index: str = "ingest"
+    retrieve: RetrieveSpec = RetrieveSpec()
+    prompt: str = "answer"
+    route: RouteSpec
+    checks: list[Literal["citations"]] = ["citations"]
+
+
+def spec_for(value: Any) -> type[IngestSpec] | type[AnswerSpec]:
+    """Which of the two a file is: one with `sources` ingests."""
+    return IngestSpec if isinstance(value, dict) and "sources" in value else AnswerSpec

@@ -1,0 +1,230 @@
+"""Finds, loads and checks a project folder: the one whose pyproject.toml holds `[tool.ragstone]`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ragstone.config import Located, read_yaml, validate
+from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
+from ragstone.pipelines.build import Builder
+from ragstone.pipelines.spec import AnswerSpec, IngestSpec, spec_for
+from ragstone.prompts.file import PromptFile, load
+
+__all__ = ["Project", "find", "template"]
+
+STATE = ".ragstone"
+FOLDERS = ("connectors", "pipelines", "prompts")
+
+
+class Settings(BaseModel):
+    """What may stand under `[tool.ragstone]`: nothing yet; the table itself marks the folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def find(start: Path) -> Path:
+    """The project folder that is `start` or lies above it. Raises ProjectNotFound."""
+    start = start.resolve()
+    if not start.is_dir():
+        raise ProjectNotFound("there is no such folder", where=str(start), hint=f"Run: ragstone init {start.name}")
+    for folder in (start, *start.parents):
+        if _marked(folder / "pyproject.toml"):
+            return folder
+    raise ProjectNotFound(
+        "this is no Ragstone project",
+        where=str(start),
+        expected="a pyproject.toml with [tool.ragstone], here or above",
+        hint="Run: ragstone init mydocs",
+    )
+
+
+def _marked(path: Path) -> bool:
+    try:
+        return "ragstone" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except FileNotFoundError:
+        return False
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def template() -> Path:
+    """The folder whose `connectors/`, `pipelines/` and `prompts/` a new project begins with.
+
+    In an installed wheel it lies inside the package, in an editable install it is the repository itself.
+    """
+    inside = Path(__file__).parent / "template"
+    return inside if inside.is_dir() else Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder. Its files are read when they are first needed, its prompts each time."""
+
+    root: Path
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the project's state lies: `.ragstone/`."""
+        return self.root / STATE
+
+    @cached_property
+    def connectors(self) -> dict[str, Located]:
+        """Each file of `connectors/` by name."""
+        return {path.stem: read_yaml(path) for path in sorted((self.root / "connectors").glob("*.yaml"))}
+
+    @cached_property
+    def pipelines(self) -> dict[str, Located]:
+        """Each file of `pipelines/` by name."""
+        return {path.stem: read_yaml(path) for path in sorted((self.root / "pipelines").glob("*.yaml"))}
+
+    def pipeline(self, name: str) -> Located:
+        """One pipeline. Raises ConfigError when there is none of that name."""
+        found = self.pipelines.get(name)
+        if found is None:
+            raise ConfigError(
+                f"there is no pipeline {name!r}",
+                where=str(self.root / "pipelines"),
+                expected="one of " + ", ".join(self.pipelines) if self.pipelines else "a file in this folder",
+                hint=nearest(name, self.pipelines),
+            )
+        return found
+
+    def ingest_spec(self, name: str) -> IngestSpec:
+        """An ingest pipeline, checked."""
+        return validate(IngestSpec, self.pipeline(name))
+
+    def answer_spec(self, name: str) -> AnswerSpec:
+        """An answer pipeline, checked."""
+        return validate(AnswerSpec, self.pipeline(name))
+
+    def prompt_path(self, name: str) -> Path:
+        """The file of a prompt: the project's own, or the one that ships with Ragstone."""
+        for folder in (self.root, template()):
+            path = folder / "prompts" / f"{name}.prompty"
+            if path.is_file():
+                return path
+        names = sorted({path.stem for path in (self.root / "prompts").glob("*.prompty")})
+        raise PromptError(
+            f"there is no prompt {name!r}",
+            where=str(self.root / "prompts"),
+            expected="one of " + ", ".join(names) if names else f"a file {name}.prompty",
+            hint=nearest(name, names),
+        )
+
+    def prompt(self, name: str) -> PromptFile:
+        """A prompt file, loaded and checked as it stands now."""
+        path = self.prompt_path(name)
+        return load(path, root=path.parent)
+
+    # ── Checking everything ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def faults(self) -> Iterator[ConfigError]:
+        """Everything that is wrong with the folder's files. A connector that waits for a variable is no fault."""
+        yield from self._setting_faults()
+        for folder in FOLDERS:
+            if not (self.root / folder).is_dir():
+                yield ConfigError("there is no such folder", where=str(self.root / folder), hint="Run: ragstone init .")
+        yield from self._connector_faults()
+        yield from self._pipeline_faults()
+        for path in sorted((self.root / "prompts").glob("*.prompty")):
+            try:
+                load(path, root=path.parent)
+            except ConfigError as error:
+                yield from error.faults or (error,)
+
+    def waiting(self) -> Iterator[NotConfigured]:
+        """The connectors that wait for a variable to be set."""
+        builder = Builder(self.root, {})
+        for path in sorted((self.root / "connectors").glob("*.yaml")):
+            try:
+                builder.check(path.stem, read_yaml(path))
+            except NotConfigured as error:
+                yield error
+            except ConfigError:
+                continue
+
+    def _setting_faults(self) -> Iterator[ConfigError]:
+        path = self.root / "pyproject.toml"
+        try:
+            Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["ragstone"])
+        except ValidationError as error:
+            for detail in error.errors():
+                yield ConfigError(f"unknown key 'tool.ragstone.{detail['loc'][0]}'", where=str(path))
+
+    def _connector_faults(self) -> Iterator[ConfigError]:
+        files = dict[str, Located]()
+        for path in sorted((self.root / "connectors").glob("*.yaml")):
+            try:
+                files[path.stem] = read_yaml(path)
+            except ConfigError as error:
+                yield error
+        builder = Builder(self.root, files)
+        for name, located in files.items():
+            try:
+                builder.check(name, located)
+            except NotConfigured:
+                continue
+            except ConfigError as error:
+                yield from error.faults or (error,)
+
+    def _pipeline_faults(self) -> Iterator[ConfigError]:
+        for path in sorted((self.root / "pipelines").glob("*.yaml")):
+            try:
+                located = read_yaml(path)
+                spec = validate(spec_for(located.value), located)
+                yield from self._reference_faults(located, spec)
+            except ConfigError as error:
+                yield from error.faults or (error,)
+
+    def _reference_faults(self, located: Located, spec: IngestSpec | AnswerSpec) -> Iterator[ConfigError]:
+        for keys, kind, name in _references(spec):
+            try:
+                if kind == "prompt":
+                    self.prompt_path(name)
+                elif kind == "pipeline":
+                    self.ingest_spec(name)
+                else:
+                    self._require(kind, name)
+            except RagstoneError as error:
+                yield ConfigError(
+                    error.message,
+                    where=located.where(keys),
+                    expected=error.expected,
+                    found=error.found,
+                    hint=error.hint,
+                )
+
+    def _require(self, kind: str, name: str) -> None:
+        files = {path.stem: path for path in (self.root / "connectors").glob("*.yaml")}
+        if name not in files:
+            raise ConfigError(
+                f"there is no connector {name!r}",
+                expected="one of " + ", ".join(sorted(files)),
+                hint=nearest(name, files) or f"Write connectors/{name}.yaml",
+            )
+        value = read_yaml(files[name]).value
+        found = value.get("kind") if isinstance(value, dict) else None
+        if found != kind:
+            raise ConfigError(f"{name!r} is a {found}", expected=f"a {kind}")
+
+
+def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Every name that a pipeline mentions: where it stands, what it must be, and the name."""
+    if isinstance(spec, IngestSpec):
+        for place, name in enumerate(spec.sources):
+            yield ("sources", place), "source", name
+        yield ("embed",), "embedder", spec.embed
+        yield ("store",), "store", spec.store
+        if "lexical" in spec.model_fields_set:
+            yield ("lexical",), "lexical", spec.lexical
+    else:
+        yield ("index",), "pipeline", spec.index
+        yield ("prompt",), "prompt", spec.prompt
+        for place, name in enumerate(spec.route.models):
+            yield ("route", "models", place), "model", name

@@ -1,0 +1,148 @@
+"""Builds the messages of one request: a prompt file with its values, the passages and the conversation so far.
+
+What is sent keeps one order: instructions, context, earlier turns, the question. So what stays the same from one
+request to the next comes first, where a server's prefix cache can use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from ragstone.errors import UsageError, nearest
+from ragstone.prompts.file import PromptFile
+from ragstone.prompts.schema import Mark, Order, Property
+from ragstone.prompts.template import plain
+from ragstone.types import Hit, Message, Prompt, Slot
+
+__all__ = ["build"]
+
+
+def build(
+    file: PromptFile, inputs: Mapping[str, object], *, hits: Sequence[Hit], history: Sequence[Message] = ()
+) -> Prompt:
+    r"""The prompt that a file makes of these inputs, passages and earlier turns.
+
+    Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, and for a turn
+    that is neither the user's nor the assistant's.
+
+    >>> prompt = build(file, {"question": "How long is a chunk?"}, hits=hits)
+    >>> prompt.messages[-1].content
+    '[1] docs/chunks.md › Length\nA chunk holds 200 tokens.\n\nQuestion: How long is a chunk?'
+    """
+    values = _checked(file, inputs)
+    numbered = _ordered(hits, file.order)
+    values["passages"] = passages(numbered, mark=file.mark)
+    turns = [_turn(message, file.name) for message in history if message.content.strip()]
+    messages = file.body.render(values)
+    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
+    if last is None:
+        raise UsageError("every user message is empty", where=_place(file.name), hint="Give the question some words.")
+    return Prompt(
+        name=file.name,
+        version=file.version,
+        messages=(*messages[:last], *turns, *messages[last:]),
+        slots=tuple(
+            Slot(
+                name=name,
+                trust=file.trust[name],
+                text=plain(value),
+                hits=tuple(numbered) if name == "passages" else (),
+            )
+            for name, value in values.items()
+            if name in file.body.uses
+        )
+        + tuple(Slot(name="history", trust=file.trust["history"], text=turn.content) for turn in turns),
+        options=file.options,
+        abstain=file.abstain,
+    )
+
+
+def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
+    """Numbered passages, a blank line between them; nothing for no hits.
+
+        [1] docs/chunks.md › Length, page 3
+        A chunk holds 200 tokens.
+
+    With `delimit` the text stands between two lines `<<<7f3a9c1e` and `7f3a9c1e>>>`. The code is made from the passages
+    and occurs in none of them, so no passage can close its own fence and pretend to be the next, or the prompt.
+    """
+    texts = [hit.chunk.text for hit in hits]
+    if mark == "delimit":
+        code = _code(texts)
+        texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]
+    origins = [f"[{number}] {_origin(hit)}" for number, hit in enumerate(hits, 1)]
+    return "\n\n".join(f"{origin}\n{text}" for origin, text in zip(origins, texts, strict=True))
+
+
+def _code(texts: Sequence[str]) -> str:
+    digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"))
+    while any((code := digest.hexdigest()[:8]) in text for text in texts):
+        digest.update(b"once more")
+    return code
+
+
+def _origin(hit: Hit) -> str:
+    """`uri › heading, page N`, on one line whatever the names hold."""
+    chunk = hit.chunk
+    page = chunk.page_at(chunk.start)
+    place = " › ".join((chunk.uri, *chunk.heading)) + (f", page {page}" if page is not None else "")
+    return " ".join(place.split())
+
+
+def _ordered(hits: Sequence[Hit], order: Order) -> list[Hit]:
+    """The hits as the model shall read them. `edges` puts the best first and last: models overlook the middle.
+
+    Liu et al., Lost in the Middle, TACL 2024 (arXiv 2307.03172).
+    """
+    if order == "edges":
+        return [*hits[::2], *reversed(hits[1::2])]
+    if order == "source":
+        return sorted(hits, key=lambda hit: (hit.chunk.uri, hit.chunk.start))
+    return list(hits)
+
+
+def _turn(message: Message, name: str) -> Message:
+    if message.role == "system":
+        raise UsageError("an earlier turn cannot be a system message", where=_place(name), expected="user or assistant")
+    return message
+
+
+# ── Inputs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _checked(file: PromptFile, inputs: Mapping[str, object]) -> dict[str, object]:
+    """Every declared input with its value, in the order of the file."""
+    names = [given.name for given in file.inputs]
+    for name in inputs:
+        if name not in names:
+            raise UsageError(
+                f"there is no input {name!r}",
+                where=_place(file.name),
+                expected="one of " + ", ".join(names) if names else "none",
+                hint=nearest(name, names),
+            )
+    return {given.name: _value(given, inputs, file.name) for given in file.inputs}
+
+
+def _value(given: Property, inputs: Mapping[str, object], prompt: str) -> object:
+    if given.name not in inputs:
+        if given.required and given.default is None:
+            raise UsageError(f"the input {given.name!r} is missing", where=_place(prompt))
+        return given.absent if given.default is None else given.default
+    value = inputs[given.name]
+    if not given.fits(value):
+        found = type(value).__name__
+        raise UsageError(
+            f"the input {given.name!r} is of another kind", where=_place(prompt), expected=given.kind, found=found
+        )
+    if given.enum_values is not None and value not in given.enum_values:
+        expected = "one of " + ", ".join(map(plain, given.enum_values))
+        raise UsageError(
+            f"the input {given.name!r} has another value", where=_place(prompt), expected=expected, found=repr(value)
+        )
+    return value
+
+
+def _place(name: str) -> str:
+    return f"prompt {name!r}"

@@ -1,0 +1,133 @@
+"""What the front matter of a prompt file may hold: the field names of Prompty v2, and ours under `metadata.ragstone`.
+
+A key that would do nothing is refused, so that whoever edits a prompt never wonders whether a line counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from ragstone.types import Options, Trust
+
+__all__ = ["Front", "Mark", "Order", "Property"]
+
+Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
+Order: TypeAlias = Literal["rank", "edges", "source"]
+Mark: TypeAlias = Literal["none", "delimit"]
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "float": (int, float),
+    "boolean": (bool,),
+    "array": (list, tuple),
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Property(_Strict):
+    """One input of a prompt."""
+
+    name: str
+    kind: Kind = "string"
+    description: str = ""
+    required: bool = False
+    default: Any = None
+    example: Any = None
+    enum_values: list[Any] | None = None
+
+    def fits(self, value: object) -> bool:
+        """Whether a value is of this kind; the items of an array are texts, numbers and booleans."""
+        if isinstance(value, bool) != (self.kind == "boolean") or not isinstance(value, _TYPES[self.kind]):
+            return False
+        items = cast("Sequence[object]", value) if self.kind == "array" else ()
+        return all(isinstance(item, str | int | float) for item in items)
+
+    @property
+    def absent(self) -> object:
+        """What stands for this input when it is neither given nor has a default."""
+        return {"string": "", "array": ()}.get(self.kind)
+
+
+class _Options(_Strict):
+    temperature: float | None = Field(default=None, ge=0)
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=1)
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop_sequences: list[Annotated[str, Field(min_length=1)]] = []
+
+    def options(self) -> Options:
+        return Options(
+            temperature=self.temperature,
+            max_tokens=self.max_output_tokens,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
+            seed=self.seed,
+            stop=tuple(self.stop_sequences),
+        )
+
+
+class _Model(_Strict):
+    id: str = ""
+    provider: str = ""
+    api_type: Literal["chat"] = "chat"
+    connection: Any = None
+    options: _Options = _Options()
+
+
+def _kind(value: object) -> object:
+    """Prompty writes `format: {kind: jinja2}` and, for short, `format: jinja2`."""
+    if isinstance(value, dict):
+        given = cast("dict[str, object]", value)
+        return given["kind"] if [*given] == ["kind"] else given
+    return value
+
+
+class _Template(_Strict):
+    format: Annotated[Literal["jinja2"], BeforeValidator(_kind)] = "jinja2"
+    parser: Annotated[Literal["prompty"], BeforeValidator(_kind)] = "prompty"
+
+
+class _Passages(_Strict):
+    order: Order = "rank"
+    mark: Mark = "none"
+
+
+class _Ragstone(_Strict):
+    spec: Literal[1] = 1
+    trust: dict[str, Trust] = {}
+    abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    passages: _Passages = _Passages()
+
+
+class _Metadata(_Strict):
+    authors: list[str] = []
+    tags: list[str] = []
+    version: str | int | float = ""
+    ragstone: _Ragstone = _Ragstone()
+
+
+class Front(_Strict):
+    """The whole front matter."""
+
+    name: str = ""
+    display_name: str = ""
+    description: str = ""
+    metadata: _Metadata = _Metadata()
+    model: _Model = _Model()
+    inputs: list[Property] = []
+    outputs: Any = None
+    tools: Any = None
+    template: _Template = _Template()

@@ -1,0 +1,106 @@
+"""Compiles the body of a prompt file: first its messages, then the slots in each, and only later come the values.
+
+The body is cut at the role markers that its author wrote, and each message becomes a template of its own. A value is
+put in afterwards, so whatever it holds, it opens no message and no tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import DictLoader, StrictUndefined, Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from ragstone.errors import PromptError
+from ragstone.prompts.syntax import FILTERS, Checker, Source
+from ragstone.types import Message, Role
+
+__all__ = ["Body", "compile_body", "plain"]
+
+LONGEST_MESSAGE = 10_000_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Compiled messages, the variables that they use, and the text of each file that they include."""
+
+    path: Path
+    messages: tuple[tuple[Role, Template], ...]
+    uses: frozenset[str]
+    includes: Mapping[str, str]
+
+    def render(self, values: Mapping[str, object]) -> list[Message]:
+        """The messages with the values in place. One that holds only whitespace is left out.
+
+        Raises PromptError when a template cannot take its values, or makes too much of them.
+        """
+        rendered = [Message(role, self._text(template, values)) for role, template in self.messages]
+        return [message for message in rendered if message.content.strip()]
+
+    def _text(self, template: Template, values: Mapping[str, object]) -> str:
+        pieces: list[str] = []
+        size = 0
+        try:
+            for piece in template.generate(values):
+                pieces.append(piece)
+                size += len(piece)
+                if size > LONGEST_MESSAGE:
+                    raise ValueError(f"a message of more than {LONGEST_MESSAGE:,} characters")
+        except Exception as error:  # a filter or a comparison may raise anything, as Python does
+            raise PromptError(f"cannot be rendered with these values: {error}", where=str(self.path)) from error
+        return "".join(pieces)
+
+
+def plain(value: object) -> str:
+    r"""A value as it stands in a prompt: a text as it is, a list line by line, an absent value as nothing.
+
+    >>> plain(["a", 2, True])
+    'a\n2\ntrue'
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "\n".join(plain(item) for item in cast("Sequence[object]", value))
+    return str(value)
+
+
+def compile_body(body: Source, *, root: Path, names: Collection[str]) -> Body:
+    """Compiles a body whose variables are these names, with files included from the folder `root`.
+
+    Raises PromptError for the first fault; its `faults` hold every one that was found.
+    """
+    environment = _environment()
+    checker = Checker(root, names, environment)
+    messages = checker.messages(body)
+    if checker.faults:
+        first = checker.faults[0]
+        first.faults = tuple(checker.faults)
+        raise first
+    environment.loader = DictLoader(checker.includes)
+    try:
+        templates: tuple[tuple[Role, Template], ...] = tuple(
+            (role, environment.from_string(source.text)) for role, source in messages
+        )
+        for name in checker.includes:
+            environment.get_template(name)
+    except (RecursionError, SyntaxError) as error:  # Python allows twenty loops in one another
+        raise PromptError(f"is no template: {error}", where=body.where(1)) from error
+    includes = dict(sorted(checker.includes.items()))
+    return Body(path=body.path, messages=templates, uses=frozenset(checker.uses), includes=includes)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    """Jinja with nothing in it but the few filters: no function, no test, no attribute of a value."""
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=plain
+    )
+    filters = cast("dict[str, Any]", environment.filters)  # pyright: ignore[reportUnknownMemberType]
+    environment.filters = {name: filters[name] for name in FILTERS}
+    environment.globals = {}
+    environment.tests = {}
+    return environment

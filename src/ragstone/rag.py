@@ -1,0 +1,327 @@
+"""What a program holds: documents in, answers out, asynchronously. `ragstone.Rag` is the same, blocking (sync.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from ragstone import registry
+from ragstone.assembly import Assembly, LooseParts, ProjectParts
+from ragstone.conversations.memory import Conversation
+from ragstone.errors import StateError, UsageError
+from ragstone.pipelines.ingest import IngestPipeline, Progress
+from ragstone.project import Project, find
+from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.tracing.store import StoredTrace
+from ragstone.types import Answer, Context, Delta, Hit, IngestReport, Message, Prompt, Trace
+
+__all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
+
+log = logging.getLogger("ragstone")
+
+
+class AnswerStream:
+    """An answer while it is said. Iterate over its deltas; afterwards `answer` is the checked whole.
+
+    stream = rag.stream("When does it ship?")
+    async for delta in stream:
+        print(delta.text, end="")
+    print(stream.answer.citations)
+    """
+
+    def __init__(self, parts: AsyncIterator[Delta | Answer]) -> None:
+        self._parts = parts
+        self._answer: Answer | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer. Raises UsageError while it is still being said."""
+        if self._answer is None:
+            raise UsageError("the answer is not complete yet", hint="Iterate over the stream first.")
+        return self._answer
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self._deltas()
+
+    async def _deltas(self) -> AsyncIterator[Delta]:
+        async for part in self._parts:
+            if isinstance(part, Answer):
+                self._answer = part
+            else:
+                yield part
+
+
+class AsyncRag:
+    """Answers from documents. Made of parts; what is not given is the default, held in memory.
+
+        async with AsyncRag() as rag:
+            await rag.ingest("documents")
+            answer = await rag.ask("When does the halibut project ship?")
+
+    `ragstone.aopen(folder)` makes one of a project folder instead.
+    """
+
+    _parts: Assembly
+
+    def __init__(
+        self,
+        *,
+        store: VectorStore | None = None,
+        embedder: Embedder | None = None,
+        model: Model | None = None,
+        prompt: str | Path = "answer",
+        sources: Sequence[Source] = (),
+        splitter: Splitter | None = None,
+        lexical: LexicalIndex | None = None,
+        state: Path | None = None,
+    ) -> None:
+        self._parts = LooseParts(
+            store=store,
+            embedder=embedder,
+            model=model,
+            prompt=prompt,
+            sources=sources,
+            splitter=splitter,
+            lexical=lexical,
+            state=state,
+        )
+
+    @classmethod
+    def open(cls, folder: str | Path = ".") -> AsyncRag:
+        """Of the project folder that is here or above. Raises ProjectNotFound."""
+        rag = cls.__new__(cls)
+        rag._parts = ProjectParts(Project(find(Path(folder))))
+        return rag
+
+    async def __aenter__(self) -> AsyncRag:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Gives back files and connections."""
+        await self._parts.close()
+
+    # ── Documents in ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ingest(
+        self,
+        *folders: str | Path,
+        allow_empty: bool = False,
+        tenant: str = "default",
+        pipeline: str = "ingest",
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Brings the index up to date with its sources; without a project, also with the folders given here.
+
+        Raises SourceError when no source can be listed, IndexBusy when another process ingests.
+        """
+        found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
+        if folders:
+            found = IngestPipeline(found.index, [*found.sources, *(_files(folder) for folder in folders)])
+        context = Context(tenant=tenant, trace=Trace("ingest"))
+        outcome: dict[str, Any] = {"outcome": "failed"}
+        try:
+            report = await found.run(context=context, allow_empty=allow_empty, progress=progress)
+            outcome = {"outcome": "done", **report.as_dict()}
+        finally:
+            await self._keep(context, tenant=tenant, **outcome)
+        return report
+
+    # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def search(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> list[Hit]:
+        """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
+        context = _context("search", tenant, principals)
+        found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
+        try:
+            return await found.search(question, k=k, filters=where, context=context)
+        finally:
+            await self._keep(context, question=question, tenant=tenant)
+
+    async def ask(
+        self,
+        question: str,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> Answer:
+        """An answer with its citations. `inputs` are the prompt file's own."""
+        stream = self.stream(
+            question,
+            prompt=prompt,
+            k=k,
+            where=where,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+            **inputs,
+        )
+        async for _ in stream:
+            pass
+        return stream.answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> AnswerStream:
+        """The same answer while it is said."""
+        context = _context("ask", tenant, principals)
+        parts = self._stream(question, None, (), prompt, k, where, pipeline, inputs, context)
+        return AnswerStream(parts)
+
+    def chat(
+        self,
+        *,
+        prompt: str = "chat",
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> AsyncChat:
+        """A conversation: follow-up questions are understood from what was said before."""
+        return AsyncChat(self, prompt=prompt, principals=frozenset(principals), tenant=tenant, pipeline=pipeline)
+
+    async def explain(
+        self,
+        question: str | None = None,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> Prompt:
+        """The exact messages that `ask` would send, without sending them; an empty index gives no passages.
+
+        Without a question the prompt file's own example of one is used.
+        """
+        context = _context("explain", tenant, principals)
+        found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
+        asked = found.example(prompt) if question is None else question
+        hits = await found.search(asked, k=k, filters=where, context=context)
+        return found.build(asked, hits, prompt=prompt, inputs=inputs)
+
+    async def trace(self, trace_id: str) -> StoredTrace | None:
+        """What happened during one request, by its id or the beginning of it."""
+        return await asyncio.to_thread(self._parts.traces.show, trace_id)
+
+    async def traces(self, *, limit: int = 20) -> list[StoredTrace]:
+        """The last requests, newest first."""
+        return await asyncio.to_thread(self._parts.traces.newest, limit)
+
+    # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _stream(
+        self,
+        question: str,
+        query: str | None,
+        history: Sequence[Message],
+        prompt: str | None,
+        k: int | None,
+        where: Mapping[str, Any] | None,
+        pipeline: str,
+        inputs: Mapping[str, Any],
+        context: Context,
+    ) -> AsyncIterator[Delta | Answer]:
+        outcome: dict[str, Any] = {"outcome": "failed"}
+        try:
+            found = await asyncio.to_thread(self._parts.answer, tenant=context.tenant, pipeline=pipeline)
+            async for part in found.stream(
+                question,
+                query=query,
+                prompt=prompt,
+                inputs=inputs,
+                k=k,
+                filters=where,
+                history=history,
+                context=context,
+            ):
+                if isinstance(part, Answer):
+                    outcome = {"outcome": "abstained" if part.abstained else "answered", "model": part.completion.model}
+                    outcome["prompt"] = f"{part.prompt.name}@{part.prompt.version}"
+                    await self._keep(context, question=question, tenant=context.tenant, **outcome)
+                yield part
+        except BaseException:
+            await self._keep(context, question=question, tenant=context.tenant, **outcome)
+            raise
+
+    async def _keep(self, context: Context, **facts: Any) -> None:
+        try:
+            await asyncio.to_thread(self._parts.traces.keep, context.trace, **facts)
+        except StateError as error:
+            # A full disk must not take an answer away that is already there.
+            log.warning("%s", error)
+
+
+class AsyncChat:
+    """One conversation with the documents."""
+
+    def __init__(self, rag: AsyncRag, *, prompt: str, principals: frozenset[str], tenant: str, pipeline: str) -> None:
+        self._rag, self._prompt, self._pipeline = rag, prompt, pipeline
+        self._principals, self._tenant = principals, tenant
+        self.conversation = Conversation()
+
+    async def ask(self, question: str, **inputs: Any) -> Answer:
+        """An answer to the next question."""
+        stream = self.stream(question, **inputs)
+        async for _ in stream:
+            pass
+        return stream.answer
+
+    def stream(self, question: str, **inputs: Any) -> AnswerStream:
+        """The same answer while it is said; it is remembered once it is complete."""
+        return AnswerStream(self._remembered(question, inputs))
+
+    async def _remembered(self, question: str, inputs: Mapping[str, Any]) -> AsyncIterator[Delta | Answer]:
+        talk, context = self.conversation, _context("chat", self._tenant, self._principals)
+        query, history = talk.query(question), talk.history()
+        async for part in self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
+            question, query, history, self._prompt, None, None, self._pipeline, inputs, context
+        ):
+            if isinstance(part, Answer):
+                talk.remember(question, part)
+            yield part
+
+
+def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
+    if isinstance(principals, str):
+        principals = (principals,)
+    return Context(tenant=tenant, principals=frozenset(principals), trace=Trace(name))
+
+
+def _files(folder: str | Path) -> Source:
+    make = cast("Callable[..., Source]", registry.find("source", "files"))
+    source = make(path=Path(folder).resolve(), root=Path.cwd())
+    source.name = str(folder)
+    return source

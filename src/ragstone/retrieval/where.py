@@ -1,0 +1,104 @@
+"""The filter language: from a mapping to a `Filter`.
+
+    {"year": {"$gte": 2020}, "lang": "en", "$or": [{"draft": False}, {"owner": {"$in": ["ana", "bo"]}}]}
+
+A bare value means `$eq`; several keys are joined by and. Which operators a store runs is its own to declare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ragstone.errors import UsageError, nearest
+from ragstone.types import Condition, Filter, Group
+
+__all__ = ["allowed", "parse", "required"]
+
+OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists")
+GROUPS = ("and", "or", "not")
+
+
+def parse(where: Mapping[str, Any]) -> Filter | None:
+    """The filter that a mapping stands for; None when it is empty. Raises UsageError for what it does not know."""
+    parts = [_part(key, value) for key, value in where.items()]
+    return None if not parts else parts[0] if len(parts) == 1 else Group("and", tuple(parts))
+
+
+def required(*filters: Filter | None) -> Filter | None:
+    """All of the filters that are given, joined by and."""
+    parts = tuple(part for part in filters if part is not None)
+    return None if not parts else parts[0] if len(parts) == 1 else Group("and", parts)
+
+
+def allowed(principals: frozenset[str]) -> Filter:
+    """What these principals may see: public chunks, and those that name one of them."""
+    return Condition("acl", "in", ("public", *sorted(principals)))
+
+
+def _part(key: str, value: Any) -> Filter:
+    if key == "acl":
+        raise UsageError("a filter may not speak of 'acl'", hint="Pass principals instead.")
+    if not key.startswith("$"):
+        return _field(key, value)
+    word = key[1:]
+    if word == "not":
+        inner = parse(_mapping(key, value))
+        if inner is None:
+            raise UsageError("'$not' is empty", expected="a filter")
+        return Group("not", (inner,))
+    if word in ("and", "or"):
+        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+            raise UsageError(f"'{key}' holds no filters", expected="a list of filters", found=type(value).__name__)  # pyright: ignore[reportUnknownArgumentType]
+        inner_parts = [parse(_mapping(key, part)) for part in cast("Sequence[Any]", value)]
+        return Group(word, tuple(part for part in inner_parts if part is not None))
+    known = [f"${word}" for word in (*GROUPS, *OPERATORS)]
+    raise UsageError(
+        f"unknown filter operator {key!r}", expected="one of " + ", ".join(known), hint=nearest(key, known)
+    )
+
+
+def _field(name: str, value: Any) -> Filter:
+    if not isinstance(value, Mapping):
+        return Condition(name, "eq", _scalar(name, value))
+    conditions: list[Filter] = []
+    for key, operand in cast("Mapping[str, Any]", value).items():
+        word = key.removeprefix("$")
+        if not key.startswith("$") or word not in OPERATORS:
+            known = [f"${operator}" for operator in OPERATORS]
+            raise UsageError(
+                f"unknown filter operator {key!r} on {name!r}",
+                expected="one of " + ", ".join(known),
+                hint=nearest(key, known),
+            )
+        conditions.append(Condition(name, word, _operand(name, word, operand)))
+    if not conditions:
+        raise UsageError(f"the filter on {name!r} is empty", expected="a value, or an operator with a value")
+    return conditions[0] if len(conditions) == 1 else Group("and", tuple(conditions))
+
+
+def _operand(name: str, word: str, operand: Any) -> Any:
+    if word in ("in", "nin"):
+        if not isinstance(operand, list | tuple | set | frozenset):
+            raise UsageError(f"'${word}' on {name!r}", expected="a list", found=repr(operand))
+        return tuple(_scalar(name, value) for value in cast("Sequence[Any]", operand))
+    if word == "exists":
+        if not isinstance(operand, bool):
+            raise UsageError(f"'$exists' on {name!r}", expected="true or false", found=repr(operand))
+        return operand
+    value = _scalar(name, operand)
+    if word in ("gt", "gte", "lt", "lte") and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise UsageError(f"'${word}' on {name!r}", expected="a number", found=repr(operand))
+    return value
+
+
+def _scalar(name: str, value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise UsageError(f"the filter on {name!r}", expected="text, a number, true or false", found=repr(value))
+    return value
+
+
+def _mapping(key: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"'{key}' holds no filter", expected="a mapping", found=repr(value))
+    return cast("Mapping[str, Any]", value)

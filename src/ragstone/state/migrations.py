@@ -1,0 +1,28 @@
+"""Brings the state of an older version up to this one, or refuses what it does not know."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ragstone.errors import StateError
+from ragstone.state.schema import TABLES, VERSION
+
+STEPS: dict[int, str] = {}
+"""From each older version the statements that lead to the next."""
+
+
+def migrate(connection: sqlite3.Connection, *, where: str) -> None:
+    """Creates the tables of a new file, or applies each step that is missing, in one transaction."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found == VERSION:
+        return
+    if found > VERSION:
+        raise StateError(
+            "was written by a newer Ragstone",
+            where=where,
+            expected=f"format {VERSION} or older",
+            found=f"format {found}",
+            hint="Run: pip install --upgrade ragstone",
+        )
+    script = TABLES if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
+    connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {VERSION};COMMIT;")

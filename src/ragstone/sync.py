@@ -1,0 +1,248 @@
+"""The one synchronous face: the same names as rag.py, each waiting for its asynchronous twin."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypedDict, TypeVar
+
+from ragstone.pipelines.ingest import Progress
+from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
+from ragstone.tracing.store import StoredTrace
+from ragstone.types import Answer, Delta, Hit, IngestReport, Prompt
+
+__all__ = ["Chat", "Rag", "Stream"]
+
+T = TypeVar("T")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One event loop on a thread of its own, so that this works inside a notebook's running loop too."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="ragstone", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=2)
+        loop.close()
+
+    atexit.register(stop)
+    return loop
+
+
+def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # Ctrl-C stops the work, not only the waiting
+        raise
+
+
+class _Asked(TypedDict):
+    """What may be said beside a question."""
+
+    prompt: str | None
+    k: int | None
+    where: Mapping[str, Any] | None
+    principals: Iterable[str]
+    tenant: str
+    pipeline: str
+
+
+class Stream:
+    """An answer while it is said. Iterate over its deltas; afterwards `answer` is the checked whole.
+
+    stream = rag.stream("When does it ship?")
+    for delta in stream:
+        print(delta.text, end="")
+    print(stream.answer.citations)
+    """
+
+    def __init__(self, stream: AnswerStream) -> None:
+        self._stream = stream
+        self._deltas: AsyncIterator[Delta] = stream.__aiter__()
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer. Raises UsageError while it is still being said."""
+        return self._stream.answer
+
+    def __iter__(self) -> Iterator[Delta]:
+        while (delta := _wait(_next(self._deltas))) is not None:
+            yield delta
+
+
+async def _next(deltas: AsyncIterator[Delta]) -> Delta | None:
+    return await anext(deltas, None)
+
+
+class Chat:
+    """One conversation with the documents."""
+
+    def __init__(self, chat: AsyncChat) -> None:
+        self._chat = chat
+
+    def ask(self, question: str, **inputs: Any) -> Answer:
+        """An answer to the next question."""
+        return _wait(self._chat.ask(question, **inputs))
+
+    def stream(self, question: str, **inputs: Any) -> Stream:
+        """The same answer while it is said."""
+        return Stream(self._chat.stream(question, **inputs))
+
+
+class Rag:
+    """Answers from documents. Made of parts; what is not given is the default, held in memory.
+
+        with ragstone.Rag() as rag:
+            rag.ingest("documents")
+            print(rag.ask("When does the halibut project ship?").text)
+
+    `ragstone.open(folder)` makes one of a project folder instead. See AsyncRag for what each method raises.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: VectorStore | None = None,
+        embedder: Embedder | None = None,
+        model: Model | None = None,
+        prompt: str | Path = "answer",
+        sources: Sequence[Source] = (),
+        splitter: Splitter | None = None,
+        lexical: LexicalIndex | None = None,
+        state: Path | None = None,
+    ) -> None:
+        self._rag = AsyncRag(
+            store=store,
+            embedder=embedder,
+            model=model,
+            prompt=prompt,
+            sources=sources,
+            splitter=splitter,
+            lexical=lexical,
+            state=state,
+        )
+
+    @classmethod
+    def open(cls, folder: str | Path = ".") -> Rag:
+        """Of the project folder that is here or above. Raises ProjectNotFound."""
+        rag = cls.__new__(cls)
+        rag._rag = AsyncRag.open(folder)
+        return rag
+
+    def __enter__(self) -> Rag:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back files and connections."""
+        _wait(self._rag.close())
+
+    def ingest(
+        self,
+        *folders: str | Path,
+        allow_empty: bool = False,
+        tenant: str = "default",
+        pipeline: str = "ingest",
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Brings the index up to date with its sources; without a project, also with the folders given here."""
+        return _wait(
+            self._rag.ingest(*folders, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline, progress=progress)
+        )
+
+    def search(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> list[Hit]:
+        """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
+        return _wait(
+            self._rag.search(question, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        )
+
+    def ask(
+        self,
+        question: str,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> Answer:
+        """An answer with its citations. `inputs` are the prompt file's own."""
+        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        return _wait(self._rag.ask(question, **asked, **inputs))
+
+    def stream(
+        self,
+        question: str,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> Stream:
+        """The same answer while it is said."""
+        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        return Stream(self._rag.stream(question, **asked, **inputs))
+
+    def chat(
+        self,
+        *,
+        prompt: str = "chat",
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> Chat:
+        """A conversation: follow-up questions are understood from what was said before."""
+        return Chat(self._rag.chat(prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline))
+
+    def explain(
+        self,
+        question: str | None = None,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+        **inputs: Any,
+    ) -> Prompt:
+        """The exact messages that `ask` would send, without sending them."""
+        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        return _wait(self._rag.explain(question, **asked, **inputs))
+
+    def trace(self, trace_id: str) -> StoredTrace | None:
+        """What happened during one request, by its id or the beginning of it."""
+        return _wait(self._rag.trace(trace_id))
+
+    def traces(self, *, limit: int = 20) -> list[StoredTrace]:
+        """The last requests, newest first."""
+        return _wait(self._rag.traces(limit=limit))

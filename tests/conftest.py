@@ -1,0 +1,22 @@
+"""What holds for every test: the network is refused, and the environment of the developer does not leak in."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import no_network
+
+no_network.refuse()
+
+CONFIGURATION = ("RAGSTONE_", "OPENAI_")
+KEPT = {"RAGSTONE_DATA", "RAGSTONE_REQUIRE_SERVERS", "RAGSTONE_VLLM_PYTHON"}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own keys and servers configure no test."""
+    for name in os.environ:
+        if name.startswith(CONFIGURATION) and name not in KEPT:
+            monkeypatch.delenv(name)

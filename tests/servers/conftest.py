@@ -1,0 +1,54 @@
+"""The real servers, started once for all tests that ask for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from servers import free_port, missing, running
+
+ROOT = Path(__file__).parents[2]
+VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
+VLLM_SECONDS = 300.0
+VLLM_FLAGS = ["--served-model-name", "tiny", "--max-model-len", "8192", "--enforce-eager", "--host", "127.0.0.1"]
+VLLM_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that a server offers under the OpenAI API."""
+
+    base_url: str
+    model: str
+
+
+@pytest.fixture(scope="session")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """vLLM on the CPU with a tiny random Llama, whose tokenizer is trained on our handbook."""
+    if not VLLM_PYTHON.exists():
+        missing("vLLM", "Run: make test-vllm")
+    folder = tmp_path_factory.mktemp("vllm")
+    texts = sorted(ROOT.glob("docs/*.md"))
+    maker = Path(__file__).with_name("make_tiny_model.py")
+    subprocess.run([VLLM_PYTHON, maker, folder / "model", *texts], check=True)
+    port = free_port()
+    server = f"http://127.0.0.1:{port}"
+    command = [VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", folder / "model", *VLLM_FLAGS]
+    with running(
+        [*command, "--port", str(port)],
+        health=f"{server}/health",
+        log=folder / "vllm.log",
+        timeout=VLLM_SECONDS,
+        environment=VLLM_ENVIRONMENT,
+    ):
+        yield Served(f"{server}/v1", "tiny")

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from servers import missing
+
+pytestmark = pytest.mark.servers
+
+ROOT = Path(__file__).parents[2]
+
+
+def configured(*options: str, **environment: str) -> dict[str, Any]:
+    """What docker-compose makes of our file."""
+    program = shutil.which("docker-compose")
+    if program is None:
+        missing("docker-compose", "Run: apt-get install docker-compose")
+    command = [program, "--file", ROOT / "docker-compose.yml", *options, "config"]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **environment})
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)["services"]
+
+
+def test_the_service_waits_for_a_healthy_store() -> None:
+    services = configured()
+    assert services["app"]["depends_on"] == {"chroma": {"condition": "service_healthy"}}
+    assert services["app"]["environment"]["RAGSTONE_CHROMA_URL"] == "http://chroma:8000"
+    assert "healthcheck" in services["chroma"]
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    published = [port for service in configured("--profile", "gpu").values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:8321:8321/tcp"]
+
+
+def test_the_app_asks_for_the_model_that_the_gpu_serves() -> None:
+    services = configured("--profile", "gpu", RAGSTONE_LOCAL_URL="http://vllm:8000/v1")
+    assert services["vllm"]["command"] == ["--model", services["app"]["environment"]["RAGSTONE_LOCAL_MODEL"]]
+    assert services["vllm"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+
+
+def test_a_project_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:
+    mounts = configured(RAGSTONE_PROJECT=str(tmp_path), RAGSTONE_DOCUMENTS="documents")["app"]["volumes"]
+    assert f"{tmp_path}/documents:/project/documents:ro" in mounts
+    assert f"{tmp_path}/prompts:/project/prompts:ro" in mounts

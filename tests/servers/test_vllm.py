@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragstone.connectors.openai import OpenAIModel
+from ragstone.errors import ModelRejected
+from ragstone.types import Context, Message, Options, Prompt
+
+pytestmark = pytest.mark.vllm
+
+RAGSTONE = [sys.executable, "-c", "from ragstone.cli import main; main()"]
+HALIBUT = "# Halibut\n\nThe halibut project ships on 3 May 2031. Its lead is Ana Ruiz.\n"
+
+
+def a_prompt(question: str = "What is a chunk?", *, max_tokens: int = 40) -> Prompt:
+    messages = (Message("system", "Answer from the passages."), Message("user", question))
+    return Prompt(name="test", version="1", messages=messages, options=Options(temperature=0.0, max_tokens=max_tokens))
+
+
+@pytest.fixture
+def model(vllm) -> OpenAIModel:
+    return OpenAIModel(model=vllm.model, base_url=vllm.base_url)
+
+
+async def test_it_answers_and_counts_its_tokens(model: OpenAIModel) -> None:
+    short = await model.generate(a_prompt(), context=Context())
+    long = await model.generate(a_prompt("What is a chunk? " * 10), context=Context())
+    assert short.text
+    assert 0 < short.usage.input_tokens < long.usage.input_tokens
+    assert 0 < short.usage.output_tokens <= 40
+
+
+async def test_it_stops_at_the_longest_length_allowed(model: OpenAIModel) -> None:
+    completion = await model.generate(a_prompt(max_tokens=5), context=Context())
+    assert completion.usage.output_tokens <= 5
+    assert completion.finish_reason == "length"
+
+
+async def test_a_stream_comes_in_pieces_that_make_up_the_completion(model: OpenAIModel) -> None:
+    deltas = [delta async for delta in model.stream(a_prompt(), context=Context())]
+    whole = deltas[-1].completion
+    assert whole is not None
+    assert sum(1 for delta in deltas if delta.text) > 3
+    assert "".join(delta.text for delta in deltas) == whole.text
+    assert whole.usage.input_tokens > 0
+    assert whole.usage.output_tokens > 3
+
+
+async def test_a_stream_says_what_a_plain_request_says(model: OpenAIModel) -> None:
+    plain = await model.generate(a_prompt(), context=Context())
+    streamed = [delta.text async for delta in model.stream(a_prompt(), context=Context())]
+    assert "".join(streamed) == plain.text
+
+
+async def test_an_unknown_model_is_rejected_by_name(vllm) -> None:
+    model = OpenAIModel(model="huge", base_url=vllm.base_url)
+    with pytest.raises(ModelRejected, match="huge"):
+        await model.generate(a_prompt(), context=Context())
+
+
+async def test_a_prompt_beyond_the_window_is_rejected(model: OpenAIModel) -> None:
+    with pytest.raises(ModelRejected, match="8192"):
+        await model.generate(a_prompt("chunk " * 9000), context=Context())
+
+
+def test_a_project_answers_through_it(vllm, tmp_path: Path) -> None:
+    project = tmp_path / "mine"
+    environment = {**os.environ, "RAGSTONE_LOCAL_URL": vllm.base_url, "RAGSTONE_LOCAL_MODEL": vllm.model}
+
+    def ragstone(*arguments: str | Path) -> dict[str, Any]:
+        command = [*RAGSTONE, *arguments, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        assert done.returncode in (0, 3), done.stderr  # the tiny model speaks noise, which may count as no answer
+        return json.loads(done.stdout)
+
+    subprocess.run([*RAGSTONE, "init", project], check=True, env=environment, timeout=60)
+    (project / "documents" / "halibut.md").write_text(HALIBUT)
+    assert ragstone("ingest", "--project", project)["added"] == 1
+    answer = ragstone("ask", "When does the halibut project ship?", "--project", project)
+    assert answer["model"] == vllm.model
+    assert answer["usage"]["input_tokens"] > 20
+    assert answer["usage"]["output_tokens"] > 0
+    assert answer["hits"][0]["uri"].endswith("halibut.md")

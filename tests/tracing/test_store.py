@@ -1,0 +1,61 @@
+"""Traces: steps with times, kept and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ragstone.errors import StateError
+from ragstone.tracing import store
+from ragstone.tracing.store import TraceStore
+from ragstone.types import Trace
+
+
+def finished(name: str = "ask") -> Trace:
+    trace = Trace(name)
+    with trace.step("retrieve", k=8) as step:
+        step.facts["found"] = 3
+    return trace
+
+
+def test_a_trace_comes_back_with_its_steps(tmp_path: Path):
+    traces, trace = TraceStore(tmp_path / "traces.db"), finished()
+    traces.keep(trace, question="Why?")
+    found = traces.show(trace.id[:6])
+    assert found is not None
+    assert (found.id, found.name, dict(found.facts)) == (trace.id, "ask", {"question": "Why?"})
+    assert [(step.name, step.facts) for step in found.steps] == [("retrieve", {"k": 8, "found": 3})]
+
+
+def test_a_step_notes_the_error_that_passed_through_it():
+    trace = Trace("ask")
+    with pytest.raises(ValueError, match="broken"), trace.step("prompt"):
+        raise ValueError("broken")
+    assert trace.steps[0].error == "ValueError: broken"
+
+
+def test_an_unknown_or_ambiguous_id_finds_nothing(tmp_path: Path):
+    traces = TraceStore(tmp_path / "traces.db")
+    assert traces.show("abc") is None
+    traces.keep(finished())
+    assert traces.show("") is None
+    assert not (tmp_path / "never.db").exists()
+    assert TraceStore(tmp_path / "never.db").newest() == []
+    assert not (tmp_path / "never.db").exists()
+
+
+def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store, "KEPT", 3)
+    traces = TraceStore(tmp_path / "traces.db")
+    made = [finished() for _ in range(5)]
+    for number, trace in enumerate(made):
+        trace.started = float(number)
+        traces.keep(trace)
+    assert [found.id for found in traces.newest()] == [trace.id for trace in reversed(made[2:])]
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="traces cannot be kept"):
+        TraceStore(tmp_path / "file" / "traces.db").keep(finished())
