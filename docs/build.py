@@ -2,8 +2,8 @@
 
     python docs/build.py            # or: make docs
 
-The same input gives the same bytes on every machine: nothing is dated, and the PDF is not compressed, since builds of zlib
-differ in what they write.
+The same input gives the same bytes on every machine: nothing is dated, and the PDF is not compressed, since builds of
+zlib differ in what they write.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ th, td {{ border-bottom: 1px solid; padding: 0.25rem 1rem 0.25rem 0; text-align:
 MADE = datetime(2000, 1, 1, tzinfo=UTC)  # a PDF names the moment of its making; the real one would change the file
 ACCENT = "#1f4e79"
 STYLES = {
-    "h1": TextStyle(font_style="B", font_size_pt=20, color=ACCENT, t_margin=0, b_margin=3),
-    "h2": TextStyle(font_style="B", font_size_pt=13, color=ACCENT, t_margin=5, b_margin=1.5),
+    "h1": TextStyle(font_style="B", font_size_pt=20, color=ACCENT, t_margin=0, b_margin=0.8),
+    "h2": TextStyle(font_style="B", font_size_pt=13, color=ACCENT, t_margin=5, b_margin=0.4),
     "li": TextStyle(l_margin=4, t_margin=1),
 }
 
@@ -63,8 +63,8 @@ def pdf_pages(markdown: str) -> bytes:
     pdf.set_producer("Ragstone")
     pdf.set_title(_title(markdown))
     pdf.set_lang("en")
-    pdf.set_margin(22)
-    pdf.set_font("helvetica", size=11)
+    pdf.set_margin(20)
+    pdf.set_font("helvetica", size=10.5)
     pdf.add_page()
     spaced = re.sub(r"<(p|ol|ul)>", r'<\1 line-height="1.3">', _rendered(markdown))
     pdf.write_html(spaced, font_family="helvetica", tag_styles=STYLES, li_prefix_color=ACCENT)
@@ -85,7 +85,7 @@ def build(target: str) -> bytes:
 
 
 def _rendered(markdown: str) -> str:
-    return MarkdownIt("commonmark", {"xhtmlOut": True}).enable("table").render(markdown)
+    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).enable("table").render(markdown)
 
 
 def _title(markdown: str) -> str:

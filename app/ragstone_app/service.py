@@ -47,7 +47,7 @@ class Ask(Question):
         """An input cannot pass for an argument of the call: a tenant, say."""
         taken = RESERVED & inputs.keys()
         if taken:
-            raise ValueError(f"an input may not be called {sorted(taken)[0]!r}")
+            raise ValueError(f"an input may not be called {min(taken)!r}")
         return inputs
 
 

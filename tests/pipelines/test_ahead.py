@@ -22,11 +22,10 @@ async def test_items_keep_their_order():
 
 
 async def test_an_error_arrives_after_the_items_before_it():
-    seen: list[int] = []
+    running = ahead(count(5, broken_at=3))
+    assert [await anext(running) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="broken"):
-        async for item in ahead(count(5, broken_at=3)):
-            seen.append(item)
-    assert seen == [0, 1, 2]
+        await anext(running)
 
 
 async def test_it_works_ahead_by_no_more_than_it_was_told():

@@ -141,7 +141,7 @@ def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path):
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StateError, match="newer Ragstone.*format 99"):
+    with pytest.raises(StateError, match=r"newer Ragstone.*format 99"):
         ProjectState(path)
 
 

@@ -1,7 +1,7 @@
 """Refuses every connection and look-up that would leave this machine. Loopback and Unix sockets stay open.
 
 An audit hook sees every socket call of the interpreter, whichever library makes it, and cannot be taken off again. This
-file needs nothing but the standard library, so that a test may put it into another environment and start it from a `.pth`.
+file needs the standard library alone, so that a test may put it into another environment and start it from a `.pth`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import hashlib
 import re
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,8 +92,11 @@ class TantivyIndex(LexicalIndex):
     async def search(
         self, terms: Sequence[str], *, k: int, where: Filter | None = None, context: Context
     ) -> Sequence[Scored]:
-        """At most k chunks that hold any of the terms, by BM25, best first; equal scores by id."""
-        return await asyncio.to_thread(self._search, tuple(dict.fromkeys(terms)), k, where)
+        """At most k chunks that hold any of the terms, by BM25, best first; equal scores by id.
+
+        A term that is given twice counts twice, as in the sum over the question's words that BM25 is.
+        """
+        return await asyncio.to_thread(self._search, Counter(terms), k, where)
 
     async def count(self, *, context: Context) -> int:
         """How many entries it keeps."""
@@ -105,12 +109,12 @@ class TantivyIndex(LexicalIndex):
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _search(self, terms: Sequence[str], k: int, where: Filter | None) -> list[Scored]:
+    def _search(self, terms: Counter[str], k: int, where: Filter | None) -> list[Scored]:
         searcher = self._searcher()
         if searcher is None or not terms or k < 1 or not searcher.num_docs:
             return []
         any_term = Query.boolean_query(
-            [(Occur.Should, Query.term_query(_SCHEMA, "terms", term, "freq")) for term in terms]
+            [(Occur.Should, _term(term, times)) for term, times in terms.items()]
         )
         query = any_term
         if where is not None:
@@ -322,6 +326,11 @@ def _condition(condition: Condition) -> Query:
             return _range(field, condition.op, value)
         case _:
             raise UnsupportedFilter(f"tantivy knows no {condition.op!r}", expected=", ".join(sorted(FILTERS)))
+
+
+def _term(term: str, times: int) -> Query:
+    query = Query.term_query(_SCHEMA, "terms", term, "freq")
+    return query if times == 1 else Query.boost_query(query, times)
 
 
 def _any_of(facts: Sequence[str]) -> Query:

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ragstone.text.language import UNKNOWN, detect
+from ragstone.text.stopwords import STOPWORDS
 
 if TYPE_CHECKING:
     from Stemmer import Stemmer
@@ -81,15 +82,29 @@ def terms(text: str, *, language: str) -> list[str]:
 
 
 def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
-    """The unique terms of a question to an index whose documents are in these languages, the most frequent first.
+    """The terms of a question to an index whose documents are in these languages, the most frequent language first.
 
-    A question in one of them is analysed in it, any other in the most frequent.
+    A question in one of them is analysed in it, any other in the most frequent. Words that only put the question are
+    dropped, unless there are no others. A term that comes twice stands twice: in a long question it matters more.
+
+    >>> query_terms("What is the range of a bat, and what is a bat?", languages=["en"])
+    ['rang', 'bat', 'bat']
     """
     language = languages[0] if languages else UNKNOWN
     if len(languages) > 1:
         found = detect(text, among=languages)
         language = found if found in languages else language
-    return list(dict.fromkeys(terms(text, language=language)))[:MOST_QUERY_TERMS]
+    found_terms = terms(text, language=language)
+    stopped = _stopped(language)
+    kept = [term for term in found_terms if term not in stopped] or found_terms
+    allowed = frozenset(list(dict.fromkeys(kept))[:MOST_QUERY_TERMS])
+    return [term for term in kept if term in allowed]
+
+
+@cache
+def _stopped(language: str) -> frozenset[str]:
+    """The terms that the language's stop words become."""
+    return frozenset(term for word in STOPWORDS.get(language, ()) for term in terms(word, language=language))
 
 
 @cache

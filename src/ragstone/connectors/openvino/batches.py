@@ -1,4 +1,4 @@
-"""Which texts are run together."""
+"""Which rows are run together."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 __all__ = ["Batch", "batches"]
 
-# OpenVINO keeps what it prepared for every input shape it has met: with free shapes one process grew to 4.5 GB. Lengths
-# in steps and sizes that halve leave a few dozen shapes.
+# OpenVINO keeps what it prepared for every shape of input that it has met: with free shapes one process grew to 4.5 GB.
+# Widths in steps and row counts that are powers of two leave a few dozen.
 STEP = 32  # tokens
-SIZES = (8, 4, 2, 1)  # rows
+MOST_ROWS = 16
+MOST_TOKENS = 1024  # in one batch, padding included; more is no faster and takes memory in every stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ def batches(lengths: Sequence[int]) -> Iterator[Batch]:
     [Batch(rows=(1, 0), width=64), Batch(rows=(2,), width=32)]
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    start = 0
-    for size in SIZES:
-        while len(order) - start >= size:
-            rows = tuple(order[start : start + size])
-            yield Batch(rows, -(-lengths[rows[0]] // STEP) * STEP)
-            start += size
+    while order:
+        width = -(-lengths[order[0]] // STEP) * STEP
+        room = max(1, min(len(order), MOST_ROWS, MOST_TOKENS // width))
+        size = 1 << (room.bit_length() - 1)  # the largest power of two that fits
+        yield Batch(tuple(order[:size]), width)
+        order = order[size:]

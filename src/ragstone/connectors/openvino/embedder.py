@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ragstone.connectors.openvino.files import DEFAULT_MODEL, WEIGHTS, Cache, find_model
-from ragstone.connectors.openvino.settings import Settings, read_settings
+from ragstone.connectors.openvino.cache import Cache
+from ragstone.connectors.openvino.settings import read_settings
+from ragstone.connectors.openvino.weights import DEFAULT_MODEL, TOKENIZER, WEIGHTS, find_model
 from ragstone.errors import EmbedderError, UsageError
 from ragstone.protocols import Capabilities, Embedder
-
 from ragstone.types import Context
 
 if TYPE_CHECKING:
@@ -47,9 +48,15 @@ class _Once(Generic[T]):
 class OpenVINOEmbedder(Embedder):
     """Embeds with a BERT network on the CPU: all-MiniLM-L6-v2 unless told otherwise; BGE and GTE work as well.
 
-    Nothing is loaded before it is needed; `load` brings it forward. `path` is a folder with model.safetensors,
-    tokenizer.json and config.json; without one, `model` is looked for as `files.find_model` says. `cache` holds compiled
-    networks (90 MB for MiniLM), by default `~/.cache/ragstone/openvino`. `threads` is by default every core.
+    >>> embedder = OpenVINOEmbedder()
+    >>> await embedder.load()  # now rather than with the first text
+    >>> (await embedder.embed(["one", "two"], context=Context())).shape
+    (2, 384)
+
+    `path` is a folder with model.safetensors, tokenizer.json and config.json; without it `model` is looked for, see
+    `weights.find_model`. `cache` is a folder for compiled networks (90 MB for MiniLM), by default
+    `~/.cache/ragstone/openvino`. `threads` is every core unless given. With `download`, all-MiniLM-L6-v2 is fetched when it
+    is not on this machine.
     """
 
     capabilities = Capabilities(token_vectors=True, local=True)
@@ -65,16 +72,15 @@ class OpenVINOEmbedder(Embedder):
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError("threads is out of range", where="openvino", expected="1 or more", found=str(threads))
-        self._cache = _Once(lambda: Cache(cache))
-        self._folder = _Once(lambda: find_model(path, model, self._cache(), download=download))
-        self._settings: _Once[Settings] = _Once(lambda: read_settings(self._folder()))
-        self._tokenizer: _Once[Tokenizer] = _Once(self._open_tokenizer)
-        self._fingerprint = _Once(self._make_fingerprint)
+        self._cache = Cache(cache)
         self._threads = threads
-        self._runtime: _Once[Runtime] = _Once(self._compile)
+        self._folder = _Once(lambda: find_model(model, self._cache, path=path, download=download))
+        self._settings = _Once(lambda: read_settings(self._folder()))
+        self._fingerprint = _Once(self._make_fingerprint)
+        self._tokenizer = _Once(self._open_tokenizer)
+        self._runtime = _Once(self._compile)
 
-    # The protocol has attributes here. These are read from files when first asked for, so that making the embedder costs
-    # nothing.
+    # The protocol has plain attributes here. They are read from the model's files when first asked for.
 
     @property
     def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -83,33 +89,37 @@ class OpenVINOEmbedder(Embedder):
 
     @property
     def dimensions(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Numbers in a vector."""
+        """How many numbers a vector has."""
         return self._settings().dimensions
 
     @property
     def window(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Tokens of the longest text, its two special ones included."""
+        """How many tokens a text may have, the two special ones included."""
         return self._settings().window
 
     async def load(self) -> None:
-        """Loads the network now, and runs it once so that the first question need not wait for it."""
-        await asyncio.to_thread(lambda: (self.fingerprint, self._pooled([""], None)))
+        """Loads the network and runs it once, so that the first text need not wait for it."""
+        await asyncio.to_thread(self._pooled, [""], None)
 
     async def close(self) -> None:
-        """Gives the network's memory back. It is loaded again if it is needed again."""
+        """Gives the network's memory back. Should it be needed again, it is loaded again."""
         self._runtime.forget()
 
     async def embed(
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
     ) -> Matrix:
-        """Vectors of passages, shape (len(texts), dimensions), in their order.
+        """Vectors of passages in their order, shape (len(texts), dimensions). `ids` are as from `tokens`.
 
-        Raises EmbedderError when a text is longer than the window, naming it; nothing is cut.
+        Raises EmbedderError naming the first text that is longer than the window: nothing is cut.
         """
         return await asyncio.to_thread(self._pooled, texts, ids)
 
     async def embed_query(self, text: str, *, context: Context) -> Vector:
-        """The vector of one question. One longer than the window is the mean of its pieces, weighted by their tokens."""
+        """The vector of a question, shape (dimensions,).
+
+        A question longer than the window is cut into pieces that fit, and their vectors are averaged, each weighted by its
+        tokens: a pasted page finds what it is about, where an error would find nothing.
+        """
         return await asyncio.to_thread(self._pooled_query, text)
 
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
@@ -117,7 +127,11 @@ class OpenVINOEmbedder(Embedder):
         return await asyncio.to_thread(self._token_vectors, texts)
 
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
-        """Token ids and their character ranges, special tokens left out."""
+        """Token ids and their character ranges, special tokens left out.
+
+        >>> OpenVINOEmbedder().tokens("Héllo wörld")
+        ([7592, 2088], [(0, 5), (6, 11)])
+        """
         return self._tokenizer().locate(text)
 
     def _pooled(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> Matrix:
@@ -126,50 +140,50 @@ class OpenVINOEmbedder(Embedder):
     def _pooled_query(self, text: str) -> Vector:
         import numpy as np
 
-        (ids,) = self._tokenizer().encode([text])
-        room = self.window - sum(len(part) for part in self._tokenizer().special)
+        tokenizer = self._tokenizer()
+        (ids,) = tokenizer.encode([text])
+        room = self.window - len(tokenizer.before) - len(tokenizer.after)
         pieces = [ids[start : start + room] for start in range(0, len(ids), room)] or [ids]
         vectors = self._pooled([text] * len(pieces), pieces)
-        mean = np.average(vectors, axis=0, weights=[len(piece) + 1 for piece in pieces])
+        mean = np.average(vectors, axis=0, weights=[len(piece) or 1 for piece in pieces])
         return (mean / np.linalg.norm(mean)).astype(np.float32)
 
     def _token_vectors(self, texts: Sequence[str]) -> list[Matrix]:
-        before, after = self._tokenizer().special
-        vectors = self._runtime().tokens(self._rows(texts, None))
-        return [found[len(before) : len(found) - len(after)] for found in vectors]
+        first, beyond = len(self._tokenizer().before), -len(self._tokenizer().after) or None
+        return [vectors[first:beyond] for vectors in self._runtime().tokens(self._rows(texts, None))]
 
     def _rows(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> list[list[int]]:
-        """Token ids with the special ones around them. Raises EmbedderError for those that the network cannot take."""
-        ids = self._tokenizer().encode(texts) if ids is None else ids
+        """What the network takes: token ids with the special ones around them, none longer than the window."""
+        tokenizer, settings = self._tokenizer(), self._settings()
+        ids = tokenizer.encode(texts) if ids is None else ids
         if len(ids) != len(texts):
-            raise UsageError("ids and texts differ in number", where="embed", expected=str(len(texts)), found=str(len(ids)))
-        before, after = self._tokenizer().special
-        rows = [[*before, *row, *after] for row in ids]
+            raise UsageError("every text needs its ids", where="embed", expected=str(len(texts)), found=str(len(ids)))
+        rows = [[*tokenizer.before, *row, *tokenizer.after] for row in ids]
         for index, row in enumerate(rows):
-            if len(row) > self.window:
+            if len(row) > settings.window:
                 raise EmbedderError(
                     f"text {index} is longer than the embedder's window",
-                    expected=f"at most {self.window} tokens, {len(before) + len(after)} special ones included",
-                    found=f"{len(row)}",
+                    expected=f"at most {settings.window} tokens, special ones included",
+                    found=str(len(row)),
                     hint="Split it into smaller chunks.",
                 )
-            if max(row) >= self._settings().vocabulary or min(row) < 0:
-                raise EmbedderError(f"the ids of text {index} are not those of this embedder's tokenizer")
+            if min(row) < 0 or max(row) >= settings.vocabulary:
+                raise EmbedderError(f"the ids of text {index} come from another tokenizer")
         return rows
+
+    def _make_fingerprint(self) -> str:
+        folder = self._folder()
+        parts = (
+            self._cache.digest(folder / WEIGHTS),
+            self._cache.digest(folder / TOKENIZER),
+            *(str(value) for value in astuple(self._settings())),
+        )
+        return hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
 
     def _open_tokenizer(self) -> Tokenizer:
         from ragstone.connectors.openvino.tokenizer import Tokenizer
 
-        return Tokenizer(self._folder() / "tokenizer.json")
-
-    def _make_fingerprint(self) -> str:
-        folder, settings = self._folder(), self._settings()
-        parts = (
-            self._cache().digest(folder / WEIGHTS),
-            self._cache().digest(folder / "tokenizer.json"),
-            *(str(part) for part in (settings.heads, settings.epsilon, settings.window, settings.pooling)),
-        )
-        return hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
+        return Tokenizer(self._folder() / TOKENIZER)
 
     def _compile(self) -> Runtime:
         from ragstone.connectors.openvino.runtime import Runtime
@@ -177,7 +191,7 @@ class OpenVINOEmbedder(Embedder):
         return Runtime(
             self._folder() / WEIGHTS,
             self._settings(),
-            cache=self._cache(),
-            fingerprint=self.fingerprint,
+            cache=self._cache,
+            key=self._fingerprint(),
             threads=self._threads,
         )

@@ -54,7 +54,15 @@ class _Bert:
     def embeddings(self, ids: Any, positions: Any) -> Any:
         """The sum of what a token is, where it stands, and that it belongs to the first (here the only) text."""
         op, axis = self.op, self.integer(0)
-        words = op.gather(self.weight("embeddings.word_embeddings.weight"), ids, axis)
+        table = self.weight("embeddings.word_embeddings.weight")
+        expected = [self.settings.vocabulary, self.settings.dimensions]
+        if list(table.shape) != expected:
+            raise EmbedderError(
+                "the weights are not those of the config.json beside them",
+                expected=f"word embeddings of shape {expected}",
+                found=f"{list(table.shape)}",
+            )
+        words = op.gather(table, ids, axis)
         places = op.gather(self.weight("embeddings.position_embeddings.weight"), positions, axis)
         kind = op.gather(self.weight("embeddings.token_type_embeddings.weight"), self.integer(0), axis)
         return self.normalise("embeddings.LayerNorm", op.add(op.add(words, kind), places))
@@ -96,7 +104,7 @@ class _Bert:
     def weight(self, name: str) -> Any:
         tensor = self.tensors.get(name)
         if tensor is None:
-            raise EmbedderError(f"the weights lack the tensor {name}", hint="Are they those of the config.json beside?")
+            raise EmbedderError(f"the weights lack the tensor {name}, which a BERT network has")
         return self.op.constant(tensor, shared_memory=True)
 
     def integer(self, value: int | list[int]) -> Any:

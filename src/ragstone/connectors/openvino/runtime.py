@@ -1,10 +1,9 @@
-"""The compiled network: made once, kept on disk, and shared by every thread."""
+"""The compiled network: made once, kept on disk, shared by all threads."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import queue
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 
 from ragstone.connectors.openvino import graph
 from ragstone.connectors.openvino.batches import Batch, batches
-from ragstone.connectors.openvino.files import Cache
+from ragstone.connectors.openvino.cache import Cache
 from ragstone.connectors.openvino.safetensors import read_tensors
 from ragstone.connectors.openvino.settings import Settings
 from ragstone.errors import EmbedderError
@@ -28,37 +27,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Runtime"]
 
-_STREAMS = 2  # batches that run at the same time
+_MOST_STREAMS = 2  # batches that run at once: a third and fourth gain little and take some 40 MB each
 
 
 class Runtime:
-    """Runs rows of token ids. Any number of threads may call it; they take turns batch by batch."""
+    """Runs rows of token ids. Any number of threads may call it at once; they take turns batch by batch."""
 
-    def __init__(self, weights: Path, settings: Settings, *, cache: Cache, fingerprint: str, threads: int | None) -> None:
+    def __init__(self, weights: Path, settings: Settings, *, cache: Cache, key: str, threads: int | None) -> None:
+        """Compiles the network, or takes it from the cache: `key` names these weights and settings there."""
         ov = _import_openvino()
         core = ov.Core()
-        self.settings = settings
-        self.precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-        threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.streams = min(_STREAMS, threads)
+        self.dimensions = settings.dimensions
+        self.precision = _precision(core)
+        self.streams = min(_MOST_STREAMS, core.get_property("CPU", "RANGE_FOR_STREAMS")[1], threads or _MOST_STREAMS)
         options = {
             "INFERENCE_PRECISION_HINT": self.precision,
-            "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": self.streams,
+            # Bound to fixed cores, two processes wait for the same ones while others lie idle.
+            "ENABLE_CPU_PINNING": False,
+            **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
         }
-        key = f"{fingerprint} {ov.get_version()} {self.precision} {core.get_property('CPU', 'FULL_DEVICE_NAME')}"
         try:
-            # The memory is held here because the compiled network reads from it, and does not keep it alive itself.
-            model, self._memory = _compiled(ov, core, weights, settings, options, cache, key)
+            # The network reads from this memory as it runs, and does not keep it alive by itself.
+            network, self._memory = _compiled(ov, core, weights, settings, options, cache, key)
             self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
             for _ in range(self.streams):
-                self._requests.put(model.create_infer_request())
+                self._requests.put(network.create_infer_request())
         except RuntimeError as error:
             raise _failed(error) from error
 
     def pooled(self, rows: Sequence[Sequence[int]]) -> Matrix:
         """One vector of length 1 for each row, shape (len(rows), dimensions)."""
-        vectors = np.zeros((len(rows), self.settings.dimensions), np.float32)
+        vectors = np.zeros((len(rows), self.dimensions), np.float32)
 
         def keep(batch: Batch, request: Any) -> None:
             vectors[list(batch.rows)] = request.get_tensor("pooled").data
@@ -79,6 +79,8 @@ class Runtime:
         return [found[row] for row in range(len(rows))]
 
     def _run(self, rows: Sequence[Sequence[int]], keep: Callable[[Batch, Any], None]) -> None:
+        """Runs all rows, some batches at once, and hands each batch with its results to `keep`."""
+
         def run(batch: Batch) -> None:
             inputs = _padded(rows, batch)
             request = self._requests.get()
@@ -91,7 +93,7 @@ class Runtime:
                 self._requests.put(request)
 
         todo = list(batches([len(row) for row in rows]))
-        if len(todo) == 1:
+        if len(todo) == 1:  # a question: no threads for it
             run(todo[0])
             return
         with ThreadPoolExecutor(self.streams, thread_name_prefix="embed") as pool:
@@ -99,21 +101,36 @@ class Runtime:
                 pass
 
 
+def _precision(core: Any) -> str:
+    """bfloat16 where the processor has instructions for it, float32 elsewhere.
+
+    Not with AMX alone: on an AMD EPYC that has AVX512_BF16 and no AMX, half the processor time of float32 was measured,
+    and cosines to float32 above 0.9999, see benchmarks/embedder.py.
+    """
+    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
 def _compiled(
     ov: Any, core: Any, weights: Path, settings: Settings, options: dict[str, Any], cache: Cache, key: str
 ) -> tuple[Any, Any]:
-    """The network from the cache, else built, compiled and kept. A changed graph.py finds no older network."""
-    source = Path(graph.__file__).read_bytes()
-    name = hashlib.blake2b(key.encode() + source, digest_size=16).hexdigest() + ".blob"
+    """The compiled network and the memory that it reads from.
+
+    What is kept says which OpenVINO and which instructions it is for, and OpenVINO refuses what is not for this machine
+    or is not whole: then the network is compiled again. It is mapped, not read: OpenVINO's own CACHE_DIR takes 80 MB more.
+    """
+    source = Path(graph.__file__).read_bytes()  # so that a changed graph finds nothing of an older one
+    name = f"{hashlib.blake2b(source + key.encode(), digest_size=16).hexdigest()}.blob"
     kept = cache.find(name)
     if kept is not None:
-        # Mapped rather than read: 80 MB less in memory than OpenVINO's own CACHE_DIR takes.
-        blob = ov.Tensor(np.memmap(kept, np.uint8, "c"), shared_memory=True)
-        return core.import_model(blob, "CPU", options), blob
-    network = graph.build(ov, settings, read_tensors(weights))
-    compiled = core.compile_model(network, "CPU", options)
-    cache.keep(name, compiled.export_model().getbuffer())
-    return compiled, network
+        try:
+            blob = ov.Tensor(np.memmap(kept, np.uint8, "c"), shared_memory=True)
+            return core.import_model(blob, "CPU", options), blob
+        except (RuntimeError, OSError, ValueError):  # ValueError: the file is empty
+            pass
+    model = graph.build(ov, settings, read_tensors(weights))
+    network = core.compile_model(model, "CPU", options)
+    cache.keep(name, network.export_model().getbuffer())
+    return network, model
 
 
 def _padded(rows: Sequence[Sequence[int]], batch: Batch) -> dict[str, NDArray[np.int32]]:
@@ -130,7 +147,10 @@ def _unit(vectors: NDArray[np.float32]) -> Matrix:
 
 
 def _import_openvino() -> Any:
-    """Imports the package without its telemetry: at import it would report itself to a server."""
+    """Imports OpenVINO without its telemetry, which sends an event from within the import itself.
+
+    The package goes on without openvino_telemetry where that is not installed; so it is hidden while the import lasts.
+    """
     hidden = "openvino_telemetry"
     if hidden in sys.modules:
         return importlib.import_module("openvino")
@@ -138,9 +158,9 @@ def _import_openvino() -> Any:
     try:
         return importlib.import_module("openvino")
     finally:
-        del sys.modules[hidden]
+        sys.modules.pop(hidden, None)
 
 
 def _failed(error: RuntimeError) -> EmbedderError:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return EmbedderError(f"OpenVINO cannot run the network: {lines[-1] if lines else 'no reason given'}")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return EmbedderError(f"OpenVINO cannot run the network: {lines[-1] if lines else 'it gives no reason'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer as _Tokenizer
@@ -24,6 +23,9 @@ class Tokenizer:
         # MiniLM's file cuts at 128 tokens, silently, although the network takes 256.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        # What the network expects around a text: for BERT [CLS] and [SEP].
+        special = self._tokenizer.encode("").ids
+        self.before, self.after = special[:1], special[1:]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, special tokens left out."""
@@ -33,9 +35,3 @@ class Tokenizer:
         """The ids of a text and the range of characters of each, special tokens left out."""
         found = self._tokenizer.encode(text, add_special_tokens=False)
         return found.ids, found.offsets
-
-    @cached_property
-    def special(self) -> tuple[list[int], list[int]]:
-        """The ids that the network expects before and after a text: for BERT `[CLS]` and `[SEP]`."""
-        ids = self._tokenizer.encode("").ids
-        return ids[:1], ids[1:]

@@ -32,6 +32,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LAYOUT = "table, ul, ol, pre, h1, h2, h3, h4, h5, h6"  # a table around one of these holds no rows of facts
 
 _HIDDEN = re.compile(r"(?:^|;)\s*display\s*:\s*none", re.IGNORECASE)
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # where a word may be broken, or not
 _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 
 
@@ -155,8 +156,8 @@ def _walk(root: LexborNode, furniture: frozenset[str]) -> Iterator[tuple[LexborN
             yield node, opens
             continue
         in_main = in_main or tag in ("main", "article")
-        # A header inside the main part holds the headline.
-        unwanted = tag in _UNSEEN or (tag in furniture and not (in_main and tag in ("header", "footer")))
+        # Inside the main part a header holds the headline, and an aside a note.
+        unwanted = tag in _UNSEEN or (tag in furniture and (tag == "nav" or not in_main))
         if unwanted or tag == "-comment" or _hidden(node):
             continue
         yield node, True
@@ -200,7 +201,7 @@ class _Writer:
             self._bullet = "- "
         elif tag == "pre":
             self._verbatim += 1
-        elif tag == "table" and len(node.css(_LAYOUT)) == 0:
+        elif tag == "table" and all(part.css_first(_LAYOUT) is None for part in node.iter()):
             self._rows = []
         elif tag in _HEADINGS and self._heading is None:
             self._heading = node
@@ -221,7 +222,7 @@ class _Writer:
 
     def words(self, text: str) -> None:
         """Adds text, its spaces joined as a browser does."""
-        text = text.replace("\xad", "")
+        text = _INVISIBLE.sub("", text)
         if self._rows and self._rows[-1]:
             self._rows[-1][-1] += text
         elif self._verbatim:
@@ -262,7 +263,7 @@ class _Writer:
         self._rows = None
         for cells in _filled(rows):
             self._break(1)
-            self._put(" | ".join(cells))
+            self._put(" | ".join(cells).strip())
 
 
 def _breaks(tag: str) -> int:

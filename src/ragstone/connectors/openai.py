@@ -1,0 +1,387 @@
+"""Any server that speaks OpenAI's Chat Completions: OpenAI itself, vLLM, TGI, Ollama, llama.cpp.
+
+    kind: model
+    type: openai
+    base_url: http://localhost:8000/v1
+    model: qwen3-8b
+    local: true
+
+Requests and replies are plain JSON here: servers leave out and add fields at will, and a reply is judged by what we
+need of it. The SDK's part is the connection, its retries and its errors, which `_translated` turns into ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from ragstone.connectors import openai_errors
+from ragstone.errors import (
+    ConfigError,
+    MissingExtra,
+    ModelDenied,
+    ModelError,
+    ModelRejected,
+    ModelTimeout,
+    ModelUnavailable,
+    NotConfigured,
+    nearest,
+)
+from ragstone.protocols import Capabilities, Model
+from ragstone.types import Completion, Context, Delta, Prompt, Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, AsyncStream, OpenAIError
+
+__all__ = ["OpenAIModel", "Price"]
+
+OPENAI = "https://api.openai.com/v1"
+
+LOOK_UP = 5.0  # seconds for the list of models, asked for only to explain an error
+LONGEST_WORDS = 300  # characters of a server's own words in a message
+
+
+class Price(BaseModel):
+    """USD per million tokens; `cached_input` is that of `input` where it is not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+
+    def of(self, usage: Usage) -> float:
+        """What these tokens cost, in USD.
+
+        >>> Price(input=0.1, output=0.5).of(Usage(input_tokens=2_000_000, output_tokens=100_000))
+        0.25
+        """
+        cached = self.input if self.cached_input is None else self.cached_input
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1_000_000
+
+
+# ── What a reply must hold ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Said(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.content or self.refusal or ""
+
+
+class _Choice(BaseModel):
+    message: _Said | None = None  # of a whole reply
+    delta: _Said | None = None  # of a piece of one
+    finish_reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        said = self.message or self.delta
+        return said.text if said else ""
+
+
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+
+    def counted(self) -> Usage:
+        cached = (self.prompt_tokens_details or _Details()).cached_tokens or 0
+        return Usage(
+            input_tokens=self.prompt_tokens or 0, output_tokens=self.completion_tokens or 0, cached_tokens=cached
+        )
+
+
+class _Reply(BaseModel):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+    model: str | None = None
+
+
+# ── The connector ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OpenAIModel(Model):
+    """A model behind an OpenAI-compatible server.
+
+    `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
+    the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
+    temperature only with `none`. `context` is the length of the model's window in tokens.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str = OPENAI,
+        api_key: str = "",
+        local: bool = False,
+        context: int | None = None,
+        price: Price | None = None,
+        reasoning: str = "",
+        timeout: float = 60,
+        retries: int = 2,
+    ) -> None:
+        for name, value in (("base_url", base_url), ("model", model)):
+            if not value.strip():
+                raise NotConfigured(f"no {name} is set")
+        if not api_key.strip() and base_url.rstrip("/") == OPENAI:
+            raise NotConfigured("no api_key is set")
+        if importlib.util.find_spec("openai") is None:
+            raise MissingExtra("this model needs the package 'openai'", hint="Run: pip install 'ragstone[openai]'")
+        _check(base_url.strip(), api_key.strip(), timeout, retries)
+        self._model, self._url, self._key = model.strip(), base_url.strip(), SecretStr(api_key.strip())
+        self._price, self._reasoning = price, reasoning
+        self._timeout, self._retries = timeout, retries
+        self._client: AsyncOpenAI | None = None
+        self._starting = asyncio.Lock()
+        self.capabilities = Capabilities(generative=True, local=local, context_window=context)
+
+    async def load(self) -> None:
+        """Imports the SDK, which takes most of a second, and makes its client."""
+        async with self._starting:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._connected)
+
+    async def close(self) -> None:
+        """Closes the connections. A later call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
+        """The whole completion, in one reply."""
+        begun = time.perf_counter()
+        client = await self._loaded()
+        async with self._translating(context):
+            answered = await client.post("/chat/completions", cast_to=object, body=self._request(prompt))
+        reply = self._read(answered)
+        if not reply.choices:
+            raise self._broken("its reply holds no choice")
+        choice = reply.choices[0]
+        return self._completion(prompt, choice.text, choice.finish_reason or "stop", reply, begun)
+
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+        """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
+        begun = time.perf_counter()
+        body = {**self._request(prompt), "stream": True, "stream_options": {"include_usage": True}}
+        last = _Reply(choices=[])
+        said: list[str] = []
+        reason: str | None = None
+        client = await self._loaded()
+        from openai import AsyncStream
+
+        async with self._translating(context):
+            pieces = await client.post(
+                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
+            )
+        try:
+            while (piece := await self._next(pieces, context)) is not None:
+                last = _Reply(choices=[], usage=piece.usage or last.usage, model=piece.model or last.model)
+                for choice in piece.choices[:1]:
+                    reason = choice.finish_reason or reason
+                    if choice.text:
+                        said.append(choice.text)
+                        yield Delta(choice.text)
+        finally:
+            await pieces.close()
+        if reason is None:
+            raise self._broken("its answer broke off")
+        yield Delta("", self._completion(prompt, "".join(said), reason, last, begun))
+
+    # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _loaded(self) -> AsyncOpenAI:
+        await self.load()
+        assert self._client is not None, "load has made it"
+        return self._client
+
+    def _connected(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI
+
+        key = self._key.get_secret_value() or "none"  # the SDK insists on one, servers of your own do not
+        return AsyncOpenAI(api_key=key, base_url=self._url, timeout=self._timeout, max_retries=self._retries)
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        options = prompt.options
+        # OpenAI's newer models know this name alone, other servers know the older one alone.
+        length = (
+            "max_completion_tokens" if _host(self._url).endswith(("openai.com", "openai.azure.com")) else "max_tokens"
+        )
+        given = {
+            "temperature": options.temperature,
+            length: options.max_tokens,
+            "top_p": options.top_p,
+            "top_k": options.top_k,
+            "frequency_penalty": options.frequency_penalty,
+            "presence_penalty": options.presence_penalty,
+            "seed": options.seed,
+            "stop": list(options.stop) or None,
+            "reasoning_effort": self._reasoning or None,
+        }
+        messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
+        asked = {name: value for name, value in given.items() if value is not None}
+        return {"model": self._model, "messages": messages, **asked}
+
+    @asynccontextmanager
+    async def _translating(self, context: Context) -> AsyncGenerator[None]:
+        """The one place where the errors of a request become ours, and where the deadline ends it."""
+        from openai import OpenAIError
+
+        try:
+            async with asyncio.timeout(context.remaining()):
+                yield
+        except TimeoutError as error:
+            raise ModelTimeout("the time for this call was over before it had answered", where=self._where) from error
+        except OpenAIError as error:
+            raise await self._translated(error, context) from error
+        except UnicodeEncodeError as error:
+            raise ModelRejected("the prompt holds half a character, which cannot be sent", where=self._where) from error
+        except ValueError as error:
+            raise self._broken("its reply is no JSON") from error
+
+    async def _next(self, pieces: AsyncStream[object], context: Context) -> _Reply | None:
+        """The next piece of a stream, or None at its end."""
+        from openai import OpenAIError
+
+        async with self._translating(context):
+            try:
+                return self._read(await anext(pieces))
+            except StopAsyncIteration:
+                return None
+            except (OpenAIError, ValueError, ModelError):
+                raise
+            except Exception as error:  # before 3.x the SDK lets the errors of its transport through
+                raise self._broken(f"its answer broke off: {error}") from error
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, answered: object) -> _Reply:
+        """What a reply says. Raises ModelUnavailable when it is an error in disguise, or no reply at all."""
+        if isinstance(answered, dict) and (
+            words := openai_errors.words(cast("dict[str, object]", answered).get("error"))
+        ):
+            raise self._broken(f"it replied with an error: {self._clean(words)}")
+        try:
+            return _Reply.model_validate(answered)
+        except ValidationError as error:
+            raise self._broken("its reply is no chat completion") from error
+
+    def _completion(self, prompt: Prompt, text: str, reason: str, reply: _Reply, begun: float) -> Completion:
+        limit = prompt.options.max_tokens
+        if not text.strip():
+            raise self._nothing_said(reason, limit)
+        usage = reply.usage.counted() if reply.usage else Usage()
+        cut = f"at its limit of {limit} tokens" if limit else "at the end of the model's window"
+        return Completion(
+            text=text,
+            model=reply.model or self._model,
+            usage=usage,
+            finish_reason=reason,
+            notice=f"The answer was cut off {cut}." if reason == "length" else None,
+            cost=self._price.of(usage) if self._price else 0.0,
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _nothing_said(self, reason: str, limit: int | None) -> ModelError:
+        if reason == "length":
+            hint = "Raise maxOutputTokens in the prompt file, or write `reasoning: none` in the connector's file."
+            return ModelRejected(
+                f"it used up {limit or 'all its'} tokens before the first word", where=self._where, hint=hint
+            )
+        if reason == "content_filter":
+            return ModelRejected("its content filter held the answer back", where=self._where)
+        return self._broken("its answer is empty")
+
+    # ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _where(self) -> str:
+        return f"{self.name or 'openai'} ({_shown(self._url)})"
+
+    def _broken(self, message: str) -> ModelUnavailable:
+        return ModelUnavailable(message, where=self._where)
+
+    def _clean(self, words: str) -> str:
+        """A server's words on one line, without the key."""
+        key = self._key.get_secret_value()
+        line = " ".join((words.replace(key, "[key]") if key else words).split())
+        return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
+
+    async def _translated(self, error: OpenAIError, context: Context) -> ModelError:
+        """Our error for one of the SDK's, with the server's own words."""
+        import openai
+
+        said = self._clean(openai_errors.words(getattr(error, "body", None)) or str(error.__cause__ or error))
+        status = int(getattr(error, "status_code", 0))
+        kind = openai_errors.kind(error)
+        if isinstance(error, openai.APITimeoutError):
+            return kind(f"it said nothing for {self._timeout:g} s", where=self._where)
+        if isinstance(error, openai.APIConnectionError):
+            hint = "Is there a network?" if self._url.rstrip("/") == OPENAI else "Is the server running?"
+            return kind(f"it cannot be reached: {said}", where=self._where, hint=hint)
+        if isinstance(error, openai.NotFoundError):
+            return await self._not_found(said, context)
+        if kind is ModelDenied:
+            hint = "Check the variable that api_key names in the connector's file."
+            return kind(f"it refused the key: {said}", where=self._where, hint=hint)
+        if kind is ModelRejected:
+            return kind(f"it refused the request: {said}", where=self._where, hint=openai_errors.advice(error, said))
+        return kind(f"it cannot answer now{f' ({status})' if status else ''}: {said}", where=self._where)
+
+    async def _not_found(self, said: str, context: Context) -> ModelRejected:
+        served = await self._served(context)
+        if not served or self._model in served:
+            return ModelRejected(f"it found nothing: {said}", where=self._where, hint="Does base_url end in /v1?")
+        expected = "one of " + ", ".join(served[:8]) + (" …" if len(served) > 8 else "")
+        hint = nearest(self._model, served)
+        return ModelRejected(f"it has no model {self._model!r}", where=self._where, expected=expected, hint=hint)
+
+    async def _served(self, context: Context) -> list[str]:
+        """The models that the server lists; none when it does not say so at once."""
+        try:
+            client = await self._loaded()
+            async with asyncio.timeout(context.within(LOOK_UP).remaining()):
+                listed = await client.with_options(max_retries=0).get("/models", cast_to=object)
+            found = cast("Mapping[str, list[Mapping[str, object]]]", listed)["data"]
+            return sorted(str(model["id"]) for model in found)
+        except Exception:  # this list only makes an error clearer, so whatever is wrong with it is no second error
+            return []
+
+
+def _check(url: str, key: str, timeout: float, retries: int) -> None:
+    if not url.startswith(("http://", "https://")) or not _host(url):
+        raise ConfigError(
+            "base_url is no address", expected="such as http://localhost:8000/v1", found=repr(_shown(url))
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError("api_key holds a character that no key holds", hint="Was something else pasted there?")
+    if timeout <= 0 or retries < 0:
+        raise ConfigError("timeout and retries are numbers of seconds and tries", expected="above 0, and 0 or more")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _shown(url: str) -> str:
+    """The address without a password that may stand in it."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,0 +1,142 @@
+"""`init`, `check`, `prompt explain`, `trace`, `chat`, `serve`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ragstone.cli.app import app
+
+
+def test_init_writes_a_project_that_has_no_faults(project: Path, run):
+    for name in ("documents", "connectors", "pipelines", "prompts", "pyproject.toml", ".gitignore"):
+        assert (project / name).exists()
+    shown = run("check")
+    assert shown.exit_code == 0, shown.output
+    assert "No faults found." in shown.stdout
+
+
+def test_init_refuses_a_project_and_overwrites_nothing(project: Path, run):
+    before = (project / "connectors" / "documents.yaml").read_text()
+    shown = run("init", project)
+    assert shown.exit_code == 2
+    assert "project already" in shown.stderr
+    assert (project / "connectors" / "documents.yaml").read_text() == before
+
+
+def test_init_makes_a_project_of_a_folder_that_has_a_pyproject(tmp_path: Path, run):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    assert run("init", tmp_path).exit_code == 0
+    text = (tmp_path / "pyproject.toml").read_text()
+    assert text.startswith('[project]\nname = "x"\n')
+    assert "[tool.ragstone]" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("pipelines/answer.yaml", "dense_weight", "dense_wieght", "unknown key 'retrieve.dense_wieght'"),
+        ("pipelines/answer.yaml", "k: 8", "k: many", "retrieve.k"),
+        ("pipelines/answer.yaml", "prompt: answer", "prompt: anser", "Did you mean 'answer'?"),
+        ("pipelines/answer.yaml", "[local, extractive]", "[lokal]", "Did you mean 'local'?"),
+        ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is a embedder"),
+        ("pipelines/ingest.yaml", "[documents]", "[]", "sources"),
+        ("connectors/chroma.yaml", "type: chroma", "type: chrome", "Did you mean 'chroma'?"),
+        ("connectors/documents.yaml", "acl: public", "acl: everyone", "acl"),
+        ("connectors/documents.yaml", "path: documents", "paht: documents", "Did you mean 'path'?"),
+        ("connectors/minilm.yaml", "kind: embedder", "kind: embeder", "Did you mean 'embedder'?"),
+        ("prompts/answer.prompty", "temperature: 0", "temprature: 0", "temprature"),
+        ("prompts/answer.prompty", "{{ question }}", "{{ question", "answer.prompty"),
+    ],
+)
+def test_check_names_every_fault_with_file_and_line(project: Path, run, file: str, old: str, new: str, words: str):
+    path = project / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    shown = run("check")
+    assert shown.exit_code == 2
+    line = next(line for line in shown.stdout.splitlines() if words in line)
+    name, number, column, _ = line.split(":", 3)
+    assert name == file
+    assert 1 <= int(number) <= len(text.splitlines())
+    assert int(column) >= 1
+    faults = json.loads(run("check", "--json").stdout)["faults"]
+    assert any(words in f"{fault['message']} {fault['hint']}" for fault in faults)
+
+
+def test_check_shows_all_faults_at_once(project: Path, run):
+    (project / "pipelines" / "answer.yaml").write_text("promt: answer\nretreive: {}\n")
+    (project / "connectors" / "chroma.yaml").write_text("kind: [")
+    lines = run("check").stdout.splitlines()
+    assert len([line for line in lines if line.startswith("pipelines/answer.yaml")]) == 3
+    assert any(line.startswith("connectors/chroma.yaml:1:") for line in lines)
+
+
+def test_explain_works_on_an_empty_index_and_shows_the_exact_messages(project: Path, run):
+    shown = run("prompt", "explain", "answer", "--set", "question=When does it ship?", "--json")
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(shown.stdout)
+    assert [message["role"] for message in found["messages"]] == ["system", "user"]
+    assert "When does it ship?" in found["messages"][-1]["content"]
+    assert {slot["name"]: slot["trust"] for slot in found["slots"]} == {"passages": "retrieved", "question": "user"}
+
+
+def test_explain_shows_the_passages_that_would_be_sent(ingested: Path, run):
+    shown = run("prompt", "explain", "--set", "question=When does the halibut project ship?")
+    assert "[1] documents/halibut.md › Halibut" in shown.stdout
+    assert "ships on 3 May 2031" in shown.stdout
+
+
+def test_explain_needs_no_model_and_has_an_example_question(tmp_path: Path, run):
+    folder = tmp_path / "other"
+    run("init", folder, "--model", "openai")
+    assert run("prompt", "explain", "--project", folder).exit_code == 0
+
+
+def test_explain_refuses_what_is_no_pair(project: Path, run):
+    assert run("prompt", "explain", "--set", "question").exit_code == 2
+
+
+def test_a_trace_shows_each_step_of_the_last_request(ingested: Path, run):
+    run("ask", "When does the halibut project ship?")
+    shown = run("trace", "show")
+    assert shown.exit_code == 0
+    for step in ("retrieve", "retrieve.dense", "retrieve.lexical", "prompt", "generate", "check.citations"):
+        assert step in shown.stdout
+    newest = json.loads(run("trace", "list", "--json").stdout)[0]
+    assert newest["facts"]["question"] == "When does the halibut project ship?"
+    assert newest["facts"]["outcome"] == "answered"
+    assert json.loads(run("trace", "show", newest["id"][:5], "--json").stdout)["id"] == newest["id"]
+
+
+def test_a_trace_that_is_not_there_is_said(project: Path, run):
+    assert "there are no traces yet" in run("trace", "show").stderr
+    assert run("trace", "show", "zzz").exit_code == 2
+
+
+def test_chat_understands_a_follow_up(ingested: Path):
+    shown = CliRunner().invoke(app, ["chat", "--json"], input="When does the halibut project ship?\nWho leads it?\n")
+    assert shown.exit_code == 0, shown.output
+    first, second = (json.loads(line) for line in shown.stdout.splitlines())
+    assert "2031" in first["text"]
+    assert "Ana Ruiz" in second["text"]
+
+
+def test_chat_goes_on_after_an_empty_answer_and_ends_at_the_end_of_input(ingested: Path):
+    shown = CliRunner().invoke(app, ["chat"], input="What is the melting point of tungsten?\n\n")
+    assert shown.exit_code == 0
+    assert "tungsten" not in shown.stdout
+
+
+def test_every_command_explains_itself_in_80_columns(run):
+    names = ["init", "ingest", "ask", "search", "chat", "check", "serve", "prompt explain", "trace list", "trace show"]
+    for name in names:
+        shown = run(*name.split(), "--help")
+        assert shown.exit_code == 0
+        assert max(len(line) for line in shown.stdout.splitlines()) <= 80
+    for name in names[1:]:
+        assert "--project" in run(*name.split(), "--help").stdout
