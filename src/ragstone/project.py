@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragstone.config import Located, read_yaml, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
-from ragstone.pipelines.build import Builder
+from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.spec import AnswerSpec, IngestSpec, spec_for
 from ragstone.prompts.file import PromptFile, load
 
@@ -139,11 +139,12 @@ class Project:
                 yield from error.faults or (error,)
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The connectors that wait for a variable to be set."""
-        builder = Builder(self.root, {})
+        """The models that wait for a variable to be set. What is wrong otherwise is for `faults` to say."""
         for path in sorted((self.root / "connectors").glob("*.yaml")):
             try:
-                builder.check(path.stem, read_yaml(path))
+                builder = Builder(self.root, self.connectors)
+                if declared_kind(self.connectors[path.stem]) == "model":
+                    builder.connector("model", path.stem)
             except NotConfigured as error:
                 yield error
             except ConfigError:
@@ -188,7 +189,7 @@ class Project:
                 if kind == "prompt":
                     self.prompt_path(name)
                 elif kind == "pipeline":
-                    self.ingest_spec(name)
+                    self._require_pipeline(name)
                 else:
                     self._require(kind, name)
             except RagstoneError as error:
@@ -200,6 +201,13 @@ class Project:
                     hint=error.hint,
                 )
 
+    def _require_pipeline(self, name: str) -> None:
+        names = sorted(path.stem for path in (self.root / "pipelines").glob("*.yaml"))
+        if name not in names:
+            raise ConfigError(
+                f"there is no pipeline {name!r}", expected="one of " + ", ".join(names), hint=nearest(name, names)
+            )
+
     def _require(self, kind: str, name: str) -> None:
         files = {path.stem: path for path in (self.root / "connectors").glob("*.yaml")}
         if name not in files:
@@ -208,8 +216,7 @@ class Project:
                 expected="one of " + ", ".join(sorted(files)),
                 hint=nearest(name, files) or f"Write connectors/{name}.yaml",
             )
-        value = read_yaml(files[name]).value
-        found = value.get("kind") if isinstance(value, dict) else None
+        found = declared_kind(read_yaml(files[name]))
         if found != kind:
             raise ConfigError(f"{name!r} is a {found}", expected=f"a {kind}")
 

@@ -97,7 +97,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A range of a document. `text == document.text[start:end]`; `spans` are the document's, those that overlap it."""
+    """A range of a document: `text == document.text[start:end]`. `spans` are those of the document that overlap it.
+
+    `line` is that of its start, from 1; None where the text is not the file's own, as with PDF and HTML.
+    """
 
     id: str
     document_id: str
@@ -106,7 +109,7 @@ class Chunk:
     text: str
     start: int
     end: int
-    line: int
+    line: int | None
     spans: tuple[Span, ...] = ()
     metadata: Metadata = field(default_factory=dict[str, Any])
     acl: tuple[str, ...] = PUBLIC
@@ -128,9 +131,9 @@ class Chunk:
                 return int(span.label)
         return None
 
-    def line_at(self, offset: int) -> int:
-        """The line, from 1, of a character of the document that lies in this chunk."""
-        return self.line + self.text.count("\n", 0, offset - self.start)
+    def line_at(self, offset: int) -> int | None:
+        """The line, from 1, of a character of the document that lies in this chunk; None where `line` is."""
+        return None if self.line is None else self.line + self.text.count("\n", 0, offset - self.start)
 
 
 # ── From a question to hits ─────────────────────────────────────────────────────────────────────────────────────────
@@ -295,7 +298,7 @@ class Citation:
     uri: str
     page: int | None
     heading: str | None
-    line: int
+    line: int | None
     start: int
     end: int
     quote: str

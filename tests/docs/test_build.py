@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -42,3 +43,16 @@ def test_the_pdf_holds_its_source_as_text() -> None:
     for line in filter(None, source.splitlines()):
         assert line.lstrip("#- 0123456789.") in said
     assert 2 <= len(pages) <= 4
+
+
+def test_each_heading_of_the_pdf_has_a_bookmark_on_its_page() -> None:
+    source = (DOCS / "sources" / "field-guide.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", source, re.MULTILINE)
+    with pypdfium2.PdfDocument(DOCS / "field-guide.pdf") as pdf:
+        marks = [(mark.get_title(), mark.get_dest()) for mark in pdf.get_toc()]
+        assert [title for title, _ in marks] == headings
+        for title, place in marks:
+            assert place is not None
+            index = place.get_index()
+            assert index is not None
+            assert title in pdf[index].get_textpage().get_text_range()

@@ -1,4 +1,4 @@
-"""Makes a Llama of 0.9 M random parameters that vLLM can serve, with a tokenizer trained on the given texts.
+"""Makes a Llama of 0.7 M random parameters that vLLM can serve, with a tokenizer trained on the given texts.
 
 Runs in vLLM's own environment:  .venv-vllm/bin/python tests/servers/make_tiny_model.py FOLDER TEXT...
 What it says is noise. Everything around it is real: the chat template, the tokens counted, the stream, the limits.
@@ -38,13 +38,13 @@ def make(folder: str, texts: list[str]) -> None:
     torch.manual_seed(1)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=128,
+        hidden_size=64,
         intermediate_size=256,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=WINDOW,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,  # tied, a random model repeats the last token it was given
         bos_token_id=None,
         eos_token_id=0,
         pad_token_id=0,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ def a_prompt(question: str = "What is a chunk?", *, max_tokens: int = 40) -> Pro
 
 
 @pytest.fixture
-def model(vllm) -> OpenAIModel:
-    return OpenAIModel(model=vllm.model, base_url=vllm.base_url)
+async def model(vllm) -> AsyncIterator[OpenAIModel]:
+    made = OpenAIModel(model=vllm.model, base_url=vllm.base_url)
+    yield made
+    await made.close()
 
 
 async def test_it_answers_and_counts_its_tokens(model: OpenAIModel) -> None:
@@ -61,8 +64,9 @@ async def test_a_stream_says_what_a_plain_request_says(model: OpenAIModel) -> No
 
 async def test_an_unknown_model_is_rejected_by_name(vllm) -> None:
     model = OpenAIModel(model="huge", base_url=vllm.base_url)
-    with pytest.raises(ModelRejected, match="huge"):
+    with pytest.raises(ModelRejected, match=f"'huge'.*{vllm.model}"):
         await model.generate(a_prompt(), context=Context())
+    await model.close()
 
 
 async def test_a_prompt_beyond_the_window_is_rejected(model: OpenAIModel) -> None:

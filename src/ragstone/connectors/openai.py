@@ -108,7 +108,7 @@ class _Usage(BaseModel):
 
 
 class _Reply(BaseModel):
-    choices: list[_Choice]
+    choices: list[_Choice] = []
     usage: _Usage | None = None
     model: str | None = None
 
@@ -179,11 +179,11 @@ class OpenAIModel(Model):
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
         body = {**self._request(prompt), "stream": True, "stream_options": {"include_usage": True}}
-        last = _Reply(choices=[])
+        last = _Reply()
         said: list[str] = []
         reason: str | None = None
         client = await self._loaded()
-        from openai import AsyncStream
+        from openai import AsyncStream  # at once, since the client's thread has imported it
 
         async with self._translating(context):
             pieces = await client.post(
@@ -191,7 +191,7 @@ class OpenAIModel(Model):
             )
         try:
             while (piece := await self._next(pieces, context)) is not None:
-                last = _Reply(choices=[], usage=piece.usage or last.usage, model=piece.model or last.model)
+                last = _Reply(usage=piece.usage or last.usage, model=piece.model or last.model)
                 for choice in piece.choices[:1]:
                     reason = choice.finish_reason or reason
                     if choice.text:

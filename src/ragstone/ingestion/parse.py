@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import re
-import zipfile
 from functools import cache
 from pathlib import PurePosixPath
 from typing import cast
@@ -35,7 +33,9 @@ async def parse(item: Item, *, source: str, tenant: str, context: Context) -> Do
 
 def document_id(tenant: str, source: str, uri: str) -> str:
     """The id of a document: the same for as long as it stays in its place, whatever becomes of its content."""
-    return hashlib.blake2b("\0".join((tenant, source, uri)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        "\0".join((tenant, source, uri)).encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
 
 
 def _document(item: Item, source: str, tenant: str) -> Document:
@@ -104,56 +104,81 @@ def _listed(words: list[str]) -> str:
 # ── What a file is, by its content ───────────────────────────────────────────────────────────────────────────────────────
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
-_MAGIC = (
-    (b"%PDF-", "application/pdf"),
-    (b"PK\x03\x04", "application/zip"),
-    (b"PK\x05\x06", "application/zip"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
-    (b"{\\rtf", "application/rtf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-    (b"BM", "image/bmp"),
-    (b"RIFF", "application/x-riff"),
-    (b"\x1f\x8b", "application/gzip"),
-    (b"BZh", "application/x-bzip2"),
-    (b"\xfd7zXZ\x00", "application/x-xz"),
-    (b"\x28\xb5\x2f\xfd", "application/zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (b"Rar!\x1a\x07", "application/vnd.rar"),
-    (b"\x7fELF", "application/x-elf"),
-    (b"MZ", "application/x-dosexec"),
-    (b"SQLite format 3\x00", "application/vnd.sqlite3"),
-    (b"ID3", "audio/mpeg"),
-    (b"OggS", "application/ogg"),
+_SIGNATURES = (
+    ("application/zip", "a ZIP archive", b"PK\x03\x04"),
+    ("application/zip", "a ZIP archive", b"PK\x05\x06"),
+    ("application/x-ole-storage", "an old Office document or an Outlook message", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    ("image/png", "a PNG image", b"\x89PNG\r\n\x1a\n"),
+    ("image/jpeg", "a JPEG image", b"\xff\xd8\xff"),
+    ("image/gif", "a GIF image", b"GIF8"),
+    ("image/tiff", "a TIFF image", b"II*\0"),
+    ("image/tiff", "a TIFF image", b"MM\0*"),
+    ("image/bmp", "a BMP image", b"BM"),
+    ("application/x-riff", "a sound, a film or a WebP image", b"RIFF"),
+    ("application/gzip", "a gzip archive", b"\x1f\x8b"),
+    ("application/x-bzip2", "a bzip2 archive", b"BZh"),
+    ("application/x-xz", "an xz archive", b"\xfd7zXZ\0"),
+    ("application/zstd", "a Zstandard archive", b"\x28\xb5\x2f\xfd"),
+    ("application/x-7z-compressed", "a 7-Zip archive", b"7z\xbc\xaf\x27\x1c"),
+    ("application/vnd.rar", "a RAR archive", b"Rar!\x1a\x07"),
+    ("application/x-elf", "a program", b"\x7fELF"),
+    ("application/x-dosexec", "a program", b"MZ"),
+    ("application/vnd.sqlite3", "a SQLite database", b"SQLite format 3\0"),
+    ("audio/mpeg", "an MP3 recording", b"ID3"),
+    ("application/ogg", "a sound or a film", b"OggS"),
 )
-_TEXTUAL_MAGIC = frozenset({b"BM", b"MZ", b"RIFF", b"BZh", b"ID3", b"GIF8", b"OggS"})  # a text may begin so too
-_LOOKS = {
-    "application/zip": "a ZIP archive",
-    f"{_OFFICE}wordprocessingml.document": "a Word document",
-    f"{_OFFICE}spreadsheetml.sheet": "an Excel workbook",
-    f"{_OFFICE}presentationml.presentation": "a PowerPoint presentation",
-    "application/vnd.oasis.opendocument.text": "an OpenDocument text",
-    "application/epub+zip": "an EPUB book",
-    "application/x-ole-storage": "an old Office document or an Outlook message",
-    "application/rtf": "an RTF document",
-    "image/png": "a PNG image",
-    "image/jpeg": "a JPEG image",
-    "image/gif": "a GIF image",
-    "image/tiff": "a TIFF image",
-    "image/bmp": "a BMP image",
-    "application/x-riff": "a sound, film or WebP image",
-    "application/gzip": "a gzip archive",
-    "application/x-bzip2": "a bzip2 archive",
-    "application/x-xz": "an xz archive",
-    "application/zstd": "a Zstandard archive",
-    "application/x-7z-compressed": "a 7-Zip archive",
-    "application/vnd.rar": "a RAR archive",
-    "application/x-elf": "a program",
-    "application/x-dosexec": "a program",
-    "application/vnd.sqlite3": "a SQLite database",
-    "audio/mpeg": "an MP3 recording",
-    "application/ogg": "a sound or film",
-}
+_IN_ZIP = (
+    (f"{_OFFICE}wordprocessingml.document", "a Word document", b"word/document.xml"),
+    (f"{_OFFICE}spreadsheetml.sheet", "an Excel workbook", b"xl/workbook.xml"),
+    (f"{_OFFICE}presentationml.presentation", "a PowerPoint presentation", b"ppt/presentation.xml"),
+    (
+        "application/vnd.oasis.opendocument.text",
+        "an OpenDocument text",
+        b"mimetypeapplication/vnd.oasis.opendocument.text",
+    ),
+    ("application/epub+zip", "an EPUB book", b"mimetypeapplication/epub+zip"),
+)
+_LOOKS = {"application/rtf": "an RTF document"} | {kind: looks for kind, looks, _ in (*_SIGNATURES, *_IN_ZIP)}
+
+_PAGE = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+_FRAGMENT = re.compile(
+    r"\s*<(?:h[1-6]|p|div|span|a|b|br|font|center|table|ul|ol|section|article|main|header|nav|title|meta|script|style)[\s/>]",
+    re.IGNORECASE,
+)
+_HEAD = 4096  # bytes that are looked at
+
+
+def detect(data: bytes, uri: str) -> str:
+    """The media type of a file, by its content; only Markdown is known by its name, since any text may be Markdown.
+
+    >>> detect(b"%PDF-1.7 ...", "report.txt"), detect(b"<!DOCTYPE html><p>Cod", "page.md"), detect(b"# Cod", "cod.md")
+    ('application/pdf', 'text/html', 'text/markdown')
+    """
+    if data[:_HEAD].lstrip().startswith(b"%PDF-"):
+        return "application/pdf"
+    if data.startswith(b"{\\rtf"):
+        return "application/rtf"
+    mark, encoding = encoding_of(data)
+    for media_type, _, signature in _SIGNATURES:
+        # A text, too, may begin with BM or MZ.
+        if data.startswith(signature) and (encoding is None or not signature.isascii()):
+            return _in_zip(data) if media_type == "application/zip" else media_type
+    if encoding is None:
+        return "application/pdf" if b"%PDF-" in data[:1024] else "application/octet-stream"
+    return _textual(data[len(mark) : _HEAD].decode(encoding, "replace"), PurePosixPath(uri).suffix.lower())
+
+
+def _in_zip(data: bytes) -> str:
+    return next((media_type for media_type, _, name in _IN_ZIP if name in data), "application/zip")
+
+
+def _textual(head: str, suffix: str) -> str:
+    if _PAGE.match(head):
+        return "text/html"
+    if suffix in (".md", ".markdown"):
+        return "text/markdown"
+    if _FRAGMENT.match(head) or (suffix in (".html", ".htm", ".xhtml") and "<" in head):
+        return "text/html"
+    return "text/plain"

@@ -16,7 +16,7 @@ from ragstone.registry import find
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "declared_kind"]
 
 C = TypeVar("C", bound=Connector)
 

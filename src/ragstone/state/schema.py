@@ -38,7 +38,7 @@ CREATE TABLE chunks (
   document_id  TEXT NOT NULL,
   start        INTEGER NOT NULL,
   end          INTEGER NOT NULL,
-  line         INTEGER NOT NULL,
+  line         INTEGER,
   text         TEXT NOT NULL,
   spans        TEXT NOT NULL,
   PRIMARY KEY (pipeline, id)

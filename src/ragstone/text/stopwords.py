@@ -11,7 +11,7 @@ _LISTS = {
     "en": """a an the and or of in on at to for from by with about into than as is are was were be been being has have had do
         does did can could may might will would should must this that these those there it its he she they them his her their
         we our you your i my me who whom whose what which when where why how any some such not no if then so also please tell
-        give""",
+        give s t ll re ve eg ie""",
     "de": """der die das den dem des ein eine einer eines einem einen und oder in im an am auf aus bei mit von vom zu zum zur
         für über unter um durch nach als ist sind war waren sein wird wurde wurden werden hat haben hatte kann können muss wer
         wen wem was wo wann warum wieso wie welche welcher welches welchen welchem es er sie wir ich man nicht auch dass sich
@@ -55,6 +55,9 @@ _LISTS = {
         किसकी कब कहाँ क्यों कैसे कितने कितनी कितना कौनसा यह वह इस उस एक भी तो ही लिए द्वारा साथ""",
     "vi": """là và hoặc của trong ở tại với cho từ đến được bị có không đã sẽ những các một này đó gì nào ai khi đâu sao như thế
         bao nhiêu mà về theo""",
+    "zh": """的 了 是 在 和 与 及 或 也 就 都 而 且 吗 呢 吧 啊 着 之 其 这 那 有 什么 谁 哪 哪里 哪些 哪个 哪年 哪一 多少 几 如何 怎么
+        怎样 为什么 何 何时""",
+    "ja": """の は が を に へ と も で や か だ です ます した する こと これ それ この その 何 誰 どこ いつ なぜ どの どう""",
 }
 
 STOPWORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _LISTS.items()}

@@ -29,9 +29,10 @@ def batches(lengths: Sequence[int]) -> Iterator[Batch]:
     [Batch(rows=(1, 0), width=64), Batch(rows=(2,), width=32)]
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    while order:
-        width = -(-lengths[order[0]] // STEP) * STEP
-        room = max(1, min(len(order), MOST_ROWS, MOST_TOKENS // width))
+    start = 0
+    while start < len(order):
+        width = -(-lengths[order[start]] // STEP) * STEP
+        room = max(1, min(len(order) - start, MOST_ROWS, MOST_TOKENS // width))
         size = 1 << (room.bit_length() - 1)  # the largest power of two that fits
-        yield Batch(tuple(order[:size]), width)
-        order = order[size:]
+        yield Batch(tuple(order[start : start + size]), width)
+        start += size

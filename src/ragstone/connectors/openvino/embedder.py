@@ -26,6 +26,8 @@ __all__ = ["OpenVINOEmbedder"]
 
 T = TypeVar("T")
 
+_SPECIAL = 2  # tokens that stand around every text
+
 
 class _Once(Generic[T]):
     """A value made when it is first asked for, once, whichever thread asks. A failure is not kept."""
@@ -55,8 +57,8 @@ class OpenVINOEmbedder(Embedder):
 
     `path` is a folder with model.safetensors, tokenizer.json and config.json; without it `model` is looked for, see
     `weights.find_model`. `cache` is a folder for compiled networks (90 MB for MiniLM), by default
-    `~/.cache/ragstone/openvino`. `threads` is every core unless given. With `download`, all-MiniLM-L6-v2 is fetched when it
-    is not on this machine.
+    `~/.cache/ragstone/openvino`. `threads` is every core unless given. With `download`, all-MiniLM-L6-v2 is fetched
+    where it is not on this machine.
     """
 
     capabilities = Capabilities(token_vectors=True, local=True)
@@ -117,8 +119,8 @@ class OpenVINOEmbedder(Embedder):
     async def embed_query(self, text: str, *, context: Context) -> Vector:
         """The vector of a question, shape (dimensions,).
 
-        A question longer than the window is cut into pieces that fit, and their vectors are averaged, each weighted by its
-        tokens: a pasted page finds what it is about, where an error would find nothing.
+        A question longer than the window is cut into pieces that fit, and their vectors are averaged, each weighted by
+        its tokens: a pasted page finds what it is about, where an error would find nothing.
         """
         return await asyncio.to_thread(self._pooled_query, text)
 
@@ -140,17 +142,15 @@ class OpenVINOEmbedder(Embedder):
     def _pooled_query(self, text: str) -> Vector:
         import numpy as np
 
-        tokenizer = self._tokenizer()
-        (ids,) = tokenizer.encode([text])
-        room = self.window - len(tokenizer.before) - len(tokenizer.after)
+        (ids,) = self._tokenizer().encode([text])
+        room = self.window - _SPECIAL
         pieces = [ids[start : start + room] for start in range(0, len(ids), room)] or [ids]
         vectors = self._pooled([text] * len(pieces), pieces)
         mean = np.average(vectors, axis=0, weights=[len(piece) or 1 for piece in pieces])
         return (mean / np.linalg.norm(mean)).astype(np.float32)
 
     def _token_vectors(self, texts: Sequence[str]) -> list[Matrix]:
-        first, beyond = len(self._tokenizer().before), -len(self._tokenizer().after) or None
-        return [vectors[first:beyond] for vectors in self._runtime().tokens(self._rows(texts, None))]
+        return [vectors[1:-1] for vectors in self._runtime().tokens(self._rows(texts, None))]
 
     def _rows(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> list[list[int]]:
         """What the network takes: token ids with the special ones around them, none longer than the window."""
@@ -158,12 +158,12 @@ class OpenVINOEmbedder(Embedder):
         ids = tokenizer.encode(texts) if ids is None else ids
         if len(ids) != len(texts):
             raise UsageError("every text needs its ids", where="embed", expected=str(len(texts)), found=str(len(ids)))
-        rows = [[*tokenizer.before, *row, *tokenizer.after] for row in ids]
+        rows = [[tokenizer.first, *row, tokenizer.last] for row in ids]
         for index, row in enumerate(rows):
             if len(row) > settings.window:
                 raise EmbedderError(
                     f"text {index} is longer than the embedder's window",
-                    expected=f"at most {settings.window} tokens, special ones included",
+                    expected=f"at most {settings.window} tokens, {_SPECIAL} special ones included",
                     found=str(len(row)),
                     hint="Split it into smaller chunks.",
                 )

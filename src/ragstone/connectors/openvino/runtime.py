@@ -115,8 +115,8 @@ def _compiled(
 ) -> tuple[Any, Any]:
     """The compiled network and the memory that it reads from.
 
-    What is kept says which OpenVINO and which instructions it is for, and OpenVINO refuses what is not for this machine
-    or is not whole: then the network is compiled again. It is mapped, not read: OpenVINO's own CACHE_DIR takes 80 MB more.
+    A kept network says which OpenVINO and which instructions it is for, and OpenVINO refuses one that does not fit or
+    is not whole: then it is compiled again. It is mapped, not read: OpenVINO's own CACHE_DIR takes 80 MB more.
     """
     source = Path(graph.__file__).read_bytes()  # so that a changed graph finds nothing of an older one
     name = f"{hashlib.blake2b(source + key.encode(), digest_size=16).hexdigest()}.blob"

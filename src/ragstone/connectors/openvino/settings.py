@@ -32,8 +32,8 @@ class Settings:
 def read_settings(folder: Path) -> Settings:
     """Reads config.json and, where they stand beside it, the files of sentence-transformers.
 
-    Those are `sentence_bert_config.json` (the window), `1_Pooling/config.json` and `modules.json`. Raises EmbedderError for
-    a network that is no BERT, or that is followed by a step that this embedder lacks.
+    Those are `sentence_bert_config.json` (the window), `1_Pooling/config.json` and `modules.json`. Raises EmbedderError
+    for a network that is no BERT, or that is followed by a step that this embedder lacks.
     """
     path = folder / "config.json"
     config = _read(path)

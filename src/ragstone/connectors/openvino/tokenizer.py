@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tokenizers import Tokenizer as _Tokenizer
 from ragstone.errors import EmbedderError
 
 __all__ = ["Tokenizer"]
+
+_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
 
 
 class Tokenizer:
@@ -23,15 +26,27 @@ class Tokenizer:
         # MiniLM's file cuts at 128 tokens, silently, although the network takes 256.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        # What the network expects around a text: for BERT [CLS] and [SEP].
         special = self._tokenizer.encode("").ids
-        self.before, self.after = special[:1], special[1:]
+        if len(special) != 2:
+            raise EmbedderError(
+                "the tokenizer is none of a BERT network",
+                where=str(path),
+                expected="two special tokens around a text",
+                found=str(len(special)),
+            )
+        self.first, self.last = special  # [CLS] and [SEP]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, special tokens left out."""
-        return [found.ids for found in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        found = self._tokenizer.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in found]
 
     def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """The ids of a text and the range of characters of each, special tokens left out."""
-        found = self._tokenizer.encode(text, add_special_tokens=False)
+        found = self._tokenizer.encode(_whole(text), add_special_tokens=False)
         return found.ids, found.offsets
+
+
+def _whole(text: str) -> str:
+    """Puts U+FFFD for halves of characters, which bad PDFs yield and UTF-8 cannot express. Offsets stay as they are."""
+    return _HALF_CHARACTERS.sub("\ufffd", text)

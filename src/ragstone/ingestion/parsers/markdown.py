@@ -27,7 +27,9 @@ _FRONT_MATTER = re.compile(
         (?: --- | \.\.\. ) [ \t]* (?: (?P=end) | \Z )""",
     re.VERBOSE,
 )
-_TITLE = re.compile(r"^title[ \t]*:[ \t]*(?P<quote>[\"']?)(?P<title>\S.*?)(?P=quote)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_TITLE = re.compile(
+    r"^title[ \t]*:[ \t]*(?P<quote>[\"']?)(?P<title>\S.*?)(?P=quote)[ \t]*$", re.MULTILINE | re.IGNORECASE
+)
 
 
 class MarkdownParser(Parser):
@@ -70,7 +72,9 @@ def _plain(heading: str) -> str:
     """
     tokens = _inlines().parseInline(heading[:LONGEST_HEADING])
     parts = chain.from_iterable(token.children or () for token in tokens)
-    words = "".join(" " if part.type.endswith("break") else part.content for part in parts if part.type != "html_inline")
+    words = "".join(
+        " " if part.type.endswith("break") else part.content for part in parts if part.type != "html_inline"
+    )
     return " ".join(words.split())
 
 

@@ -38,7 +38,9 @@ _CLEAN = str.maketrans(
         **dict.fromkeys(map(ord, "\uf0a7\uf0b7"), "•"),  # bullets of the Wingdings and Symbol fonts
     }
 )
-_MADE_TITLE = re.compile(r"untitled.*|\(anonymous\)|microsoft \w+ - .*|.*\.(?:docx?|pptx?|xlsx?|pdf|tex|dvi|indd|rtf|qxd)", re.IGNORECASE)
+_MADE_TITLE = re.compile(
+    r"untitled.*|\(anonymous\)|microsoft \w+ - .*|.*\.(?:docx?|pptx?|xlsx?|pdf|tex|dvi|indd|rtf|qxd)", re.IGNORECASE
+)
 
 
 class PdfParser(Parser):
@@ -60,7 +62,9 @@ class PdfParser(Parser):
         if not any(pages):
             count = f"{len(pages)} page{'s' * (len(pages) != 1)}"
             raise ParseError(
-                f"has no text layer ({count}): it is scanned or holds only images", where=uri, hint="Run OCR on it first."
+                f"has no text layer ({count}): it is scanned or holds only images",
+                where=uri,
+                hint="Run OCR on it first.",
             )
         pages = _rejoined(pages)
         text = PAGE_BREAK.join(page for page in pages if page)
@@ -82,7 +86,9 @@ def _opened(data: bytes, uri: str) -> PdfDocument:
         return PdfDocument(data)
     except PdfiumError as error:
         if error.err_code == _PASSWORD_ERROR:
-            raise ParseError("is encrypted: it opens only with its password", where=uri, hint="Save it without one.") from error
+            raise ParseError(
+                "is encrypted: it opens only with its password", where=uri, hint="Save it without one."
+            ) from error
         raise ParseError("is damaged: it cannot be opened as a PDF", where=uri) from error
 
 

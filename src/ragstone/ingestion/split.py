@@ -1,0 +1,51 @@
+"""Makes chunks of a document, each with its place, its spans and its token ids."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+
+from ragstone.protocols import Splitter
+from ragstone.types import Chunk, Document, Span
+
+__all__ = ["chunk_id", "split"]
+
+WITH_LINES = ("text/plain", "text/markdown")
+"""Formats whose text is the file's own, so that its lines are the file's lines."""
+
+
+def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int, ...] | None]]:
+    """The chunks of a document in order, each with the token ids that the splitter has counted, or None.
+
+    A chunk inherits uri, title, metadata and acl, and takes those spans of the document that overlap it.
+    """
+    made: list[tuple[Chunk, tuple[int, ...] | None]] = []
+    waiting = deque(sorted(document.spans, key=lambda span: span.start))
+    spans: list[Span] = []
+    line, counted = 1, 0
+    for piece in splitter.split(document):
+        line += document.text.count("\n", counted, piece.start)
+        counted = piece.start
+        while waiting and waiting[0].start < piece.end:
+            spans.append(waiting.popleft())
+        spans = [span for span in spans if span.end > piece.start]
+        chunk = Chunk(
+            id=chunk_id(document.id, splitter.fingerprint, piece.start, piece.end),
+            document_id=document.id,
+            uri=document.uri,
+            title=document.title,
+            text=document.text[piece.start : piece.end],
+            start=piece.start,
+            end=piece.end,
+            line=line if document.media_type in WITH_LINES else None,
+            spans=tuple(spans),
+            metadata=document.metadata,
+            acl=document.acl,
+        )
+        made.append((chunk, piece.ids))
+    return made
+
+
+def chunk_id(document: str, fingerprint: str, start: int, end: int) -> str:
+    """The id of a range of a document as one splitter cuts it: equal for equal cuts, whatever the text there is."""
+    return hashlib.blake2b(f"{document}\0{fingerprint}\0{start}\0{end}".encode(), digest_size=16).hexdigest()

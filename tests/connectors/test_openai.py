@@ -1,0 +1,555 @@
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_server import Reply, Server, closed_port, completion, failure, piece, serving, streamed
+from ragstone.config import bind, expand, parse_yaml, read_yaml
+from ragstone.connectors.openai import OPENAI, OpenAIModel, Price
+from ragstone.connectors.openai_errors import kind
+from ragstone.errors import (
+    ConfigError,
+    MissingExtra,
+    ModelDenied,
+    ModelError,
+    ModelRejected,
+    ModelTimeout,
+    ModelUnavailable,
+    NotConfigured,
+)
+from ragstone.types import Context, Delta, Message, Options, Prompt, Usage
+
+CONNECTORS = Path(__file__).parents[2] / "connectors"
+KEY = "sk-secret-0123456789"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def model(server: Server) -> AsyncIterator[OpenAIModel]:
+    made = OpenAIModel("m", base_url=server.url, api_key=KEY, retries=0)
+    made.name = "house"
+    yield made
+    await made.close()
+
+
+def prompt(text: str = "How long is a chunk?", **options: Any) -> Prompt:
+    return Prompt(
+        name="answer",
+        version="1",
+        messages=(Message("system", "Be brief."), Message("user", text)),
+        options=Options(**options),
+    )
+
+
+async def collect(model: OpenAIModel, given: Prompt, *, context: Context | None = None) -> list[Delta]:
+    return [delta async for delta in model.stream(given, context=context or Context())]
+
+
+# ── What is sent, and what comes back ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_sends_the_messages_and_returns_what_the_model_said(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("200 tokens [1].", model="m-2026"))
+    answer = await model.generate(prompt(), context=Context())
+    assert (answer.text, answer.model, answer.finish_reason) == ("200 tokens [1].", "m-2026", "stop")
+    assert answer.notice is None
+    assert server.sent == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How long is a chunk?"}],
+    }
+    path, _, headers = server.requests[0]
+    assert path == "/v1/chat/completions"
+    assert headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_options_go_by_the_names_that_servers_know(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("yes"))
+    options: dict[str, Any] = {
+        "temperature": 0.0,
+        "max_tokens": 80,
+        "top_p": 0.9,
+        "top_k": 40,
+        "frequency_penalty": 0.1,
+        "presence_penalty": -0.1,
+        "seed": 7,
+    }
+    await model.generate(prompt(**options, stop=("END",)), context=Context())
+    sent = {name: value for name, value in server.sent.items() if name not in ("model", "messages")}
+    assert sent == {**options, "stop": ["END"]}
+
+
+async def test_openai_itself_is_told_the_length_by_its_newer_name() -> None:
+    made = OpenAIModel("m", api_key=KEY)
+    assert made._request(prompt(max_tokens=80))["max_completion_tokens"] == 80
+
+
+async def test_reasoning_is_sent_as_the_effort(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, reasoning="none", retries=0)
+    server.will(completion("yes"))
+    await made.generate(prompt(), context=Context())
+    await made.close()
+    assert server.sent["reasoning_effort"] == "none"
+
+
+async def test_a_server_of_your_own_needs_no_key(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, retries=0)
+    server.will(completion("yes"))
+    assert (await made.generate(prompt(), context=Context())).text == "yes"
+    await made.close()
+    assert server.requests[0][2]["authorization"] == "Bearer none"
+
+
+async def test_usage_and_cost_are_counted(server: Server) -> None:
+    price = Price(input=1.0, output=10.0, cached_input=0.1)
+    made = OpenAIModel("m", base_url=server.url, price=price, retries=0)
+    details = {"cached_tokens": 1000}
+    server.will(
+        completion("yes", usage={"prompt_tokens": 3000, "completion_tokens": 50, "prompt_tokens_details": details})
+    )
+    answer = await made.generate(prompt(), context=Context())
+    await made.close()
+    assert answer.usage == Usage(input_tokens=3000, output_tokens=50, cached_tokens=1000)
+    assert answer.cost == pytest.approx((2000 * 1.0 + 1000 * 0.1 + 50 * 10.0) / 1e6)
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"prompt_tokens": None, "completion_tokens": 0}, {"prompt_tokens_details": None, "other": "x"}]
+)
+async def test_usage_that_a_server_leaves_out_is_zero(server: Server, model: OpenAIModel, usage: Any) -> None:
+    server.will(completion("yes", usage=usage))
+    answer = await model.generate(prompt(), context=Context())
+    assert (answer.usage, answer.cost) == (Usage(), 0.0)
+
+
+async def test_an_answer_that_was_cut_off_says_so(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("200 tok", finish_reason="length"))
+    answer = await model.generate(prompt(max_tokens=3), context=Context())
+    assert answer.finish_reason == "length"
+    assert answer.notice == "The answer was cut off at its limit of 3 tokens."
+
+
+async def test_a_refusal_is_an_answer(server: Server, model: OpenAIModel) -> None:
+    reply = {"choices": [{"message": {"content": None, "refusal": "I cannot say."}, "finish_reason": "stop"}]}
+    server.will(Reply(reply))
+    assert (await model.generate(prompt(), context=Context())).text == "I cannot say."
+
+
+@given(
+    fresh=st.floats(0, 100), cached=st.none() | st.floats(0, 100), tokens=st.integers(0, 10**6), share=st.floats(0, 1)
+)
+def test_caching_costs_as_much_as_its_price_says(fresh: float, cached: float | None, tokens: int, share: float) -> None:
+    usage = Usage(input_tokens=tokens, cached_tokens=int(tokens * share))
+    cost = Price(input=fresh, output=0, cached_input=cached).of(usage)
+    low, high = sorted((fresh, fresh if cached is None else cached))
+    assert tokens * low / 1e6 - 1e-6 <= cost <= tokens * high / 1e6 + 1e-6
+
+
+# ── Streams ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_stream_comes_in_pieces_and_ends_with_the_whole(server: Server, model: OpenAIModel) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    last = json.dumps({"choices": [], "usage": usage, "model": "m-2026"})
+    server.will(streamed(piece(""), piece("200 "), piece("tokens"), piece(finish_reason="stop"), last))
+    deltas = await collect(model, prompt())
+    assert [delta.text for delta in deltas] == ["200 ", "tokens", ""]
+    whole = deltas[-1].completion
+    assert whole is not None
+    assert (whole.text, whole.model, whole.finish_reason) == ("200 tokens", "m-2026", "stop")
+    assert whole.usage == Usage(input_tokens=9, output_tokens=2)
+    assert server.sent["stream_options"] == {"include_usage": True}
+    assert [delta.completion for delta in deltas[:-1]] == [None, None]
+
+
+async def test_a_stream_without_usage_or_an_end_mark_is_whole_once_the_server_gave_a_reason(
+    server: Server, model: OpenAIModel
+) -> None:
+    server.will(streamed(piece("yes"), piece(None, finish_reason="stop"), done=False))
+    whole = (await collect(model, prompt()))[-1].completion
+    assert whole is not None
+    assert (whole.text, whole.usage) == ("yes", Usage())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        streamed(piece("200 "), broken=True, done=False),  # the connection is cut
+        streamed(piece("200 "), done=False),  # the server ends as if nothing were missing
+        streamed(piece("200 "), '{"choices": [{"delta":', done=False),  # half a JSON
+        streamed(piece("200 "), '{"error": {"message": "out of memory"}}', done=False),
+        streamed(piece("200 "), '["no", "object"]', done=False),
+    ],
+)
+async def test_a_stream_that_breaks_off_midway_is_an_error_after_its_pieces(
+    server: Server, model: OpenAIModel, reply: Reply
+) -> None:
+    server.will(reply)
+    pieces = model.stream(prompt(), context=Context())
+    assert (await anext(pieces)).text == "200 "
+    with pytest.raises(ModelUnavailable) as caught:
+        await anext(pieces)
+    assert caught.value.retryable
+
+
+async def test_a_reader_that_leaves_early_closes_the_stream(server: Server, model: OpenAIModel) -> None:
+    server.will(streamed(*(piece("word ") for _ in range(50)), piece(finish_reason="stop")), completion("next"))
+    pieces = model.stream(prompt(), context=Context())
+    assert (await anext(pieces)).text == "word "
+    await pieces.aclose()  # type: ignore[attr-defined]
+    assert (await model.generate(prompt(), context=Context())).text == "next"
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply("<html>hello</html>", headers={"content-type": "text/html"}), Reply({"choices": []})]
+)
+async def test_a_server_that_does_not_stream_is_no_silent_answer(
+    server: Server, model: OpenAIModel, reply: Reply
+) -> None:
+    server.will(reply)
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        await collect(model, prompt())
+
+
+# ── Every failure of a server ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        (failure(400, "top_k is no parameter", param="top_k"), ModelRejected, "Take topK out of model.options"),
+        (
+            failure(400, "'temperature' does not support 0", param="temperature", code="unsupported_value"),
+            ModelRejected,
+            "'temperature' does not support 0. Take temperature out of model.options",
+        ),
+        (failure(400, "no reasoning_effort here"), ModelRejected, "Take reasoning out of the connector's file"),
+        (failure(400, "too much", code="context_length_exceeded"), ModelRejected, "fewer passages"),
+        (failure(400, "maximum context length is 2048 tokens"), ModelRejected, "fewer passages"),
+        (Reply({"detail": "no messages"}, status=422), ModelRejected, "no messages"),
+        (failure(401, "Incorrect key"), ModelDenied, "it refused the key: Incorrect key. Check the variable"),
+        (failure(402, "Insufficient balance"), ModelDenied, "Insufficient balance"),
+        (failure(403, "not in your country"), ModelDenied, "not in your country"),
+        (failure(409, "conflict"), ModelUnavailable, "(409): conflict"),
+        (failure(429, "You exceeded your quota"), ModelUnavailable, "(429): You exceeded your quota"),
+        (Reply({"error": "model is loading"}, status=500), ModelUnavailable, "(500): model is loading"),
+        (Reply("<html>\n<b>Bad\tGateway</b>", status=502), ModelUnavailable, "(502): <html> <b>Bad Gateway</b>"),
+        (failure(503, "queue is full"), ModelUnavailable, "(503): queue is full"),
+    ],
+)
+async def test_each_refusal_is_translated_with_the_servers_words(
+    server: Server, model: OpenAIModel, reply: Reply, error: type[ModelError], words: str, streaming: bool
+) -> None:
+    server.will(reply)
+    with pytest.raises(error) as caught:
+        await (collect(model, prompt()) if streaming else model.generate(prompt(), context=Context()))
+    assert type(caught.value) is error
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"house ({server.url}): ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply('{"choices": [{"mess'), "no JSON"),
+        (Reply(b'{"choices": "\xff"}'), "no JSON"),
+        (Reply("<html>", headers={"content-type": "text/html"}), "no chat completion"),
+        (Reply("null"), "no chat completion"),
+        (Reply("[1, 2]"), "no chat completion"),
+        (Reply({"choices": "none"}), "no chat completion"),
+        (Reply({"choices": [{"message": "hello"}]}), "no chat completion"),
+        (Reply({}), "no choice"),
+        (Reply({"choices": []}), "no choice"),
+        (Reply({"error": {"message": "all workers are busy"}}), "replied with an error: all workers are busy"),
+        (Reply({"error": "busy"}), "replied with an error: busy"),
+        (completion(None), "its answer is empty"),
+        (completion(" \n"), "its answer is empty"),
+        (Reply('{"choices": [', promised=5000), "cannot be reached"),
+    ],
+)
+async def test_a_reply_that_is_none_is_an_error(server: Server, model: OpenAIModel, reply: Reply, words: str) -> None:
+    server.will(reply)
+    with pytest.raises(ModelUnavailable, match=words):
+        await model.generate(prompt(), context=Context())
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("length", "used up 800 tokens before the first word.* maxOutputTokens"), ("content_filter", "filter")],
+)
+async def test_a_model_that_says_nothing_for_a_reason_would_say_nothing_again(
+    server: Server, model: OpenAIModel, reason: str, words: str
+) -> None:
+    server.will(completion(None, finish_reason=reason))
+    with pytest.raises(ModelRejected, match=words):
+        await model.generate(prompt(max_tokens=800), context=Context())
+
+
+async def test_a_busy_server_is_asked_again(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, retries=2)
+    server.will(failure(503, "queue is full"), failure(429, "slow down"), completion("yes"))
+    answer = await made.generate(prompt(), context=Context())
+    await made.close()
+    assert answer.text == "yes"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_the_deadline_ends_a_call(server: Server, model: OpenAIModel, streaming: bool) -> None:
+    await model.load()
+    server.will(Reply(silent=True))
+    context = Context().within(0.2)
+    with pytest.raises(ModelTimeout, match="time for this call was over"):
+        await (collect(model, prompt(), context=context) if streaming else model.generate(prompt(), context=context))
+
+
+async def test_a_deadline_that_has_passed_asks_nobody(server: Server, model: OpenAIModel) -> None:
+    with pytest.raises(ModelTimeout):
+        await model.generate(prompt(), context=Context(deadline=time.monotonic()))
+    assert server.requests == []
+
+
+async def test_a_silent_server_is_given_up(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, timeout=0.1, retries=0)
+    server.will(Reply(silent=True))
+    with pytest.raises(ModelTimeout, match=r"it said nothing for 0\.1 s"):
+        await made.generate(prompt(), context=Context())
+    await made.close()
+
+
+async def test_a_call_that_is_cancelled_stays_cancelled(server: Server, model: OpenAIModel) -> None:
+    server.will(Reply(silent=True), completion("yes"))
+    call = asyncio.create_task(model.generate(prompt(), context=Context()))
+    await asyncio.to_thread(server.asked.wait)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await model.generate(prompt(), context=Context())).text == "yes"
+
+
+async def test_a_refused_connection_asks_whether_the_server_is_running() -> None:
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    made = OpenAIModel("m", base_url=url, retries=0)
+    with pytest.raises(ModelUnavailable) as caught:
+        await made.generate(prompt(), context=Context())
+    await made.close()
+    assert url in str(caught.value)
+    assert str(caught.value).endswith("Is the server running?")
+
+
+async def test_a_name_that_nobody_knows_is_reported_with_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*arguments: Any, **options: Any) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    made = OpenAIModel("m", base_url="http://nowhere.invalid/v1", retries=0)
+    with pytest.raises(ModelUnavailable, match=r"nowhere\.invalid.*Name or service not known"):
+        await made.generate(prompt(), context=Context())
+    await made.close()
+
+
+async def test_an_unknown_model_is_named_with_the_nearest_that_is_served(server: Server) -> None:
+    made = OpenAIModel("qwen3-8", base_url=server.url, retries=0)
+    server.will(failure(404, "The model does not exist"), Reply({"data": [{"id": "qwen3-8b"}, {"id": "llama"}]}))
+    with pytest.raises(ModelRejected) as caught:
+        await made.generate(prompt(), context=Context())
+    await made.close()
+    assert str(caught.value).endswith(
+        "it has no model 'qwen3-8': expected one of llama, qwen3-8b. Did you mean 'qwen3-8b'?"
+    )
+
+
+@pytest.mark.parametrize(
+    "listed", [failure(404, "Not Found"), Reply("[]"), Reply({"data": None}), Reply("{"), Reply({"data": []})]
+)
+async def test_a_wrong_path_is_told_from_an_unknown_model(server: Server, model: OpenAIModel, listed: Reply) -> None:
+    server.will(failure(404, "Not Found"), listed)
+    with pytest.raises(ModelRejected, match=r"found nothing: Not Found\. Does base_url end in /v1\?"):
+        await model.generate(prompt(), context=Context())
+
+
+async def test_half_a_character_is_refused_before_it_is_sent(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("yes"))
+    with pytest.raises(ModelRejected, match="half a character"):
+        await model.generate(prompt("\ud800"), context=Context())
+    assert server.requests == []
+
+
+def _classes(root: type[Exception]) -> Iterator[type[Exception]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _classes(child)
+
+
+def test_every_error_of_the_sdk_has_a_meaning_here() -> None:
+    import openai
+
+    wanted: dict[str, type[ModelError]] = {
+        "OpenAIError": ModelUnavailable,
+        "APIError": ModelUnavailable,
+        "APIConnectionError": ModelUnavailable,
+        "APITimeoutError": ModelTimeout,
+        "APIResponseValidationError": ModelUnavailable,
+        "APIStatusError": ModelUnavailable,
+        "BadRequestError": ModelRejected,
+        "AuthenticationError": ModelDenied,
+        "OAuthError": ModelDenied,
+        "PermissionDeniedError": ModelDenied,
+        "NotFoundError": ModelRejected,
+        "ConflictError": ModelUnavailable,
+        "UnprocessableEntityError": ModelRejected,
+        "RateLimitError": ModelUnavailable,
+        "InternalServerError": ModelUnavailable,
+        "LengthFinishReasonError": ModelRejected,
+        "ContentFilterFinishReasonError": ModelRejected,
+        "SubjectTokenProviderError": ModelDenied,
+        # Of interfaces that no request of ours uses; whatever they mean, no answer has come.
+        "AzureError": ModelUnavailable,
+        "MutuallyExclusiveAuthError": ModelUnavailable,
+        "WebSocketConnectionClosedError": ModelUnavailable,
+        "WebSocketQueueFullError": ModelUnavailable,
+        "StreamAlreadyConsumed": ModelUnavailable,
+        "APIRemovedInV1": ModelUnavailable,
+        "_AmbiguousModuleClientUsageError": ModelUnavailable,
+    }
+    importlib.import_module("openai.lib.azure")
+    found = {each.__name__: each for each in _classes(openai.OpenAIError)}
+    assert set(found) <= set(wanted), "the SDK has a new error: decide what it means"
+    assert {name: kind(each.__new__(each)) for name, each in found.items()} == {name: wanted[name] for name in found}
+
+
+# ── Settings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model": "m", "base_url": ""}, "no base_url is set"),
+        ({"model": " ", "base_url": "http://localhost/v1"}, "no model is set"),
+        ({"model": "m"}, "no api_key is set"),
+        ({"model": "m", "base_url": OPENAI + "/", "api_key": " "}, "no api_key is set"),
+    ],
+)
+def test_what_is_not_set_is_not_configured(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(NotConfigured, match=words):
+        OpenAIModel(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "localhost:8000/v1"},
+        {"base_url": "ftp://localhost/v1"},
+        {"base_url": "http://[::1/v1"},
+        {"base_url": "http:///v1"},
+        {"api_key": "two words"},
+        {"api_key": "sk-ключ"},
+        {"api_key": "a\nb"},
+        {"timeout": 0},
+        {"retries": -1},
+    ],
+)
+def test_what_is_set_wrongly_is_an_error_that_shows_no_key(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OpenAIModel("m", **{"base_url": "http://localhost/v1", **settings})
+    assert not isinstance(caught.value, NotConfigured)
+    assert settings.get("api_key", "?") not in str(caught.value).replace("such as http", "").removesuffix(
+        "pasted there?"
+    )
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'ragstone\[openai\]'"):
+        OpenAIModel("m", base_url="http://localhost/v1")
+    with pytest.raises(NotConfigured):
+        OpenAIModel("m", base_url="")
+
+
+def test_capabilities_are_what_the_file_says() -> None:
+    made = OpenAIModel("m", base_url="http://localhost/v1", local=True, context=4096)
+    assert made.capabilities.local
+    assert made.capabilities.generative
+    assert made.capabilities.context_window == 4096
+    assert not OpenAIModel("m", api_key=KEY).capabilities.local
+
+
+async def test_the_key_is_never_shown(
+    server: Server, model: OpenAIModel, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.will(failure(401, f"Incorrect API key provided: {KEY}"))
+    with pytest.raises(ModelDenied) as caught:
+        await model.generate(prompt(), context=Context())
+    shown = [repr(model), str(vars(model)), str(caught.value), repr(caught.value), caplog.text, *capsys.readouterr()]
+    assert not any(KEY in text for text in shown)
+    assert "[key]" in str(caught.value)
+
+
+async def test_a_password_in_the_address_is_not_shown() -> None:
+    made = OpenAIModel("m", base_url=f"http://me:hunter2@127.0.0.1:{closed_port()}/v1", retries=0)
+    with pytest.raises(ModelUnavailable) as caught:
+        await made.generate(prompt(), context=Context())
+    await made.close()
+    assert "hunter2" not in str(caught.value)
+    assert "http://127.0.0.1" in str(caught.value)
+
+
+async def test_closing_twice_is_harmless_and_a_later_call_connects_again(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, retries=0)
+    await made.close()
+    server.will(completion("one"), completion("two"))
+    assert (await made.generate(prompt(), context=Context())).text == "one"
+    await made.close()
+    await made.close()
+    assert (await made.generate(prompt(), context=Context())).text == "two"
+    await made.close()
+
+
+async def test_calls_side_by_side_share_one_client(server: Server, model: OpenAIModel) -> None:
+    server.will(*(completion(str(number)) for number in range(8)))
+    answers = await asyncio.gather(*(model.generate(prompt(), context=Context()) for _ in range(8)))
+    assert sorted(answer.text for answer in answers) == [str(number) for number in range(8)]
+
+
+def _built(file: str, environment: dict[str, str]) -> OpenAIModel:
+    located = expand(read_yaml(CONNECTORS / file), environment)
+    settings = {key: value for key, value in located.value.items() if key not in ("kind", "type")}
+    text = parse_yaml(json.dumps(settings), CONNECTORS / file)
+    return OpenAIModel(**bind(OpenAIModel, text, folder=CONNECTORS, connector=lambda *_: pytest.fail("no reference")))
+
+
+def test_the_shipped_connectors_are_not_configured_until_their_variables_are_set() -> None:
+    with pytest.raises(NotConfigured, match="OPENAI_API_KEY"):
+        _built("openai.yaml", {})
+    with pytest.raises(NotConfigured, match="no base_url is set"):
+        _built("local.yaml", {})
+    with pytest.raises(NotConfigured, match="no model is set"):
+        _built("local.yaml", {"RAGSTONE_LOCAL_URL": "http://localhost:8000/v1"})
+
+
+def test_the_shipped_connectors_are_complete_once_their_variables_are_set() -> None:
+    hosted = _built("openai.yaml", {"OPENAI_API_KEY": KEY})
+    local = _built("local.yaml", {"RAGSTONE_LOCAL_URL": "http://localhost:8000/v1", "RAGSTONE_LOCAL_MODEL": "m"})
+    assert not hosted.capabilities.local
+    assert local.capabilities.local
+    assert hosted._price is not None
+    assert hosted._price.of(Usage(input_tokens=10, output_tokens=1)) > 0
+    assert local._price == Price(input=0, output=0)
