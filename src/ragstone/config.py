@@ -164,6 +164,9 @@ def validate(model: type[M], located: Located, *, at: Keys = ()) -> M:
         raise first from None
 
 
+_PLAIN = {"model_type": "should hold keys and values", "dict_type": "should hold keys and values"}
+
+
 def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[str, Any]) -> ConfigError:
     keys: Keys = (*at, *detail["loc"])
     name = ".".join(str(key) for key in keys)
@@ -178,7 +181,7 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
         )
     if detail["type"] == "missing":
         return ConfigError(f"the key {name!r} is missing", where=where)
-    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     found = detail.get("input")
     shown = f"{type(found).__name__} {found!r}" if len(repr(found)) < 60 else type(found).__name__
     return ConfigError(f"{name or 'the file'}: {message[:1].lower()}{message[1:]}", where=where, found=shown)
@@ -208,8 +211,13 @@ def _is_model(annotation: Any) -> bool:
 
 
 @cache
-def _settings(factory: type[Connector]) -> tuple[type[BaseModel], dict[str, str], frozenset[str]]:
-    """A model of the constructor's parameters, those that name another connector (with its kind), and the paths."""
+def _settings(
+    factory: type[Connector], given: frozenset[str]
+) -> tuple[type[BaseModel], dict[str, str], frozenset[str]]:
+    """A model of the constructor's parameters, those that name another connector (with its kind), and the paths.
+
+    What is given in another way need not stand in the file.
+    """
     hints = get_type_hints(factory.__init__)
     fields: dict[str, Any] = {}
     references: dict[str, str] = {}
@@ -223,7 +231,8 @@ def _settings(factory: type[Connector]) -> tuple[type[BaseModel], dict[str, str]
             annotation = str | None if type(None) in parts else str
         if Path in parts:
             paths.add(name)
-        fields[name] = (annotation, ... if parameter.default is inspect.Parameter.empty else parameter.default)
+        default = None if name in given else ...
+        fields[name] = (annotation, default if parameter.default is inspect.Parameter.empty else parameter.default)
     model = create_model(f"{factory.__name__} settings", __config__=ConfigDict(extra="forbid"), **fields)
     return model, references, frozenset(paths)
 
@@ -241,7 +250,8 @@ def bind(
     Relative paths start at `folder`; a name of another connector is handed to `connector(kind, name)`. What is in
     `given` overrides. Raises ConfigError with the place of an unknown, missing or wrong key.
     """
-    model, references, paths = _settings(factory)
+    given = given or {}
+    model, references, paths = _settings(factory, frozenset(given))
     checked = validate(model, located)
     arguments: dict[str, Any] = {}
     for name in model.model_fields:
@@ -251,4 +261,4 @@ def bind(
         if name in paths and isinstance(value, Path):
             value = folder / value.expanduser()
         arguments[name] = value
-    return {**arguments, **(given or {})}
+    return {**arguments, **given}

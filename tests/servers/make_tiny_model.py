@@ -49,7 +49,10 @@ def make(folder: str, texts: list[str]) -> None:
         eos_token_id=0,
         pad_token_id=0,
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[: len(SPECIAL)] = 0  # a greedy answer never ends or falls silent by chance
+    model.to(torch.bfloat16).save_pretrained(folder)
 
 
 if __name__ == "__main__":

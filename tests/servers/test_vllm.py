@@ -84,7 +84,7 @@ def test_a_project_answers_through_it(vllm, tmp_path: Path) -> None:
         assert done.returncode in (0, 3), done.stderr  # the tiny model speaks noise, which may count as no answer
         return json.loads(done.stdout)
 
-    subprocess.run([*RAGSTONE, "init", project], check=True, env=environment, timeout=60)
+    subprocess.run([*RAGSTONE, "init", project, "--model", "local"], check=True, env=environment, timeout=60)
     (project / "documents" / "halibut.md").write_text(HALIBUT)
     assert ragstone("ingest", "--project", project)["added"] == 1
     answer = ragstone("ask", "When does the halibut project ship?", "--project", project)

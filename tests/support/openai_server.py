@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ragstone.protocols import Model
+from ragstone.types import Context, Delta, Message, Options, Prompt
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -88,6 +91,17 @@ def serving() -> Iterator[Server]:
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+def prompt(text: str = "How long is a chunk?", **options: Any) -> Prompt:
+    """Something to ask such a server."""
+    messages = (Message("system", "Be brief."), Message("user", text))
+    return Prompt(name="answer", version="1", messages=messages, options=Options(**options))
+
+
+async def collect(model: Model, given: Prompt, *, context: Context | None = None) -> list[Delta]:
+    """All that a model streams."""
+    return [delta async for delta in model.stream(given, context=context or Context())]
 
 
 def closed_port() -> int:

@@ -7,9 +7,10 @@
     exclude: [drafts]
     acl: {from: sidecar}
 
-Patterns are globs on the path below the folder, upper and lower case alike: `*` stays within one folder, `**` crosses them, and
-an `exclude` that names a folder excludes all in it. Never listed are hidden files, the sidecars themselves, what editors and
-desktops leave behind, anything but regular files, and links, save a link to a file that lies inside the folder too.
+Patterns are globs on the path below the folder, upper and lower case alike: `*` stays within one folder, `**` crosses
+them, and an `exclude` that names a folder excludes all in it. Never listed are hidden files, the sidecars themselves,
+what editors and desktops leave behind, anything but regular files, and links, save a link to a file that lies inside
+the folder too.
 """
 
 from __future__ import annotations
@@ -60,9 +61,10 @@ class _Rules(BaseModel):
 class FilesSource(Source):
     """Lists the files of a folder in sorted order and reads one when asked.
 
-    Uris are POSIX paths relative to `root`, the project's folder, so that a terminal opens them. With `acl: {from: sidecar}` a
-    file without a sidecar is seen by nobody; one with a faulty sidecar by nobody either, and reading it raises ParseError.
-    `trust` is how far the text is trusted, put into the metadata of each item where it is not `retrieved`.
+    Uris are POSIX paths relative to `root`, the project's folder, so that a terminal opens them; without it they begin
+    with `path` as it was given. With `acl: {from: sidecar}` a file without a sidecar is seen by nobody; one with a
+    faulty sidecar by nobody either, and reading it raises ParseError. `trust` is how far the text is trusted, put into
+    the metadata of each item where it is not `retrieved`.
 
     A folder inside that cannot be listed does not hide the others: every file that can be reached is listed first, then
     SourceUnavailable names what could not be, so that nothing below it counts as removed.
@@ -88,16 +90,11 @@ class FilesSource(Source):
 
     async def items(self, *, context: Context) -> AsyncIterator[Item]:
         """Lists every file. Raises SourceUnavailable at once for a missing folder, at the end for one inside it."""
-        listing = self._items()
+        unreadable: list[tuple[str, OSError]] = []
+        listing = self._items(unreadable)
         while batch := await asyncio.to_thread(lambda: list(islice(listing, BATCH))):
             for item in batch:
                 yield item
-
-    def _items(self) -> Iterator[Item]:
-        folder = self._folder()
-        unreadable: list[tuple[str, OSError]] = []
-        for below, found in _walk(folder, self._chosen, unreadable):
-            yield self._item(folder / below, self._uri(below), found)
         if unreadable:
             below, error = unreadable[0]
             others = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
@@ -107,12 +104,17 @@ class FilesSource(Source):
                 hint="Grant access to it, or add it to `exclude`.",
             )
 
+    def _items(self, unreadable: list[tuple[str, OSError]]) -> Iterator[Item]:
+        folder = self._folder()
+        for below, found in _walk(folder, self._chosen, unreadable):
+            yield self._item(folder / below, self._uri(below), found)
+
     def _folder(self) -> Path:
         """The real path of the source's folder."""
         where = self._uri("")
         hint = f"Create it, or correct `path` in connectors/{self.name}.yaml." if self.name else None
         try:
-            folder = self.path.resolve(strict=True)
+            folder = Path(os.path.realpath(self.path, strict=True))
             if not folder.is_dir():
                 raise SourceUnavailable("is not a folder", where=where, hint=hint)
             return folder
@@ -178,7 +180,7 @@ def _refuse(fault: ConfigError, uri: str) -> bytes:
     raise ParseError(f"nobody may see it, since its sidecar is faulty: {fault}", where=uri) from fault
 
 
-# ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _walk(folder: Path, chosen: _Chosen, unreadable: list[tuple[str, OSError]]) -> Iterator[tuple[str, os.stat_result]]:

@@ -1,24 +1,25 @@
 """Tantivy: a lexical index on disk, ranked by BM25 (k1 1.2, b .75).
 
-Tantivy sees three fields and analyses none of them: the chunk's id, our own terms joined by spaces, and facts. A fact is a
-short token that says one thing about a chunk ("year is 2024", "acl holds group:hr"), so every filter is a lookup of tokens,
-whatever the keys of the metadata are.
+Tantivy sees three fields and analyses none of them: the chunk's id, our own terms joined by spaces, and facts. A fact
+is a short token that says one thing about a chunk ("year is 2024", "acl has group:hr"), so every filter is a lookup of
+tokens, whatever the keys of the metadata are.
 
-A removed chunk counts in tantivy's statistics until its segment is written anew, and tantivy's merge policy, which cannot
-be set from Python, gives no weight to that. So the terms are stored as well, and the index is written anew from them: after
-every removal while it is small, later before a twentieth of it is stale. Then every score is what it would be had the chunk
-never been there.
+A removed chunk counts in tantivy's statistics until its segment is written anew, and tantivy's merge policy, which
+cannot be set from Python, gives no weight to that. So the terms are stored as well, and the index is written anew from
+them: after every removal while it is small, later before a twentieth of it is stale. Then every score is what it would
+be had the chunk never been there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import re
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -101,7 +102,7 @@ class TantivyIndex(LexicalIndex):
         searcher = await asyncio.to_thread(self._searcher)
         return searcher.num_docs if searcher else 0
 
-    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _search(self, terms: Counter[str], k: int, where: Filter | None) -> list[Scored]:
         searcher = self._searcher()
@@ -139,7 +140,7 @@ class TantivyIndex(LexicalIndex):
         index.reload()
         return index
 
-    # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _replace(self, ids: Sequence[str], entries: Iterable[Entry]) -> None:
         documents = [_document(entry) for entry in entries]
@@ -188,7 +189,7 @@ class TantivyIndex(LexicalIndex):
             index.reload()  # what is in memory has no file to tell its news by
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None]:
         """Makes our errors of tantivy's, which are told apart by their words alone."""
         try:
             yield
@@ -220,7 +221,7 @@ def _translation(words: str, where: str) -> StateError:
     )
 
 
-# ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _document(entry: Entry) -> tantivy.Document:
@@ -245,7 +246,7 @@ def _facts(chunk: Chunk) -> Iterator[str]:
 
 
 def _fact(field: str, relation: str, value: str = "") -> str:
-    """A token of letters, digits and spaces; the key in hexadecimal, so that no key looks like a part of another fact."""
+    """A token of letters, digits and spaces; in hexadecimal no key looks like a part of another fact."""
     return f"{field.encode().hex()} {relation} {value}"
 
 
@@ -269,14 +270,15 @@ def _sortable(value: float) -> str:
     [-7.25, -1.0, 0.0, 2.5]
     """
     try:
-        (bits,) = struct.unpack(">Q", struct.pack(">d", value + 0.0))
-    except OverflowError:
-        return "f" * 16 if value > 0 else "0" * 16
+        packed = struct.pack(">d", value + 0.0)
+    except OverflowError:  # an integer beyond all floats
+        packed = struct.pack(">d", math.copysign(math.inf, value))
+    (bits,) = struct.unpack(">Q", packed)
     # Of a negative number every bit is flipped, of any other the sign alone.
     return f"{bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63):016x}"
 
 
-# ── Filters ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Filters ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _filter(where: Filter) -> Query:
@@ -338,7 +340,7 @@ def _member(field: str, value: Any) -> Query:
 
 
 def _range(field: str, op: str, value: Any) -> Query:
-    """Numbers on one side of a value. The digits of two numbers agree up to a place, and there the larger one's is larger."""
+    """Numbers on one side of a value: their digits agree up to a place, where the larger number's is larger."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UsageError(f"the filter on {field!r}", expected="a number", found=type(value).__name__)
     digits, wanted = _sortable(value), "0123456789abcdef"

@@ -101,7 +101,7 @@ def _listed(words: list[str]) -> str:
     return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-# ── What a file is, by its content ───────────────────────────────────────────────────────────────────────────────────────
+# ── What a file is, by its content ───────────────────────────────────────────────────────────────────────────────────
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _SIGNATURES = (

@@ -77,9 +77,9 @@ def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
 
 def _code(texts: Sequence[str]) -> str:
     digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"))
-    while any((code := digest.hexdigest()[:8]) in text for text in texts):
+    while any(digest.hexdigest()[:8] in text for text in texts):
         digest.update(b"once more")
-    return code
+    return digest.hexdigest()[:8]
 
 
 def _origin(hit: Hit) -> str:

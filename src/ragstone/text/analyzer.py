@@ -2,29 +2,26 @@
 
     "Wheels of vllm-0.33"  →  wheel · of · vllm-0.33 · vllm · 0.33
 
-A word becomes its Snowball stem, where its language has a stemmer, and loses its accents: people leave them out when they
-ask. Scripts without spaces become short runs of characters. An identifier stands whole and in its parts.
+A word becomes its Snowball stem, where its language has a stemmer, and loses its accents: people leave them out when
+they ask. Scripts without spaces become short runs of characters. An identifier stands whole and in its parts.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Any, cast
 
 from ragstone.text.language import UNKNOWN, detect
 from ragstone.text.stopwords import STOPWORDS
 
-if TYPE_CHECKING:
-    from Stemmer import Stemmer
-
 __all__ = ["MOST_QUERY_TERMS", "query_terms", "terms"]
 
-MOST_QUERY_TERMS = 256
-"""Different terms of one question, the first ones: a pasted page searches by its beginning."""
+MOST_QUERY_TERMS = 512
+"""Terms of one question, the first ones: a pasted page searches by its beginning."""
 
 _STEMMERS = {
     "ar": "arabic",
@@ -57,7 +54,7 @@ _STEMMERS = {
     "tr": "turkish",
 }
 
-# ── Tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Written without spaces: in the first group a character is a word or half of one, in the second it is a letter.
 _IDEOGRAPHS = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -76,12 +73,14 @@ _LETTERED = re.compile(f"[{_UNSPACED}]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 
 _JOINT = re.compile(r"[_@'’-]+|(?<!\d)\.|\.(?!\d)")  # the dot of 0.33 joins, that of foo.bar divides
-_ACRONYM = re.compile(r"[^\W\d_](?:\.[^\W\d_])+")
+_ACRONYM = re.compile(r"[^\W\d_](?:\.[^\W\d_]){1,9}")
 _IDENTIFIER = re.compile(r"[\d_.@]")
 
 _ACCENTED = re.compile("([a-z])[\u0300-\u036f]+")
 _BARRED = str.maketrans("łøđı", "lodi")  # letters that Unicode does not take apart
-_ACCENTS_MATTER = frozenset({"vi"})  # there they tell words apart: without them XQuAD loses 3 points
+_ACCENTS_MATTER = frozenset({"vi"})  # they tell words apart: without them XQuAD loses 3 points there
+
+_LONGEST = 256  # characters of a token that are looked at: nobody searches for the rest of an encoded image
 
 
 def terms(text: str, *, language: str) -> list[str]:
@@ -114,8 +113,7 @@ def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
     found_terms = terms(text, language=language)
     stopped = _stopped(language)
     kept = [term for term in found_terms if term not in stopped] or found_terms
-    allowed = frozenset(list(dict.fromkeys(kept))[:MOST_QUERY_TERMS])
-    return [term for term in kept if term in allowed]
+    return kept[:MOST_QUERY_TERMS]
 
 
 @cache
@@ -124,7 +122,7 @@ def _stopped(language: str) -> frozenset[str]:
     return frozenset(term for word in STOPWORDS.get(language, ()) for term in terms(word, language=language))
 
 
-# ── From a token to its terms ────────────────────────────────────────────────────────────────────────────────────────────
+# ── From a token to its terms ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @cache
@@ -139,7 +137,7 @@ class _Expansions(dict[str, tuple[str, ...]]):
     LONGEST = 32  # a longer token is rare, and rarely comes again
 
     def __init__(self, language: str) -> None:
-        self.stemmer = _stemmer(language)
+        self.stem_word = _stemmer(language)
         self.keeps_accents = language in _ACCENTS_MATTER
 
     def __missing__(self, token: str) -> tuple[str, ...]:
@@ -152,23 +150,27 @@ class _Expansions(dict[str, tuple[str, ...]]):
 
     def _expand(self, token: str) -> Iterator[str]:
         if _IDEOGRAPHIC.match(token):
-            yield from _grams(token, 1)
+            yield from token
             yield from _grams(token, 2)
         elif _LETTERED.match(token):
-            yield from _grams(token, 3)
+            yield from _grams(token, 3) if len(token) > 3 else (token,)
         elif _ACRONYM.fullmatch(token):
             yield token.replace(".", "")
         else:
-            parts = _JOINT.split(token.replace(",", ""))
-            if len(parts) > 1 and _IDENTIFIER.search(token):
-                yield token
-            for part in parts:
-                yield self._stem(part)
-                if _HANGUL.match(part):
-                    yield from _grams(part, 2)  # a Korean noun and its particle are one word
+            yield from self._words(token[:_LONGEST])
+
+    def _words(self, token: str) -> Iterator[str]:
+        """A word's stem; of several words in one token those of all, and an identifier itself."""
+        parts = _JOINT.split(token.replace(",", ""))
+        if len(parts) > 1 and _IDENTIFIER.search(token):
+            yield token
+        for part in filter(None, parts):
+            yield self._stem(part)
+            if _HANGUL.match(part) and len(part) > 2:
+                yield from _grams(part, 2)  # a Korean noun and its particle are one word
 
     def _stem(self, word: str) -> str:
-        stem = self.stemmer.stemWord(word) if self.stemmer else word
+        stem = self.stem_word(word)
         if stem.isascii() or self.keeps_accents:
             return stem
         bare = _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", stem))
@@ -176,12 +178,14 @@ class _Expansions(dict[str, tuple[str, ...]]):
 
 
 def _grams(run: str, size: int) -> Iterator[str]:
-    """Every stretch of that many neighbouring characters; a shorter run is one by itself."""
-    return (run[at : at + size] for at in range(max(1, len(run) - size + 1)))
+    """Every stretch of that many neighbouring characters."""
+    return (run[at : at + size] for at in range(len(run) - size + 1))
 
 
-def _stemmer(language: str) -> Stemmer | None:
+def _stemmer(language: str) -> Callable[[str], str]:
+    """The stemmer of a language. Where there is none, or PyStemmer is too old to have it, words stay as they are."""
     import Stemmer
 
+    snowball = cast("Any", Stemmer)
     name = _STEMMERS.get(language)
-    return Stemmer.Stemmer(name) if name in Stemmer.algorithms() else None
+    return snowball.Stemmer(name).stemWord if name in snowball.algorithms() else str

@@ -1,8 +1,8 @@
 """Where sentences begin and end, in any language that marks their ends, and sensibly in those that do not.
 
-Rules and no model: a full stop is judged by the word before it and the letter after it. Markdown is read as far as it says
-where a thought ends: a heading, a list item, a table row and a fenced block each stand alone. A single line break inside a
-paragraph means nothing, since text from PDF files breaks where the page did.
+Rules and no model: a full stop is judged by the word before it and the letter after it. Markdown is read as far as it
+says where a thought ends: a heading, a list item, a table row and a fenced block each stand alone. A single line break
+inside a paragraph means nothing, since text from PDF files breaks where the page did.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNMARKED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao
 _WORD = re.compile(r"[^\W_]")
 _INK = re.compile(r"\S")
 
-# ── Blocks ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Blocks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _LINE = re.compile(r"[^\n]*\n?")
 _FENCE = re.compile(r"^[ \t]*(?P<mark>```|~~~)[`~]*(?P<info>[^\n]*)", re.MULTILINE)
@@ -30,12 +30,12 @@ _ALONE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")  # a heading, a table row
 _OPENS = re.compile(r"[ \t]*(?:[-*+•‣◦▪●–>][ \t]|\(?\d{1,3}[.)][ \t]|\(?[a-z]\)[ \t])")  # a list item, a quotation
 _RULE = re.compile(r"\|?[ \t]*[:=-][ \t:|=-]*")  # under a heading or a table's head: it belongs to that
 
-# ── Stops ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Stops ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _HARD = "。！？｡।॥؟۔։።။។༎"  # they end a sentence whatever follows
 _STOP = re.compile(
     rf"""(?: [{_HARD}]+ | ．(?!\d) | [.!?…]+ (?:[ ][.!?…](?=\s|$))* | (?<=[\u0370-\u03ff\u1f00-\u1fff]); )
-    (?: ["'”’»›)\]}}」』】）》〉*_`{_HARD}] | \[\d{{1,3}}\] )*  # closing marks and footnote numbers stay with their sentence
+    (?: ["'”’»›)\]}}」』】）》〉*_`{_HARD}] | [ \u00a0\u202f]» | \[\d{{1,3}}\] )*  # closing marks and numbers of notes
     """,
     re.VERBOSE,
 )
@@ -44,25 +44,30 @@ _SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.\s?)*[^\W\d_]")
 _MARKER = re.compile(r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})")
 
-_NEVER_LAST = frozenset(
-    """mr mrs ms messrs dr drs prof st ste mt gen col lt capt cpt sgt cmdr rev hon gov sen rep pres supt vs cf viz ca approx
-    resp bzw ggf vgl evtl sog inkl zzgl exkl dipl ing hr hrn frl geb gegr jhdt insb insbes mind max min mme mlle mgr env sra
-    srta dra dña ud uds avda sig sigg dott avv ecc bijv dhr mevr resp см им ул стр рис тел гл проф акад тов напр sayın doç
-    yrd th tp ts ths""".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NEVER_LAST = _words(
+    """mr mrs ms messrs dr drs prof st ste mt gen col lt capt cpt sgt cmdr rev hon gov sen rep pres supt vs cf viz ca
+    approx resp bzw ggf vgl evtl sog inkl zzgl exkl dipl ing hr hrn frl geb gegr jhdt insb insbes mind max min mme
+    mlle mgr env sr sra srta dra dña ud uds avda sig sigg dott avv ecc bijv dhr mevr см им ул стр рис тел гл проф акад
+    тов напр sayın doç yrd th tp ts ths"""
 )
-_BEFORE_NUMBER = frozenset(
-    """no nos nr núm num pág págs pag p pp vol vols fig figs sec sect ch chap art arts eq eqs ref refs tab tbl abb abs kap
-    bd aufl par para ver v jan feb mar mär apr jun jul aug sep sept oct okt nov dec dez рис табл""".split()
+_BEFORE_NUMBER = _words(
+    """no nos nr núm num pág págs pag p pp vol vols fig figs sec sect ch chap art arts eq eqs ref refs tab tbl abb
+    abs kap bd aufl par para ver v jan feb mar mär apr jun jul aug sep sept oct okt nov dec dez рис табл"""
 )
-_OPENERS = frozenset(
-    """the a an he she it they we i in on at this that these those there but and however as when while if for from its his
-    her their our my you what which who why how where after before since although
-    der die das ein eine er sie es wir im am und aber dies diese dieser bei nach seit
-    le la les il elle ils un une dans en ce cette el los las lo una para pero este esta o os um uma het een de""".split()
+_OPENERS = _words(
+    """the a an he she it they we i in on at this that these those there but and however as when while if for from
+    its his her their our my you what which who why how where after before since although der die das ein eine er sie
+    es wir im am und aber dies diese dieser bei nach seit le la les il elle ils un une dans en ce cette el los las lo
+    una para pero este esta o os um uma het een de"""
 )
-_AFTER_ORDINAL = frozenset(
-    """januar jänner februar märz april mai juni juli august september oktober november dezember jahrhundert jahrhunderts
-    jahrhunderte""".split()
+_AFTER_ORDINAL = _words(
+    """januar jänner februar märz april mai juni juli august september oktober november dezember jahrhundert
+    jahrhunderts jahrhunderte"""
 )
 
 
@@ -130,7 +135,7 @@ def _with_rule(text: str, at: int) -> int:
 
 
 def _stopped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cuts a block at the stops that end a sentence. What holds no letter or digit stays with the sentence before it."""
+    """Cuts a block at the stops that end a sentence. What holds no letter or digit stays with the one before it."""
     cased = not text[start:end].islower()
     first = last = start
     worded, pending = False, None

@@ -66,9 +66,21 @@ QUESTIONS: dict[str, dict[str, str]] = {
         "time": r"\bπότε\b|\b(ποι[οα]|τι|ποιον|ποια) (έτος|χρονιά|χρόνο|ημερομηνία|ημέρα|μήνα|δεκαετία|αιώνα)",
         "name": r"\b(ποιος|ποιον|ποιοι|ποιους|ποιανού|πού)\b|\bποια (πόλη|χώρα|πολιτεία|ομάδα|εταιρεία|περιοχή)",
     },
-    "ar": {"number": r"\bكم\b|\bما (عدد|نسبة|هي نسبة|هو عدد)", "time": r"\bمتى\b|\bأي (عام|سنة|تاريخ|يوم|شهر|عقد|قرن)", "name": r"$^"},
-    "hi": {"number": r"कितन|क्या प्रतिशत|किस संख्या", "time": r"\bकब\b|किस (वर्ष|साल|तारीख|दिन|महीने|दशक|सदी)", "name": r"$^"},
-    "th": {"number": r"กี่|เท่าไร|เท่าไหร่|เท่าใด", "time": r"เมื่อไร|เมื่อไหร่|เมื่อใด|(ปี|วัน|เดือน|ศตวรรษ)(ใด|ไหน|อะไร)", "name": r"$^"},
+    "ar": {
+        "number": r"\bكم\b|\bما (عدد|نسبة|هي نسبة|هو عدد)",
+        "time": r"\bمتى\b|\bأي (عام|سنة|تاريخ|يوم|شهر|عقد|قرن)",
+        "name": r"$^",
+    },
+    "hi": {
+        "number": r"कितन|क्या प्रतिशत|किस संख्या",
+        "time": r"\bकब\b|किस (वर्ष|साल|तारीख|दिन|महीने|दशक|सदी)",
+        "name": r"$^",
+    },
+    "th": {
+        "number": r"กี่|เท่าไร|เท่าไหร่|เท่าใด",
+        "time": r"เมื่อไร|เมื่อไหร่|เมื่อใด|(ปี|วัน|เดือน|ศตวรรษ)(ใด|ไหน|อะไร)",
+        "name": r"$^",
+    },
     "vi": {
         "number": r"\b(bao nhiêu|mấy|bao lâu|bao xa)\b",
         "time": r"\b(khi nào|bao giờ|lúc nào)\b|\b(năm|ngày|tháng|thế kỷ|thập kỷ) (nào|bao nhiêu)\b",
@@ -79,5 +91,108 @@ QUESTIONS: dict[str, dict[str, str]] = {
         "time": r"何时|什么时候|什么时间|哪(一)?(年|天|月|日)|何年|几(年|月|日|号)|哪个(世纪|年代|时期)",
         "name": r"$^",
     },
-    "ja": {"number": r"いくつ|いくら|何(人|個|回|歳|年間|冊|台|本|件|パーセント|%)|どれくらい|どのくらい", "time": r"いつ|何(年|月|日|時|世紀)(?!間)", "name": r"$^"},
+    "ja": {
+        "number": r"いくつ|いくら|何(人|個|回|歳|年間|冊|台|本|件|パーセント|%)|どれくらい|どのくらい",
+        "time": r"いつ|何(年|月|日|時|世紀)(?!間)",
+        "name": r"$^",
+    },
+}
+
+# Months in the forms that stand beside a day or a year, January first; all languages in one, since none clash.
+_MONTHS = (
+    "january jan januar jänner enero janvier gennaio janeiro januari ianuarie ocak января январь ιανουαρίου ιανουάριος",
+    "february feb februar febrero février febbraio fevereiro februari februarie şubat февраля февраль φεβρουαρίου φεβρουάριος",
+    "march mar märz marzo mars março maart martie mart марта март μαρτίου μάρτιος",
+    "april apr abril avril aprile aprilie nisan апреля апрель απριλίου απρίλιος",
+    "may mai mayo maggio maio mei mayıs мая май μαΐου μάιος",
+    "june jun juni junio juin giugno junho iunie haziran июня июнь ιουνίου ιούνιος",
+    "july jul juli julio juillet luglio julho iulie temmuz июля июль ιουλίου ιούλιος",
+    "august aug agosto août augustus ağustos августа август αυγούστου αύγουστος",
+    "september sep sept septiembre septembre settembre setembro septembrie eylül сентября сентябрь σεπτεμβρίου σεπτέμβριος",
+    "october oct oktober octubre octobre ottobre outubro octombrie ekim октября октябрь οκτωβρίου οκτώβριος",
+    "november nov noviembre novembre novembro noiembrie kasım ноября ноябрь νοεμβρίου νοέμβριος",
+    "december dec dezember diciembre décembre dicembre dezembro decembrie aralık декабря декабрь δεκεμβρίου δεκέμβριος",
+)
+MONTHS: dict[str, int] = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+
+# Words that place something in time without a digit.
+TIMES: dict[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter century centuries decade"
+        " morning noon afternoon evening midnight today tomorrow yesterday weekly monthly yearly daily annually",
+        "de": "montag dienstag mittwoch donnerstag freitag samstag sonntag frühling sommer herbst winter jahrhundert jahrzehnt"
+        " morgens mittags abends heute morgen gestern täglich wöchentlich monatlich jährlich",
+        "es": "lunes martes miércoles jueves viernes sábado domingo primavera verano otoño invierno siglo década hoy mañana",
+        "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche printemps été automne hiver siècle décennie hier demain",
+        "it": "lunedì martedì mercoledì giovedì venerdì sabato domenica primavera estate autunno inverno secolo decennio",
+        "pt": "segunda terça quarta quinta sexta sábado domingo primavera verão outono inverno século década hoje amanhã",
+        "nl": "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag lente zomer herfst winter eeuw decennium vandaag",
+        "ro": "luni marți miercuri joi vineri sâmbătă duminică primăvara vara toamna iarna secol secolul deceniu azi mâine",
+        "tr": "pazartesi salı çarşamba perşembe cuma cumartesi pazar ilkbahar yaz sonbahar kış yüzyıl yüzyılda bugün yarın",
+        "ru": "понедельник вторник среду четверг пятницу субботу воскресенье весной летом осенью зимой век веке столетие",
+        "el": "δευτέρα τρίτη τετάρτη πέμπτη παρασκευή σάββατο κυριακή άνοιξη καλοκαίρι φθινόπωρο χειμώνα αιώνα δεκαετία",
+    }.items()
+}
+
+# Cardinals in the order 0 to 20, then 30, 40, … 100, then thousand, million and billion. A "|"
+# separates forms of one number; "-" stands where the word is the indefinite article as well.
+_CARDINALS: dict[str, str] = {
+    "en": "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion",
+    "de": "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn"
+    " fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert"
+    " tausend million|millionen milliarde|milliarden",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis"
+    " diecisiete dieciocho diecinueve veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien|ciento mil"
+    " millón|millones millardo",
+    "fr": "zéro - deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit"
+    " dix-neuf vingt trente quarante cinquante soixante soixante-dix quatre-vingts quatre-vingt-dix cent mille"
+    " million|millions milliard|milliards",
+    "it": "zero - due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici"
+    " diciassette diciotto diciannove venti trenta quaranta cinquanta sessanta settanta ottanta novanta cento mille|mila"
+    " milione|milioni miliardo|miliardi",
+    "pt": "zero - dois|duas três quatro cinco seis sete oito nove dez onze doze treze catorze|quatorze quinze dezesseis"
+    " dezessete dezoito dezenove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem|cento mil"
+    " milhão|milhões bilhão|bilhões",
+    "nl": "nul één twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien"
+    " achttien negentien twintig dertig veertig vijftig zestig zeventig tachtig negentig honderd duizend miljoen miljard",
+    "ro": "zero unu doi|două trei patru cinci șase|şase șapte|şapte opt nouă zece unsprezece doisprezece treisprezece"
+    " paisprezece cincisprezece șaisprezece șaptesprezece optsprezece nouăsprezece douăzeci treizeci patruzeci cincizeci"
+    " șaizeci șaptezeci optzeci nouăzeci sută|sute mie|mii milion|milioane miliard|miliarde",
+    "ru": "ноль один|одна|одно|одного два|две|двух три|трёх|трех четыре|четырёх|четырех пять|пяти шесть|шести семь|семи"
+    " восемь|восьми девять|девяти десять|десяти одиннадцать двенадцать тринадцать четырнадцать пятнадцать шестнадцать"
+    " семнадцать восемнадцать девятнадцать двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто"
+    " сто тысяча|тысячи|тысяч миллион|миллиона|миллионов миллиард|миллиарда|миллиардов",
+    "tr": "sıfır - iki üç dört beş altı yedi sekiz dokuz on onbir oniki onüç ondört onbeş onaltı onyedi onsekiz ondokuz"
+    " yirmi otuz kırk elli altmış yetmiş seksen doksan yüz bin milyon milyar",
+    "el": "μηδέν - δύο|δυο τρία|τρεις|τριών τέσσερα|τέσσερις|τεσσάρων πέντε έξι επτά|εφτά οκτώ|οχτώ εννέα|εννιά"
+    " δέκα έντεκα δώδεκα δεκατρία|δεκατρείς δεκατέσσερα|δεκατέσσερις δεκαπέντε δεκαέξι δεκαεπτά δεκαοκτώ δεκαεννέα είκοσι"
+    " τριάντα σαράντα πενήντα εξήντα εβδομήντα ογδόντα ενενήντα εκατό χίλια|χιλιάδες εκατομμύριο|εκατομμύρια"
+    " δισεκατομμύριο|δισεκατομμύρια",
+}
+_VALUES = (*range(21), *range(30, 101, 10), 1_000, 1_000_000, 1_000_000_000)
+NUMBERS: dict[str, dict[str, int]] = {
+    language: {form: value for forms, value in zip(words.split(), _VALUES, strict=True) for form in forms.split("|")}
+    for language, words in _CARDINALS.items()
+}
+
+NEGATIONS: dict[str, frozenset[str]] = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "not no never none nobody nothing nowhere neither nor without cannot",
+        "de": "nicht nichts nie niemals niemand kein keine keinen keinem keiner keines nirgends ohne weder",
+        "es": "no nunca jamás nadie nada ningún ninguno ninguna ni sin tampoco",
+        "fr": "ne pas jamais rien personne aucun aucune ni sans nulle",
+        "it": "non mai nessuno nessuna niente nulla né senza neanche",
+        "pt": "não nunca jamais ninguém nada nenhum nenhuma nem sem",
+        "nl": "niet niets nooit niemand geen nergens zonder noch",
+        "ro": "nu niciodată nimeni nimic niciun nicio fără nici",
+        "tr": "değil değildir yok yoktur asla hiç hiçbir olmayan",
+        "ru": "не нет ни никогда никто ничто ничего никакой нельзя без",
+        "el": "δεν δε μη μην όχι ποτέ κανείς κανένας καμία τίποτα χωρίς ούτε",
+        "ar": "لا لم لن ليس ليست غير بدون دون ما",
+        "hi": "नहीं न मत ना बिना कभी",
+        "vi": "không chưa chẳng đừng",
+    }.items()
 }

@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["HtmlParser"]
 
-_UNSEEN = frozenset(
-    """head script style noscript template svg iframe object embed canvas audio video map button select textarea datalist
-    dialog""".split()
+
+def _tags(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_UNSEEN = _tags(
+    """head script style noscript template svg iframe object embed canvas audio video map button select textarea
+    datalist dialog"""
 )
-_FURNITURE = frozenset({"nav", "aside", "header", "footer"})
-_PARAGRAPHS = frozenset("p blockquote pre ul ol dl table figure hr h1 h2 h3 h4 h5 h6".split())
-_LINES = frozenset(
-    """address article aside body caption center dd details div dt fieldset figcaption footer form header legend li main nav
-    section summary td th tr""".split()
+_FURNITURE = _tags("nav aside header footer")
+_PARAGRAPHS = _tags("p blockquote pre ul ol dl table figure hr h1 h2 h3 h4 h5 h6")
+_LINES = _tags(
+    """address article aside body caption center dd details div dt fieldset figcaption footer form header legend li
+    main nav section summary td th tr"""
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LAYOUT = "table, ul, ol, pre, h1, h2, h3, h4, h5, h6"  # a table around one of these holds no rows of facts
@@ -37,7 +42,7 @@ _SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
 
 
 class HtmlParser(Parser):
-    """The page's main text: blocks on lines of their own, `- ` before list items, ` | ` between cells, sections as spans.
+    """The page's main text: blocks on their own lines, `- ` before list items, ` | ` between cells, sections as spans.
 
     Left out are scripts, styles, forms, menus, headers and footers, and what is hidden. Where a `<main>` or the only
     `<article>` holds most of the text, the rest is left out too.
@@ -68,7 +73,7 @@ def _title(page: LexborHTMLParser) -> str:
     return " ".join(node.text().split()) if node is not None else ""
 
 
-# ── Before the parser sees it ────────────────────────────────────────────────────────────────────────────────────────────
+# ── Before the parser sees it ────────────────────────────────────────────────────────────────────────────────────────
 
 _CHARSET = re.compile(rb"""<(?:meta|\?xml)\b[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 _CHARSETS = re.compile(
@@ -78,9 +83,9 @@ _LATIN = re.compile(r"iso-?8859-?1|us-ascii", re.IGNORECASE)  # browsers read bo
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^<>]*)")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
-_NEVER_CLOSED = frozenset(
-    """area base br col colgroup dd dt embed hr img input li link meta option p param source tbody td tfoot th thead tr track
-    wbr""".split()
+_NEVER_CLOSED = _tags(
+    """area base br col colgroup dd dt embed hr img input li link meta option p param source tbody td tfoot th thead tr
+    track wbr"""
 )
 _MOST_LABOUR = 1_000_000_000  # about four seconds
 
@@ -95,9 +100,9 @@ def _declared(data: bytes) -> str | None:
 
 
 def _labour(source: str) -> int:
-    """Steps that the parser will take, near enough: for a tag it looks at all open elements, for an attribute at its fellows.
+    """About how many steps the parser will take: a tag meets all open elements, an attribute all others of its tag.
 
-    A megabyte of `<div>` keeps it busy for four minutes.
+    A megabyte of `<div>` would keep it busy for two minutes.
     """
     open_ = Counter[str]()
     depth = labour = 0
@@ -116,11 +121,11 @@ def _labour(source: str) -> int:
     return labour
 
 
-# ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _main_text(page: LexborHTMLParser) -> tuple[str, list[tuple[int, int, str]]]:
-    """The text and headings of the page's main part, of the page, or of the page with its furniture: the first that will do."""
+    """The text and headings of the main part, else of the page, else of the page with its furniture."""
     root = page.root
     if root is None:
         return "", []
@@ -171,7 +176,7 @@ def _hidden(node: LexborNode) -> bool:
     return "hidden" in attributes or _HIDDEN.search(attributes.get("style") or "") is not None
 
 
-# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class _Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from ragstone.ingestion.parsers import sections, title_from
@@ -33,9 +33,10 @@ _TITLE = re.compile(
 
 
 class MarkdownParser(Parser):
-    """Reads CommonMark. The text is the decoded file, unchanged but for a byte-order mark; markup and front matter stay in it.
+    """Reads CommonMark. The text is the decoded file, unchanged but for a byte-order mark.
 
-    A heading counts where it stands by itself, not in a code block, a quotation or a list.
+    Markup and front matter stay in it. A heading counts where it stands by itself, not in a code block, a quotation or
+    a list.
     """
 
     media_types: ClassVar[tuple[str, ...]] = ("text/markdown",)
@@ -56,7 +57,7 @@ def _headings(text: str, body: int) -> tuple[Span, ...]:
     lines = [body, *(body + end.end() for end in _LINE_END.finditer(text[body:]))]
     found: list[tuple[int, int, str]] = []
     tokens = _blocks().parse(text[body:])
-    for opening, content in zip(tokens, tokens[1:], strict=False):
+    for opening, content in pairwise(tokens):
         if opening.type != "heading_open" or opening.level or opening.map is None:
             continue
         if label := _plain(content.content):

@@ -8,17 +8,16 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import check_length, sections, title_from
 from ragstone.protocols import Parser
 from ragstone.types import Parsed, Span
 
-if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
-
 __all__ = ["PdfParser"]
+
+Handle: TypeAlias = Any  # pypdfium2 has no types
 
 PAGE_BREAK = "\n\n"
 MAX_BOOKMARKS = 10_000
@@ -46,9 +45,9 @@ _MADE_TITLE = re.compile(
 class PdfParser(Parser):
     """The text as the pages show it, a blank line between two pages, and a span for each page that has text.
 
-    A word that a line broke in two is joined; its hyphen stays where the same compound stands elsewhere in the document, or a
-    capital follows. Control characters and soft hyphens go, ligatures become letters. A section begins where the title of its
-    bookmark stands on its page; a title that does not stand there only ends the section before it.
+    A word that a line broke in two is joined; its hyphen stays where the same compound stands elsewhere in the text, or
+    a capital follows. Control characters and soft hyphens go, ligatures become letters. A section begins where the
+    title of its bookmark stands on its page; a title that does not stand there only ends the section before it.
     """
 
     media_types: ClassVar[tuple[str, ...]] = ("application/pdf",)
@@ -71,20 +70,26 @@ class PdfParser(Parser):
         page_spans = _page_spans(pages, len(text))
         title = named if named and not _MADE_TITLE.fullmatch(named) else title_from(uri)
         without = [number for number, page in enumerate(pages, 1) if not page]
-        warnings = (f"no text on page {_ranges(without)}",) if without else ()
+        warnings = (f"no text on page{'s' * (len(without) > 1)} {_ranges(without)}",) if without else ()
         spans = (*page_spans, *_outline(text, bookmarks, page_spans))
         return Parsed(text=text, media_type="application/pdf", title=title, spans=spans, warnings=warnings)
 
 
-# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _opened(data: bytes, uri: str) -> PdfDocument:
-    from pypdfium2 import PdfDocument, PdfiumError
+def _library() -> Handle:
+    import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
+
+    return pypdfium2
+
+
+def _opened(data: bytes, uri: str) -> Handle:
+    pypdfium2 = _library()
 
     try:
-        return PdfDocument(data)
-    except PdfiumError as error:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
         if error.err_code == _PASSWORD_ERROR:
             raise ParseError(
                 "is encrypted: it opens only with its password", where=uri, hint="Save it without one."
@@ -92,16 +97,14 @@ def _opened(data: bytes, uri: str) -> PdfDocument:
         raise ParseError("is damaged: it cannot be opened as a PDF", where=uri) from error
 
 
-def _pages(document: PdfDocument, uri: str) -> Iterator[str]:
+def _pages(document: Handle, uri: str) -> Iterator[str]:
     """The text of each page; a damaged page has none."""
-    from pypdfium2 import PdfiumError
-
     length = 0
     for index in range(len(document)):
         try:
             with closing(document[index]) as page, closing(page.get_textpage()) as textpage:
                 text = textpage.get_text_range()
-        except PdfiumError:
+        except _library().PdfiumError:
             text = ""
         length += len(text)
         check_length(length, uri=uri)
@@ -109,7 +112,7 @@ def _pages(document: PdfDocument, uri: str) -> Iterator[str]:
         yield "\n".join(line.rstrip() for line in text.split("\n")).strip()
 
 
-def _bookmarks(document: PdfDocument) -> list[tuple[int, int, str]]:
+def _bookmarks(document: Handle) -> list[tuple[int, int, str]]:
     """The outline: for each bookmark its level from 1, the index of its page, and its title."""
     found: list[tuple[int, int, str]] = []
     for bookmark in islice(document.get_toc(), MAX_BOOKMARKS):
@@ -120,7 +123,7 @@ def _bookmarks(document: PdfDocument) -> list[tuple[int, int, str]]:
     return found
 
 
-# ── Making sense of it ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Making sense of it ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _rejoined(pages: Sequence[str]) -> list[str]:

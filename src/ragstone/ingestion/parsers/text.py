@@ -19,8 +19,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\f\r\x1b"))  # less those of logs, manual pages and terminals
-_MOST_CONTROLS = 0.02  # of all bytes
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\v\f\r\x1b"))  # less those of logs, manual pages and terminals
+_MOST_CONTROLS = 0.02  # of all bytes, a few stray ones not counted
 _SAMPLE = 65_536
 
 
@@ -38,8 +38,8 @@ class TextParser(Parser):
 def decode(data: bytes, *, uri: str, charset: str | None = None) -> tuple[str, tuple[str, ...]]:
     """The text of bytes, and a warning where the encoding was guessed. Raises ParseError for a binary or blank file.
 
-    In this order: a byte-order mark, UTF-16 told by its zeros, the charset that the file declares, UTF-8, and cp1252, the usual
-    encoding of old Windows files.
+    In this order: a byte-order mark, UTF-16 told by its zeros, the charset that the file declares, UTF-8, and cp1252,
+    the usual encoding of old Windows files.
     """
     mark, encoding = encoding_of(data)
     if encoding is None:
@@ -67,7 +67,7 @@ def encoding_of(data: bytes) -> tuple[bytes, str | None]:
     if b"\0" in data:
         return b"", _wide(sample)
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    return b"", None if controls > _MOST_CONTROLS * len(sample) else "utf-8"
+    return b"", None if controls > 2 + _MOST_CONTROLS * len(sample) else "utf-8"
 
 
 def _wide(sample: bytes) -> str | None:

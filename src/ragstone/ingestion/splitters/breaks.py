@@ -34,7 +34,7 @@ class Break(IntEnum):
 def stretches(text: str, headings: Sequence[int]) -> Iterator[tuple[int, int]]:
     """The text in stretches of at most STRETCH characters, each cut at the best place in its second half.
 
-    A stretch is tokenised at once. Tokenizers slow down on long texts, and offsets take fifty times the memory of the text.
+    A stretch is tokenised at once: tokenizers slow down on longer texts, and offsets take fifty times their memory.
     """
     start = 0
     while len(text) - start > STRETCH:
@@ -45,9 +45,10 @@ def stretches(text: str, headings: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _stretch_end(text: str, headings: Sequence[int], least: int, most: int) -> int:
-    heading = bisect_right(headings, most) - 1
-    if heading >= 0 and headings[heading] > least:
-        return headings[heading]
+    for index in reversed(range(bisect_right(headings, least), bisect_right(headings, most))):
+        # One that stands right under another stays with it.
+        if index == 0 or body(text, headings[index - 1]) < headings[index]:
+            return headings[index]
     for pattern in (_PARAGRAPH, _LINE, _WORD):
         places = [found.end() for found in pattern.finditer(text, least, most)]
         if places:
@@ -56,11 +57,7 @@ def _stretch_end(text: str, headings: Sequence[int], least: int, most: int) -> i
 
 
 def body(text: str, heading: int) -> int:
-    """Where the text under a heading begins.
-
-    >>> body("# Cod\\n\\nIt swims.", 0)
-    7
-    """
+    """Where the text under a heading begins, or the next heading."""
     found = _HEADING.match(text, heading)
     assert found is not None, "the pattern matches an empty text too"
     return found.end()
@@ -71,10 +68,12 @@ def breaks(
 ) -> list[tuple[int, Break]]:
     """The places inside a range where a piece may begin, in order.
 
-    A heading stays with the text under it, and a table's row or a fenced block stays whole where it fits a piece. Words come
-    in only where a sentence does not fit.
+    A heading stays with the text under it, and a table's row or a fenced block stays whole where it fits a piece. Words
+    come in only where a sentence does not fit.
     """
-    blocks = [(found.start(), found.end()) for pattern in (_FENCE, _ROW) for found in pattern.finditer(text, start, end)]
+    blocks = [
+        (found.start(), found.end()) for pattern in (_FENCE, _ROW) for found in pattern.finditer(text, start, end)
+    ]
     places = {start + first: Break.SENTENCE for first, _ in sentences(text[start:end])}
     for first, last in blocks:
         places.update(dict.fromkeys(_lines(text, first, last), Break.SENTENCE))

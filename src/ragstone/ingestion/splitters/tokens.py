@@ -2,8 +2,8 @@
 
     split: {by: tokens, size: 200}
 
-A piece ends, in this order of preference, where a section, a paragraph or a sentence ends; a sentence that does not fit is
-cut between words, and a word that does not fit anywhere.
+A piece ends, in this order of preference, where a section, a paragraph or a sentence ends; a sentence that does not fit
+is cut between words, and a word that does not fit anywhere.
 """
 
 from __future__ import annotations
@@ -35,17 +35,21 @@ _SPACES = ("", " ", "\t", "\r", "\n")  # what every tokenizer takes for a space,
 class TokenSplitter(Splitter):
     """Cuts a document into pieces of at most `size` tokens, special ones not counted.
 
-    A piece keeps to one section. It takes in the section below, if both fit, and sections of a few lines are put together. With
-    `overlap`, a piece begins with whole sentences from the end of the one before, at most so many tokens of them.
+    A piece keeps to one section. It takes in the section below, if both fit, and sections of a few lines are put
+    together. With `overlap`, a piece begins with the last sentences of the one before, at most so many tokens of them.
     """
 
     def __init__(self, *, embedder: Embedder, size: int = 200, overlap: int = 0) -> None:
         if not 1 <= size <= embedder.window - SPECIAL:
             raise ConfigError(
-                "size is out of range", expected=f"1 to {embedder.window - SPECIAL}, what the embedder takes", found=str(size)
+                "size is out of range",
+                expected=f"1 to {embedder.window - SPECIAL}, what the embedder takes",
+                found=str(size),
             )
         if not 0 <= overlap <= size // 2:
-            raise ConfigError("overlap is out of range", expected=f"0 to {size // 2}, half the size", found=str(overlap))
+            raise ConfigError(
+                "overlap is out of range", expected=f"0 to {size // 2}, half the size", found=str(overlap)
+            )
         self.embedder, self.size, self.overlap = embedder, size, overlap
 
     @property
@@ -109,8 +113,8 @@ class TokenSplitter(Splitter):
     def _pieces(self, text: str, start: int, end: int, tokens: _Tokens) -> Iterator[Piece]:
         """The piece of a range without the whitespace around it; none for a blank range.
 
-        The ids are those of the stretch where the range lies between spaces. Elsewhere the piece is tokenised by itself, and
-        halved if that takes more tokens.
+        The ids are those of the stretch where the range lies between spaces. Elsewhere the piece is tokenised alone,
+        and halved if that takes more tokens.
         """
         blank = len(text[start:end]) - len(text[start:end].lstrip())
         start += blank
@@ -131,8 +135,8 @@ class TokenSplitter(Splitter):
 
     @cached_property
     def _separable(self) -> bool:
-        """Whether the ids of a text are those of its parts, cut at spaces; byte-level tokenizers put the space into a token."""
-        parts = ("The sun", "set.\n", "Nobody\n\n", "saw  ", "it.")
+        """Whether a text has the ids of its parts, cut at spaces. Byte-level tokenizers count a space to a token."""
+        parts = ("The sun ", "set.\n", "Nobody\n\n", "saw  ", "it.")
         whole, _ = self.embedder.tokens("".join(parts))
         return list(whole) == [id_ for part in parts for id_ in self.embedder.tokens(part.strip())[0]]
 
@@ -163,7 +167,7 @@ class _Tokens:
         return end - start <= self._characters and self.count(start, end) <= self.size
 
     def reach(self, start: int, tokens: int) -> int:
-        """The farthest place up to which a piece from `start` holds at most so many tokens, and not too many characters."""
+        """The farthest place to which a piece from `start` may go with at most so many tokens."""
         index = bisect_left(self._starts, start) + tokens
         end = self._starts[index] if index < len(self._starts) else self._end
         return max(start + 1, min(end, start + self._characters))
@@ -173,7 +177,7 @@ class _Tokens:
         return self._starts[max(0, bisect_left(self._starts, end) - tokens)]
 
 
-# ── Sections ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Sections ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
