@@ -5,6 +5,7 @@ RAGSTONE := $(BIN)/ragstone
 INSTALL  := -m pip install -qq --no-input --disable-pip-version-check --no-compile --no-deps --no-build-isolation
 LOCKED   := $(INSTALL) --require-hashes
 TORCH    := torch==2.13.0
+show      = @printf '\n$$ %s\n' 'ragstone $(1)'; $(RAGSTONE) $(1)
 
 export RAGSTONE_DATA ?= ../shared/data
 
@@ -14,10 +15,10 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
-	@$(RAGSTONE) ingest
-	@$(RAGSTONE) ask "Why does Ragstone cite the exact words?"
-	@$(RAGSTONE) ask "What does reciprocal rank fusion do?"
-	@$(RAGSTONE) ask "How do I use my own OpenAI-compatible server?"
+	$(call show,ingest)
+	$(call show,ask "Why does Ragstone cite the exact words?")
+	$(call show,ask "What does reciprocal rank fusion do?")
+	$(call show,ask "How do I use my own OpenAI-compatible server?")
 	@printf '%s\n' '' \
 	  'Next, ask the handbook something yourself:   $(RAGSTONE) ask "What is a chunk?"' \
 	  'Then your own documents:' \

@@ -218,7 +218,7 @@ class Project:
             )
         found = declared_kind(read_yaml(files[name]))
         if found != kind:
-            raise ConfigError(f"{name!r} is a {found}", expected=f"a {kind}")
+            raise ConfigError(f"{name!r} is of kind {found}", expected=kind)
 
 
 def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

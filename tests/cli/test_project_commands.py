@@ -42,14 +42,14 @@ def test_init_makes_a_project_of_a_folder_that_has_a_pyproject(tmp_path: Path, r
         ("pipelines/answer.yaml", "k: 8", "k: many", "retrieve.k"),
         ("pipelines/answer.yaml", "prompt: answer", "prompt: anser", "Did you mean 'answer'?"),
         ("pipelines/answer.yaml", "[local, extractive]", "[lokal]", "Did you mean 'local'?"),
-        ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is a embedder"),
+        ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is of kind embedder"),
         ("pipelines/ingest.yaml", "[documents]", "[]", "sources"),
         ("connectors/chroma.yaml", "type: chroma", "type: chrome", "Did you mean 'chroma'?"),
         ("connectors/documents.yaml", "acl: public", "acl: everyone", "acl"),
         ("connectors/documents.yaml", "path: documents", "paht: documents", "Did you mean 'path'?"),
         ("connectors/minilm.yaml", "kind: embedder", "kind: embeder", "Did you mean 'embedder'?"),
         ("prompts/answer.prompty", "temperature: 0", "temprature: 0", "temprature"),
-        ("prompts/answer.prompty", "{{ question }}", "{{ question", "answer.prompty"),
+        ("prompts/answer.prompty", "{{ question }}", "{{ question", "is no template"),
     ],
 )
 def test_check_names_every_fault_with_file_and_line(project: Path, run, file: str, old: str, new: str, words: str):

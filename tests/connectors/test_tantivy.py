@@ -1,4 +1,4 @@
-"""The lexical index against a real tantivy: what it finds, what its filters let through, what survives a killed process."""
+"""The lexical index on a real tantivy: what it finds, what its filters let through, what survives a killed process."""
 
 from __future__ import annotations
 
@@ -124,14 +124,17 @@ async def test_what_is_written_is_found_by_another_index_on_the_same_path(tmp_pa
     assert await found(TantivyIndex(tmp_path), "apple") == ["b"]
 
 
-async def test_an_index_that_was_never_written_is_empty_and_creates_nothing(tmp_path: Path) -> None:
-    index = TantivyIndex(tmp_path / "deep")
-    await index.load()
-    assert await found(index, "apple") == []
-    assert await index.count(context=CONTEXT) == 0
-    await index.delete(["a"], context=CONTEXT)
-    await index.upsert([], context=CONTEXT)
-    await index.close()
+def test_an_index_that_was_never_written_is_empty_and_creates_nothing(tmp_path: Path) -> None:
+    async def use() -> None:
+        index = TantivyIndex(tmp_path / "deep")
+        await index.load()
+        assert await found(index, "apple") == []
+        assert await index.count(context=CONTEXT) == 0
+        await index.delete(["a"], context=CONTEXT)
+        await index.upsert([], context=CONTEXT)
+        await index.close()
+
+    asyncio.run(use())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -415,7 +418,8 @@ from ragstone.types import Chunk, Context, Entry
 async def main(path):
     index = TantivyIndex(path)
     for batch in range(10_000):
-        chunks = [Chunk(id=f"{at}", document_id="d", uri="u", title="", text="", start=0, end=0, line=1) for at in range(50)]
+        named = dict(document_id="d", uri="u", title="", text="", start=0, end=0, line=1)
+        chunks = [Chunk(id=f"{at}", **named) for at in range(50)]
         await index.upsert([Entry(chunk, ["word", f"batch{batch}"]) for chunk in chunks], context=Context())
         print(batch, flush=True)
 
@@ -426,9 +430,9 @@ HOLDER = """
 import sys
 from ragstone.connectors.tantivy import TantivyIndex
 import pathlib
-writer = TantivyIndex(pathlib.Path(sys.argv[1]))._opened().writer(50_000_000, num_threads=1)
-print("held", flush=True)
-sys.stdin.read()
+with TantivyIndex(pathlib.Path(sys.argv[1]))._writer():
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 
@@ -451,19 +455,20 @@ def test_a_killed_writer_loses_nothing_it_finished_and_leaves_no_lock(tmp_path: 
     assert (count, len(kept), more) == (50, 50, 51)
 
 
-async def test_a_second_writer_is_told_that_the_index_is_busy(tmp_path: Path) -> None:
-    index = await filled(*FRUIT, path=tmp_path)
+def test_a_second_writer_is_told_that_the_index_is_busy(tmp_path: Path) -> None:
+    index = asyncio.run(filled(*FRUIT, path=tmp_path))
+    one_more = [entry("z", "apple")]
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(IndexBusy, match="another process is writing"):
-            await index.upsert([entry("z", "apple")], context=CONTEXT)
-        assert await found(index, "apple") == ["b", "a"]
+            asyncio.run(index.upsert(one_more, context=CONTEXT))
+        assert asyncio.run(found(index, "apple")) == ["b", "a"]
         process.communicate("")
-    await index.upsert([entry("z", "apple")], context=CONTEXT)
-    assert await index.count(context=CONTEXT) == 4
+    asyncio.run(index.upsert(one_more, context=CONTEXT))
+    assert asyncio.run(index.count(context=CONTEXT)) == 4
 
 
 def _garbage(file: Path) -> None:

@@ -22,7 +22,9 @@ def answer(text: str) -> Answer:
     )
 
 
-@pytest.mark.parametrize("question", ["Who leads it?", "And the turbot?", "Why?", "What about its budget for next year?"])
+@pytest.mark.parametrize(
+    "question", ["Who leads it?", "And the turbot?", "Why?", "What about its budget for next year?"]
+)
 def test_a_question_that_points_back_is_searched_with_the_one_before(question: str):
     talk = Conversation()
     talk.remember(HALIBUT, answer("On 3 May 2031."))

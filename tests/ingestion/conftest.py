@@ -23,7 +23,7 @@ def _file(objects: Sequence[bytes], trailer: bytes) -> bytes:
 
 @pytest.fixture
 def make_pdf() -> MakePdf:
-    """Makes a file of pages, each a sequence of lines; `outline` pairs titles with page indices; `title` goes into the metadata."""
+    """Makes a file of pages, each of some lines. `outline` pairs titles with indices of pages; `title` is metadata."""
 
     def make(*pages: Sequence[str], outline: Sequence[tuple[str, int]] = (), title: str = "") -> bytes:
         first = 5  # after the catalog, the tree of pages, the font and the metadata

@@ -236,6 +236,17 @@ async def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path: Path):
     state.close()
 
 
+@pytest.mark.parametrize("lost", ["store", "lexical"])
+async def test_an_index_that_was_deleted_is_filled_again(lost: str):
+    found = index()
+    await ingest(found, FILES)
+    fresh = {"store": MemoryStore, "lexical": MemoryLexicalIndex}[lost]()
+    report = await ingest(replace(found, **{lost: fresh}), FILES)
+    assert report.changed == 3
+    documents, chunks, stored, indexed = await held(replace(found, **{lost: fresh}))
+    assert (documents, stored, indexed) == (3, chunks, chunks)
+
+
 async def test_progress_counts_up_to_the_total():
     steps: list[tuple[int, int]] = []
     await ingest(index(), FILES, progress=lambda done: steps.append((done.done, done.total)))
@@ -252,4 +263,4 @@ def test_entries_hold_title_and_headings():
         id="c", document_id="d", uri="b.md", title="Turbot", text="millions.", start=0, end=9, line=1, spans=spans
     )
     made: Entry = entry(chunk, language="en")
-    assert list(made.terms) == ["turbot", "budget", "million"]
+    assert list(made.terms) == ["turbot", "turbot", "budget", "million"]

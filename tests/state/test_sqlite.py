@@ -114,9 +114,7 @@ def test_an_acl_can_change_alone(state: ProjectState):
 
 def test_failures_are_kept_and_forgotten_when_the_document_is_read(state: ProjectState):
     state.fail("ingest", Failure("documents/a.md", "is encrypted"), tenant="default", source="documents")
-    assert state.failures("ingest", tenant="default", source="documents") == [
-        Failure("documents/a.md", "is encrypted")
-    ]
+    assert state.failures("ingest", tenant="default", source="documents") == [Failure("documents/a.md", "is encrypted")]
     begin(state, "c1")
     assert state.failures("ingest", tenant="default", source="documents") == []
 

@@ -59,8 +59,8 @@ def test_a_line_break_inside_a_paragraph_is_no_end() -> None:
 
 
 def test_blank_lines_headings_and_list_items_are_ends() -> None:
-    text = "# A title\nIt begins\n\nIt goes on\n- first\n- second. And more\n2. Numbered\n\n  * deep\n\nOld title\n=====\nEnd"
-    assert cut(text) == [
+    lines = ["# A title", "It begins", "", "It goes on", "- first", "- second. And more", "2. Numbered", "", "  * deep"]
+    assert cut("\n".join([*lines, "", "Old title", "=====", "End"])) == [
         "# A title",
         "It begins",
         "It goes on",
@@ -117,33 +117,10 @@ def test_a_mark_is_not_cut_from_its_letter() -> None:
     assert all(not sentence.startswith("\u0301") for sentence in cut(text))
 
 
-pieces = st.lists(
-    st.sampled_from(
-        [
-            "a",
-            "Dr",
-            "B",
-            "12",
-            ".",
-            "!",
-            "?",
-            "…",
-            "。",
-            "؟",
-            ";",
-            " ",
-            "\n",
-            "\n\n",
-            "\t",
-            "- ",
-            "# ",
-            "|",
-            "---",
-            "```",
-        ]
-        + ["~~~", '"', ")", "[1]", "漢", "ก", "é", "e\u0301", "\u200b", "\ud800", "😀", "word " * 60]
-    )
-).map("".join)
+WORDS = ("a", "Dr", "B", "12", "漢", "ก", "é", "e\u0301", "\u200b", "\ud800", "😀", "word " * 60)
+MARKS = (".", "!", "?", "…", "。", "؟", ";", '"', ")", "[1]", "- ", "# ", "|", "---", "```", "~~~")
+SPACES = (" ", "\t", "\n", "\n\n")
+pieces = st.lists(st.sampled_from([*WORDS, *MARKS, *SPACES])).map("".join)
 
 
 @given(st.one_of(st.text(), pieces))

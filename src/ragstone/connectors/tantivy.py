@@ -19,7 +19,7 @@ import re
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +37,7 @@ HEAP = 50_000_000  # bytes that a writer collects before it writes a segment
 SMALL = 10_000
 """Chunks; in an index no larger than this the statistics never count a removed one. Writing it anew takes 0.4 s."""
 
-_STALE = 0.05  # the share of removed chunks that a larger index may count: it moves an idf by less than 0.06
+_STALE = 0.05  # removed chunks that a larger index may count, per chunk: each removal costs 20 writes at most
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ANY = "any"  # a fact that every chunk has
 _SCHEMA = (
@@ -123,6 +123,7 @@ class TantivyIndex(LexicalIndex):
         with self._opening, self._translated():
             if self._folder is None:
                 assert self._index is not None
+                self._index.reload()
                 return self._index.searcher()
             try:
                 stat = (self._folder / "meta.json").stat()  # each commit puts a new file in its place
@@ -146,47 +147,39 @@ class TantivyIndex(LexicalIndex):
         documents = [_document(entry) for entry in entries]
         if not ids or (not documents and self._searcher() is None):
             return
-
-        def change(writer: tantivy.IndexWriter) -> None:
+        with self._writing, self._translated(), self._writer() as writer:
             for chunk_id in ids:
                 writer.delete_documents_by_term("id", chunk_id)
             for document in documents:
                 writer.add_document(document)
+            writer.commit()
+            self._settle(writer)
 
-        with self._writing:
-            self._write(change)
-            searcher = self._searcher()
-            assert searcher is not None
-            live = searcher.num_docs
-            stale = searcher.doc_freq("facts", _ANY) - live  # a term's frequency counts the removed ones too
-            if stale > (0 if live <= SMALL else live * _STALE):
-                self._write_anew(searcher)
+    def _settle(self, writer: tantivy.IndexWriter) -> None:
+        """Writes everything anew, in one commit, once too many removed chunks count in the statistics."""
+        searcher = self._searcher()
+        assert searcher is not None
+        live = searcher.num_docs
+        stale = searcher.doc_freq("facts", _ANY) - live  # a term's frequency counts the removed ones too
+        if stale <= (0 if live <= SMALL else live * _STALE):
+            return
+        writer.delete_all_documents()
+        if live:
+            for _, address in searcher.search(Query.all_query(), limit=live, count=False).hits:
+                writer.add_document(searcher.doc(address))
+        writer.commit()
 
-    def _write_anew(self, searcher: tantivy.Searcher) -> None:
-        """Puts the chunks of a searcher in place of everything, in one commit."""
-
-        def change(writer: tantivy.IndexWriter) -> None:
-            writer.delete_all_documents()
-            if searcher.num_docs:
-                for _, address in searcher.search(Query.all_query(), limit=searcher.num_docs, count=False).hits:
-                    writer.add_document(searcher.doc(address))
-
-        self._write(change)
-
-    def _write(self, change: Callable[[tantivy.IndexWriter], None]) -> None:
-        """Makes a change in one commit."""
-        with self._translated():
-            if self._folder:
-                self._folder.mkdir(parents=True, exist_ok=True)
-            index = self._index if self._folder is None else self._opened()
-            assert index is not None
-            writer = index.writer(HEAP, num_threads=1)
-            try:
-                change(writer)
-                writer.commit()
-            finally:
-                writer.wait_merging_threads()  # this also gives the lock back
-            index.reload()  # what is in memory has no file to tell its news by
+    @contextmanager
+    def _writer(self) -> Generator[tantivy.IndexWriter]:
+        """The one writer, which holds the index for as long as it is open."""
+        if self._folder:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        index = self._opened() if self._index is None or self._folder else self._index
+        writer = index.writer(HEAP, num_threads=1)
+        try:
+            yield writer
+        finally:
+            writer.wait_merging_threads()  # this also gives the lock back
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -272,7 +265,7 @@ def _sortable(value: float) -> str:
     try:
         packed = struct.pack(">d", value + 0.0)
     except OverflowError:  # an integer beyond all floats
-        packed = struct.pack(">d", math.copysign(math.inf, value))
+        packed = struct.pack(">d", math.inf if value > 0 else -math.inf)
     (bits,) = struct.unpack(">Q", packed)
     # Of a negative number every bit is flipped, of any other the sign alone.
     return f"{bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63):016x}"

@@ -38,7 +38,7 @@ def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int
             start=piece.start,
             end=piece.end,
             line=line if document.media_type in WITH_LINES else None,
-            spans=tuple(spans),
+            spans=tuple(span for span in spans if span.start < piece.end),
             metadata=document.metadata,
             acl=document.acl,
         )

@@ -50,9 +50,8 @@ class Builder:
             )
         found = declared_kind(located)
         if found != kind:
-            raise ConfigError(
-                f"{name!r} is a {found}", where=asked_at or located.where(("kind",)), expected=f"a {kind}"
-            )
+            where = asked_at or located.where(("kind",))
+            raise ConfigError(f"{name!r} is of kind {found}", where=where, expected=kind)
         return self.make(kind, located, name=name, **given)
 
     def make(self, kind: str, located: Located, *, name: str, **given: Any) -> Connector:
@@ -68,7 +67,8 @@ class Builder:
             built = factory(**arguments)
         except NotConfigured as error:
             error.where = error.where or located.where()
-            if filled.unset and not error.hint:
+            if filled.unset:
+                error.message = f"{' and '.join(filled.unset)} {'is' if len(filled.unset) == 1 else 'are'} not set"
                 error.hint = f"Run: export {filled.unset[0]}=…"
             raise
         except ConfigError as error:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from ragstone.errors import IndexMismatch
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
@@ -41,6 +42,8 @@ class Index:
 
     async def load(self) -> None:
         """Starts the slow parts side by side."""
+        # Two threads that import numpy at once can each see a half-made one: its modules import each other in a circle.
+        await asyncio.to_thread(import_module, "numpy.typing")
         await asyncio.gather(self.embedder.load(), self.store.load(), self.lexical.load())
 
     async def require_vectors(self) -> None:

@@ -92,6 +92,7 @@ class IngestPipeline:
             run = _Run()
             begun = time.perf_counter()
             await self._drop_orphans(context)
+            await self._notice_loss(context)
             for source, plan in await self._plans(run, allow_empty=allow_empty, context=context):
                 await self._apply(source, plan, run, progress=progress, context=context)
             seconds = time.perf_counter() - begun
@@ -219,6 +220,15 @@ class IngestPipeline:
             run.counts["added" if one.item.uri in run.added else "changed"] += 1
         run.embedded += len(records)
         run.done += len(prepared)
+
+    async def _notice_loss(self, context: Context) -> None:
+        """An index that holds less than it should (its folder was deleted, say) is filled again from the sources."""
+        index = self.index
+        live = await asyncio.to_thread(index.state.live_chunks, index.name, tenant=index.tenant)
+        held = min(await index.store.count(context=context), await index.lexical.count(context=context))
+        if held < live:
+            with context.trace.step("ingest.loss", held=held, expected=live):
+                await asyncio.to_thread(index.state.forget_versions, index.name, tenant=index.tenant)
 
     async def _drop_orphans(self, context: Context) -> None:
         index = self.index

@@ -223,6 +223,20 @@ class ProjectState:
         )
         return {"documents": documents[0][0], "chunks": chunks[0][0]}
 
+    def live_chunks(self, pipeline: str, *, tenant: str) -> int:
+        """How many chunks every index must hold."""
+        rows = self._rows(
+            "SELECT COUNT(*) FROM chunks c JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
+            " WHERE d.pipeline=? AND d.tenant=? AND d.state='live'",
+            (pipeline, tenant),
+        )
+        return rows[0][0]
+
+    def forget_versions(self, pipeline: str, *, tenant: str) -> None:
+        """Lets the next comparison find every document changed, so that the indexes are filled again."""
+        with self._write() as db:
+            db.execute("UPDATE documents SET version='' WHERE pipeline=? AND tenant=?", (pipeline, tenant))
+
     def generation(self, pipeline: str) -> int:
         """A number that grows with each write, so that a reader knows when to reopen."""
         rows = self._rows("SELECT number FROM generations WHERE pipeline=?", (pipeline,))

@@ -48,17 +48,18 @@ _DATES = tuple(
 )
 _CLOCK = re.compile(r"\b\d{1,2}(?::\d\d|\s?[ap]\.?m\b)", re.IGNORECASE)
 
+_CODE = re.compile(r"`[^`\n]+`|(?<![\w.])[.~]{0,2}/[\w./-]+")  # in technical texts, a name or a place
 _UNCASED = re.compile("[\u0590-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CAPITALISED = re.compile(r"[^\W\d_][\w’'.-]*(?:\s[^\W\d_][\w’'.-]*)*")
-_ABBREVIATED = 5  # characters of the longest abbreviation with its dot: "Prof."
+_ABBREVIATED = 4  # characters of an abbreviation with its dot: "Mrs."
 _OPENING = re.compile(r"(?:^|[.!?:]\s|\n)[\s\"'“‘„«(\[*_#>-]*$")
 
 
-# ── What a text holds ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What a text holds ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def numbers(text: str, *, language: str) -> tuple[str, ...]:
-    """The numbers of a text in order, each as plain digits, with "%" where it is one: "1.234,5" and "1,234.5" are equal.
+    """The numbers of a text in order as plain digits, with "%" where there is one: "1.234,5" and "1,234.5" are equal.
 
     Number words up to twenty, tens, and powers of ten are read one by one: "two hundred" is 2 and 100.
     """
@@ -116,7 +117,7 @@ def negations(text: str, *, language: str) -> tuple[str, ...]:
     return tuple(word for word in words if word in listed or (language == "en" and word.endswith("n't")))
 
 
-# ── What a question asks for ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── What a question asks for ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def expected(question: str, *, language: str) -> Kind | None:
@@ -126,16 +127,21 @@ def expected(question: str, *, language: str) -> Kind | None:
 
 
 def answers(sentence: str, kind: Kind, *, question: str, language: str) -> bool | None:
-    """Whether a sentence holds a thing of that kind that the question has not named itself; None where none can tell."""
+    """Whether a sentence holds a thing of that kind that the question itself has not named; None if none can tell."""
     if kind == "number":
         return not set(numbers(sentence, language=language)) <= set(numbers(question, language=language))
     if kind == "time":
         if not set(dates(sentence)) <= set(dates(question)) or _CLOCK.search(sentence):
             return True
-        listed = TIMES.get(language, frozenset()) | MONTHS.keys()
-        return any(word in listed for word in _WORD.findall(sentence.casefold()))
+        listed = TIMES.get(language, frozenset())
+        return any(
+            word.casefold() in listed or (word[0].isupper() and word.casefold() in MONTHS)
+            for word in _WORD.findall(sentence)
+        )
     if language == "de" or _UNCASED.search(sentence):
         return None
+    if _CODE.search(sentence):
+        return True
     asked = question.casefold()
     return any(word.strip(".").casefold() not in asked for name in names(sentence) for word in name.split())
 
@@ -148,7 +154,7 @@ def _patterns(language: str) -> tuple[tuple[Kind, re.Pattern[str]], ...]:
     return tuple((kind, re.compile(listed[kind])) for kind in kinds if kind in listed)
 
 
-# ── One at a time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── One at a time ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _plain(number: str) -> str:

@@ -45,7 +45,7 @@ def test_blocks_are_put_on_lines_and_words_in_them_joined(html: str, expected: s
         ("<tr><td><p>Big</p><p>cod</p></td><td>3<br>kg</td>", "Big cod | 3 kg"),
         ("<caption>Catch</caption><tr><td>Cod<td>3", "Catch\nCod | 3"),
         ("<tr><td>a<td><td>b<tr><td><td><td>c", "a | b\n| c"),
-        ("<tr><td>a<td><td>b<tr><td colspan=2>sum<td>", "a |  | b\nsum |  |"),
+        ("<tr><td>a<td><td>b<td><tr><td>c<td>d<td><td>", "a |  | b\nc | d |"),
         ("<tr><td>a<td><td>b<tr><td colspan=2>sum", "a | b\nsum"),
         ("<tr><td><table><tr><td>a<td>b</table><td>right", "a | b\n\nright"),
         ("<tr><td><h2>Menu</h2>soup<td>right", "Menu\n\nsoup\nright"),
@@ -131,7 +131,7 @@ def test_the_encoding_is_that_of_the_mark_or_the_declaration(head: str, encoding
 
 def test_a_wrong_or_unknown_charset_falls_back() -> None:
     assert parsed(b"<meta charset=rot13><p>K\xf6der").warnings == ("decoded as cp1252: not valid UTF-8",)
-    assert text("<meta charset=big5><p>Köder") == "Köder"
+    assert text("<meta charset=big5><p>5 €") == "5 €"
 
 
 @pytest.mark.parametrize("html", ["<p></p>", "<script>x</script>", "<title>Cod</title>"])
@@ -153,7 +153,8 @@ def test_what_would_take_minutes_is_refused(html: str) -> None:
         parsed(html + "cod")
 
 
-tags = st.sampled_from("p div b h1 h2 ul li table tr td pre br span main header nav a script".split())
+TAGS = "p div b h1 h2 ul li table tr td pre br span header nav a script"
+tags = st.sampled_from(TAGS.split())
 inner = st.recursive(
     st.text("ab \n<&;é", max_size=6),
     lambda parts: st.tuples(tags, st.lists(parts, max_size=3)).map(

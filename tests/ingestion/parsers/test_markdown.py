@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +39,17 @@ def test_underlined_headings_count() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["```\n# no\n```", "~~~ sh\n# no\n~~~", "    # no", "> # no", "- # no", "#no", "\\# no", "<!--\n# no\n-->", "# \n\nno"],
+    [
+        "```\n# no\n```",
+        "~~~ sh\n# no\n~~~",
+        "    # no",
+        "> # no",
+        "- # no",
+        "#no",
+        "\\# no",
+        "<!--\n# no\n-->",
+        "# \n\nno",
+    ],
 )
 def test_what_only_looks_like_a_heading_does_not_count(text: str) -> None:
     assert sections(f"word\n\n{text}\n") == []
@@ -60,7 +72,10 @@ def test_a_label_is_the_heading_without_markup(heading: str, label: str) -> None
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_places_are_right_whatever_ends_a_line(end: str) -> None:
     text = f"word{end}{end}# A{end}a{end}## B{end}"
-    assert [(span.label, span.start) for span in parsed(text).spans] == [("A", text.index("# A")), ("B", text.index("## B"))]
+    assert [(span.label, span.start) for span in parsed(text).spans] == [
+        ("A", text.index("# A")),
+        ("B", text.index("## B")),
+    ]
 
 
 def test_the_text_is_the_file_front_matter_and_markup_and_all() -> None:
@@ -120,5 +135,5 @@ def test_sections_nest_and_begin_at_their_headings(lines: list[str], end: str) -
         for later in spans[index + 1 :]:
             inside = later.end <= span.end and later.level > span.level
             assert later.start >= span.end or inside
-    for span, following in zip(spans, spans[1:], strict=False):
+    for span, following in pairwise(spans):
         assert span.end >= following.start, "after the first heading every character lies in a section"

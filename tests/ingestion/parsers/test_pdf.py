@@ -47,7 +47,7 @@ def test_an_encrypted_file_is_refused(make_pdf: MakePdf) -> None:
         b"/Root 1 0 R",
         b"/Root 1 0 R/ID[<00><00>]/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>" % (b"00" * 32, b"11" * 32),
     )
-    with pytest.raises(ParseError, match="is encrypted: it opens only with its password. Save it without one."):
+    with pytest.raises(ParseError, match="is encrypted: it opens only with its password"):
         parsed(locked)
 
 
@@ -59,7 +59,12 @@ def test_a_damaged_file_is_refused(make_pdf: MakePdf, keep: int) -> None:
 
 @pytest.mark.parametrize(
     ("named", "title"),
-    [("Fish and chips", "Fish and chips"), ("", "Fish soup"), ("Microsoft Word - x.doc", "Fish soup"), ("a.tex", "Fish soup")],
+    [
+        ("Fish and chips", "Fish and chips"),
+        ("", "Fish soup"),
+        ("Microsoft Word - x.doc", "Fish soup"),
+        ("a.tex", "Fish soup"),
+    ],
 )
 def test_the_title_is_the_metadata_s_unless_a_program_made_it(make_pdf: MakePdf, named: str, title: str) -> None:
     assert parsed(make_pdf(["Cod"], title=named)).title == title
@@ -67,7 +72,9 @@ def test_the_title_is_the_metadata_s_unless_a_program_made_it(make_pdf: MakePdf,
 
 def test_a_section_begins_where_its_bookmark_s_title_stands(make_pdf: MakePdf) -> None:
     data = make_pdf(
-        ["Preface", "1 Cod and", "eel", "It swims.", "Tuna"], ["It is big.", "Tuna"], outline=[("Cod and eel", 0), ("Tuna", 1)]
+        ["Preface", "1 Cod and", "eel", "It swims.", "Tuna"],
+        ["It is big.", "Tuna"],
+        outline=[("Cod and eel", 0), ("Tuna", 1)],
     )
     assert spans(parsed(data), "heading") == [
         ("Cod and eel", "1 Cod and\neel\nIt swims.\nTuna\n\nIt is big.\n"),

@@ -17,9 +17,9 @@ BOMS = {
     "utf-32-le": codecs.BOM_UTF32_LE,
     "utf-32-be": codecs.BOM_UTF32_BE,
 }
-printable = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\t\r\n\f\x85"), min_size=1).filter(
-    lambda text: text.strip() and not text.startswith("\ufeff")
-)
+printable = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], include_characters="\t\r\n\f\x85"), min_size=1
+).filter(lambda text: text.strip() and not text.startswith("\ufeff"))
 
 
 def parsed(data: bytes) -> tuple[str, tuple[str, ...]]:

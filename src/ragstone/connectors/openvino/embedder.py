@@ -137,7 +137,8 @@ class OpenVINOEmbedder(Embedder):
         return self._tokenizer().locate(text)
 
     def _pooled(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> Matrix:
-        return self._runtime().pooled(self._rows(texts, ids))
+        rows = self._rows(texts, ids)
+        return self._runtime().pooled(rows)
 
     def _pooled_query(self, text: str) -> Vector:
         import numpy as np
@@ -150,7 +151,8 @@ class OpenVINOEmbedder(Embedder):
         return (mean / np.linalg.norm(mean)).astype(np.float32)
 
     def _token_vectors(self, texts: Sequence[str]) -> list[Matrix]:
-        return [vectors[1:-1] for vectors in self._runtime().tokens(self._rows(texts, None))]
+        rows = self._rows(texts, None)
+        return [vectors[1:-1] for vectors in self._runtime().tokens(rows)]
 
     def _rows(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> list[list[int]]:
         """What the network takes: token ids with the special ones around them, none longer than the window."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Runtime"]
 
-_MOST_STREAMS = 2  # batches that run at once: a third and fourth gain little and take some 40 MB each
+# Batches that run at once. Each takes some 25 MB; more than one for every four cores gains little.
+_FEWEST_STREAMS, _MOST_STREAMS = 2, 8
 
 
 class Runtime:
@@ -39,7 +40,8 @@ class Runtime:
         core = ov.Core()
         self.dimensions = settings.dimensions
         self.precision = _precision(core)
-        self.streams = min(_MOST_STREAMS, core.get_property("CPU", "RANGE_FOR_STREAMS")[1], threads or _MOST_STREAMS)
+        cores = threads or core.get_property("CPU", "RANGE_FOR_STREAMS")[1]
+        self.streams = min(cores, max(_FEWEST_STREAMS, min(cores // 4, _MOST_STREAMS)))
         options = {
             "INFERENCE_PRECISION_HINT": self.precision,
             "NUM_STREAMS": self.streams,
@@ -48,11 +50,12 @@ class Runtime:
             **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
         }
         try:
-            # The network reads from this memory as it runs, and does not keep it alive by itself.
-            network, self._memory = _compiled(ov, core, weights, settings, options, cache, key)
+            network, memory = _compiled(ov, core, weights, settings, options, cache, key)
             self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
             for _ in range(self.streams):
                 self._requests.put(network.create_infer_request())
+            # The network reads from this memory as it runs, and does not keep it alive by itself. Set last, it goes last.
+            self._memory = memory
         except RuntimeError as error:
             raise _failed(error) from error
 

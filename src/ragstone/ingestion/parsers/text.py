@@ -74,7 +74,7 @@ def _wide(sample: bytes) -> str | None:
     """UTF-16 without a mark, told by the zeros in every other byte of Western text."""
     half = max(1, len(sample) // 2)
     even, odd = sample[0::2].count(0) / half, sample[1::2].count(0) / half
-    if min(even, odd) > 0.02 or max(even, odd) < 0.5:
+    if min(even, odd) > 0.02 or max(even, odd) < 0.7:
         return None
     return "utf-16-be" if even > odd else "utf-16-le"
 

@@ -27,7 +27,10 @@ SPECIAL = 2  # tokens that an embedder puts around a text
 CHARACTERS = 8  # most characters for each token of the size: a text without spaces is one unknown token, however long
 TINY = 0.15  # of the size: a section below this joins its neighbour
 SPARE = 0.25  # of the size: a rest below this is not left alone
-FULL = 0.5  # of the size: from here on, a better place to end a piece is taken before a later one
+FULL = (
+    (Break.PARAGRAPH, 0.85),
+    (Break.SENTENCE, 0.5),
+)  # of the size: a piece this full ends there, not at a later place
 
 _SPACES = ("", " ", "\t", "\r", "\n")  # what every tokenizer takes for a space, and the ends of the text
 
@@ -92,11 +95,12 @@ class TokenSplitter(Splitter):
         if rest <= budget * (1 + SPARE):
             budget = min(budget, rest * 2 // 3 + 1)
         most = tokens.reach(start, budget)
-        least = max(done, tokens.reach(start, int(budget * FULL)))
         reached = bisect_right(places, most, key=_place)
-        good = places[bisect_right(places, least, key=_place) : reached]
-        if good:
-            return max(good, key=lambda place: (place[1], place[0]))[0]
+        for kind, share in FULL:
+            least = max(done, tokens.reach(start, int(budget * share)))
+            for at, found in reversed(places[bisect_right(places, least, key=_place) : reached]):
+                if found >= kind:
+                    return at
         last = places[reached - 1][0] if reached else start
         return last if last > done else most
 
