@@ -1,8 +1,8 @@
-"""From signals to the odds that a sentence answers the question.
+"""What the signals weigh, by the language of the passage.
 
-calibration.json holds the weights and thresholds of two logistic models, fitted on public questions by
-benchmarks/calibrate_extractive.py. "semantic" needs vectors: it holds for one embedder, and for English, which is what
-that embedder reads. "lexical" weighs words alone, for any other language and any other embedder.
+calibration.json is fitted on public questions by benchmarks/calibrate_extractive.py. Its "semantic" scales use vectors:
+they hold for one embedder, and for English, which is what that embedder reads. The "lexical" ones weigh words alone, for
+any other language and any other embedder.
 """
 
 from __future__ import annotations
@@ -15,26 +15,39 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["Calibration", "Scale", "load"]
+__all__ = ["Calibration", "Line", "Scale", "load", "log_odds"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """One logistic model: log-odds = intercept + Σ weight · signal, and the log-odds below which it says nothing."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logistic model: log-odds = intercept + Σ weight · signal."""
 
     intercept: float
     weights: Mapping[str, float]
-    threshold: float
-    vectors: bool
 
     def log_odds(self, signals: Mapping[str, float]) -> float:
-        """The log-odds that a sentence with these signals answers; a signal that is missing counts as 0."""
+        """The log-odds for these signals; one that is missing counts as 0."""
         return self.intercept + sum(weight * signals.get(name, 0.0) for name, weight in self.weights.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Two questions on the same signals, which weigh differently in each.
+
+    `rank` says how likely a sentence holds the answer if the passages do: sentences of one passage are told apart by their
+    own words. `trust` says of the best sentence how likely the documents hold an answer at all: there it matters most that
+    the passage is about what was asked. Below `threshold`, in log-odds, it is not trusted.
+    """
+
+    rank: Line
+    trust: Line
+    threshold: float
+    vectors: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The scales by the language of the passage. `embedder` is the fingerprint that the semantic ones hold for."""
+    """The scales by language. `embedder` is the fingerprint that the semantic ones hold for."""
 
     embedder: str
     semantic: Mapping[str, Scale]
@@ -51,18 +64,26 @@ class Calibration:
 def load() -> Calibration:
     """The calibration that ships with Ragstone."""
     data = json.loads((files("ragstone.connectors.extractive") / "calibration.json").read_text(encoding="utf-8"))
-    return Calibration(embedder=data["embedder"], semantic=_scales(data, "semantic"), lexical=_scales(data, "lexical"))
+    return Calibration(
+        embedder=data["embedder"],
+        semantic={language: _scale(fitted, vectors=True) for language, fitted in data["semantic"].items()},
+        lexical={language: _scale(fitted, vectors=False) for language, fitted in data["lexical"].items()},
+    )
 
 
-def _scales(data: Mapping[str, Any], name: str) -> dict[str, Scale]:
-    fitted: Mapping[str, Any] = data[name]
-    thresholds: Mapping[str, float] = fitted["thresholds"]
-    return {
-        language: Scale(
-            intercept=fitted["intercept"],
-            weights=fitted["weights"],
-            threshold=math.log(probability / (1 - probability)),
-            vectors=name == "semantic",
-        )
-        for language, probability in thresholds.items()
-    }
+def _scale(fitted: Mapping[str, Any], *, vectors: bool) -> Scale:
+    return Scale(
+        rank=Line(**fitted["rank"]),
+        trust=Line(**fitted["trust"]),
+        threshold=log_odds(fitted["threshold"]),
+        vectors=vectors,
+    )
+
+
+def log_odds(probability: float) -> float:
+    """The logarithm of the odds.
+
+    >>> log_odds(0.5)
+    0.0
+    """
+    return math.log(probability / (1 - probability))

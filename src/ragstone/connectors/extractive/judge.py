@@ -28,9 +28,14 @@ class Judged:
     signals: Mapping[str, float]
 
     @property
-    def log_odds(self) -> float:
-        """The log-odds that it answers."""
-        return self.scale.log_odds(self.signals)
+    def rank(self) -> float:
+        """The log-odds that it holds the answer, if the passages do."""
+        return self.scale.rank.log_odds(self.signals)
+
+    @property
+    def trust(self) -> float:
+        """The log-odds that the documents hold an answer, if this is their best sentence."""
+        return self.scale.trust.log_odds(self.signals)
 
 
 async def judge(

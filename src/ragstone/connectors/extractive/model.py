@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
-from ragstone.connectors.extractive.calibration import load
+from ragstone.connectors.extractive.calibration import load, log_odds
 from ragstone.connectors.extractive.judge import Judged, judge
 from ragstone.errors import ConfigError
 from ragstone.protocols import Capabilities, Embedder, Model
@@ -21,19 +20,19 @@ NOTICE = (
 )
 ABSTAINED = "The documents hold no answer to this question."
 
-_LEAST = 0.02  # the probability that a further sentence must have
+_LEAST = log_odds(0.02)  # what a further sentence must reach
 _CLOSE = 1.5  # from the third on, the log-odds that it may lie below the best
 _SAME = 0.9  # of a sentence's terms: where a better one holds so many of them, it says nothing new
 
 
 class ExtractiveModel(Model):
-    """Answers with the best sentences of the passages, word for word, and abstains where none is good enough.
+    """Answers with the best sentences of the passages, word for word, and abstains where the best is not good enough.
 
         The halibut project ships on 3 May 2031. [1]
         Its lead is Ana Ruiz. [1]
 
-    `sentences` is the most that it quotes. `threshold` is the probability, from 0 to 1, that the best one must have; by
-    default the one that was calibrated for the passages' language.
+    `sentences` is the most that it quotes. `threshold` is how probable it must be, from 0 to 1, that the documents hold
+    an answer; by default what was calibrated for their language.
     """
 
     capabilities = Capabilities(generative=False, local=True)
@@ -44,7 +43,7 @@ class ExtractiveModel(Model):
         if threshold is not None and not 0 < threshold < 1:
             raise ConfigError("threshold is out of range", expected="between 0 and 1", found=str(threshold))
         self.embedder, self.sentences = embedder, sentences
-        self.threshold = None if threshold is None else _log_odds(threshold)
+        self.threshold = None if threshold is None else log_odds(threshold)
 
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The best sentences, each on its line with the number of its passage, or the words for "no answer"."""
@@ -57,8 +56,8 @@ class ExtractiveModel(Model):
             calibration=load(),
             context=context,
         )
-        ranked = sorted(judged, key=self._margin, reverse=True)
-        answered = bool(ranked) and self._margin(ranked[0]) >= 0
+        ranked = sorted(judged, key=lambda each: -each.rank)
+        answered = bool(ranked) and self._trusted(ranked[0])
         lines = [f"{each.sentence.text} [{each.sentence.number}]" for each in _chosen(ranked, self.sentences)]
         return Completion(
             text="\n".join(lines) if answered else prompt.abstain or ABSTAINED,
@@ -69,9 +68,8 @@ class ExtractiveModel(Model):
             seconds=time.perf_counter() - begun,
         )
 
-    def _margin(self, judged: Judged) -> float:
-        """Log-odds above the threshold, which lets sentences in two languages be compared."""
-        return judged.log_odds - (judged.scale.threshold if self.threshold is None else self.threshold)
+    def _trusted(self, best: Judged) -> bool:
+        return best.trust >= (best.scale.threshold if self.threshold is None else self.threshold)
 
 
 def _chosen(ranked: Sequence[Judged], most: int) -> list[Judged]:
@@ -79,16 +77,12 @@ def _chosen(ranked: Sequence[Judged], most: int) -> list[Judged]:
     chosen: list[Judged] = []
     said: list[set[str]] = []
     for each in ranked:
-        if len(chosen) == most or (chosen and each.log_odds < _log_odds(_LEAST)):
+        if len(chosen) == most or (chosen and each.rank < _LEAST):
             break
-        if len(chosen) >= 2 and each.log_odds < chosen[0].log_odds - _CLOSE:
+        if len(chosen) >= 2 and each.rank < chosen[0].rank - _CLOSE:
             break
         own = set(terms(each.sentence.text, language=each.language))
         if all(len(own & other) < _SAME * len(own) for other in said):
             chosen.append(each)
             said.append(own)
     return chosen
-
-
-def _log_odds(probability: float) -> float:
-    return math.log(probability / (1 - probability))

@@ -63,9 +63,9 @@ async def similarities(
 ) -> Mapping[Candidate, Signals]:
     """Two signals for each sentence: closeness and words.
 
-    `closeness` is the cosine of the question's mean vector and the sentence's; `words` the mean, over the words that the
-    question asks about, of the cosine to the nearest token of the sentence (late interaction, Khattab and Zaharia 2020,
-    arXiv 2004.12832).
+    `closeness` is the cosine of the question's mean vector and the sentence's; `words` the mean, over the words that
+    the question asks about, of the cosine to the nearest token of the sentence (late interaction, Khattab and Zaharia
+    2020, arXiv 2004.12832).
     """
     asked_text = _beginning(question.text, embedder)
     asked, *vectors = await embedder.embed_tokens([asked_text, *(window.text for window in found)], context=context)

@@ -1,0 +1,78 @@
+"""The service: three routes, over the public names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import ragstone
+from ragstone.cli.init import Default, write
+from ragstone_app import create
+
+SHIPS = "When does the halibut project ship?"
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("project")
+    write(folder, model=Default.extractive)
+    (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
+    with ragstone.open(folder) as rag:
+        rag.ingest()
+    with TestClient(create(folder)) as client:
+        yield client
+
+
+def test_health_says_which_version_answers(client: TestClient):
+    assert client.get("/healthz").json() == {"status": "ok", "version": ragstone.__version__}
+
+
+def test_ask_returns_what_the_command_line_prints(client: TestClient):
+    found = client.post("/api/ask", json={"question": SHIPS}).json()
+    assert "3 May 2031" in found["text"]
+    assert found["abstained"] is False
+    assert found["citations"][0]["uri"] == "documents/halibut.md"
+
+
+def test_abstaining_is_an_answer_and_no_error(client: TestClient):
+    response = client.post("/api/ask", json={"question": "What is the boiling point of tungsten?"})
+    assert response.status_code == 200
+    assert response.json()["abstained"] is True
+
+
+def test_search_returns_hits(client: TestClient):
+    (hit,) = client.post("/api/search", json={"question": SHIPS, "k": 3}).json()["hits"]
+    assert set(hit) == {"uri", "start", "end", "text", "scores"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"question": ""}, 422),
+        ({"question": "   "}, 400),
+        ({"question": SHIPS, "k": 0}, 422),
+        ({"question": SHIPS, "unknown": 1}, 422),
+        ({"question": SHIPS, "where": {"year": {"$gtee": 1}}}, 400),
+        ({"question": SHIPS, "prompt": "../../etc/passwd"}, 422),
+        ({"question": SHIPS, "prompt": "nothing"}, 400),
+        ({"question": SHIPS, "inputs": {"tenant": "acme"}}, 422),
+        ({"question": SHIPS, "inputs": {"colour": "red"}}, 400),
+        ({"question": "x" * 30_000}, 422),
+    ],
+)
+def test_a_bad_request_is_the_callers_fault_and_says_why(client: TestClient, body: dict[str, object], status: int):
+    response = client.post("/api/ask", json=body)
+    assert response.status_code == status, response.text
+    assert response.json()
+
+
+def test_a_model_that_is_not_configured_is_503_with_what_to_do(tmp_path: Path):
+    write(tmp_path, model=Default.openai)
+    with TestClient(create(tmp_path)) as client:
+        response = client.post("/api/ask", json={"question": SHIPS})
+    assert response.status_code == 503
+    assert response.json()["hint"].startswith("Run: export OPENAI_API_KEY")
