@@ -21,6 +21,8 @@ __all__ = ["Chat", "Rag", "Stream"]
 
 T = TypeVar("T")
 
+PATIENCE = 10.0  # seconds that work which was interrupted may take to put itself in order
+
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
@@ -39,11 +41,20 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
-    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    ended = threading.Event()
+
+    async def run() -> T:
+        try:
+            return await coroutine
+        finally:
+            ended.set()
+
+    future = asyncio.run_coroutine_threadsafe(run(), _loop())
     try:
         return future.result()
     except BaseException:
         future.cancel()  # Ctrl-C stops the work, not only the waiting
+        ended.wait(PATIENCE)
         raise
 
 

@@ -17,7 +17,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.protocols import Source
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
-from ragstone.types import Context, Entry, Item, Record
+from ragstone.types import Context, Entry, Failure, Item, Record
 
 FILES = {
     "a.md": b"# Halibut\n\nThe halibut project ships on 3 May 2031.",
@@ -121,6 +121,26 @@ async def test_a_source_that_is_away_stops_no_other_and_loses_nothing():
     report = await IngestPipeline(found, [gone, here]).run(context=Context())
     assert [failure.uri for failure in report.failed] == ["away"]
     assert (report.unchanged, report.removed) == (3, 0)
+    assert (await held(found))[0] == 4
+
+
+class HalfReachable(MemorySource):
+    """A source with one folder that may not be listed."""
+
+    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+        async for item in super().items(context=context):
+            yield item
+        raise SourceUnavailable("cannot be listed", where="documents/locked")
+
+
+async def test_a_folder_that_cannot_be_listed_stops_no_other_and_removes_nothing():
+    found = index()
+    await ingest(found, FILES)
+    source = HalfReachable({"a.md": FILES["a.md"], "n.md": b"# New\n\nNew words."})
+    source.name = "documents"
+    report = await IngestPipeline(found, [source]).run(context=Context())
+    assert (report.added, report.unchanged, report.removed) == (1, 1, 0)
+    assert report.failed == (Failure("documents/locked", "cannot be listed"),)
     assert (await held(found))[0] == 4
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from ragstone.errors import SourceEmpty
+from dataclasses import dataclass
+
+from ragstone.errors import SourceEmpty, SourceError
 from ragstone.protocols import Source
 from ragstone.types import Context, Item
 
-__all__ = ["load"]
+__all__ = ["Listing", "load"]
 
 
-async def load(source: Source, *, known: int, allow_empty: bool, context: Context) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What could be listed, and the error that hid the rest: then nothing that is missing here counts as removed."""
+
+    items: tuple[Item, ...]
+    error: SourceError | None = None
+
+
+async def load(source: Source, *, known: int, allow_empty: bool, context: Context) -> Listing:
     """Every item of a source, once, in the order of its listing.
 
-    Raises SourceUnavailable when the place cannot be reached, and SourceEmpty when it lists nothing although `known`
-    documents came from it before: an unmounted disk must not empty the index.
+    Raises SourceUnavailable when nothing can be reached, and SourceEmpty when nothing is listed although `known`
+    documents came from there before: an unmounted disk must not empty the index.
     """
+    found: dict[str, Item] = {}
+    problem: SourceError | None = None
     with context.trace.step("ingest.load", source=source.name) as step:
-        found: dict[str, Item] = {}
-        async for item in source.items(context=context):
-            found.setdefault(item.uri, item)
+        try:
+            async for item in source.items(context=context):
+                found.setdefault(item.uri, item)
+        except SourceError as error:
+            if not found:
+                raise
+            problem = error
         step.facts["items"] = len(found)
     if known and not found and not allow_empty:
         raise SourceEmpty(
@@ -26,4 +42,4 @@ async def load(source: Source, *, known: int, allow_empty: bool, context: Contex
             where=f"source {source.name!r}",
             hint="Is a disk not mounted? If it is meant, run: ragstone ingest --allow-empty",
         )
-    return list(found.values())
+    return Listing(tuple(found.values()), problem)

@@ -37,10 +37,10 @@ class Plan:
     relabelled: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: str) -> Plan:
+def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: str, complete: bool = True) -> Plan:
     """The plan for one source. `fingerprint` is that of the parts which make the chunks; `known` is keyed by uri.
 
-    An item whose last ingestion was cut short is done again, under the name that it had then: added or changed.
+    Where the listing is not complete, nothing is removed. An item whose last ingestion was cut short is done again, under the name that it had then: added or changed.
     """
     added: list[Item] = []
     changed: list[Item] = []
@@ -54,6 +54,6 @@ def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: s
         if row is not None and row.acl != item.acl:
             relabelled.append((row.id, item.acl))
     listed = {item.uri for item in items}
-    removed = tuple(row.id for uri, row in known.items() if uri not in listed)
+    removed = tuple(row.id for uri, row in known.items() if uri not in listed) if complete else ()
     unchanged = len(items) - len(added) - len(changed)
     return Plan(tuple(added), tuple(changed), unchanged, removed, tuple(relabelled))

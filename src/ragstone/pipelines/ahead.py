@@ -14,24 +14,29 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
+class _End:
+    """Stands after the last item."""
+
+
 async def ahead(items: AsyncGenerator[T], *, by: int = 1) -> AsyncGenerator[T]:
     """The same items, made in the background by as many as `by` before they are asked for."""
-    queue: asyncio.Queue[T] = asyncio.Queue(maxsize=by)
+    queue: asyncio.Queue[T | _End] = asyncio.Queue()
+    room = asyncio.Semaphore(by)
 
     async def fill() -> None:
-        async with aclosing(items):
-            async for item in items:
-                await queue.put(item)
+        try:
+            async with aclosing(items):
+                async for item in items:
+                    await room.acquire()
+                    queue.put_nowait(item)
+        finally:
+            queue.put_nowait(_End())
 
     task = asyncio.create_task(fill())
     try:
-        while not (task.done() and queue.empty()):
-            get = asyncio.create_task(queue.get())
-            await asyncio.wait({get, task}, return_when=asyncio.FIRST_COMPLETED)
-            if get.done():
-                yield get.result()
-            else:
-                get.cancel()
+        while not isinstance(item := await queue.get(), _End):
+            room.release()
+            yield item
         await task
     finally:
         task.cancel()

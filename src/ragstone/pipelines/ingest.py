@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ragstone.errors import ParseError, SourceError
+from ragstone.errors import ParseError, RagstoneError, SourceError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.load import load
 from ragstone.ingestion.manifest import Plan, compare
@@ -117,12 +117,15 @@ class IngestPipeline:
         for source in self.sources:
             known = await asyncio.to_thread(index.state.manifest, index.name, tenant=index.tenant, source=source.name)
             try:
-                items = await load(source, known=len(known), allow_empty=allow_empty, context=context)
+                listing = await load(source, known=len(known), allow_empty=allow_empty, context=context)
             except SourceError as error:
                 problems.append(error)
                 run.failed.append(Failure(source.name, str(error)))
                 continue
-            plan = compare(items, known, fingerprint=index.fingerprint)
+            if listing.error is not None:
+                run.failed.append(_failure(source.name, listing.error))
+            complete = listing.error is None
+            plan = compare(listing.items, known, fingerprint=index.fingerprint, complete=complete)
             plans.append((source, plan))
             run.total += len(plan.added) + len(plan.changed)
         if problems and not plans:
@@ -179,7 +182,7 @@ class IngestPipeline:
                 document = await parse(item, source=source.name, tenant=self.index.tenant, context=context)
                 return await asyncio.to_thread(self._cut, item, document)
             except ParseError as error:
-                return Failure(item.uri, error.message)
+                return _failure(item.uri, error)
 
         async for result in mapped(items, prepare, at_once=READERS):
             if isinstance(result, Failure):
@@ -236,6 +239,11 @@ class IngestPipeline:
         if ids:
             await delete(ids, store=index.store, lexical=index.lexical, context=context)
             await asyncio.to_thread(index.state.forget_orphans, index.name, ids, tenant=index.tenant)
+
+
+def _failure(uri: str, error: RagstoneError) -> Failure:
+    """Why something failed, without the place, where that is what failed."""
+    return Failure(error.where or uri, str(error).removeprefix(f"{error.where}: "))
 
 
 async def _batches(prepared: AsyncGenerator[_Prepared]) -> AsyncGenerator[list[_Prepared]]:

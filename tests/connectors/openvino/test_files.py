@@ -61,7 +61,14 @@ async def test_a_tiny_network_agrees_with_the_second_runtime_under_either_poolin
 async def test_weights_that_are_cut_short_are_refused_by_name(tiny: Path) -> None:
     path = tiny / "model.safetensors"
     whole = path.read_bytes()
-    for wrong in (b"", whole[:4], whole[:200], whole[:-1], b"\xff" * 64, (2).to_bytes(8, "little") + b"[]" + whole):
+    headers = (
+        b"[]",
+        b'{"x": 5}',
+        b'{"x": {"dtype": "F32"}}',
+        b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [4]}}',
+    )
+    odd = [len(header).to_bytes(8, "little") + header + whole for header in headers]
+    for wrong in (b"", whole[:4], whole[:200], whole[:-1], b"\xff" * 64, *odd):
         path.write_bytes(wrong)
         with pytest.raises(EmbedderError, match=r"model\.safetensors: the weights cannot be read"):
             await made(tiny).embed(["a"], context=CONTEXT)
@@ -92,6 +99,7 @@ async def test_weights_of_another_network_are_refused(tiny: Path) -> None:
         ("config.json", {"hidden_act": "relu"}, "cannot run hidden_act 'relu'"),
         ("config.json", {"position_embedding_type": "relative_key"}, "position_embedding_type"),
         ("config.json", {"num_hidden_layers": "six"}, "num_hidden_layers is wrong: expected a positive number"),
+        ("sentence_bert_config.json", {"max_seq_length": "long"}, "max_seq_length is wrong"),
         (
             "1_Pooling/config.json",
             {"pooling_mode_max_tokens": True},
@@ -119,6 +127,8 @@ async def test_a_file_that_is_no_json_is_refused_by_name(tiny: Path, file: str) 
 
 
 def test_the_window_is_that_of_sentence_transformers_where_it_says_one(tiny: Path) -> None:
+    assert made(tiny).window == 512
+    change(tiny / "sentence_bert_config.json", {"max_seq_length": None})
     assert made(tiny).window == 512
     change(tiny / "sentence_bert_config.json", {"max_seq_length": 128})
     assert made(tiny).window == 128

@@ -83,7 +83,7 @@ def test_a_paragraph_s_end_is_taken_before_a_later_sentence_s() -> None:
 
 
 def test_a_sentence_s_end_is_taken_before_a_later_word_s() -> None:
-    assert cut(f"{sentences(6)} {words(14)}", size=10) == [sentences(6), words(10), words(4)]
+    assert cut(f"{sentences(6)} {words(14, 'Cod')}", size=10) == [sentences(6), words(10, "Cod"), words(4, "Cod")]
 
 
 def test_a_paragraph_that_ends_early_is_filled_up() -> None:
@@ -100,7 +100,7 @@ def test_a_sentence_that_is_too_long_is_cut_between_words() -> None:
 
 
 def test_a_word_that_is_too_long_is_cut_by_characters() -> None:
-    assert [len(piece) for piece in cut("x" * 100, size=5)] == [40, 40, 20]
+    assert [len(piece) for piece in cut("x" * 200, size=10)] == [80, 80, 40]
 
 
 def test_an_overlap_repeats_whole_sentences() -> None:
@@ -110,6 +110,10 @@ def test_an_overlap_repeats_whole_sentences() -> None:
         "C cod. D cod. E cod.",
         "E cod. F cod. G cod.",
     ]
+
+
+def test_an_overlap_repeats_no_piece_as_a_whole() -> None:
+    assert cut("\n```\n" + "x" * 90, size=10, overlap=5) == ["```", "x" * 80, "x" * 10]
 
 
 def test_a_sentence_longer_than_the_overlap_is_not_repeated() -> None:
@@ -216,7 +220,7 @@ def check(text: str, pieces: Sequence[Piece], embedder: Embedder, size: int) -> 
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(text=texts.filter(lambda text: "\0" not in text and text.strip()), size=st.integers(1, 40), data=st.data())
+@given(text=texts.filter(lambda text: "\0" not in text and text.strip()), size=st.integers(8, 40), data=st.data())
 def test_any_text_is_covered_by_ordered_pieces_with_their_own_ids(text: str, size: int, data: st.DataObject) -> None:
     overlap = data.draw(st.integers(0, size // 2))
     whole = Document(
@@ -266,8 +270,8 @@ def test_a_text_is_tokenised_once() -> None:
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        ({"size": 0}, "size is out of range: expected 1 to 254, what the embedder takes, found 0"),
-        ({"size": 255}, "size is out of range: expected 1 to 254, what the embedder takes, found 255"),
+        ({"size": 7}, "size is out of range: expected 8 to 254, what the embedder takes, found 7"),
+        ({"size": 255}, "size is out of range: expected 8 to 254, what the embedder takes, found 255"),
         ({"size": 10, "overlap": 6}, "overlap is out of range: expected 0 to 5, half the size, found 6"),
         ({"overlap": -1}, "overlap is out of range: expected 0 to 100, half the size, found -1"),
     ],

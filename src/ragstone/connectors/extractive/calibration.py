@@ -1,8 +1,8 @@
 """What the signals weigh, by the language of the passage.
 
 calibration.json is fitted on public questions by benchmarks/calibrate_extractive.py. Its "semantic" scales use vectors:
-they hold for one embedder, and for English, which is what that embedder reads. The "lexical" ones weigh words alone, for
-any other language and any other embedder.
+they hold for one embedder, and for English, which is what that embedder reads. The "lexical" ones weigh words alone,
+for any other language and any other embedder.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Line:
 class Scale:
     """Two questions on the same signals, which weigh differently in each.
 
-    `rank` says how likely a sentence holds the answer if the passages do: sentences of one passage are told apart by their
-    own words. `trust` says of the best sentence how likely the documents hold an answer at all: there it matters most that
-    the passage is about what was asked. Below `threshold`, in log-odds, it is not trusted.
+    `rank` says how likely a sentence holds the answer if the passages do: sentences of one passage are told apart by
+    their own words. `trust` says of the best sentence how likely the documents hold an answer at all: there it matters
+    most that the passage is about what was asked. Below `threshold`, in log-odds, the best sentence is no answer.
     """
 
     rank: Line

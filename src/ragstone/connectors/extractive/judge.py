@@ -42,14 +42,14 @@ async def judge(
     question: str, hits: Sequence[Hit], *, embedder: Embedder, calibration: Calibration, context: Context
 ) -> list[Judged]:
     """Every sentence that can be quoted, in the order of the passages."""
-    fingerprint = embedder.fingerprint if embedder.capabilities.token_vectors else None
-    judged = await asyncio.to_thread(_read, question, hits, calibration, fingerprint)
+    judged = await asyncio.to_thread(_read, question, hits, embedder, calibration)
     close = await _close(question, [each for each in judged if each.scale.vectors], hits, embedder, context)
     return [replace(each, signals={**each.signals, **close.get(each.sentence, {})}) for each in judged]
 
 
-def _read(question: str, hits: Sequence[Hit], calibration: Calibration, fingerprint: str | None) -> list[Judged]:
+def _read(question: str, hits: Sequence[Hit], embedder: Embedder, calibration: Calibration) -> list[Judged]:
     """The sentences with the signals that are read off their words."""
+    fingerprint = embedder.fingerprint if hits and embedder.capabilities.token_vectors else None
     questions: dict[str, Question] = {}
     judged: list[Judged] = []
     for number, sentences in groupby(candidates(hits), key=lambda sentence: sentence.number):

@@ -54,7 +54,7 @@ class Runtime:
             self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
             for _ in range(self.streams):
                 self._requests.put(network.create_infer_request())
-            # The network reads from this memory as it runs, and does not keep it alive by itself. Set last, it goes last.
+            # The network reads from this memory and does not keep it alive by itself. Set last, it is freed last.
             self._memory = memory
         except RuntimeError as error:
             raise _failed(error) from error

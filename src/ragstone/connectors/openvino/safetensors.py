@@ -26,7 +26,7 @@ _TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The floating-point tensors of a file by name, as float32. Those stored so are views of the file on disk.
+    """The floating-point tensors of a file by name, as float32. Where they are stored so, they are views of the file.
 
     Raises EmbedderError when the file is cut short or is no safetensors file.
     """
@@ -44,16 +44,18 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     if not isinstance(header, dict):
         raise _broken(path, "its header is not a JSON object")
     entries = cast("dict[str, dict[str, Any]]", header)
-    return {
-        name: _tensor(path, name, entry, data)
-        for name, entry in entries.items()
-        if name != "__metadata__" and entry.get("dtype") in _TYPES
-    }
+    entries.pop("__metadata__", None)
+    tensors = ((name, _tensor(path, name, entry, data)) for name, entry in entries.items())
+    return {name: tensor for name, tensor in tensors if tensor is not None}
 
 
-def _tensor(path: Path, name: str, entry: Mapping[str, Any], data: NDArray[np.uint8]) -> NDArray[np.float32]:
-    dtype = np.dtype(_TYPES[entry["dtype"]])
+def _tensor(path: Path, name: str, entry: Mapping[str, Any], data: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """One tensor, or None when it holds whole numbers: weights may carry position ids, which nothing here needs."""
     try:
+        kind = entry["dtype"]
+        if kind not in _TYPES:
+            return None
+        dtype = np.dtype(_TYPES[kind])
         shape = [int(side) for side in entry["shape"]]
         start, end = (int(offset) for offset in entry["data_offsets"])
     except (KeyError, TypeError, ValueError) as error:
@@ -61,9 +63,9 @@ def _tensor(path: Path, name: str, entry: Mapping[str, Any], data: NDArray[np.ui
     if not 0 <= start <= end <= data.size or end - start != math.prod(shape) * dtype.itemsize:
         raise _broken(path, f"{name} should end at byte {end:,} of {data.size:,}")
     raw = data[start:end].view(dtype).reshape(shape)
-    if entry["dtype"] == "BF16":  # bfloat16 is the upper half of a float32
+    if kind == "BF16":  # bfloat16 is the upper half of a float32
         return (raw.astype(np.uint32) << 16).view(np.float32)
-    return raw.astype(np.float32, copy=False)
+    return np.require(raw, np.float32, "A")  # a copy where older files leave tensors unaligned, which OpenVINO trusts
 
 
 def _broken(path: Path, reason: str) -> EmbedderError:

@@ -41,16 +41,13 @@ def read_settings(folder: Path) -> Settings:
     _require(path, config, "hidden_act", "gelu")
     _require(path, config, "position_embedding_type", "absolute", default="absolute")
     _check_modules(folder / "modules.json")
-    positions = _number(path, config, "max_position_embeddings")
-    sentence = folder / "sentence_bert_config.json"
-    limit = _read(sentence).get("max_seq_length") if sentence.is_file() else None
     return Settings(
         layers=_number(path, config, "num_hidden_layers"),
         heads=_number(path, config, "num_attention_heads"),
         dimensions=_number(path, config, "hidden_size"),
         vocabulary=_number(path, config, "vocab_size"),
         epsilon=float(config.get("layer_norm_eps", 1e-12)),
-        window=positions if limit is None else min(int(limit), positions),
+        window=_window(folder / "sentence_bert_config.json", _number(path, config, "max_position_embeddings")),
         pooling=_pooling(folder / "1_Pooling" / "config.json"),
     )
 
@@ -78,6 +75,14 @@ def _number(path: Path, config: dict[str, Any], key: str) -> int:
     if not isinstance(found, int) or found < 1:
         raise EmbedderError(f"{key} is wrong", where=str(path), expected="a positive number", found=repr(found))
     return found
+
+
+def _window(path: Path, positions: int) -> int:
+    """The length that the model was made for, where it is said; the network itself may take more."""
+    sentence = _read(path) if path.is_file() else {}
+    if sentence.get("max_seq_length") is None:
+        return positions
+    return min(_number(path, sentence, "max_seq_length"), positions)
 
 
 def _pooling(path: Path) -> Pooling:

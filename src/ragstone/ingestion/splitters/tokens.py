@@ -9,6 +9,7 @@ is cut between words, and a word that does not fit anywhere.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["TokenSplitter"]
 
 VERSION = 1  # of the rules below; raise it when they cut otherwise
 
+LEAST = 8  # tokens: a single character may take several
 SPECIAL = 2  # tokens that an embedder puts around a text
 CHARACTERS = 8  # most characters for each token of the size: a text without spaces is one unknown token, however long
 TINY = 0.15  # of the size: a section below this joins its neighbour
@@ -32,6 +34,7 @@ FULL = (
     (Break.SENTENCE, 0.5),
 )  # of the size: a piece this full ends there, not at a later place
 
+_INK = re.compile(r"\S")
 _SPACES = ("", " ", "\t", "\r", "\n")  # what every tokenizer takes for a space, and the ends of the text
 
 
@@ -43,10 +46,10 @@ class TokenSplitter(Splitter):
     """
 
     def __init__(self, *, embedder: Embedder, size: int = 200, overlap: int = 0) -> None:
-        if not 1 <= size <= embedder.window - SPECIAL:
+        if not LEAST <= size <= embedder.window - SPECIAL:
             raise ConfigError(
                 "size is out of range",
-                expected=f"1 to {embedder.window - SPECIAL}, what the embedder takes",
+                expected=f"{LEAST} to {embedder.window - SPECIAL}, what the embedder takes",
                 found=str(size),
             )
         if not 0 <= overlap <= size // 2:
@@ -77,7 +80,7 @@ class TokenSplitter(Splitter):
 
     def _cut(self, text: str, section: _Section, tokens: _Tokens) -> Iterator[tuple[int, int]]:
         """The ranges of a section's pieces."""
-        start, end = section.start, section.end
+        start, end = _ink(text, section.start, section.end), section.end
         places: list[tuple[int, Break]] = []
         if not tokens.fits(start, end):
             headings = [heading.start for heading in section.headings]
@@ -86,7 +89,7 @@ class TokenSplitter(Splitter):
         while not tokens.fits(start, end):
             done = self._end(start, done, end, places, tokens)
             yield start, done
-            start = self._next_start(start, done, end, places, tokens)
+            start = _ink(text, self._next_start(start, done, end, places, tokens), end)
         yield start, end
 
     def _end(self, start: int, done: int, end: int, places: Sequence[tuple[int, Break]], tokens: _Tokens) -> int:
@@ -120,10 +123,9 @@ class TokenSplitter(Splitter):
         The ids are those of the stretch where the range lies between spaces. Elsewhere the piece is tokenised alone,
         and halved if that takes more tokens.
         """
-        blank = len(text[start:end]) - len(text[start:end].lstrip())
-        start += blank
+        start = _ink(text, start, end)
         end = start + len(text[start:end].rstrip())
-        if start >= end:
+        if start == end:
             return
         before, after = text[start - 1 : start], text[end : end + 1]
         if self._separable and before in _SPACES and after in _SPACES:
@@ -143,6 +145,12 @@ class TokenSplitter(Splitter):
         parts = ("The sun ", "set.\n", "Nobody\n\n", "saw  ", "it.")
         whole, _ = self.embedder.tokens("".join(parts))
         return list(whole) == [id_ for part in parts for id_ in self.embedder.tokens(part.strip())[0]]
+
+
+def _ink(text: str, start: int, end: int) -> int:
+    """The first place in a range that is not blank; its end where there is none."""
+    found = _INK.search(text, start, end)
+    return found.start() if found else end
 
 
 def _place(place: tuple[int, Break]) -> int:

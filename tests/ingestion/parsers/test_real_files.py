@@ -1,0 +1,49 @@
+"""Real files from elsewhere, read in place: RAGSTONE_DATA, or the folder beside the project."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragstone.errors import ParseError
+from ragstone.ingestion.parse import parse
+from ragstone.types import Context, Document, Item
+
+DATA = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[4] / "shared/data")) / "documents"
+OURS = (".pdf", ".html", ".md", ".txt")
+
+REFUSED = {"password": "is encrypted", "no_text_layer": "has no text layer", "empty": "is empty"}
+
+
+def records() -> list[dict[str, Any]]:
+    listing = DATA / "documents.jsonl"
+    if not listing.exists():
+        return []
+    found = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines()]
+    return [record for record in found if record["file"].endswith(OURS)]
+
+
+async def parsed(record: dict[str, Any]) -> Document:
+    item = Item(uri=record["file"], version="1", size=0, read=(DATA / record["file"]).read_bytes)
+    return await parse(item, source="real", tenant="default", context=Context())
+
+
+needs_data = pytest.mark.skipif(not records(), reason="RAGSTONE_DATA is not there")
+
+
+@needs_data
+@pytest.mark.parametrize("record", records(), ids=lambda record: Path(record["file"]).name)
+async def test_a_real_file_gives_its_words_or_says_why_not(record: dict[str, Any]) -> None:
+    if record["expect"] in REFUSED:
+        with pytest.raises(ParseError, match=REFUSED[record["expect"]]):
+            await parsed(record)
+        return
+    text = (await parsed(record)).text
+    words = record["ref_words"]
+    # The reference counts the words of menus, which we leave out: of one page they are a quarter.
+    least = 0.75 if "boilerplate" in record["tags"] else 0.9
+    assert sum(word in text for word in words) >= least * len(words)
