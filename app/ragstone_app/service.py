@@ -60,7 +60,8 @@ def create(folder: str | Path = ".") -> FastAPI:
         yield
         await rag.close()
 
-    app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan)
+    # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
+    app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(errors.RagstoneError, _failed)
 
     @app.get("/healthz")

@@ -33,7 +33,7 @@ def serve(
         raise MissingExtra("the service is not installed", hint="Run: pip install 'ragstone[serve]'") from error
     if host not in LOOPBACK:
         show.remarks([f"Anyone who reaches {host}:{port} can ask these documents: there are no keys yet."])
-    show.remarks([f"Serving {root.name} on http://{host}:{port} (Ctrl-C stops it; /docs shows the API)."])
+    show.remarks([f"Serving {root.name} on http://{host}:{port} (Ctrl-C stops it; /openapi.json has the API)."])
     try:
         uvicorn.run(create(root), host=host, port=port, log_level="warning")
     except SystemExit as error:

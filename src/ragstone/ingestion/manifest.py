@@ -40,7 +40,8 @@ class Plan:
 def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: str, complete: bool = True) -> Plan:
     """The plan for one source. `fingerprint` is that of the parts which make the chunks; `known` is keyed by uri.
 
-    Where the listing is not complete, nothing is removed. An item whose last ingestion was cut short is done again, under the name that it had then: added or changed.
+    Where the listing is not complete nothing is removed. An item whose last ingestion was cut short is done again,
+    under the name that it had then: added or changed.
     """
     added: list[Item] = []
     changed: list[Item] = []

@@ -1,0 +1,118 @@
+"""Every example of the handbook runs: Python, commands, YAML and the prompt file.
+
+`python` blocks run in a folder that holds the project `mydocs`, `sh` blocks inside the project. `yaml` begins with the
+path of the file that it shows, and `jinja` is a whole prompt file. What needs a server or a key is `console` or `text`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import ragstone
+from ragstone.cli.app import app
+from ragstone.cli.init import Default, write
+from ragstone.project import Project
+
+DOCS = Path(__file__).parents[2] / "docs"
+TRAVEL = "# Travel rules\n\nFirst class is allowed on train journeys of more than four hours.\n"
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The blocks of one language, each with its page and number."""
+    found: list[tuple[str, str]] = []
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        parts = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        found += [(f"{path.stem}-{number}", part) for number, part in enumerate(parts, 1)]
+    return found
+
+
+def cases(language: str) -> list[object]:
+    return [pytest.param(code, id=name) for name, code in blocks(language)]
+
+
+def data(name: str) -> str:
+    """The lines of a data file that a page shows beside its example."""
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    return "".join(re.findall(r"^```jsonl\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the ingested project `mydocs` and the data files that two pages show."""
+    folder = tmp_path_factory.mktemp("workplace")
+    write(folder / "mydocs", model=Default.extractive)
+    for place in (folder / "mydocs" / "documents", folder / "documents"):
+        place.mkdir(exist_ok=True)
+        (place / "travel.md").write_text(TRAVEL)
+    (folder / "questions.jsonl").write_text(data("evaluating-retrieval"))
+    (folder / "answers.jsonl").write_text(data("evaluating-answers"))
+    with ragstone.open(folder / "mydocs") as rag:
+        rag.ingest()
+        rag.ask("When is first class allowed?")
+    return folder
+
+
+@pytest.fixture
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes what an example leaves open: the handbook leaves that to the end of the program."""
+    opened: list[ragstone.Rag] = []
+    real = ragstone.open
+
+    def remembered(*args: object, **kwargs: object) -> ragstone.Rag:
+        opened.append(real(*args, **kwargs))  # type: ignore[arg-type]
+        return opened[-1]
+
+    monkeypatch.setattr(ragstone, "open", remembered)
+    yield
+    for rag in opened:
+        rag.close()
+
+
+@pytest.mark.parametrize("code", cases("python"))
+def test_python_runs(code: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, closing: None):
+    monkeypatch.chdir(workplace)
+    exec(compile(code, "handbook", "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("code", cases("sh"))
+def test_commands_run(code: str, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path if "ragstone init" in code else workplace / "mydocs")
+    for line in code.strip().splitlines():
+        words = shlex.split(line)
+        if words[0] == "ragstone":
+            shown = CliRunner().invoke(app, words[1:])
+            assert shown.exit_code == 0, f"{line}\n{shown.output}"
+        elif words[0] == "cd":
+            monkeypatch.chdir(words[1])
+        elif words[:2] == ["mkdir", "-p"]:
+            Path(words[2]).mkdir(exist_ok=True)
+        else:
+            assert (words[0], words[2]) == ("printf", ">"), f"a command this test does not know: {line}"
+            Path(words[3]).write_text(words[1].encode().decode("unicode_escape"))
+
+
+@pytest.mark.parametrize("text", cases("yaml"))
+def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
+    write(tmp_path, model=Default.extractive)
+    name = re.match(r"# (\S+)", text)
+    assert name is not None, "a yaml block begins with the path of its file"
+    path = tmp_path / name.group(1)
+    path.write_text(text)
+    assert [str(fault) for fault in Project(tmp_path).faults()] == []
+
+
+@pytest.mark.parametrize("text", cases("jinja"))
+def test_prompt_files_are_what_the_loader_accepts(text: str, tmp_path: Path):
+    write(tmp_path, model=Default.extractive)
+    (tmp_path / "prompts" / "shown.prompty").write_text(text)
+    shown = CliRunner().invoke(
+        app, ["prompt", "explain", "shown", "--project", str(tmp_path), "--set", "question=Why?"]
+    )
+    assert shown.exit_code == 0, shown.output
