@@ -44,8 +44,9 @@ def run() -> str:
             "COLUMNS": "80",
             "PYTHONUNBUFFERED": "1",  # keeps what goes to stdout and to stderr in its order
         }
+        # -o: the copy uses this environment as it is, and must not install itself into it.
         shown = subprocess.run(
-            ["make", "--no-print-directory", "demo"],
+            ["make", "--no-print-directory", "-o", ".venv/.locked", "-o", ".venv/.run", "demo"],
             cwd=clone,
             env=environment,
             stdout=subprocess.PIPE,

@@ -196,7 +196,8 @@ def _from_han(numeral: str) -> str:
 def _date(match: re.Match[str]) -> str | None:
     given = match.groupdict()
     year, day = given.get("year"), given.get("day")
-    month = MONTHS[given["name"].casefold()] if given.get("name") else int(given.get("month") or 0)
+    name = unicodedata.normalize("NFKC", (given.get("name") or "").casefold())
+    month = MONTHS[name] if name else int(given.get("month") or 0)
     if month > 12 and day is not None and int(day) <= 12:
         month, day = int(day), str(month)
     if month > 12 or (day is not None and not 1 <= int(day) <= 31):

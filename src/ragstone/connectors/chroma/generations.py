@@ -27,7 +27,7 @@ from pathlib import Path
 
 from ragstone.state.lock import FileLock
 
-__all__ = ["Generations"]
+__all__ = ["Generations", "copy"]
 
 WAIT = 30.0  # seconds for another process to finish what it writes
 
@@ -42,7 +42,7 @@ class Generations:
         self.folder = folder
         self._draft = folder / "draft"
 
-    def writing(self) -> FileLock:
+    def lock(self) -> FileLock:
         """Keeps other processes from writing. Raises IndexBusy when one of them does not end."""
         return FileLock(self.folder / "write.lock", purpose="writing vectors", wait=WAIT)
 
@@ -76,7 +76,7 @@ class Generations:
         return new
 
 
-def copied(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
     """Copies a generation, also while a reader has it open."""
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(f"{_DATABASE}*"))
     with closing(sqlite3.connect(source / _DATABASE)) as old, closing(sqlite3.connect(target / _DATABASE)) as new:

@@ -1,0 +1,67 @@
+"""One open client for many threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ragstone.connectors.chroma.places import Place
+
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+__all__ = ["Session", "Sessions"]
+
+
+@dataclass(slots=True)
+class Session:
+    """An open client with the collection, of a generation where it lives in a folder."""
+
+    client: ClientAPI
+    collection: Collection
+    generation: Path | None = None
+    users: int = 0
+
+
+class Sessions:
+    """Hands out the open session, opens one where there is none, and closes an old one when its last user is done."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._current: Session | None = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def use(self, dimensions: int | None) -> Generator[Collection | None]:
+        """The collection, kept open for the block; None where there is none and no `dimensions` ask for one."""
+        with self._lock:
+            if self._current and self._current.generation != self._place.generation():
+                self._retire()  # another process has published a generation, or the folder was deleted
+            session = self._current = self._current or self._place.opened(dimensions)
+            if session is None:
+                collection = None
+            else:
+                collection, session.users = session.collection, session.users + 1
+        try:
+            yield collection
+        finally:
+            if session:
+                with self._lock:
+                    session.users -= 1
+                    if not session.users and session is not self._current:
+                        session.client.close()
+
+    def retire(self) -> None:
+        """Lets the next user have a new session."""
+        with self._lock:
+            self._retire()
+
+    def _retire(self) -> None:
+        session, self._current = self._current, None
+        if session and not session.users:
+            session.client.close()

@@ -1,0 +1,199 @@
+"""The vector store that the rest of Ragstone sees."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ragstone.connectors.chroma.faults import is_chromas, translated
+from ragstone.connectors.chroma.places import DIMENSIONS, Folder, Memory, Place, Server
+from ragstone.connectors.chroma.session import Sessions
+from ragstone.connectors.chroma.where import Where, stored, translate
+from ragstone.errors import ConfigError, IndexMismatch
+from ragstone.protocols import FILTERS, Capabilities, VectorStore
+from ragstone.types import Context, Filter, Record, Scored
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+    from ragstone.types import Vector
+
+__all__ = ["ChromaStore"]
+
+T = TypeVar("T")
+
+BATCH = 2_000  # records in one write; Chroma takes 5,461 at most
+MOST = 2**31 - 1  # the largest k that Chroma takes
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,200}[A-Za-z0-9]")
+
+
+class ChromaStore(VectorStore):
+    """Embedded in a folder under `path`, on the server at `url` when that is given, or in memory with neither.
+
+    >>> store = ChromaStore(Path(".ragstone/chroma"))
+    >>> await store.upsert([Record(chunk, vector)], context=context)
+    >>> await store.search(vector, k=8, where=Condition("lang", "eq", "en"), context=context)
+    [Scored(id='0b3c…', score=1.0)]
+    >>> await store.close()  # from now on readers that are open see it, too
+
+    It keeps ids, vectors and what filters look at, never the text. In a folder, one process may write while others
+    read, and neither a kill nor a full disk harms what was acknowledged (generations.py).
+    """
+
+    def __init__(self, path: Path | None = None, *, url: str = "", collection: str = "ragstone") -> None:
+        if not _NAME.fullmatch(collection):
+            raise ConfigError(
+                "the collection's name does not suit Chroma",
+                expected="3 to 202 letters, digits, '.', '_' and '-', a letter or digit at both ends",
+                found=repr(collection),
+            )
+        if url and not url.startswith(("http://", "https://")):
+            raise ConfigError("the URL of the Chroma server", expected="http://… or https://…", found=repr(url))
+        self._place: Place = (
+            Server(url, collection) if url else Folder(path, collection) if path else Memory(collection)
+        )
+        self._sessions = Sessions(self._place)
+        self._writing = threading.Lock()
+        self.capabilities = Capabilities(filters=FILTERS, local=not url)
+
+    async def load(self) -> None:
+        """Imports chromadb, and reads the index into memory where there is one."""
+        await asyncio.to_thread(self._load)
+
+    async def close(self) -> None:
+        """Folds the log if this store has written, and gives everything back. The next call opens it again."""
+        await asyncio.to_thread(self._close)
+
+    async def upsert(self, records: Sequence[Record], *, context: Context) -> None:
+        """Writes or replaces, by chunk id. On return the records are on disk."""
+        latest = list({record.chunk.id: record for record in records}.values())
+        await asyncio.to_thread(self._upsert, latest)
+
+    async def delete(self, ids: Sequence[str], *, context: Context) -> None:
+        """Removes; an unknown id is no error."""
+        await asyncio.to_thread(self._delete, list(dict.fromkeys(ids)))
+
+    async def search(
+        self, vector: Vector, *, k: int, where: Filter | None = None, context: Context
+    ) -> Sequence[Scored]:
+        """At most k chunks, by cosine similarity in [-1, 1], best first; equal scores by id."""
+        condition = translate(where) if where else None
+        if k < 1:
+            return []
+        return await asyncio.to_thread(self._read, partial(_nearest, vector, k, condition)) or []
+
+    async def count(self, *, context: Context) -> int:
+        """How many records it keeps."""
+        return await asyncio.to_thread(self._read, _count) or 0
+
+    # ── In threads ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _load(self) -> None:
+        with self._translated():
+            import chromadb as _
+        self._read(_touch)
+
+    def _close(self) -> None:
+        with self._translated(), self._writing:
+            try:
+                self._place.finish()
+            finally:
+                self._sessions.retire()
+
+    def _upsert(self, records: Sequence[Record]) -> None:
+        for at in range(0, len(records), BATCH):
+            batch = records[at : at + BATCH]
+            self._write(partial(_replace, batch), len(batch), dimensions=len(batch[0].vector))
+
+    def _delete(self, ids: Sequence[str]) -> None:
+        for at in range(0, len(ids), BATCH):
+            batch = list(ids[at : at + BATCH])
+            self._write(partial(_remove, batch), len(batch))
+
+    def _read(self, ask: Callable[[Collection], T]) -> T | None:
+        with self._translated():
+            return self._done(ask)
+
+    def _write(self, change: Callable[[Collection], None], writes: int, *, dimensions: int | None = None) -> None:
+        with self._translated(), self._writing, self._place.writing(writes):
+            self._done(change, dimensions)
+
+    def _done(self, act: Callable[[Collection], T], dimensions: int | None = None) -> T | None:
+        """What `act` makes of the collection; None where there is none, and no dimensions ask for one.
+
+        When Chroma stumbles, over what another process wrote meanwhile perhaps, it is opened anew, once.
+        """
+        try:
+            return self._done_once(act, dimensions)
+        except Exception as error:
+            if not is_chromas(error):
+                raise
+        return self._done_once(act, dimensions)
+
+    def _done_once(self, act: Callable[[Collection], T], dimensions: int | None) -> T | None:
+        try:
+            with self._sessions.use(dimensions) as collection:
+                return None if collection is None else act(collection)
+        except Exception:
+            self._sessions.retire()
+            raise
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self._place.label, self._place.folder, server=isinstance(self._place, Server))
+
+
+# ── What is done with a collection ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _touch(collection: Collection) -> None:
+    """The index is read with the first search."""
+    collection.query(query_embeddings=[[1.0] * _dimensions(collection)], n_results=1, include=[])
+
+
+def _count(collection: Collection) -> int:
+    return collection.count()
+
+
+def _remove(ids: list[str], collection: Collection) -> None:
+    collection.delete(ids=ids)
+
+
+def _replace(records: Sequence[Record], collection: Collection) -> None:
+    ids = [record.chunk.id for record in records]
+    for record in records:
+        _demand_length(collection, record.vector)
+    held = collection.get(ids=ids, include=["metadatas"])
+    # An upsert merges: a key that is gone stays unless it is set to None.
+    gone = {chunk_id: dict.fromkeys(old or ()) for chunk_id, old in zip(held["ids"], held["metadatas"] or (), strict=True)}
+    metadatas: Any = [gone.get(record.chunk.id, {}) | stored(record.chunk) for record in records]
+    collection.upsert(ids=ids, embeddings=[record.vector for record in records], metadatas=metadatas)
+
+
+def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection) -> list[Scored]:
+    _demand_length(collection, vector)
+    found = collection.query(query_embeddings=[vector], n_results=min(k, MOST), where=where, include=["distances"])
+    (ids,), (distances,) = found["ids"], found["distances"] or [[]]
+    scored = [Scored(chunk_id, max(-1.0, min(1.0, 1.0 - distance))) for chunk_id, distance in zip(ids, distances, strict=True)]
+    return sorted(scored, key=lambda one: (-one.score, one.id))
+
+
+def _dimensions(collection: Collection) -> int:
+    return int(collection.metadata[DIMENSIONS])
+
+
+def _demand_length(collection: Collection, vector: Vector) -> None:
+    if len(vector) != _dimensions(collection):
+        raise IndexMismatch(
+            "the vectors in the index were made by another embedder",
+            where=collection.name,
+            expected=f"{_dimensions(collection)} dimensions",
+            found=str(len(vector)),
+            hint="Run: ragstone ingest",
+        )

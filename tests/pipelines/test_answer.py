@@ -1,0 +1,184 @@
+"""From a question to an answer, with deterministic parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import ragstone
+from ragstone.errors import IndexMismatch, ModelUnavailable, PromptError, UnsupportedFilter, UsageError
+from ragstone.protocols import Capabilities
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
+from ragstone.types import Answer, Message
+
+FILES = {
+    "a.md": b"# Halibut\n\nThe halibut project ships on 3 May 2031. Its lead is Ana Ruiz.",
+    "b.md": b"# Turbot\n\nThe turbot project has no date yet.",
+}
+SHIPS = "When does the halibut project ship?"
+ABSTAINED = "The documents do not answer this question."
+
+
+def made(model: ScriptedModel, files: dict[str, bytes] = FILES, **parts: Any) -> ragstone.AsyncRag:
+    source = MemorySource(files)
+    source.name = "documents"
+    parts = {
+        "store": MemoryStore(),
+        "lexical": MemoryLexicalIndex(),
+        "embedder": HashingEmbedder(),
+        "sources": [source],
+        **parts,
+    }
+    return ragstone.AsyncRag(model=model, **parts)
+
+
+async def asked(model: ScriptedModel, question: str = SHIPS, **options: Any) -> Answer:
+    async with made(model) as rag:
+        await rag.ingest()
+        return await rag.ask(question, **options)
+
+
+async def test_markers_become_citations_that_quote_the_document():
+    answer = await asked(ScriptedModel(["It ships on 3 May 2031 [1]. Nothing else is known [7]."]))
+    assert answer.text == "It ships on 3 May 2031 [1]. Nothing else is known."
+    (citation,) = answer.citations
+    assert citation.quote == "The halibut project ships on 3 May 2031."
+    assert FILES["a.md"].decode()[citation.start : citation.end] == citation.quote
+    assert (citation.uri, citation.heading, citation.line) == ("a.md", "Halibut", 3)
+    assert [verdict.passed for verdict in answer.verdicts] == [False]
+
+
+async def test_the_words_for_no_answer_make_it_abstain():
+    answer = await asked(ScriptedModel([f" {ABSTAINED} "]))
+    assert answer.abstained
+    assert answer.citations == ()
+    assert answer.verdicts[0].passed
+
+
+async def test_with_nothing_found_no_model_is_asked():
+    model = ScriptedModel(["I would make something up."])
+    async with made(model, {}) as rag:
+        answer = await rag.ask(SHIPS)
+    assert answer.abstained
+    assert answer.text == ABSTAINED
+    assert model.prompts == []
+
+
+async def test_a_stream_gives_the_words_and_then_the_same_answer():
+    async with made(ScriptedModel(["It ships on 3 May 2031 [1]."])) as rag:
+        await rag.ingest()
+        stream = rag.stream(SHIPS)
+        with pytest.raises(UsageError, match="not complete"):
+            _ = stream.answer
+        words = [delta.text async for delta in stream]
+        assert len(words) > 1
+        assert "".join(words) == "It ships on 3 May 2031 [1]."
+        assert stream.answer.citations[0].uri == "a.md"
+
+
+async def test_the_prompt_that_was_sent_is_the_prompt_that_explain_shows():
+    model = ScriptedModel(["Yes [1]."])
+    async with made(model) as rag:
+        await rag.ingest()
+        answer = await rag.ask(SHIPS)
+        explained = await rag.explain(SHIPS)
+    assert model.prompts[0].messages == answer.prompt.messages == explained.messages
+    assert explained.version == answer.prompt.version
+
+
+async def test_a_conversation_sends_what_was_said_before():
+    model = ScriptedModel(["On 3 May 2031 [1].", "Ana Ruiz leads it [1]."])
+    async with made(model) as rag:
+        await rag.ingest()
+        chat = rag.chat()
+        await chat.ask(SHIPS)
+        answer = await chat.ask("Who leads it?")
+    assert Message("user", SHIPS) in answer.prompt.messages
+    assert Message("assistant", "On 3 May 2031 [1].") in answer.prompt.messages
+    assert answer.hits[0].chunk.uri == "a.md"
+
+
+async def test_an_error_of_the_model_is_raised_and_stays_in_the_trace():
+    async with made(ScriptedModel([ModelUnavailable("refused", where="m")])) as rag:
+        await rag.ingest()
+        with pytest.raises(ModelUnavailable):
+            await rag.ask(SHIPS)
+        newest = (await rag.traces(limit=1))[0]
+    assert newest.facts["outcome"] == "failed"
+    assert next(step for step in newest.steps if step.name == "generate").error == "ModelUnavailable: m: refused"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"k": 0}, UsageError),
+        ({"k": 10_001}, UsageError),
+        ({"where": {"year": {"$near": 3}}}, UsageError),
+        ({"where": {"acl": "group:hr"}}, UsageError),
+        ({"prompt": "nothing"}, PromptError),
+        ({"colour": "red"}, UsageError),
+        ({"pipeline": "other"}, ragstone.RagstoneError),
+    ],
+)
+async def test_a_wrong_argument_is_refused(options: dict[str, Any], error: type[Exception]):
+    with pytest.raises(error):
+        await asked(ScriptedModel(["Yes."]), **options)
+
+
+async def test_a_filter_that_a_store_lacks_raises():
+    class Plain(MemoryStore):
+        capabilities = Capabilities(filters=frozenset())
+
+        async def search(self, vector: Any, *, k: int, where: Any = None, context: Any) -> Any:
+            if where is not None:
+                raise UnsupportedFilter("no filters here")
+            return await super().search(vector, k=k, context=context)
+
+    async with made(ScriptedModel(["Yes."]), store=Plain()) as rag:
+        await rag.ingest()
+        with pytest.raises(UnsupportedFilter):
+            await rag.search(SHIPS, where={"lang": "en"})
+
+
+async def test_what_is_not_public_is_seen_by_those_it_names_alone():
+    class Private(MemorySource):
+        async def items(self, *, context: Any) -> Any:
+            async for item in super().items(context=context):
+                yield replace(item, acl=("group:hr",) if item.uri == "a.md" else ("public",))
+
+    source = Private(FILES)
+    source.name = "documents"
+    async with made(ScriptedModel(["Yes."]), sources=[source]) as rag:
+        await rag.ingest()
+        everyone = {hit.chunk.uri for hit in await rag.search(SHIPS)}
+        strangers = {hit.chunk.uri for hit in await rag.search(SHIPS, principals=["group:it"])}
+        people = {hit.chunk.uri for hit in await rag.search(SHIPS, principals=["group:hr"])}
+    assert everyone == strangers == {"b.md"}
+    assert people == {"a.md", "b.md"}
+
+
+async def test_an_index_of_another_embedder_is_refused_until_it_is_ingested_again(tmp_path: Any):
+    class Other(HashingEmbedder):
+        fingerprint = "other"
+
+    state, store, lexical = tmp_path / "project.db", MemoryStore(), MemoryLexicalIndex()
+    async with made(ScriptedModel(["Yes."]), state=state, store=store, lexical=lexical) as rag:
+        await rag.ingest()
+    async with made(ScriptedModel(["Yes."]), state=state, store=store, lexical=lexical, embedder=Other()) as rag:
+        with pytest.raises(IndexMismatch, match="Run: ragstone ingest"):
+            await rag.ask(SHIPS)
+        assert (await rag.ingest()).changed == 2
+        assert await rag.search(SHIPS)
+
+
+async def test_each_part_of_a_request_is_in_its_trace():
+    async with made(ScriptedModel(["Yes [1]."])) as rag:
+        await rag.ingest()
+        answer = await rag.ask(SHIPS)
+        kept = await rag.trace(answer.trace_id)
+    assert kept is not None
+    names = {step.name for step in kept.steps}
+    assert {"retrieve", "retrieve.embed", "retrieve.dense", "retrieve.lexical", "prompt", "generate"} <= names
+    assert kept.facts["outcome"] == "answered"
