@@ -27,7 +27,14 @@ def test_a_second_run_embeds_nothing(ingested: Path, run):
     assert counts(report(run)) == (0, 0, 1, 0, 0)
 
 
-def test_a_touched_file_an_edited_one_and_a_removed_one(ingested: Path, run):
+def test_a_file_that_was_only_touched_is_not_embedded_again(ingested: Path, run):
+    path = ingested / "documents" / "halibut.md"
+    path.write_text(path.read_text())
+    path.chmod(0o600)
+    assert counts(report(run)) == (0, 0, 1, 0, 0)
+
+
+def test_a_new_file_an_edited_one_and_a_removed_one(ingested: Path, run):
     path = ingested / "documents" / "halibut.md"
     (ingested / "documents" / "new.txt").write_text("A second document about turbot.")
     path.write_text(path.read_text().replace("2031", "2032"))

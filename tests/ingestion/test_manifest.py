@@ -12,7 +12,7 @@ def item(uri: str, version: str = "1", acl: tuple[str, ...] = ("public",)) -> It
 
 
 def row(uri: str, version: str = "1", fingerprint: str = "f", state: str = "live") -> ManifestRow:
-    return ManifestRow(f"id-{uri}", uri, version, fingerprint, ("public",), state)
+    return ManifestRow(f"id-{uri}", uri, version, fingerprint, "hash", ("public",), state)
 
 
 def test_each_item_has_one_fate():

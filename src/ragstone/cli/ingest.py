@@ -53,6 +53,7 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=show.err,
         transient=True,
+        disable=not show.err.is_terminal,
     )
 
 

@@ -25,6 +25,14 @@ class Default(StrEnum):
     local = "local"
 
 
+SETTINGS = {
+    Default.extractive: (),
+    Default.openai: ("export OPENAI_API_KEY=…",),
+    Default.local: ("export RAGSTONE_LOCAL_URL=http://127.0.0.1:8000/v1", "export RAGSTONE_LOCAL_MODEL=…"),
+}
+"""What has to be set in the environment for each."""
+
+
 @command
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make, or to make a project of.")],
@@ -36,15 +44,12 @@ def init(
     """Make a project folder: documents/, connectors/, pipelines/, prompts/."""
     write(folder, model=model)
     shown = folder.as_posix()
-    out.print(f"[bold]{shown}[/] is ready. Now:\n")
-    step = "" if folder.resolve() == Path.cwd() else f"cd {shown} && "
-    if model is Default.openai:
-        out.print("  export OPENAI_API_KEY=…")
-    if model is Default.local:
-        out.print("  export RAGSTONE_LOCAL_URL=http://127.0.0.1:8000/v1 RAGSTONE_LOCAL_MODEL=…")
-    out.print(f"  {step}put files into documents/")
-    out.print("  ragstone ingest")
-    out.print('  ragstone ask "…"')
+    out.print(f"[bold]{shown}[/] is ready. Next:\n")
+    if folder.resolve() != Path.cwd():
+        out.print(f"  cd {shown}")
+    out.print("  [dim]# put files into documents/[/]")
+    for line in (*SETTINGS[model], "ragstone ingest", 'ragstone ask "…"'):
+        out.print(f"  {line}")
 
 
 def write(folder: Path, *, model: Default) -> None:

@@ -52,6 +52,8 @@ def answer(found: Answer, *, root: Path) -> None:
     for citation in found.citations:
         out.print()
         _citation(citation, root)
+    if found.notices:
+        err.print()
     remarks(found.notices)
     for verdict in found.verdicts:
         if not verdict.passed:
@@ -62,7 +64,7 @@ def _citation(citation: Citation, root: Path) -> None:
     where = place(root, citation.uri, line=citation.line, page=citation.page)
     heading = f"  {escape(citation.heading)}" if citation.heading else ""
     out.print(f"[bold cyan]\\[{citation.number}][/] [cyan]{escape(where)}[/][dim]{heading}[/]", soft_wrap=True)
-    out.print(Padding(Text(f"“{' '.join(citation.quote.split())}”", style="italic"), (0, 0, 0, 4)))
+    out.print(Padding(Text(f"“{' '.join(citation.quote.split())}”", style="italic"), (0, 0, 0, 4), expand=False))
 
 
 def hits(found: Sequence[Hit], *, root: Path) -> None:
@@ -74,7 +76,8 @@ def hits(found: Sequence[Hit], *, root: Path) -> None:
         out.print(f"[bold]{hit.rank}.[/] [cyan]{escape(where)}[/]  [dim]{scores}[/]", soft_wrap=True)
         words = " ".join(chunk.text.split())
         text = words if len(words) <= EXCERPT else words[:EXCERPT].rsplit(" ", 1)[0] + " …"
-        out.print(Padding(Text(text), (0, 0, 1, 3)))
+        out.print(Padding(Text(text), (0, 0, 0, 3), expand=False))
+        out.print()
     if not found:
         remarks(["Nothing was found."])
 

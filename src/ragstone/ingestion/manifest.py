@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ragstone.types import Item
+from ragstone.types import Document, Item
 
-__all__ = ["Known", "Plan", "compare"]
+__all__ = ["Known", "Plan", "compare", "same_content"]
 
 
 class Known(Protocol):
@@ -20,6 +20,8 @@ class Known(Protocol):
     def version(self) -> str: ...  # noqa: D102
     @property
     def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def content_hash(self) -> str: ...  # noqa: D102
     @property
     def acl(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -58,3 +60,10 @@ def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: s
     removed = tuple(row.id for uri, row in known.items() if uri not in listed) if complete else ()
     unchanged = len(items) - len(added) - len(changed)
     return Plan(tuple(added), tuple(changed), unchanged, removed, tuple(relabelled))
+
+
+def same_content(row: Known | None, document: Document, *, fingerprint: str) -> bool:
+    """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was."""
+    if row is None or row.state != "live":
+        return False
+    return (row.content_hash, row.fingerprint, row.acl) == (document.content_hash, fingerprint, document.acl)

@@ -68,7 +68,7 @@ class Builder:
         except NotConfigured as error:
             error.where = error.where or located.where()
             if filled.unset:
-                error.message = f"{' and '.join(filled.unset)} {'is' if len(filled.unset) == 1 else 'are'} not set"
+                error.message = f"{filled.unset[0]} is not set"
                 error.hint = f"Run: export {filled.unset[0]}=…"
             raise
         except ConfigError as error:

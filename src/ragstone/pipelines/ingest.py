@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from ragstone.errors import ParseError, RagstoneError, SourceError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.load import load
-from ragstone.ingestion.manifest import Plan, compare
+from ragstone.ingestion.manifest import Plan, compare, same_content
 from ragstone.ingestion.parse import parse
 from ragstone.ingestion.split import split
 from ragstone.ingestion.write import delete, entry, write
 from ragstone.pipelines.ahead import ahead, mapped
 from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
+from ragstone.state.sqlite import ManifestRow
 from ragstone.text.language import detect
 from ragstone.types import Chunk, Context, Document, Entry, Failure, IngestReport, Item, Record
 
@@ -57,6 +58,7 @@ class _Run:
     """What one run has counted."""
 
     total: int = 0
+    known: dict[str, ManifestRow] = field(default_factory=dict[str, ManifestRow])
     added: set[str] = field(default_factory=set[str])
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("added", "changed", "unchanged", "removed"), 0)
@@ -127,6 +129,7 @@ class IngestPipeline:
             complete = listing.error is None
             plan = compare(listing.items, known, fingerprint=index.fingerprint, complete=complete)
             plans.append((source, plan))
+            run.known.update({row.id: row for row in known.values()})
             run.total += len(plan.added) + len(plan.changed)
         if problems and not plans:
             raise problems[0]
@@ -177,15 +180,21 @@ class IngestPipeline:
     async def _prepared(
         self, source: Source, items: Sequence[Item], run: _Run, context: Context
     ) -> AsyncGenerator[_Prepared]:
-        async def prepare(item: Item) -> _Prepared | Failure:
+        async def prepare(item: Item) -> _Prepared | Failure | None:
             try:
                 document = await parse(item, source=source.name, tenant=self.index.tenant, context=context)
+                if same_content(run.known.get(document.id), document, fingerprint=self.index.fingerprint):
+                    await asyncio.to_thread(self.index.state.touch, self.index.name, document.id, item.version)
+                    return None
                 return await asyncio.to_thread(self._cut, item, document)
             except ParseError as error:
                 return _failure(item.uri, error)
 
         async for result in mapped(items, prepare, at_once=READERS):
-            if isinstance(result, Failure):
+            if result is None:
+                run.counts["unchanged"] += 1
+                run.done += 1
+            elif isinstance(result, Failure):
                 run.failed.append(result)
                 run.done += 1
                 await asyncio.to_thread(

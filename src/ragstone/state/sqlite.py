@@ -31,6 +31,7 @@ class ManifestRow:
     uri: str
     version: str
     fingerprint: str
+    content_hash: str
     acl: tuple[str, ...]
     state: str
 
@@ -70,11 +71,11 @@ class ProjectState:
     def manifest(self, pipeline: str, *, tenant: str, source: str) -> dict[str, ManifestRow]:
         """The documents of one source by uri."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, acl, state FROM documents"
+            "SELECT id, uri, version, fingerprint, content_hash, acl, state FROM documents"
             " WHERE pipeline=? AND tenant=? AND source=?",
             (pipeline, tenant, source),
         )
-        return {row[1]: ManifestRow(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[5]) for row in rows}
+        return {row[1]: ManifestRow(*row[:5], acl=tuple(json.loads(row[5])), state=row[6]) for row in rows}
 
     def sources(self, pipeline: str, *, tenant: str) -> list[str]:
         """The sources that documents came from."""
@@ -139,12 +140,17 @@ class ProjectState:
             db.executemany("DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id=?", rows)
 
     def set_acl(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
-        """Changes who may see a document, at once; its version is forgotten, so that the indexes follow."""
+        """Changes who may see a document, at once; what it was is forgotten, so that the indexes follow."""
         with self._write() as db:
             db.execute(
-                "UPDATE documents SET acl=?, version='' WHERE pipeline=? AND id=?",
+                "UPDATE documents SET acl=?, version='', content_hash='' WHERE pipeline=? AND id=?",
                 (json.dumps(acl), pipeline, document_id),
             )
+
+    def touch(self, pipeline: str, document_id: str, version: str) -> None:
+        """Notes that a document has another version and the same content."""
+        with self._write() as db:
+            db.execute("UPDATE documents SET version=? WHERE pipeline=? AND id=?", (version, pipeline, document_id))
 
     def fail(self, pipeline: str, failure: Failure, *, tenant: str, source: str) -> None:
         """Puts on record why a document could not be read. An earlier version of it stays."""
@@ -235,7 +241,9 @@ class ProjectState:
     def forget_versions(self, pipeline: str, *, tenant: str) -> None:
         """Lets the next comparison find every document changed, so that the indexes are filled again."""
         with self._write() as db:
-            db.execute("UPDATE documents SET version='' WHERE pipeline=? AND tenant=?", (pipeline, tenant))
+            db.execute(
+                "UPDATE documents SET version='', content_hash='' WHERE pipeline=? AND tenant=?", (pipeline, tenant)
+            )
 
     def generation(self, pipeline: str) -> int:
         """A number that grows with each write, so that a reader knows when to reopen."""

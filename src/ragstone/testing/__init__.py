@@ -1,0 +1,24 @@
+"""Fakes that need no model, no server and no disk, and a conformance suite for each protocol.
+
+The fakes are real implementations, small and deterministic: the same input gives the same output on every machine.
+
+    HashingEmbedder      vectors of words and their parts; similar texts are near each other
+    ScriptedModel        answers from a list, or from a function of the prompt, and remembers what it was asked
+    MemoryStore          exact search
+    MemoryLexicalIndex   BM25
+    MemorySource         documents from a mapping of uri to text
+
+>>> rag = ragstone.Rag(embedder=HashingEmbedder(), store=MemoryStore(), lexical=MemoryLexicalIndex(),
+...                    model=ScriptedModel(["Paris [1]."]), sources=[MemorySource({"france.md": "Paris is its capital."})])
+
+The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest-asyncio.
+"""
+
+from ragstone.testing.embedder import HashingEmbedder
+from ragstone.testing.filters import matches
+from ragstone.testing.lexical import MemoryLexicalIndex
+from ragstone.testing.model import ScriptedModel
+from ragstone.testing.source import MemorySource
+from ragstone.testing.store import MemoryStore
+
+__all__ = ["HashingEmbedder", "MemoryLexicalIndex", "MemorySource", "MemoryStore", "ScriptedModel", "matches"]

@@ -1,11 +1,11 @@
 """Chroma: a vector store in the project's own folder, on a server, or in memory.
 
-    store.py         ChromaStore: the protocol
-    where.py         our filters in Chroma's language, and what of a chunk they look at
-    places.py        the three places that a collection can live in
-    generations.py   folders that a kill or a full disk in the middle of a write cannot harm
-    session.py       one open client for many threads
-    faults.py        Chroma's errors made ours
+store.py         ChromaStore: the protocol
+where.py         our filters in Chroma's language, and what of a chunk they look at
+places.py        the three places that a collection can live in
+generations.py   folders that a kill or a full disk in the middle of a write cannot harm
+session.py       one open client for many threads
+faults.py        Chroma's errors made ours
 """
 
 from ragstone.connectors.chroma.store import ChromaStore

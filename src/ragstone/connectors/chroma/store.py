@@ -171,7 +171,9 @@ def _replace(records: Sequence[Record], collection: Collection) -> None:
         _demand_length(collection, record.vector)
     held = collection.get(ids=ids, include=["metadatas"])
     # An upsert merges: a key that is gone stays unless it is set to None.
-    gone = {chunk_id: dict.fromkeys(old or ()) for chunk_id, old in zip(held["ids"], held["metadatas"] or (), strict=True)}
+    gone = {
+        chunk_id: dict.fromkeys(old or ()) for chunk_id, old in zip(held["ids"], held["metadatas"] or (), strict=True)
+    }
     metadatas: Any = [gone.get(record.chunk.id, {}) | stored(record.chunk) for record in records]
     collection.upsert(ids=ids, embeddings=[record.vector for record in records], metadatas=metadatas)
 
@@ -180,7 +182,9 @@ def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection
     _demand_length(collection, vector)
     found = collection.query(query_embeddings=[vector], n_results=min(k, MOST), where=where, include=["distances"])
     (ids,), (distances,) = found["ids"], found["distances"] or [[]]
-    scored = [Scored(chunk_id, max(-1.0, min(1.0, 1.0 - distance))) for chunk_id, distance in zip(ids, distances, strict=True)]
+    scored = [
+        Scored(chunk_id, max(-1.0, min(1.0, 1.0 - distance))) for chunk_id, distance in zip(ids, distances, strict=True)
+    ]
     return sorted(scored, key=lambda one: (-one.score, one.id))
 
 
