@@ -94,9 +94,11 @@ async def gather(folder: Path, language: str, embedder: OpenVINOEmbedder) -> lis
 def fit(asked: Sequence[Asked], names: dict[str, tuple[str, ...]]) -> Fitted:
     signals = np.concatenate([each.signals for each in asked])
     rank = line(signals, np.concatenate([each.holds for each in asked]), names["rank"])
-    first = [int(np.argmax([rank.log_odds(named(row)) for row in each.signals])) for each in asked]
-    best = np.array([each.signals[place] for each, place in zip(asked, first, strict=True)])
-    return Fitted(rank, line(best, np.array([each.answerable for each in asked]), names["trust"]))
+    # A question whose passage the search has missed teaches nothing of what a good passage looks like.
+    found = [each for each in asked if each.holds.any() or not each.answerable]
+    first = [int(np.argmax([rank.log_odds(named(row)) for row in each.signals])) for each in found]
+    best = np.array([each.signals[place] for each, place in zip(found, first, strict=True)])
+    return Fitted(rank, line(best, np.array([each.answerable for each in found]), names["trust"]))
 
 
 def line(signals: Numbers, truth: NDArray[np.bool_], names: Sequence[str]) -> Line:

@@ -79,7 +79,7 @@ def test_ctrl_c_is_one_line_a_code_of_its_own_and_goes_on_from_there(project: Pa
     process = interrupted(project, signal.SIGINT, after=1.8)
     _, said = process.communicate()
     assert process.returncode == 130
-    assert said.strip() == "ragstone: interrupted; what was finished is kept, and the same command goes on from it"
+    assert said.strip() == "ragstone: interrupted. What was finished is kept; run it again to go on."
     assert run("ingest", cwd=project).returncode == 0
     assert len(contents(project)[0]) == DOCUMENTS
 

@@ -160,13 +160,12 @@ async def test_what_is_not_public_is_seen_by_those_it_names_alone():
 
 
 async def test_an_index_of_another_embedder_is_refused_until_it_is_ingested_again(tmp_path: Any):
-    class Other(HashingEmbedder):
-        fingerprint = "other"
-
+    other = HashingEmbedder()
+    other.fingerprint = "other"
     state, store, lexical = tmp_path / "project.db", MemoryStore(), MemoryLexicalIndex()
     async with made(ScriptedModel(["Yes."]), state=state, store=store, lexical=lexical) as rag:
         await rag.ingest()
-    async with made(ScriptedModel(["Yes."]), state=state, store=store, lexical=lexical, embedder=Other()) as rag:
+    async with made(ScriptedModel(["Yes."]), state=state, store=store, lexical=lexical, embedder=other) as rag:
         with pytest.raises(IndexMismatch, match="Run: ragstone ingest"):
             await rag.ask(SHIPS)
         assert (await rag.ingest()).changed == 2

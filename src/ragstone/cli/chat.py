@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,7 @@ def chat(
         show.remarks([GREETING])
     root = find(project)
     with ragstone.open(project) as rag:
+        said: set[str] = set()
         talk = rag.chat(prompt=prompt, principals=principal or (), tenant=tenant, pipeline=pipeline)
         while question := _line("› " if asking else ""):
             try:
@@ -49,7 +51,9 @@ def chat(
             if as_json:
                 show.as_json_line(found.as_dict())
             else:
-                show.answer(found, root=root)
+                # A remark is made once; every answer of the conversation would repeat it.
+                show.answer(replace(found, notices=tuple(n for n in found.notices if n not in said)), root=root)
+                said.update(found.notices)
                 show.out.print()
 
 

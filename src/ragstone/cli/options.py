@@ -57,9 +57,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _report(str(error), error, debug=bool(kwargs.get("debug")))
             raise typer.Exit(MISUSED if isinstance(error, ConfigError | UsageError) else FAILED) from None
         except KeyboardInterrupt:
-            sys.stderr.write(
-                "\nragstone: interrupted; what was finished is kept, and the same command goes on from it\n"
-            )
+            sys.stderr.write("\nragstone: interrupted. What was finished is kept; run it again to go on.\n")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader (`head`, say) has what it wanted. Python would complain once more at exit.

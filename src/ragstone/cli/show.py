@@ -85,7 +85,7 @@ def hits(found: Sequence[Hit], *, root: Path) -> None:
 def remarks(lines: Sequence[str]) -> None:
     """What a person should know beside the data, on stderr."""
     for line in lines:
-        err.print(Text(line, style="dim"), soft_wrap=True)
+        err.print(Text(line, style="dim"), soft_wrap=not err.is_terminal)
 
 
 def streamed(stream: Stream) -> Answer:

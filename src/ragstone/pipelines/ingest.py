@@ -28,7 +28,7 @@ from ragstone.types import Chunk, Context, Document, Entry, Failure, IngestRepor
 
 __all__ = ["IngestPipeline", "Progress"]
 
-BATCH = 512  # chunks in one write: large enough for Chroma's fixed costs, small enough to lose little
+BATCH = 256  # chunks in one write: enough for the fixed costs of a commit, few enough to lose little
 READERS = min(4, os.cpu_count() or 1)
 
 
@@ -165,6 +165,8 @@ class IngestPipeline:
         await asyncio.to_thread(index.state.remove, index.name, plan.removed, tenant=index.tenant)
         run.counts["removed"] += len(plan.removed)
         await self._drop_orphans(context)
+        if progress:
+            progress(Progress(run.done, run.total, run.embedded))
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
         async for batch in ahead(self._embedded(ahead(_batches(prepared)), context)):
             await self._write(batch, run, context)

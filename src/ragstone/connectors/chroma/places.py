@@ -79,20 +79,23 @@ class Memory(Place):
 
     def __init__(self, collection: str) -> None:
         self._collection = f"{collection}-{secrets.token_hex(6)}"
-        self._made = False
+        self._anchor: ClientAPI | None = None  # the memory is gone with its last client
 
     def opened(self, dimensions: int | None) -> Session | None:
         """A session in memory."""
-        self._made = self._made or dimensions is not None
-        return _session(_client(None), self._collection, dimensions) if self._made else None
+        if self._anchor is None:
+            if dimensions is None:
+                return None
+            self._anchor = _client(None)
+        return _session(_client(None), self._collection, dimensions)
 
     def finish(self) -> None:
-        """Frees what the collection holds, since another client may keep the memory alive."""
-        if self._made:
-            with closing(_client(None)) as client:
+        """Frees what the collection holds, since another store may keep the memory alive."""
+        client, self._anchor = self._anchor, None
+        if client:
+            with closing(client):
                 if _found(client, self._collection):
                     client.delete_collection(self._collection)
-            self._made = False
 
 
 class Folder(Place):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ragstone.protocols import FILTERS
 from ragstone.types import PUBLIC, Chunk, Condition, Filter, Group, Metadata
 
-__all__ = ["CHUNKS", "chunk", "filters_with"]
+__all__ = ["CHUNKS", "UNKNOWN", "chunk", "filters_with", "operators"]
 
 
 def chunk(name: str, *, acl: Sequence[str] = PUBLIC, metadata: Metadata | None = None) -> Chunk:
@@ -93,3 +93,14 @@ def filters_with(operator: str) -> list[Filter]:
             return [Condition(field, operator, edge) for field in ("year", "score", "tags", "missing") for edge in edges]
         case _:
             return [Condition(field, operator, value) for field, value in _VALUES]
+
+
+UNKNOWN: tuple[Any, ...] = (Condition("lang", "like", "e%"), Group(cast("Any", "xor"), (Condition("lang", "eq", "en"),)))
+"""Filters with operators that the language lacks."""
+
+
+def operators(where: Filter) -> set[str]:
+    """Every operator that a filter uses."""
+    if isinstance(where, Condition):
+        return {where.op}
+    return {where.op}.union(*(operators(part) for part in where.parts))

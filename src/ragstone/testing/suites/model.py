@@ -1,0 +1,112 @@
+"""The conformance suite of Model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+import pytest
+
+from ragstone.errors import ModelTimeout
+from ragstone.protocols import Model
+from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
+from ragstone.testing.suites.samples import chunk
+from ragstone.types import Completion, Context, Delta, Hit, Message, Options, Prompt, Slot
+
+__all__ = ["ModelSuite"]
+
+QUESTION = "What is the capital of France?"
+PASSAGE = "Paris is the capital of France. Lyon is its third largest city."
+
+
+def prompt(question: str = QUESTION, passage: str = PASSAGE) -> Prompt:
+    """A question over one passage, as `answer.prompty` renders it."""
+    hit = Hit(chunk(passage), 1, {"fused": 1.0})
+    return Prompt(
+        name="answer",
+        version="1",
+        messages=(
+            Message("system", "Answer from the passages alone."),
+            Message("user", f"[1] {passage}\n\nQuestion: {question}"),
+        ),
+        slots=(
+            Slot(name="context", trust="retrieved", text=f"[1] {passage}", hits=(hit,)),
+            Slot(name="question", trust="user", text=question),
+        ),
+        options=Options(temperature=0.0, max_tokens=64),
+        abstain="The documents do not say.",
+    )
+
+
+class ModelSuite(ConnectorSuite[Model]):
+    """What every model does. `deadlines`: it gives up with ModelTimeout when the context's deadline has passed.
+
+    >>> class TestMyModel(ModelSuite):
+    ...     deadlines = True
+    ...
+    ...     def make(self, tmp_path: Path) -> Model:
+    ...         return MyModel("http://127.0.0.1:8000")
+    """
+
+    deadlines: ClassVar[bool] = False
+
+    async def exercise(self, connector: Model) -> None:
+        await connector.generate(prompt(), context=CONTEXT)
+        await self.streamed(connector)
+
+    async def streamed(self, model: Model, asked: Prompt | None = None) -> list[Delta]:
+        """Every delta of an answer."""
+        return [delta async for delta in model.stream(asked or prompt(), context=CONTEXT)]
+
+    async def test_a_completion_says_who_made_it_and_what_it_took(self, connector: Model) -> None:
+        completion = await connector.generate(prompt(), context=CONTEXT)
+        self.demand_whole(completion)
+
+    async def test_the_deltas_make_up_the_text_and_the_last_carries_the_completion(self, connector: Model) -> None:
+        *deltas, last = await self.streamed(connector)
+        assert last.completion is not None
+        assert all(delta.completion is None for delta in deltas)
+        assert "".join(delta.text for delta in [*deltas, last]) == last.completion.text
+        self.demand_whole(last.completion)
+
+    async def test_a_stream_may_be_left_early(self, connector: Model) -> None:
+        stream = connector.stream(prompt(), context=CONTEXT)
+        async for _ in stream:
+            break
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+        self.demand_whole(await connector.generate(prompt(), context=CONTEXT))
+
+    async def test_questions_may_be_of_any_script(self, connector: Model) -> None:
+        asked = prompt("Wie groß ist 日本? 👩‍🚀", "日本の首都は東京です。 Größe: 377 975 km². 👩‍🚀")
+        self.demand_whole(await connector.generate(asked, context=CONTEXT))
+
+    async def test_calls_may_come_at_once(self, connector: Model) -> None:
+        calls = [connector.generate(prompt(), context=CONTEXT) for _ in range(5)]
+        for completion in await asyncio.gather(*calls):
+            self.demand_whole(completion)
+        for deltas in await asyncio.gather(*(self.streamed(connector) for _ in range(3))):
+            assert deltas[-1].completion is not None
+
+    async def test_a_deadline_that_has_passed_is_honoured(self, connector: Model) -> None:
+        if not self.deadlines:
+            pytest.skip("answers at once")
+        late = Context().within(0)
+        with pytest.raises(ModelTimeout):
+            await connector.generate(prompt(), context=late)
+        with pytest.raises(ModelTimeout):
+            async for _ in connector.stream(prompt(), context=late):
+                pass
+
+    def demand_whole(self, completion: Completion) -> None:
+        """Fails where a field is missing or makes no sense."""
+        assert completion.text.strip()
+        assert completion.model
+        assert completion.finish_reason
+        assert isinstance(completion.abstained, bool)
+        usage = completion.usage
+        assert 0 <= usage.cached_tokens <= usage.input_tokens
+        assert usage.output_tokens >= 0
+        assert completion.cost >= 0
+        assert completion.seconds >= 0

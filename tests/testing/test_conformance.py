@@ -1,0 +1,30 @@
+"""The fakes pass the suites of the protocols that they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
+from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, VectorStoreSuite
+
+
+class TestHashingEmbedder(EmbedderSuite):
+    def make(self, tmp_path: Path) -> HashingEmbedder:
+        return HashingEmbedder()
+
+
+class TestMemoryStore(VectorStoreSuite):
+    def make(self, tmp_path: Path) -> MemoryStore:
+        return MemoryStore()
+
+
+class TestMemoryLexicalIndex(LexicalIndexSuite):
+    def make(self, tmp_path: Path) -> MemoryLexicalIndex:
+        return MemoryLexicalIndex()
+
+
+class TestScriptedModel(ModelSuite):
+    deadlines = True
+
+    def make(self, tmp_path: Path) -> ScriptedModel:
+        return ScriptedModel(lambda prompt: f"{prompt.messages[-1].content.split()[1]} [1].")
