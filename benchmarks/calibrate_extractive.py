@@ -4,9 +4,9 @@
 
 Every XQuAD question is put to an index of its language's passages, with the passage that answers it and without. Two
 logistic regressions are fitted for each scale: `rank` on every sentence (does it hold the answer?), and `trust` on the best
-sentence of each question (was the right passage there?). A threshold refuses as large a share of the questions without
-their passage as it answers of those with it. English is fitted alone, with vectors and without, and so is Chinese; ten
-languages together make the scale of every other one.
+sentence of each question (was the right passage there?). English is fitted alone, with vectors and without, and so is
+Chinese; ten languages together give the weights of every other one. A threshold, of each language its own, refuses as large
+a share of the questions without their passage as it answers of those with it.
 
 The printed figures are held out: articles are dealt into six parts, and each part is judged by what the others gave.
 """
@@ -32,11 +32,8 @@ from ragstone.connectors.extractive.calibration import Calibration, Line, Scale
 from ragstone.connectors.openvino import OpenVINOEmbedder
 from ragstone.types import Context
 
-LEXICAL = {"rank": ("coverage", "context", "passage", "kind"), "trust": ("coverage", "context", "passage")}
-SEMANTIC = {
-    "rank": ("coverage", "context", "kind", "closeness", "words"),
-    "trust": ("context", "passage", "closeness", "words"),
-}
+LEXICAL = {"rank": ("coverage", "context", "passage", "kind"), "trust": ("context", "passage")}
+SEMANTIC = {"rank": ("context", "kind", "closeness", "words"), "trust": ("passage", "closeness", "words")}
 SIGNALS = ("coverage", "context", "passage", "kind", "closeness", "words")
 PARTS = 6
 TARGET = Path(judging.__file__).with_name("calibration.json")
@@ -140,13 +137,13 @@ def show(name: str, judged: Sequence[tuple[Asked, NDArray[np.intp], float]], lim
     refused = np.mean([odds < limit for each, _, odds in judged if not each.answerable])
     shares = [np.mean([each.holds[order[:count]].any() for each, order, _ in answerable]) for count in (1, 2, 3)]
     answered = np.mean([odds >= limit for *_, odds in answerable])
-    print(f"{name:20}{len(answerable):6}" + "".join(f"{share:9.1%}" for share in (*shares, answered, refused)), flush=True)
+    print(
+        f"{name:20}{len(answerable):6}" + "".join(f"{share:9.1%}" for share in (*shares, answered, refused)), flush=True
+    )
 
 
-def written(fitted: Fitted, limit: float) -> dict[str, Any]:
-    lines = {"rank": fitted.rank, "trust": fitted.trust}
-    entry = {name: {"intercept": each.intercept, "weights": dict(each.weights)} for name, each in lines.items()}
-    return {**entry, "threshold": round(1 / (1 + np.exp(-limit)), 4)}
+def written(fitted: Fitted) -> dict[str, Any]:
+    return {name: {"intercept": each.intercept, "weights": dict(each.weights)} for name, each in vars(fitted).items()}
 
 
 async def main() -> None:
@@ -156,29 +153,39 @@ async def main() -> None:
     folder, embedder = data_folder(), OpenVINOEmbedder()
     asked = {language: await gather(folder, language, embedder) for language in XQUAD}
     print(f"{'held out':20}{'n':>6}" + "".join(f"{head:>9}" for head in ("1", "2", "3", "answered", "refused")))
+    weights: dict[str, Any] = {}
 
-    def scale(name: str, languages: Sequence[str], names: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-        """Fits one scale on some languages, and prints what it would have been worth to articles that it has not seen."""
+    def scales(name: str, languages: Sequence[str], names: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+        """Fits weights on some languages, and gives each its threshold; "" stands for all of them together."""
         pooled = [each for language in languages for each in asked[language]]
 
         def train(left_out: set[str]) -> Fitted:
             return fit([each for each in pooled if each.article not in left_out], names)
 
-        limit = threshold(held_out(pooled, train))
-        for language in languages:
-            show(f"{name} {language}", held_out(asked[language], train), limit)
-        return written(fit(pooled, names), limit)
+        weights[name] = written(fit(pooled, names))
+        entries: dict[str, Any] = {}
+        for language in (*languages, ""):
+            judged = held_out(asked.get(language, pooled), train)
+            limit = threshold(judged)
+            entries[language] = {"weights": name, "threshold": round(float(1 / (1 + np.exp(-limit))), 4)}
+            if language:
+                show(f"{name} {language}", judged, limit)
+        return entries
 
-    semantic = {"en": scale("semantic", ["en"], SEMANTIC)}
-    chinese = scale("lexical", ["zh"], LEXICAL)
-    lexical = {
-        "en": scale("lexical", ["en"], LEXICAL),
-        "zh": chinese,
-        "ja": chinese,  # analysed alike, and in no set that is at hand
-        "other": scale("lexical", [each for each in XQUAD if each not in ("en", "zh")], LEXICAL),
-    }
+    vectors = scales("vectors", ["en"], SEMANTIC)
+    chinese = scales("chinese", ["zh"], LEXICAL)
+    english = scales("english", ["en"], LEXICAL)
+    others = scales("others", [each for each in XQUAD if each not in ("en", "zh")], LEXICAL)
+    lexical = {"en": english["en"], "zh": chinese["zh"]}
+    lexical["ja"] = chinese["zh"]  # analysed alike, and in no set that is at hand
+    lexical |= {language or "other": entry for language, entry in others.items()}
     if not dry:
-        data = {"embedder": embedder.fingerprint, "semantic": semantic, "lexical": lexical}
+        data = {
+            "embedder": embedder.fingerprint,
+            "weights": weights,
+            "semantic": {"en": vectors["en"]},
+            "lexical": lexical,
+        }
         TARGET.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
         print(f"Wrote {TARGET.name}.")
 

@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ class Question:
     passages: tuple[str, ...]
     answers: tuple[str, ...]
     group: str
+
+    def answered_by(self, sentence: str) -> bool:
+        """Whether the answer stands in the sentence; a long answer may also be what the sentence is a part of."""
+        return any(answer in sentence or sentence in answer for answer in self.answers)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,11 @@ class Bench:
         return await (model or self.model).generate(prompt, context=Context())
 
 
+def sentences_of(completion: Completion) -> list[str]:
+    """The quoted sentences, without their markers."""
+    return re.split(r" \[\d+\](?:\n|$)", completion.text)[:-1]
+
+
 def without(passages: Sequence[str]) -> dict[str, Any]:
     return {"uri": {"$nin": [f"{passage}.txt" for passage in passages]}}
 
@@ -118,11 +128,9 @@ async def measure(bench: Bench, collection: Collection) -> Row:
         row.add("answered", not asked.abstained, question.group)
         refused = await bench.answer(question.text, without(question.passages))
         row.add("refused", refused.abstained, question.group)
-        if question.answers:
-            said = (await bench.answer(question.text, {}, bench.outright)).text.split("\n")
-            for count in (1, 2, 3):
-                held = any(answer in line for line in said[:count] for answer in question.answers)
-                row.add(str(count), held, question.group)
+        said = sentences_of(await bench.answer(question.text, {}, bench.outright))
+        for count in (1, 2, 3):
+            row.add(str(count), any(map(question.answered_by, said[:count])), question.group)
     return row
 
 
@@ -143,7 +151,9 @@ async def measure_rgb(bench: Bench, records: Sequence[Mapping[str, Any]], name: 
     """Snippets on the topic that hold the answer and some that do not; then the latter alone."""
     row = Row(name)
     for record in records:
-        good, bad = ([f"{record['key']}-{kind}-{n}" for n in range(len(record[kind]))] for kind in ("positive", "negative"))
+        good, bad = (
+            [f"{record['key']}-{kind}-{n}" for n in range(len(record[kind]))] for kind in ("positive", "negative")
+        )
         if good and bad:
             asked = await bench.answer(record["query"], among([*good, *bad]))
             row.add("answered", not asked.abstained, record["key"])
@@ -173,7 +183,12 @@ def question_answering(folder: Path, name: str, language: str | None = None) -> 
     passages = [each for each in records(folder / "passages.jsonl") if language in (None, each["lang"])]
     groups = {each["id"]: str(each.get("article", each["id"])) for each in passages}
     questions = [
-        Question(each["question"], (each["passage_id"],), tuple(a["text"] for a in each["answers"]), groups[each["passage_id"]])
+        Question(
+            each["question"],
+            (each["passage_id"],),
+            tuple(a["text"] for a in each["answers"]),
+            groups[each["passage_id"]],
+        )
         for each in records(folder / "questions.jsonl")
         if each["passage_id"] in groups
     ]
@@ -184,7 +199,12 @@ def chunking(folder: Path) -> Collection:
     """Three long English documents and questions to each."""
     documents = {path.stem: path.read_text(encoding="utf-8") for path in sorted((folder / "corpora").glob("*.md"))}
     questions = [
-        Question(each["question"], (each["corpus_id"],), (), each["corpus_id"] + each["question"])
+        Question(
+            each["question"],
+            (each["corpus_id"],),
+            tuple(reference["content"] for reference in each["references"]),
+            each["question"],
+        )
         for each in records(folder / "questions.jsonl")
         if each["corpus_id"] in documents
     ]
@@ -223,7 +243,10 @@ def interval(values: Sequence[tuple[float, str]]) -> tuple[float, float]:
 
 def show(row: Row) -> None:
     measures = ("1", "2", "3", "answered", "refused")
-    print(f"{row.name:24}{len(row.values['answered']):6} " + "".join(f"{row.shown(name):>18}" for name in measures), flush=True)
+    print(
+        f"{row.name:24}{len(row.values['answered']):6} " + "".join(f"{row.shown(name):>18}" for name in measures),
+        flush=True,
+    )
 
 
 async def index(passages: Mapping[str, str], embedder: OpenVINOEmbedder) -> ragstone.AsyncRag:
@@ -235,7 +258,9 @@ async def index(passages: Mapping[str, str], embedder: OpenVINOEmbedder) -> rags
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="questions of each collection")
-    parser.add_argument("--languages", default=",".join(XQUAD), help="of XQuAD; en adds the other English sets, zh CMRC")
+    parser.add_argument(
+        "--languages", default=",".join(XQUAD), help="of XQuAD; en adds the other English sets, zh CMRC"
+    )
     arguments = parser.parse_args()
     folder, embedder = data_folder(), OpenVINOEmbedder()
     languages, limit = arguments.languages.split(","), arguments.limit

@@ -8,8 +8,13 @@ The fakes are real implementations, small and deterministic: the same input give
     MemoryLexicalIndex   BM25
     MemorySource         documents from a mapping of uri to text
 
->>> rag = ragstone.Rag(embedder=HashingEmbedder(), store=MemoryStore(), lexical=MemoryLexicalIndex(),
-...                    model=ScriptedModel(["Paris [1]."]), sources=[MemorySource({"france.md": "Paris is its capital."})])
+>>> rag = ragstone.Rag(
+...     embedder=HashingEmbedder(),
+...     store=MemoryStore(),
+...     lexical=MemoryLexicalIndex(),
+...     model=ScriptedModel(["Paris [1]."]),
+...     sources=[MemorySource({"france.md": "Paris is the capital of France."})],
+... )
 
 The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest-asyncio.
 """

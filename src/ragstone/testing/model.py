@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TypeAlias
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from ragstone.text.words import MONTHS, NEGATIONS, NUMBERS, QUESTIONS, TIMES
 
 __all__ = ["Kind", "answers", "dates", "expected", "names", "negations", "numbers"]
 
-Kind: TypeAlias = Literal["time", "number", "name"]
-"""What a question can ask for: when, how many, or who and where."""
+Kind: TypeAlias = Literal["time", "number", "name", "definition"]
+"""What a question can ask for: when, how many, who and where, or what something is."""
 
 _WORD = re.compile(r"[^\W\d_](?:[\w’'-]*[^\W_])?")
 _PERCENT = r"(?:\s?[%％٪])?"
@@ -123,7 +123,7 @@ def negations(text: str, *, language: str) -> tuple[str, ...]:
 def expected(question: str, *, language: str) -> Kind | None:
     """The kind of thing that a question asks for; None where its words do not tell."""
     folded = question.casefold()
-    return next((kind for kind, pattern in _patterns(language) if pattern.search(folded)), None)
+    return next((kind for kind, pattern in _patterns(language).items() if pattern.search(folded)), None)
 
 
 def answers(sentence: str, kind: Kind, *, question: str, language: str) -> bool | None:
@@ -138,6 +138,9 @@ def answers(sentence: str, kind: Kind, *, question: str, language: str) -> bool 
             word.casefold() in listed or (word[0].isupper() and word.casefold() in MONTHS)
             for word in _WORD.findall(sentence)
         )
+    if kind == "definition":
+        subject = _patterns(language)["definition"].search(question.casefold())
+        return subject is not None and subject["subject"].strip() in sentence.casefold()[: len(subject[0])]
     if language == "de" or _UNCASED.search(sentence):
         return None
     if _CODE.search(sentence):
@@ -147,11 +150,11 @@ def answers(sentence: str, kind: Kind, *, question: str, language: str) -> bool 
 
 
 @cache
-def _patterns(language: str) -> tuple[tuple[Kind, re.Pattern[str]], ...]:
+def _patterns(language: str) -> dict[Kind, re.Pattern[str]]:
     """Time comes first: "what year" asks for a time, though a year is a number."""
     listed = QUESTIONS.get(language, {})
-    kinds = cast("tuple[Kind, ...]", ("time", "number", "name"))
-    return tuple((kind, re.compile(listed[kind])) for kind in kinds if kind in listed)
+    kinds: tuple[Kind, ...] = ("time", "number", "name", "definition")
+    return {kind: re.compile(listed[kind]) for kind in kinds if kind in listed}
 
 
 # ── One at a time ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,10 @@ QUESTIONS: dict[str, dict[str, str]] = {
         "name": r"\b(who|whom|whose|where)\b|\b(what|which) (\w+ )?(person|people|man|woman|author|player|actor|city|"
         r"country|state|place|region|river|town|continent|company|organization|organisation|party|team|university|"
         r"school)\b",
+        "definition": (
+            r"^what('s| is| are| does) (an? |the )?"
+            r"(?P<subject>[^ ?]+( [^ ?]+){0,2}?)( mean| do| stand for)?\W*$"
+        ),
     },
     "de": {
         "number": r"\bwie ?(viele?[ns]?|lange|alt|hoch|weit|groß|oft|schwer|tief|breit|schnell|teuer|häufig)\b|"
@@ -29,11 +33,19 @@ QUESTIONS: dict[str, dict[str, str]] = {
             r"\b(wer|wen|wem|wessen|wo|woher|wohin)\b|\bwelche[rsnm]? (stadt|land|ort|region|spieler|partei|"
             r"firma)\b"
         ),
+        "definition": (
+            r"^was (ist|sind|bedeutet|bedeuten) (ein |eine |der |die |das )?"
+            r"(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$"
+        ),
     },
     "es": {
         "number": r"\bcuánt[oa]s?\b|\bqué (porcentaje|número|cantidad|edad|proporción|precio|tamaño|altura)\b",
         "time": r"\bcuándo\b|\bqué (año|años|fecha|día|mes|década|siglo|época)\b",
         "name": r"\b(quién|quiénes|dónde|adónde)\b|\bqué (ciudad|país|estado|lugar|región|jugador|partido|empresa)\b",
+        "definition": (
+            r"^\W*qué (es|son|significa) (un |una |el |la |los |las )?"
+            r"(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$"
+        ),
     },
     "fr": {
         "number": (
@@ -42,16 +54,25 @@ QUESTIONS: dict[str, dict[str, str]] = {
         ),
         "time": r"\bquand\b|\bquel(le)?s? (année|années|date|jour|mois|décennie|siècle|époque|heure)\b",
         "name": r"\b(qui|où)\b|\bquel(le)? (ville|pays|lieu|région|joueur|parti|entreprise|personne)\b",
+        "definition": (
+            r"^(qu['’]est-ce que?( c['’]est que?)? |que signifie )(un |une |le |la |les |l['’])?"
+            r"(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$"
+        ),
     },
     "it": {
         "number": r"\bquant[oaie]\b|\b(quale|che) (percentuale|numero|quantità|età|prezzo|altezza)\b",
         "time": r"\bquando\b|\b(quale|che|quali) (anno|anni|data|giorno|mese|decennio|secolo)\b",
         "name": r"\b(chi|dove|dov)\b|\b(quale|che) (città|paese|luogo|regione|giocatore|partito|azienda)\b",
+        "definition": (
+            r"^(che )?cos['’ ]?[aeè]* ?(è|sono) (un |una |un['’]|il |la |lo |i |gli |le |l['’])?"
+            r"(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$"
+        ),
     },
     "pt": {
         "number": r"\bquant[oa]s?\b|\b(qual|que) (é a |é o )?(porcentagem|percentagem|número|quantidade|idade|preço)\b",
         "time": r"\bquando\b|\b(qual|que) (ano|anos|data|dia|mês|década|século)\b",
         "name": r"\b(quem|onde)\b|\b(qual|que) (cidade|país|lugar|região|jogador|partido|empresa)\b",
+        "definition": r"^o que (é|são|significa) (um |uma |o |a |os |as )?(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$",
     },
     "nl": {
         "number": (
@@ -60,6 +81,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
         ),
         "time": r"\bwanneer\b|\bwelke? (jaar|jaren|datum|dag|maand|decennium|eeuw)\b",
         "name": r"\b(wie|waar|waarheen)\b|\bwelke? (stad|land|plaats|speler|partij|persoon|bedrijf)\b",
+        "definition": r"^wat (is|zijn|betekent) (een |de |het )?(?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$",
     },
     "ro": {
         "number": (
@@ -83,6 +105,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
         "time": r"\bкогда\b|\bкак\w+ (год|дат|ден|дн|месяц|десятилет|век|столет|период)\w*",
         "name": r"\b(кто|кого|кому|кем|чей|чья|чьё|где|куда|откуда)\b|\bкак\w+ (город|стран|мест|штат|регион|игрок|"
         r"парти)\w*",
+        "definition": r"^что (такое|означает) (?P<subject>[^ ?]+( [^ ?]+){0,2})\W*$",
     },
     "el": {
         "number": r"\bπόσ\w+|\bτι (ποσοστό|αριθμό|ηλικία)|\bποι[οα] (ποσοστό|είναι ο αριθμός)",

@@ -1,7 +1,4 @@
-"""The three places that a collection can live in: a folder, a server, the memory of this process.
-
-Here alone chromadb is imported, by whatever thread first needs it.
-"""
+"""The three places that a collection can live in: a server, the memory of this process, a folder."""
 
 from __future__ import annotations
 
@@ -11,21 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from ragstone.connectors.chroma import vendor
 from ragstone.connectors.chroma.generations import Generations, copy
 from ragstone.connectors.chroma.session import Session
 from ragstone.errors import IndexBusy
 
-if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
-    from chromadb.api.models.Collection import Collection
-
-__all__ = ["DIMENSIONS", "Folder", "Memory", "Place", "Server"]
-
-DIMENSIONS = "dimensions"  # the collection's own note of how long its vectors are
-EF_SEARCH = 400
-"""How far a search looks around. On 20,000 clustered vectors it finds 100 % of the 10 nearest, 98 % of the 100."""
+__all__ = ["Folder", "Memory", "Place", "Server"]
 
 UNFOLDED = 10_000  # writes in the log until it is folded; to read so many again takes about a second
 
@@ -51,7 +40,7 @@ class Place(ABC):
         """Goes around a change of that many records."""
         return nullcontext()
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - a server has nothing to finish
         """Comes after the last change."""
 
 
@@ -64,12 +53,7 @@ class Server(Place):
 
     def opened(self, dimensions: int | None) -> Session | None:
         """A session over HTTP."""
-        import chromadb
-
-        port = 8000  # would count if the host were no URL
-        settings = _settings(chroma_server_host=self.label, chroma_server_http_port=port)
-        client = chromadb.HttpClient(host=self.label, port=port, settings=settings)
-        return _session(client, self._collection, dimensions)
+        return _session(vendor.on_server(self.label), self._collection, dimensions)
 
 
 class Memory(Place):
@@ -79,22 +63,22 @@ class Memory(Place):
 
     def __init__(self, collection: str) -> None:
         self._collection = f"{collection}-{secrets.token_hex(6)}"
-        self._anchor: ClientAPI | None = None  # the memory is gone with its last client
+        self._anchor: vendor.Client | None = None  # the memory is gone with its last client
 
     def opened(self, dimensions: int | None) -> Session | None:
         """A session in memory."""
         if self._anchor is None:
             if dimensions is None:
                 return None
-            self._anchor = _client(None)
-        return _session(_client(None), self._collection, dimensions)
+            self._anchor = vendor.in_memory()
+        return _session(vendor.in_memory(), self._collection, dimensions)
 
     def finish(self) -> None:
         """Frees what the collection holds, since another store may keep the memory alive."""
         client, self._anchor = self._anchor, None
         if client:
             with closing(client):
-                if _found(client, self._collection):
+                if vendor.find(client, self._collection):
                     client.delete_collection(self._collection)
 
 
@@ -119,9 +103,8 @@ class Folder(Place):
             if dimensions is None:
                 return None
             generation = self._generations.publish(lambda draft: self._make(draft, dimensions))
-        with _closed_on_error(_client(generation)) as client:
-            collection = client.get_collection(self._collection, embedding_function=None)
-            return Session(client, collection, generation)
+        with vendor.closed_on_error(vendor.in_folder(generation)) as client:
+            return Session(client, client.get_collection(self._collection, embedding_function=None), generation)
 
     @contextmanager
     def writing(self, writes: int) -> Generator[None]:
@@ -139,8 +122,8 @@ class Folder(Place):
                 self._fold()
 
     def _make(self, draft: Path, dimensions: int) -> None:
-        with closing(_client(draft)) as client:
-            _create(client, self._collection, dimensions, sync_threshold=_NEVER)
+        with closing(vendor.in_folder(draft)) as client:
+            vendor.create(client, self._collection, dimensions, sync_threshold=_NEVER)
 
     def _fold(self) -> None:
         current = self._generations.current()
@@ -152,72 +135,26 @@ class Folder(Place):
         """Makes Chroma write what the copy's log holds into its index files: it does, opening one that is overdue."""
         copy(current, draft)
         self._set_threshold(draft, _NOW)
-        with closing(_client(draft)) as client:
+        with closing(vendor.in_folder(draft)) as client:
             collection = client.get_collection(self._collection, embedding_function=None)
-            anything = [1.0] * collection.metadata[DIMENSIONS]
-            collection.query(query_embeddings=[anything], n_results=1, include=[])
+            anything = [1.0] * collection.metadata[vendor.DIMENSIONS]
+            collection.query(query_embeddings=[anything], n_results=1)
         self._set_threshold(draft, _NEVER)
 
     def _set_threshold(self, draft: Path, writes: int) -> None:
-        # What it warns of is that no embedding function is known; the vectors are our own.
+        # What it warns of is that it knows no embedding function; the vectors are our own.
         warnings.filterwarnings("ignore", "legacy embedding function config", DeprecationWarning)
-        with closing(_client(draft)) as client:
+        with closing(vendor.in_folder(draft)) as client:
             collection = client.get_collection(self._collection, embedding_function=None)
             collection.modify(configuration={"hnsw": {"sync_threshold": writes}})
 
 
-# ── Chroma's clients and collections ────────────────────────────────────────────────────────────────────────────────
-
-
-def _client(folder: Path | None) -> ClientAPI:
-    """A client in this process, of a folder or of the memory."""
-    import chromadb
-
-    if folder is None:
-        return chromadb.EphemeralClient(settings=_settings(is_persistent=False))
-    return chromadb.PersistentClient(folder, settings=_settings(is_persistent=True, persist_directory=str(folder)))
-
-
-def _settings(**given: Any) -> Any:
-    """Settings that come from here alone, not from a `.env` in the working folder, and without telemetry."""
-    from chromadb.config import Settings
-
-    quiet = {"anonymized_telemetry": False, "chroma_otel_granularity": "none", "chroma_otel_collection_endpoint": ""}
-    return Settings(_env_file=None, **quiet, **given)  # pyright: ignore
-
-
-@contextmanager
-def _closed_on_error(client: ClientAPI) -> Generator[ClientAPI]:
-    try:
-        yield client
-    except BaseException:
-        client.close()
-        raise
-
-
-def _session(client: ClientAPI, name: str, dimensions: int | None) -> Session | None:
-    with _closed_on_error(client):
-        collection = _found(client, name)
+def _session(client: vendor.Client, name: str, dimensions: int | None) -> Session | None:
+    with vendor.closed_on_error(client):
+        collection = vendor.find(client, name)
         if collection is None and dimensions is not None:
-            collection = _create(client, name, dimensions)
+            collection = vendor.create(client, name, dimensions)
     if collection is None:
         client.close()
         return None
     return Session(client, collection)
-
-
-def _found(client: ClientAPI, name: str) -> Collection | None:
-    from chromadb.errors import NotFoundError
-
-    try:
-        return client.get_collection(name, embedding_function=None)
-    except NotFoundError:
-        return None
-
-
-def _create(client: ClientAPI, name: str, dimensions: int, **options: int) -> Collection:
-    hnsw: Any = {"space": "cosine", "ef_search": EF_SEARCH, **options}
-    # An embedding function, where none is refused, would be downloaded.
-    return client.get_or_create_collection(
-        name, configuration={"hnsw": hnsw}, metadata={DIMENSIONS: dimensions}, embedding_function=None
-    )

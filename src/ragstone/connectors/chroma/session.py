@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ragstone.connectors.chroma.vendor import Client, Collection
+
 if TYPE_CHECKING:
     from ragstone.connectors.chroma.places import Place
-
-    from chromadb.api import ClientAPI
-    from chromadb.api.models.Collection import Collection
 
 __all__ = ["Session", "Sessions"]
 
@@ -22,7 +21,7 @@ __all__ = ["Session", "Sessions"]
 class Session:
     """An open client with the collection, of a generation where it lives in a folder."""
 
-    client: ClientAPI
+    client: Client
     collection: Collection
     generation: Path | None = None
     users: int = 0
@@ -43,23 +42,24 @@ class Sessions:
             if self._current and self._current.generation != self._place.generation():
                 self._retire()  # another process has published a generation, or the folder was deleted
             session = self._current = self._current or self._place.opened(dimensions)
-            if session is None:
-                collection = None
-            else:
-                collection, session.users = session.collection, session.users + 1
+            if session:
+                session.users += 1
         try:
-            yield collection
+            yield session.collection if session else None
         finally:
             if session:
-                with self._lock:
-                    session.users -= 1
-                    if not session.users and session is not self._current:
-                        session.client.close()
+                self._leave(session)
 
     def retire(self) -> None:
         """Lets the next user have a new session."""
         with self._lock:
             self._retire()
+
+    def _leave(self, session: Session) -> None:
+        with self._lock:
+            session.users -= 1
+            if not session.users and session is not self._current:
+                session.client.close()
 
     def _retire(self) -> None:
         session, self._current = self._current, None

@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from ragstone.connectors.chroma import vendor
 from ragstone.connectors.chroma.faults import is_chromas, translated
-from ragstone.connectors.chroma.places import DIMENSIONS, Folder, Memory, Place, Server
+from ragstone.connectors.chroma.places import Folder, Memory, Place, Server
 from ragstone.connectors.chroma.session import Sessions
+from ragstone.connectors.chroma.vendor import DIMENSIONS, Collection
 from ragstone.connectors.chroma.where import Where, stored, translate
 from ragstone.errors import ConfigError, IndexMismatch
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
 from ragstone.types import Context, Filter, Record, Scored
 
 if TYPE_CHECKING:
-    from chromadb.api.models.Collection import Collection
-
     from ragstone.types import Vector
 
 __all__ = ["ChromaStore"]
@@ -97,7 +97,7 @@ class ChromaStore(VectorStore):
 
     def _load(self) -> None:
         with self._translated():
-            import chromadb as _
+            vendor.load()
         self._read(_touch)
 
     def _close(self) -> None:
@@ -154,7 +154,7 @@ class ChromaStore(VectorStore):
 
 def _touch(collection: Collection) -> None:
     """The index is read with the first search."""
-    collection.query(query_embeddings=[[1.0] * _dimensions(collection)], n_results=1, include=[])
+    collection.query(query_embeddings=[[1.0] * _dimensions(collection)], n_results=1)
 
 
 def _count(collection: Collection) -> int:

@@ -1,10 +1,10 @@
-"""Our filters in Chroma's language, and what of a chunk they look at.
+r"""Our filters in Chroma's language, and what of a chunk they look at.
 
 Chroma takes 1.5 for 1 when it compares it with an integer, keeps lists of one kind only, knows no `exists`, and cannot
 negate a comparison. So numbers are stored as floats, members of lists as texts, and `fields` says which keys there are:
 
 >>> stored(chunk)  # of metadata {"year": 1998, "tags": ["a", 2]}
-{'document_id': 'd1', 'acl': ['public'], 'm.year': 1998.0, 'm.tags': ['a', '\\x002.0'],
+{'document_id': 'd1', 'acl': ['public'], 'm.year': 1998.0, 'm.tags': ['a', '\x002.0'],
  'fields': ['number year', 'other tags']}
 >>> translate(Condition("year", "gte", 1990))
 {'m.year': {'$gte': 1990.0}}
@@ -171,7 +171,8 @@ def _joined(operator: str, parts: Sequence[Where], *, negated: bool) -> Where:
     operator = _NEGATED[operator] if negated else operator
     if not parts:
         return EVERYTHING if operator == "$and" else NOTHING
-    while len(parts) > 1:
-        groups = [parts[at : at + WIDEST] for at in range(0, len(parts), WIDEST)]
-        parts = [{operator: list(group)} if len(group) > 1 else group[0] for group in groups]
-    return parts[0]
+    level = list(parts)
+    while len(level) > 1:
+        groups = [level[at : at + WIDEST] for at in range(0, len(level), WIDEST)]
+        level = [{operator: group} if len(group) > 1 else group[0] for group in groups]
+    return level[0]

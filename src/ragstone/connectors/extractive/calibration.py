@@ -66,18 +66,22 @@ def load() -> Calibration:
     data = json.loads((files("ragstone.connectors.extractive") / "calibration.json").read_text(encoding="utf-8"))
     return Calibration(
         embedder=data["embedder"],
-        semantic={language: _scale(fitted, vectors=True) for language, fitted in data["semantic"].items()},
-        lexical={language: _scale(fitted, vectors=False) for language, fitted in data["lexical"].items()},
+        semantic=_scales(data["semantic"], data["weights"], vectors=True),
+        lexical=_scales(data["lexical"], data["weights"], vectors=False),
     )
 
 
-def _scale(fitted: Mapping[str, Any], *, vectors: bool) -> Scale:
-    return Scale(
-        rank=Line(**fitted["rank"]),
-        trust=Line(**fitted["trust"]),
-        threshold=log_odds(fitted["threshold"]),
-        vectors=vectors,
-    )
+def _scales(languages: Mapping[str, Any], weights: Mapping[str, Any], *, vectors: bool) -> dict[str, Scale]:
+    """The scale of each language: a threshold of its own, on weights that it may share."""
+    return {
+        language: Scale(
+            rank=Line(**weights[entry["weights"]]["rank"]),
+            trust=Line(**weights[entry["weights"]]["trust"]),
+            threshold=log_odds(entry["threshold"]),
+            vectors=vectors,
+        )
+        for language, entry in languages.items()
+    }
 
 
 def log_odds(probability: float) -> float:

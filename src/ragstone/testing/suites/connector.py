@@ -1,5 +1,7 @@
 """What holds for every connector."""
 
+# ruff: noqa: D102 - the name of a test is its sentence
+
 from __future__ import annotations
 
 import inspect

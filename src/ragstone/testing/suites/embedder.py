@@ -1,5 +1,7 @@
 """The conformance suite of Embedder."""
 
+# ruff: noqa: D102 - the name of a test is its sentence
+
 from __future__ import annotations
 
 import asyncio
@@ -71,7 +73,9 @@ class EmbedderSuite(ConnectorSuite[Embedder]):
         query = await connector.embed_query("Where did the cat sit on the mat?", context=CONTEXT)
         assert query.shape == (connector.dimensions,)
         assert np.linalg.norm(query) == pytest.approx(1.0, abs=1e-3)
-        passages = await connector.embed(["The cat sat on the mat.", "Interest rates rose by a point."], context=CONTEXT)
+        passages = await connector.embed(
+            ["The cat sat on the mat.", "Interest rates rose by a point."], context=CONTEXT
+        )
         near, far = passages @ query
         assert near > far
 

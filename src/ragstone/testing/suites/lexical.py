@@ -1,12 +1,14 @@
 """The conformance suite of LexicalIndex."""
 
+# ruff: noqa: D102 - the name of a test is its sentence
+
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -103,7 +105,21 @@ class LexicalIndexSuite(ConnectorSuite[LexicalIndex]):
             assert await self.found(connector, f"own{at}") == [f"e{at}"]
 
     async def test_a_term_is_taken_as_it_is(self, connector: LexicalIndex) -> None:
-        terms = ["Apple", "apple", "größe", "日本", "👩‍🚀", "AND", "a*", "c++", '"x"', "field:x", "-x", "x" * 300, "1.5"]
+        terms = [
+            "Apple",
+            "apple",
+            "größe",
+            "日本",
+            "👩‍🚀",
+            "AND",
+            "a*",
+            "c++",
+            '"x"',
+            "field:x",
+            "-x",
+            "x" * 300,
+            "1.5",
+        ]
         await self.put(connector, *(entry(f"e{at}", term) for at, term in enumerate(terms)))
         for at, term in enumerate(terms):
             assert await self.found(connector, term) == [f"e{at}"]
@@ -132,8 +148,10 @@ class LexicalIndexSuite(ConnectorSuite[LexicalIndex]):
         await connector.delete([f"e{at}" for at in range(30)], context=CONTEXT)
         fresh = self.make(tmp_path / "fresh")
         await self.put(fresh, *kept)
-        scores = [{one.id: one.score for one in await index.search(["apple", "fig"], k=9, context=CONTEXT)}
-                  for index in (connector, fresh)]
+        scores = [
+            {one.id: one.score for one in await index.search(["apple", "fig"], k=9, context=CONTEXT)}
+            for index in (connector, fresh)
+        ]
         await fresh.close()
         assert scores[0] == pytest.approx(scores[1])
 
@@ -153,7 +171,7 @@ class LexicalIndexSuite(ConnectorSuite[LexicalIndex]):
     @pytest.mark.parametrize("where", UNKNOWN, ids=["like", "xor"])
     async def test_an_unknown_operator_is_never_ignored(self, connector: LexicalIndex, where: Filter) -> None:
         await self.put(connector, *SAMPLES)
-        with pytest.raises(UnsupportedFilter, match="like|xor"):
+        with pytest.raises(UnsupportedFilter, match=r"like|xor"):
             await self.found(connector, EVERYWHERE, where=where)
 
     async def test_a_filter_changes_no_score_and_runs_before_the_best_are_taken(self, connector: LexicalIndex) -> None:
@@ -162,12 +180,20 @@ class LexicalIndexSuite(ConnectorSuite[LexicalIndex]):
         free = {one.id: one.score for one in await connector.search(["word"], k=999, context=CONTEXT)}
         where = Condition("acl", "in", ["ana"])
         filtered = await connector.search(["word"], k=2, where=where, context=CONTEXT)
-        assert [(one.id, one.score) for one in filtered] == [("b", pytest.approx(free["b"])), ("a", pytest.approx(free["a"]))]
+        assert [(one.id, one.score) for one in filtered] == [
+            ("b", pytest.approx(free["b"])),
+            ("a", pytest.approx(free["a"])),
+        ]
 
     async def test_only_what_the_principals_may_see_is_found(self, connector: LexicalIndex) -> None:
         acls = {"open": ["public"], "ana's": ["ana"], "nobody's": list[str]()}
         await self.put(connector, *(entry(name, "word", acl=acl) for name, acl in acls.items()))
-        for principals, visible in ((["public"], {"open"}), (["ana", "bo"], {"ana's"}), (["", "An"], set[str]()), ([], set[str]())):
+        for principals, visible in (
+            (["public"], {"open"}),
+            (["ana", "bo"], {"ana's"}),
+            (["", "An"], set[str]()),
+            ([], set[str]()),
+        ):
             assert set(await self.found(connector, "word", where=Condition("acl", "in", principals))) == visible
 
     async def test_a_revoked_permission_is_gone_at_once(self, connector: LexicalIndex) -> None:

@@ -1,5 +1,7 @@
 """The conformance suite of Model."""
 
+# ruff: noqa: D102 - the name of a test is its sentence
+
 from __future__ import annotations
 
 import asyncio

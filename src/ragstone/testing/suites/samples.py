@@ -83,19 +83,29 @@ def filters_with(operator: str) -> list[Filter]:
             return [Group("not", (where,)) for where in inner]
         case "in" | "nin":
             lists = [(field, [value]) for field, value in _VALUES]
-            several = [("year", [1, 2010.5, "2024"]), ("tags", ["law", 2.5]), ("lang", []), ("acl", ["ana", "public"])]
+            several: list[tuple[str, list[Any]]] = [
+                ("year", [1, 2010.5, "2024"]),
+                ("tags", ["law", 2.5]),
+                ("lang", []),
+                ("acl", ["ana", "public"]),
+            ]
             return [Condition(field, operator, values) for field, values in [*lists, *several]]
         case "exists":
             fields = dict.fromkeys(field for field, _ in _VALUES)
             return [Condition(field, operator, there) for field in fields for there in (True, False)]
         case "gt" | "gte" | "lt" | "lte":
             edges = [1998, 2010.5, 2011, -1, -1.5, -0.5, 0, 0.5, 2**53, 2**60, 2**70, 1e300]
-            return [Condition(field, operator, edge) for field in ("year", "score", "tags", "missing") for edge in edges]
+            return [
+                Condition(field, operator, edge) for field in ("year", "score", "tags", "missing") for edge in edges
+            ]
         case _:
             return [Condition(field, operator, value) for field, value in _VALUES]
 
 
-UNKNOWN: tuple[Any, ...] = (Condition("lang", "like", "e%"), Group(cast("Any", "xor"), (Condition("lang", "eq", "en"),)))
+UNKNOWN: tuple[Any, ...] = (
+    Condition("lang", "like", "e%"),
+    Group(cast("Any", "xor"), (Condition("lang", "eq", "en"),)),
+)
 """Filters with operators that the language lacks."""
 
 

@@ -1,5 +1,7 @@
 """The conformance suite of VectorStore."""
 
+# ruff: noqa: D102 - the name of a test is its sentence
+
 from __future__ import annotations
 
 import asyncio
@@ -135,7 +137,11 @@ class VectorStoreSuite(ConnectorSuite[VectorStore]):
         after = chunk("a", metadata={"lang": "de", "kind": 7})
         await self.put(connector, Record(before, vector()))
         await self.put(connector, Record(after, vector()))
-        for where in (Condition("lang", "eq", "en"), Condition("year", "exists", True), Condition("kind", "eq", "note")):
+        for where in (
+            Condition("lang", "eq", "en"),
+            Condition("year", "exists", True),
+            Condition("kind", "eq", "note"),
+        ):
             assert await self.found(connector, where=where) == []
         assert await self.found(connector, where=Condition("tags", "contains", "law")) == []
         assert await self.found(connector, where=Condition("lang", "eq", "de")) == ["a"]
@@ -194,7 +200,7 @@ class VectorStoreSuite(ConnectorSuite[VectorStore]):
     @pytest.mark.parametrize("where", UNKNOWN, ids=["like", "xor"])
     async def test_an_unknown_operator_is_never_ignored(self, connector: VectorStore, where: Filter) -> None:
         await self.put(connector, *SAMPLES)
-        with pytest.raises(UnsupportedFilter, match="like|xor"):
+        with pytest.raises(UnsupportedFilter, match=r"like|xor"):
             await self.found(connector, where=where)
 
     async def test_a_filter_runs_before_the_best_are_taken(self, connector: VectorStore) -> None:
