@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -31,12 +33,22 @@ def serve(
         import uvicorn
     except (ModuleNotFoundError, ValueError) as error:
         raise MissingExtra("the service is not installed", hint="Run: pip install 'ragstone[serve]'") from error
-    if host not in LOOPBACK:
-        show.remarks([f"Anyone who reaches {host}:{port} can ask these documents: there are no keys yet."])
-    show.remarks([f"Serving {root.name} on http://{host}:{port} (Ctrl-C stops it; /openapi.json has the API)."])
+    with _listening(host, port) as listening:
+        address = f"{host}:{listening.getsockname()[1]}"
+        if host not in LOOPBACK:
+            show.remarks([f"Anyone who reaches {address} can ask these documents: there are no keys yet."])
+        show.remarks([f"Serving {root.name} on http://{address} (Ctrl-C stops it; /openapi.json has the API)."])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(create(root), log_level="warning")).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """The open socket, taken before anything is said of serving."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        uvicorn.run(create(root), host=host, port=port, log_level="warning")
-    except SystemExit as error:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
         raise UsageError(
-            f"cannot listen on {host}:{port}", hint="Is another service running there? Choose another --port."
-        ) from error
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="Is another service running there? Choose another --port.",
+        ) from None

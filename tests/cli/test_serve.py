@@ -1,0 +1,45 @@
+"""`ragstone serve`, as a real process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+
+def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Path, run):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ragstone", "serve", "--port", "0"], cwd=ingested, stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr is not None
+    address = server.stderr.readline().split(" on ")[1].split()[0]
+    assert "3 May 2031" in ask(address)["text"]
+    path = ingested / "documents" / "halibut.md"
+    path.write_text(path.read_text().replace("2031", "2032"))
+    assert run("ingest").exit_code == 0
+    assert "3 May 2032" in ask(address)["text"]
+    server.send_signal(signal.SIGINT)
+    _, said = server.communicate(timeout=30)
+    assert (server.returncode, said) == (0, "")
+
+
+def ask(address: str) -> dict[str, object]:
+    request = urllib.request.Request(
+        f"{address}/api/ask",
+        data=json.dumps({"question": "When does the halibut project ship?"}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+def test_a_port_that_is_taken_is_one_line_and_code_2(project: Path, run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        shown = run("serve", "--port", taken.getsockname()[1])
+    assert shown.exit_code == 2
+    (line,) = shown.stderr.strip().splitlines()
+    assert "cannot listen on 127.0.0.1" in line
