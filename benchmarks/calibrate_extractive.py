@@ -3,10 +3,11 @@
     python benchmarks/calibrate_extractive.py [--dry-run]
 
 Every XQuAD question is put to an index of its language's passages, with the passage that answers it and without. Two
-logistic regressions are fitted for each scale: `rank` on every sentence (does it hold the answer?), and `trust` on the best
-sentence of each question (was the right passage there?). English is fitted alone, with vectors and without, and so is
-Chinese; ten languages together give the weights of every other one. A threshold, of each language its own, refuses as large
-a share of the questions without their passage as it answers of those with it.
+logistic regressions are fitted: `rank` on every sentence (does it hold the answer?), and `trust` on the best sentence
+of each question (was the right passage there?). English is fitted alone, with vectors and without, and so is Chinese;
+ten languages together give the weights of every other one. Each language has a threshold of its own: the share that it
+refuses of the questions without their passage is 5 points above the share that it answers of those with it, since a
+wrong answer costs more than none.
 
 The printed figures are held out: articles are dealt into six parts, and each part is judged by what the others gave.
 """
@@ -36,6 +37,7 @@ LEXICAL = {"rank": ("coverage", "context", "passage", "kind"), "trust": ("contex
 SEMANTIC = {"rank": ("context", "kind", "closeness", "words"), "trust": ("passage", "closeness", "words")}
 SIGNALS = ("coverage", "context", "passage", "kind", "closeness", "words")
 PARTS = 6
+LEAN = 0.05
 TARGET = Path(judging.__file__).with_name("calibration.json")
 
 Numbers = NDArray[np.float64]
@@ -123,12 +125,12 @@ def held_out(
 
 
 def threshold(judged: Iterable[tuple[Asked, NDArray[np.intp], float]]) -> float:
-    """The log-odds at which as large a share is refused of the unanswerable as is answered of the answerable."""
+    """The log-odds at which the share refused of the unanswerable is LEAN above that answered of the answerable."""
     judged = list(judged)
     with_answer = np.array([odds for each, _, odds in judged if each.answerable])
     without_answer = np.array([odds for each, _, odds in judged if not each.answerable])
     candidates = np.unique(with_answer)
-    gaps = [abs((with_answer >= odds).mean() - (without_answer < odds).mean()) for odds in candidates]
+    gaps = [abs((without_answer < odds).mean() - (with_answer >= odds).mean() - LEAN) for odds in candidates]
     return float(candidates[int(np.argmin(gaps))])
 
 

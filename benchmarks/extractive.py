@@ -3,12 +3,12 @@
     python benchmarks/extractive.py [--languages en,zh] [--limit 100]
 
 Every question is put twice to an index of one language's passages: with the passage that answers it, and without it.
-"1", "2", "3" are the shares of questions whose answer stands in the first one, two, three sentences, abstaining switched
-off; "answered" and "refused" are the shares with and without the right passage, each with a 95 % interval from a
-bootstrap over articles. Data: the folder that RAGSTONE_DATA names, by default ../shared/data from the repository's root.
+"1", "2", "3" are the shares of questions whose answer stands in the first one, two, three sentences, abstaining
+switched off; "answered" and "refused" are the shares with and without the right passage. Each has a 95 % interval from
+a bootstrap over articles. Data: the folder that RAGSTONE_DATA names, by default ../shared/data beside the repository.
 
-XQuAD's English, Chinese and ten other languages were also used to fit the model (benchmarks/calibrate_extractive.py prints
-held-out figures); CMRC, chunking_eval and RGB were not.
+XQuAD was also used to fit the model (benchmarks/calibrate_extractive.py prints held-out figures); chunking_eval, CMRC
+and RGB were not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,11 @@ import numpy as np
 import ragstone
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.connectors.openvino import OpenVINOEmbedder
-from ragstone.protocols import Source
-from ragstone.types import Completion, Context, Item
+from ragstone.protocols import Embedder
+from ragstone.testing import MemorySource
+from ragstone.types import Completion, Context, Prompt
 
-XQUAD = "en zh de es ro ru el tr vi ar hi th".split()
+XQUAD = ("en", "zh", "de", "es", "ro", "ru", "el", "tr", "vi", "ar", "hi", "th")
 ALWAYS = 1e-9  # a threshold that lets every answer through
 SMALL = (1, 3, 10)  # passages in a small index
 EVERY = 4  # of the English questions go to small indexes
@@ -79,32 +80,21 @@ class Row:
         return f"{mean(self.values[measure]):.1%} [{low:.0%}–{high:.0%}]"
 
 
-class Passages(Source):
-    """Passages from memory, each a document."""
-
-    name = "passages"
-
-    def __init__(self, passages: Mapping[str, str]) -> None:
-        self.passages = passages
-
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
-        for uri, text in self.passages.items():
-            data = text.encode()
-            yield Item(uri=f"{uri}.txt", version=uri, size=len(data), read=lambda data=data: data)
-
-
 class Bench:
     """One index, the model as it ships, and the same model with abstaining switched off."""
 
-    def __init__(self, rag: ragstone.AsyncRag, embedder: OpenVINOEmbedder) -> None:
+    def __init__(self, rag: ragstone.AsyncRag, embedder: Embedder) -> None:
         self.rag = rag
         self.model = ExtractiveModel(embedder)
         self.outright = ExtractiveModel(embedder, threshold=ALWAYS)
 
-    async def answer(self, question: str, where: Mapping[str, Any], model: ExtractiveModel | None = None) -> Completion:
-        """The completion for the passages that the search finds."""
-        prompt = await self.rag.explain(question, where=where)
-        return await (model or self.model).generate(prompt, context=Context())
+    async def prompt(self, question: str, where: Mapping[str, Any] | None = None) -> Prompt:
+        """The prompt over the passages that the search finds."""
+        return await self.rag.explain(question, where=where)
+
+    async def abstains(self, question: str, where: Mapping[str, Any]) -> bool:
+        """Whether the model says that these passages hold no answer."""
+        return (await self.model.generate(await self.prompt(question, where), context=Context())).abstained
 
 
 def sentences_of(completion: Completion) -> list[str]:
@@ -124,11 +114,10 @@ async def measure(bench: Bench, collection: Collection) -> Row:
     """Every question with and without its passage."""
     row = Row(collection.name)
     for question in collection.questions:
-        asked = await bench.answer(question.text, {})
-        row.add("answered", not asked.abstained, question.group)
-        refused = await bench.answer(question.text, without(question.passages))
-        row.add("refused", refused.abstained, question.group)
-        said = sentences_of(await bench.answer(question.text, {}, bench.outright))
+        prompt = await bench.prompt(question.text)
+        row.add("answered", not (await bench.model.generate(prompt, context=Context())).abstained, question.group)
+        row.add("refused", await bench.abstains(question.text, without(question.passages)), question.group)
+        said = sentences_of(await bench.outright.generate(prompt, context=Context()))
         for count in (1, 2, 3):
             row.add(str(count), any(map(question.answered_by, said[:count])), question.group)
     return row
@@ -140,10 +129,9 @@ async def measure_small(bench: Bench, collection: Collection, size: int) -> Row:
     for question in collection.questions[::EVERY]:
         others = [passage for passage in collection.passages if passage not in question.passages]
         chosen = [others[index] for index in chance.choice(len(others), size, replace=False)]
-        asked = await bench.answer(question.text, among([*question.passages, *chosen[1:]]))
-        row.add("answered", not asked.abstained, question.group)
-        refused = await bench.answer(question.text, among(chosen))
-        row.add("refused", refused.abstained, question.group)
+        answerable = among([*question.passages, *chosen[1:]])
+        row.add("answered", not await bench.abstains(question.text, answerable), question.group)
+        row.add("refused", await bench.abstains(question.text, among(chosen)), question.group)
     return row
 
 
@@ -152,13 +140,12 @@ async def measure_rgb(bench: Bench, records: Sequence[Mapping[str, Any]], name: 
     row = Row(name)
     for record in records:
         good, bad = (
-            [f"{record['key']}-{kind}-{n}" for n in range(len(record[kind]))] for kind in ("positive", "negative")
+            [f"{record['key']}-{kind}-{place}" for place in range(len(record[kind]))]
+            for kind in ("positive", "negative")
         )
         if good and bad:
-            asked = await bench.answer(record["query"], among([*good, *bad]))
-            row.add("answered", not asked.abstained, record["key"])
-            refused = await bench.answer(record["query"], among(bad))
-            row.add("refused", refused.abstained, record["key"])
+            row.add("answered", not await bench.abstains(record["query"], among([*good, *bad])), record["key"])
+            row.add("refused", await bench.abstains(record["query"], among(bad)), record["key"])
     return row
 
 
@@ -190,7 +177,7 @@ def question_answering(folder: Path, name: str, language: str | None = None) -> 
             groups[each["passage_id"]],
         )
         for each in records(folder / "questions.jsonl")
-        if each["passage_id"] in groups
+        if each["passage_id"] in groups and each["question"].strip()
     ]
     return Collection(name, {each["id"]: each["text"] for each in passages}, questions)
 
@@ -249,8 +236,10 @@ def show(row: Row) -> None:
     )
 
 
-async def index(passages: Mapping[str, str], embedder: OpenVINOEmbedder) -> ragstone.AsyncRag:
-    rag = ragstone.AsyncRag(sources=[Passages(passages)], embedder=embedder)
+async def index(passages: Mapping[str, str], embedder: Embedder) -> ragstone.AsyncRag:
+    """The pipeline as it is without a project folder, over these passages."""
+    source = MemorySource({f"{passage}.txt": text for passage, text in passages.items()})
+    rag = ragstone.AsyncRag(sources=[source], embedder=embedder)
     await rag.ingest()
     return rag
 

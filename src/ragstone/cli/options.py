@@ -11,6 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
+from ragstone.cli import INTERRUPTED, say_interrupted
 from ragstone.errors import ConfigError, RagstoneError, UsageError
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
     "command",
 ]
 
-FAILED, MISUSED, ABSTAINED, INTERRUPTED = 1, 2, 3, 130
+FAILED, MISUSED, ABSTAINED = 1, 2, 3
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +58,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _report(str(error), error, debug=bool(kwargs.get("debug")))
             raise typer.Exit(MISUSED if isinstance(error, ConfigError | UsageError) else FAILED) from None
         except KeyboardInterrupt:
-            sys.stderr.write("\nragstone: interrupted. What was finished is kept; run it again to go on.\n")
+            say_interrupted()
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader (`head`, say) has what it wanted. Python would complain once more at exit.

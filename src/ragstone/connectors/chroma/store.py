@@ -171,20 +171,16 @@ def _replace(records: Sequence[Record], collection: Collection) -> None:
         _demand_length(collection, record.vector)
     held = collection.get(ids=ids, include=["metadatas"])
     # An upsert merges: a key that is gone stays unless it is set to None.
-    gone = {
-        chunk_id: dict.fromkeys(old or ()) for chunk_id, old in zip(held["ids"], held["metadatas"] or (), strict=True)
-    }
-    metadatas: Any = [gone.get(record.chunk.id, {}) | stored(record.chunk) for record in records]
+    unset = {name: dict.fromkeys(old or ()) for name, old in zip(held["ids"], held["metadatas"], strict=True)}
+    metadatas = [{**unset.get(record.chunk.id, {}), **stored(record.chunk)} for record in records]
     collection.upsert(ids=ids, embeddings=[record.vector for record in records], metadatas=metadatas)
 
 
 def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection) -> list[Scored]:
     _demand_length(collection, vector)
     found = collection.query(query_embeddings=[vector], n_results=min(k, MOST), where=where, include=["distances"])
-    (ids,), (distances,) = found["ids"], found["distances"] or [[]]
-    scored = [
-        Scored(chunk_id, max(-1.0, min(1.0, 1.0 - distance))) for chunk_id, distance in zip(ids, distances, strict=True)
-    ]
+    pairs = zip(found["ids"][0], found["distances"][0], strict=True)
+    scored = [Scored(name, max(-1.0, min(1.0, 1.0 - distance))) for name, distance in pairs]
     return sorted(scored, key=lambda one: (-one.score, one.id))
 
 

@@ -171,7 +171,7 @@ def _joined(operator: str, parts: Sequence[Where], *, negated: bool) -> Where:
     operator = _NEGATED[operator] if negated else operator
     if not parts:
         return EVERYTHING if operator == "$and" else NOTHING
-    level = list(parts)
+    level: list[Where] = [*parts]
     while len(level) > 1:
         groups = [level[at : at + WIDEST] for at in range(0, len(level), WIDEST)]
         level = [{operator: group} if len(group) > 1 else group[0] for group in groups]

@@ -79,7 +79,8 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
         if inside and mark not in inside and text[start:end] == f"{mark}{inside}{mark}":
             start, end = start + width, end - width
     inside = text[start:end]
-    return start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
+    start += len(inside) - len(inside.lstrip())
+    return start, start + len(inside.strip())
 
 
 def _of(chunk: Chunk, number: int, room: int) -> Iterator[tuple[Candidate, bool]]:

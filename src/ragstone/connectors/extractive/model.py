@@ -20,8 +20,8 @@ NOTICE = (
 )
 ABSTAINED = "The documents hold no answer to this question."
 
-_LEAST = log_odds(0.02)  # what a further sentence must reach
-_CLOSE = 1.5  # from the third on, the log-odds that it may lie below the best
+_LEAST = log_odds(0.005)  # what a further sentence must reach
+_CLOSE = 2.0  # from the third on, the log-odds that it may lie below the best
 _SAME = 0.9  # of a sentence's terms: where a better one holds so many of them, it says nothing new
 
 
