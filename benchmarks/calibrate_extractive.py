@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,16 +54,29 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a fit says of one question: whether each sentence holds the answer, best first, and how far it is trusted."""
+
+    asked: Asked
+    holds: NDArray[np.bool_]
+    odds: float
+
+
+@dataclass(frozen=True)
 class Fitted:
     """The two logistic models of a scale."""
 
     rank: Line
     trust: Line
 
-    def best(self, asked: Asked) -> tuple[NDArray[np.intp], float]:
-        """The sentences, best first, and the log-odds that the documents hold an answer."""
-        order = np.argsort([-self.rank.log_odds(named(row)) for row in asked.signals], kind="stable")
-        return order, self.trust.log_odds(named(asked.signals[order[0]]))
+    def judge(self, asked: Asked) -> Judged:
+        order = ranked(self.rank, asked)
+        return Judged(asked, asked.holds[order], self.trust.log_odds(named(asked.signals[order[0]])))
+
+
+def ranked(rank: Line, asked: Asked) -> NDArray[np.intp]:
+    """The places of the sentences, best first."""
+    return np.argsort([-rank.log_odds(named(row)) for row in asked.signals], kind="stable")
 
 
 def named(row: Numbers) -> dict[str, float]:
@@ -95,8 +108,7 @@ def fit(asked: Sequence[Asked], names: dict[str, tuple[str, ...]]) -> Fitted:
     rank = line(signals, np.concatenate([each.holds for each in asked]), names["rank"])
     # A question whose passage the search has missed teaches nothing of what a good passage looks like.
     found = [each for each in asked if each.holds.any() or not each.answerable]
-    first = [int(np.argmax([rank.log_odds(named(row)) for row in each.signals])) for each in found]
-    best = np.array([each.signals[place] for each, place in zip(found, first, strict=True)])
+    best = np.array([each.signals[ranked(rank, each)[0]] for each in found])
     return Fitted(rank, line(best, np.array([each.answerable for each in found]), names["trust"]))
 
 
@@ -110,38 +122,40 @@ def line(signals: Numbers, truth: NDArray[np.bool_], names: Sequence[str]) -> Li
     return Line(round(intercept, 3), {name: round(float(each), 3) for name, each in zip(names, weights, strict=True)})
 
 
-def held_out(
-    asked: Sequence[Asked], train: Callable[[set[str]], Fitted]
-) -> list[tuple[Asked, NDArray[np.intp], float]]:
+def held_out(asked: Sequence[Asked], train: Callable[[set[str]], Fitted]) -> list[Judged]:
     """Each question as judged by a fit on other articles."""
     articles = sorted({each.article for each in asked})
     dealt = np.random.default_rng(0).permutation(len(articles)) % PARTS
-    judged: list[tuple[Asked, NDArray[np.intp], float]] = []
+    judged: list[Judged] = []
     for part in range(PARTS):
         left_out = {article for article, place in zip(articles, dealt, strict=True) if place == part}
         fitted = train(left_out)
-        judged += [(each, *fitted.best(each)) for each in asked if each.article in left_out]
+        judged += [fitted.judge(each) for each in asked if each.article in left_out]
     return judged
 
 
-def threshold(judged: Iterable[tuple[Asked, NDArray[np.intp], float]]) -> float:
+def shares(judged: Sequence[Judged], limit: float) -> tuple[float, float]:
+    """Answered of the answerable, refused of the others."""
+    answered = [each.odds >= limit for each in judged if each.asked.answerable]
+    refused = [each.odds < limit for each in judged if not each.asked.answerable]
+    return sum(answered) / len(answered), sum(refused) / len(refused)
+
+
+def threshold(judged: Sequence[Judged]) -> float:
     """The log-odds at which the share refused of the unanswerable is LEAN above that answered of the answerable."""
-    judged = list(judged)
-    with_answer = np.array([odds for each, _, odds in judged if each.answerable])
-    without_answer = np.array([odds for each, _, odds in judged if not each.answerable])
-    candidates = np.unique(with_answer)
-    gaps = [abs((without_answer < odds).mean() - (with_answer >= odds).mean() - LEAN) for odds in candidates]
-    return float(candidates[int(np.argmin(gaps))])
+
+    def gap(limit: float) -> float:
+        answered, refused = shares(judged, limit)
+        return abs(refused - answered - LEAN)
+
+    return min((each.odds for each in judged if each.asked.answerable), key=gap)
 
 
-def show(name: str, judged: Sequence[tuple[Asked, NDArray[np.intp], float]], limit: float) -> None:
-    answerable = [(each, order, odds) for each, order, odds in judged if each.answerable]
-    refused = np.mean([odds < limit for each, _, odds in judged if not each.answerable])
-    shares = [np.mean([each.holds[order[:count]].any() for each, order, _ in answerable]) for count in (1, 2, 3)]
-    answered = np.mean([odds >= limit for *_, odds in answerable])
-    print(
-        f"{name:20}{len(answerable):6}" + "".join(f"{share:9.1%}" for share in (*shares, answered, refused)), flush=True
-    )
+def show(name: str, judged: Sequence[Judged], limit: float) -> None:
+    answerable = [each for each in judged if each.asked.answerable]
+    contained = [np.mean([each.holds[:count].any() for each in answerable]) for count in (1, 2, 3)]
+    columns = "".join(f"{share:9.1%}" for share in (*contained, *shares(judged, limit)))
+    print(f"{name:20}{len(answerable):6}{columns}", flush=True)
 
 
 def written(fitted: Fitted) -> dict[str, Any]:

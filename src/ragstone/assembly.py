@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from ragstone.errors import ConfigError
+from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
@@ -31,11 +32,15 @@ T = TypeVar("T")
 
 
 class Assembly(Protocol):
-    """Where pipelines come from."""
+    """Where pipelines come from. The methods block, and may be called from several threads at once."""
 
     @property
     def traces(self) -> TraceStore:
         """Where finished traces are kept."""
+        ...
+
+    def add_folders(self, folders: Sequence[Path]) -> None:
+        """Makes sources of folders. Raises UsageError where sources are declared in files."""
         ...
 
     def ingest(self, *, tenant: str, pipeline: str = INGEST) -> IngestPipeline:
@@ -47,67 +52,84 @@ class Assembly(Protocol):
         ...
 
     async def close(self) -> None:
-        """Gives everything back."""
+        """Gives everything back, also when a part of it fails."""
         ...
 
 
 class ProjectParts:
-    """Pipelines of a project folder. Each index is opened once for each tenant that asks."""
+    """Pipelines of a project folder, whose files are read when they are first needed, its prompts each time.
+
+    Each index is opened once for each tenant that has documents.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._indexes: dict[tuple[str, str], Index] = {}
-
-    @cached_property
-    def _builder(self) -> Builder:
-        return Builder(self.project.root, self.project.connectors)
-
-    @cached_property
-    def _state(self) -> ProjectState:
-        return ProjectState(self.project.state_folder / "project.db")
+        self._one = threading.RLock()  # two threads must not build the same part twice
+        self._built: tuple[Builder, ProjectState] | None = None
 
     @property
     def traces(self) -> TraceStore:
         """`.ragstone/traces.db`, opened for each use."""
         return TraceStore(self.project.state_folder / "traces.db")
 
-    def index(self, name: str, tenant: str) -> Index:
-        """The index that an ingest pipeline writes."""
-        if (name, tenant) not in self._indexes:
-            self.project.ingest_spec(name)
-            lock = FileLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest", wait=2.0)
-            located = self.project.pipeline(name)
-            self._indexes[name, tenant] = self._builder.index(
-                name, located, tenant=tenant, state=self._state, lock=lock
-            )
-        return self._indexes[name, tenant]
+    def add_folders(self, folders: Sequence[Path]) -> None:
+        """Refuses: what a project ingests stands in its files."""
+        raise UsageError(
+            "a project's sources stand in its files",
+            where=str(self.project.root),
+            found=str(folders[0]),
+            hint="Write a file in connectors/ and name it in pipelines/ingest.yaml.",
+        )
 
     def ingest(self, *, tenant: str, pipeline: str = INGEST) -> IngestPipeline:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
-        self.project.ingest_spec(pipeline)
-        return IngestPipeline(self.index(pipeline, tenant), self._builder.sources(self.project.pipeline(pipeline)))
+        with self._one:
+            index = self._index(pipeline, tenant)
+            self._indexes[pipeline, tenant] = index
+            return IngestPipeline(index, self._parts()[0].sources(self.project.pipeline(pipeline)))
 
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
-        spec = self.project.answer_spec(pipeline)
-        models = self._builder.models(spec.route.models, self.project.pipeline(pipeline))
-        return AnswerPipeline(
-            self.index(spec.index, tenant),
-            Router(models),
-            prompt=spec.prompt,
-            prompt_file=self.project.prompt,
-            retrieve=spec.retrieve,
-        )
+        with self._one:
+            spec = self.project.answer_spec(pipeline)
+            models = self._parts()[0].models(spec.route.models, self.project.pipeline(pipeline))
+            index = self._index(spec.index, tenant)
+            if not index.state.empty(index.name, tenant=tenant):  # names that nobody knows are not remembered
+                self._indexes[spec.index, tenant] = index
+            return AnswerPipeline(
+                index,
+                Router(models),
+                prompt=spec.prompt,
+                prompt_file=self.project.prompt,
+                retrieve=spec.retrieve,
+                timeout=spec.route.timeout,
+                checks=spec.checks,
+            )
+
+    def _parts(self) -> tuple[Builder, ProjectState]:
+        if self._built is None:
+            builder = Builder(self.project.root, self.project.connectors)
+            self._built = builder, ProjectState(self.project.state_folder / "project.db")
+        return self._built
+
+    def _index(self, name: str, tenant: str) -> Index:
+        if (name, tenant) in self._indexes:
+            return self._indexes[name, tenant]
+        spec = self.project.ingest_spec(name)
+        builder, state = self._parts()
+        lock = FileLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest", wait=2.0)
+        return builder.index(name, spec, self.project.pipeline(name), tenant=tenant, state=state, lock=lock)
 
     async def close(self) -> None:
         """Closes what was opened."""
-        for index in self._indexes.values():
-            await index.store.close()
-            await index.lexical.close()
-        if "_builder" in self.__dict__:
-            await self._builder.close()
-        if "_state" in self.__dict__:
-            await asyncio.to_thread(self._state.close)
+        async with AsyncExitStack() as ends:
+            if self._built is not None:
+                builder, state = self._built
+                ends.push_async_callback(asyncio.to_thread, state.close)
+                ends.push_async_callback(builder.close)
+            for index in self._indexes.values():
+                ends.push_async_callback(index.close)
 
 
 class LooseParts:
@@ -125,7 +147,7 @@ class LooseParts:
         lexical: LexicalIndex | None = None,
         state: Path | None = None,
     ) -> None:
-        self.sources = list(sources)
+        self._sources = list(sources)
         self._prompt = prompt
         self._embedder = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
         self._model = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
@@ -134,31 +156,31 @@ class LooseParts:
         )
         self._store, self._lexical = store, lexical
         self._state = ProjectState(state)
-        self.traces = TraceStore(None)
+        self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
+        self._traces = TraceStore(None)
         self._indexes: dict[str, Index] = {}
+        self._one = threading.RLock()
 
-    def _index(self, tenant: str) -> Index:
-        if tenant not in self._indexes:
-            self._indexes[tenant] = Index(
-                name=INGEST,
-                tenant=tenant,
-                state=self._state,
-                splitter=self._splitter,
-                embedder=self._embedder,
-                store=self._store or self._default("store", "chroma", tenant, VectorStore),
-                lexical=self._lexical or self._default("lexical", "tantivy", tenant, LexicalIndex),
-            )
-        return self._indexes[tenant]
+    @property
+    def traces(self) -> TraceStore:
+        """Kept in memory."""
+        return self._traces
 
-    def _default(self, kind: str, type_name: str, tenant: str, protocol: type[T]) -> T:
-        # The object's own identity keeps two of them in one process apart: Chroma shares its memory between clients.
-        factory = cast("Callable[..., T]", find(kind, type_name))
-        return factory(collection=collection_name(str(id(self)), tenant))
+    def add_folders(self, folders: Sequence[Path]) -> None:
+        """Adds each folder as a source; one that was added before is the same source."""
+        make = cast("Callable[..., Source]", find("source", "files"))
+        with self._one:
+            known = {source.name for source in self._sources}
+            for folder in dict.fromkeys(path.resolve() for path in folders):
+                source = make(path=folder, root=Path.cwd())
+                source.name = str(folder)
+                if source.name not in known:
+                    self._sources.append(source)
 
     def ingest(self, *, tenant: str, pipeline: str = INGEST) -> IngestPipeline:
         """The one ingest pipeline that there is."""
         _only(pipeline, INGEST)
-        return IngestPipeline(self._index(tenant), self.sources)
+        return IngestPipeline(self._index(tenant), list(self._sources))
 
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The one answer pipeline that there is."""
@@ -171,15 +193,41 @@ class LooseParts:
             retrieve=RetrieveSpec(),
         )
 
+    def _index(self, tenant: str) -> Index:
+        with self._one:
+            if tenant not in self._indexes:
+                if self._indexes and (self._store or self._lexical):
+                    raise UsageError(
+                        "a store given by hand keeps one tenant's chunks",
+                        expected=next(iter(self._indexes)),
+                        found=tenant,
+                        hint="Make one Rag for each tenant, or use a project folder.",
+                    )
+                self._indexes[tenant] = Index(
+                    name=INGEST,
+                    tenant=tenant,
+                    state=self._state,
+                    splitter=self._splitter,
+                    embedder=self._embedder,
+                    store=self._store or self._default("store", "chroma", tenant, VectorStore),
+                    lexical=self._lexical or self._default("lexical", "tantivy", tenant, LexicalIndex),
+                    lock=self._lock,
+                )
+            return self._indexes[tenant]
+
+    def _default(self, kind: str, type_name: str, tenant: str, protocol: type[T]) -> T:
+        factory = cast("Callable[..., T]", find(kind, type_name))
+        return factory(collection=collection_name(tenant))
+
     async def close(self) -> None:
         """Closes every part, those given by hand too."""
-        for index in self._indexes.values():
-            await index.store.close()
-            await index.lexical.close()
-        await self._model.close()
-        await self._embedder.close()
-        await asyncio.to_thread(self._state.close)
-        self.traces.close()
+        async with AsyncExitStack() as ends:
+            ends.callback(self._traces.close)
+            ends.push_async_callback(asyncio.to_thread, self._state.close)
+            for part in (self._embedder, self._splitter, self._model, *self._sources):
+                ends.push_async_callback(part.close)
+            for index in self._indexes.values():
+                ends.push_async_callback(index.close)
 
 
 def _prompt_file(name: str) -> PromptFile:

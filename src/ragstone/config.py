@@ -122,10 +122,11 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-def expand(located: Located, environment: Mapping[str, str] | None = None) -> Located:
+def expand(located: Located, environment: Mapping[str, str] | None = None, *, lenient: bool = False) -> Located:
     """Puts variables in place of `${env:NAME:default}`. A name without default that is not set raises NotConfigured.
 
-    This is the one place where the environment is read, and only connectors come here.
+    `lenient` puts nothing in its place instead, to check the rest of a file. This is the one place where the
+    environment is read, and only connectors come here.
     """
     environment = os.environ if environment is None else environment
     unset: list[str] = []
@@ -144,9 +145,9 @@ def expand(located: Located, environment: Mapping[str, str] | None = None) -> Lo
             if found:
                 return found
             unset.append(name)
-            if default is None:
+            if default is None and not lenient:
                 raise NotConfigured(f"{name} is not set", where=located.where(keys), hint=f"Run: export {name}=…")
-            return default
+            return default or ""
 
         return _REFERENCE.sub(look_up, value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,11 +98,22 @@ class Project:
 
     def ingest_spec(self, name: str) -> IngestSpec:
         """An ingest pipeline, checked."""
-        return validate(IngestSpec, self.pipeline(name))
+        return validate(IngestSpec, self._of_kind(name, IngestSpec))
 
     def answer_spec(self, name: str) -> AnswerSpec:
         """An answer pipeline, checked."""
-        return validate(AnswerSpec, self.pipeline(name))
+        return validate(AnswerSpec, self._of_kind(name, AnswerSpec))
+
+    def _of_kind(self, name: str, wanted: type[IngestSpec] | type[AnswerSpec]) -> Located:
+        located = self.pipeline(name)
+        if spec_for(located.value) is not wanted:
+            kinds = {IngestSpec: "ingests", AnswerSpec: "answers"}
+            raise ConfigError(
+                f"the pipeline {name!r} is of the other kind",
+                where=located.where(),
+                expected=f"one that {kinds[wanted]}",
+            )
+        return located
 
     def prompt_path(self, name: str) -> Path:
         """The file of a prompt: the project's own, or the one that ships with Ragstone."""
@@ -129,7 +141,7 @@ class Project:
         yield from self._setting_faults()
         for folder in FOLDERS:
             if not (self.root / folder).is_dir():
-                yield ConfigError("there is no such folder", where=str(self.root / folder), hint="Run: ragstone init .")
+                yield ConfigError("there is no such folder", where=str(self.root / folder), hint="A project has it.")
         yield from self._connector_faults()
         yield from self._pipeline_faults()
         for path in sorted((self.root / "prompts").glob("*.prompty")):
@@ -140,37 +152,46 @@ class Project:
 
     def waiting(self) -> Iterator[NotConfigured]:
         """The models that wait for a variable to be set. What is wrong otherwise is for `faults` to say."""
-        for path in sorted((self.root / "connectors").glob("*.yaml")):
+        for name, located in self._readable("connectors").items():
             try:
-                builder = Builder(self.root, self.connectors)
-                if declared_kind(self.connectors[path.stem]) == "model":
-                    builder.connector("model", path.stem)
+                if declared_kind(located) == "model":
+                    Builder(self.root, self._readable("connectors")).connector("model", name)
             except NotConfigured as error:
                 yield error
-            except ConfigError:
+            except RagstoneError:
                 continue
+
+    def _readable(self, folder: str) -> dict[str, Located]:
+        found: dict[str, Located] = {}
+        for path in sorted((self.root / folder).glob("*.yaml")):
+            with suppress(ConfigError):
+                found[path.stem] = read_yaml(path)
+        return found
 
     def _setting_faults(self) -> Iterator[ConfigError]:
         path = self.root / "pyproject.toml"
+        text = path.read_text(encoding="utf-8")
+        table: object = tomllib.loads(text)["tool"]["ragstone"]
         try:
-            Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["ragstone"])
+            Settings.model_validate(table)
         except ValidationError as error:
             for detail in error.errors():
-                yield ConfigError(f"unknown key 'tool.ragstone.{detail['loc'][0]}'", where=str(path))
+                key = str(detail["loc"][0]) if detail["loc"] else "ragstone"
+                line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(key)), 1)
+                message = f"unknown key {key!r} in [tool.ragstone]" if detail["loc"] else "[tool.ragstone] is no table"
+                yield ConfigError(message, where=f"{path}:{line}:1")
 
     def _connector_faults(self) -> Iterator[ConfigError]:
-        files = dict[str, Located]()
         for path in sorted((self.root / "connectors").glob("*.yaml")):
             try:
-                files[path.stem] = read_yaml(path)
+                read_yaml(path)
             except ConfigError as error:
                 yield error
+        files = self._readable("connectors")
         builder = Builder(self.root, files)
         for name, located in files.items():
             try:
                 builder.check(name, located)
-            except NotConfigured:
-                continue
             except ConfigError as error:
                 yield from error.faults or (error,)
 
@@ -179,6 +200,8 @@ class Project:
             try:
                 located = read_yaml(path)
                 spec = validate(spec_for(located.value), located)
+                if isinstance(spec, IngestSpec):
+                    Builder(self.root, self._readable("connectors")).check_splitter(spec, located)
                 yield from self._reference_faults(located, spec)
             except ConfigError as error:
                 yield from error.faults or (error,)

@@ -17,7 +17,7 @@ run them in a worker. `ragstone.testing` has a conformance suite for each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -63,6 +63,9 @@ class Connector(ABC):  # noqa: B024 - each kind below has its own abstract metho
 
     async def load(self) -> None:  # noqa: B027 - most connectors start at once
         """Starts what is slow to start, so that several parts can start side by side. Calling it is optional."""
+
+    async def flush(self) -> None:  # noqa: B027 - most connectors write at once
+        """Comes after the last write of a run: on return, other processes see all of it."""
 
     async def close(self) -> None:  # noqa: B027 - most connectors hold nothing
         """Gives back what the connector holds. Closing twice is harmless."""
@@ -178,7 +181,7 @@ class Model(Connector):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The whole completion. Raises a ModelError; what was not configured raised NotConfigured before."""
 
-    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece; the last delta carries the whole of it."""
         completion = await self.generate(prompt, context=context)
         yield Delta(completion.text, completion)

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
-from ragstone import registry
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import StateError, UsageError
-from ragstone.pipelines.ingest import IngestPipeline, Progress
 from ragstone.project import Project, find
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
-from ragstone.tracing.store import StoredTrace
-from ragstone.types import Answer, Context, Delta, Hit, IngestReport, Message, Prompt, Trace
+from ragstone.types import (
+    Answer,
+    Context,
+    Delta,
+    Document,
+    Hit,
+    IngestReport,
+    Message,
+    Progress,
+    Prompt,
+    StoredTrace,
+    Trace,
+)
 
 __all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
 
@@ -33,7 +43,7 @@ class AnswerStream:
     print(stream.answer.citations)
     """
 
-    def __init__(self, parts: AsyncIterator[Delta | Answer]) -> None:
+    def __init__(self, parts: AsyncGenerator[Delta | Answer]) -> None:
         self._parts = parts
         self._answer: Answer | None = None
 
@@ -44,15 +54,20 @@ class AnswerStream:
             raise UsageError("the answer is not complete yet", hint="Iterate over the stream first.")
         return self._answer
 
-    def __aiter__(self) -> AsyncIterator[Delta]:
+    def __aiter__(self) -> AsyncGenerator[Delta]:
         return self._deltas()
 
-    async def _deltas(self) -> AsyncIterator[Delta]:
-        async for part in self._parts:
-            if isinstance(part, Answer):
-                self._answer = part
-            else:
-                yield part
+    async def close(self) -> None:
+        """Stops what is still being said; the model is told. After the last delta there is nothing to stop."""
+        await self._parts.aclose()
+
+    async def _deltas(self) -> AsyncGenerator[Delta]:
+        async with aclosing(self._parts):
+            async for part in self._parts:
+                if isinstance(part, Answer):
+                    self._answer = part
+                else:
+                    yield part
 
 
 class AsyncRag:
@@ -119,20 +134,20 @@ class AsyncRag:
         pipeline: str = "ingest",
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
-        """Brings the index up to date with its sources; without a project, also with the folders given here.
+        """Brings the index up to date with its sources; without a project, also with the folders named here or before.
 
         Raises SourceError when no source can be listed, IndexBusy when another process ingests.
         """
-        found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
         if folders:
-            found = IngestPipeline(found.index, [*found.sources, *(_files(folder) for folder in folders)])
+            await asyncio.to_thread(self._parts.add_folders, [Path(folder) for folder in folders])
+        found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
         context = Context(tenant=tenant, trace=Trace("ingest"))
         outcome: dict[str, Any] = {"outcome": "failed"}
         try:
             report = await found.run(context=context, allow_empty=allow_empty, progress=progress)
             outcome = {"outcome": "done", **report.as_dict()}
         finally:
-            await self._keep(context, tenant=tenant, **outcome)
+            await self._keep(context, **outcome)
         return report
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +155,7 @@ class AsyncRag:
     async def search(
         self,
         question: str,
+        /,
         *,
         k: int | None = None,
         where: Mapping[str, Any] | None = None,
@@ -153,11 +169,12 @@ class AsyncRag:
         try:
             return await found.search(question, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, question=question, tenant=tenant)
+            await self._keep(context, question=question)
 
     async def ask(
         self,
         question: str,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -185,6 +202,7 @@ class AsyncRag:
     def stream(
         self,
         question: str,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -208,11 +226,12 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before."""
-        return AsyncChat(self, prompt=prompt, principals=frozenset(principals), tenant=tenant, pipeline=pipeline)
+        return AsyncChat(self, prompt=prompt, principals=_who(principals), tenant=tenant, pipeline=pipeline)
 
     async def explain(
         self,
         question: str | None = None,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -228,17 +247,26 @@ class AsyncRag:
         """
         context = _context("explain", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
-        asked = found.example(prompt) if question is None else question
-        hits = await found.search(asked, k=k, filters=where, context=context)
-        return found.build(asked, hits, prompt=prompt, inputs=inputs)
+        try:
+            return await found.explain(question, prompt=prompt, inputs=inputs, k=k, filters=where, context=context)
+        finally:
+            await self._keep(context, question=question or "")
 
-    async def trace(self, trace_id: str) -> StoredTrace | None:
-        """What happened during one request, by its id or the beginning of it."""
-        return await asyncio.to_thread(self._parts.traces.show, trace_id)
+    async def document(
+        self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
+    ) -> Document | None:
+        """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
+        context = _context("document", tenant, principals)
+        found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
+        return await found.document(document_id, context=context)
 
-    async def traces(self, *, limit: int = 20) -> list[StoredTrace]:
-        """The last requests, newest first."""
-        return await asyncio.to_thread(self._parts.traces.newest, limit)
+    async def trace(self, trace_id: str, *, tenant: str = "default") -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it."""
+        return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant)
+
+    async def traces(self, *, limit: int = 20, tenant: str = "default") -> list[StoredTrace]:
+        """A tenant's last requests, newest first."""
+        return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant)
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -253,11 +281,11 @@ class AsyncRag:
         pipeline: str,
         inputs: Mapping[str, Any],
         context: Context,
-    ) -> AsyncIterator[Delta | Answer]:
+    ) -> AsyncGenerator[Delta | Answer]:
         outcome: dict[str, Any] = {"outcome": "failed"}
         try:
             found = await asyncio.to_thread(self._parts.answer, tenant=context.tenant, pipeline=pipeline)
-            async for part in found.stream(
+            parts = found.stream(
                 question,
                 query=query,
                 prompt=prompt,
@@ -266,19 +294,21 @@ class AsyncRag:
                 filters=where,
                 history=history,
                 context=context,
-            ):
-                if isinstance(part, Answer):
-                    outcome = {"outcome": "abstained" if part.abstained else "answered", "model": part.completion.model}
-                    outcome["prompt"] = f"{part.prompt.name}@{part.prompt.version}"
-                    await self._keep(context, question=question, tenant=context.tenant, **outcome)
-                yield part
+            )
+            async with aclosing(parts):
+                async for part in parts:
+                    if isinstance(part, Answer):
+                        outcome = _outcome(part)
+                        await self._keep(context, question=question, **outcome)
+                    yield part
         except BaseException:
-            await self._keep(context, question=question, tenant=context.tenant, **outcome)
+            if outcome["outcome"] == "failed":
+                await self._keep(context, question=question, **outcome)
             raise
 
     async def _keep(self, context: Context, **facts: Any) -> None:
         try:
-            await asyncio.to_thread(self._parts.traces.keep, context.trace, **facts)
+            await asyncio.to_thread(self._parts.traces.keep, context.trace, tenant=context.tenant, **facts)
         except StateError as error:
             # A full disk must not take an answer away that is already there.
             log.warning("%s", error)
@@ -292,36 +322,40 @@ class AsyncChat:
         self._principals, self._tenant = principals, tenant
         self.conversation = Conversation()
 
-    async def ask(self, question: str, **inputs: Any) -> Answer:
+    async def ask(self, question: str, /, **inputs: Any) -> Answer:
         """An answer to the next question."""
         stream = self.stream(question, **inputs)
         async for _ in stream:
             pass
         return stream.answer
 
-    def stream(self, question: str, **inputs: Any) -> AnswerStream:
+    def stream(self, question: str, /, **inputs: Any) -> AnswerStream:
         """The same answer while it is said; it is remembered once it is complete."""
         return AnswerStream(self._remembered(question, inputs))
 
-    async def _remembered(self, question: str, inputs: Mapping[str, Any]) -> AsyncIterator[Delta | Answer]:
+    async def _remembered(self, question: str, inputs: Mapping[str, Any]) -> AsyncGenerator[Delta | Answer]:
         talk, context = self.conversation, _context("chat", self._tenant, self._principals)
         query, history = talk.query(question), talk.history()
-        async for part in self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
+        parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
             question, query, history, self._prompt, None, None, self._pipeline, inputs, context
-        ):
-            if isinstance(part, Answer):
-                talk.remember(question, part)
-            yield part
+        )
+        async with aclosing(parts):
+            async for part in parts:
+                if isinstance(part, Answer):
+                    talk.remember(question, part)
+                yield part
 
 
 def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    if isinstance(principals, str):
-        principals = (principals,)
-    return Context(tenant=tenant, principals=frozenset(principals), trace=Trace(name))
+    return Context(tenant=tenant, principals=_who(principals), trace=Trace(name))
 
 
-def _files(folder: str | Path) -> Source:
-    make = cast("Callable[..., Source]", registry.find("source", "files"))
-    source = make(path=Path(folder).resolve(), root=Path.cwd())
-    source.name = str(folder)
-    return source
+def _who(principals: Iterable[str]) -> frozenset[str]:
+    """The principals; one alone may be given as it is, and is not taken for its letters."""
+    return frozenset((principals,) if isinstance(principals, str) else principals)
+
+
+def _outcome(answer: Answer) -> dict[str, Any]:
+    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
+    outcome = "abstained" if answer.abstained else "answered"
+    return {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}

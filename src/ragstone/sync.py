@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -11,11 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar
 
-from ragstone.pipelines.ingest import Progress
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
-from ragstone.tracing.store import StoredTrace
-from ragstone.types import Answer, Delta, Hit, IngestReport, Prompt
+from ragstone.types import Answer, Delta, Document, Hit, IngestReport, Progress, Prompt, StoredTrace
 
 __all__ = ["Chat", "Rag", "Stream"]
 
@@ -27,6 +26,9 @@ PATIENCE = 10.0  # seconds that work which was interrupted may take to put itsel
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
     """One event loop on a thread of its own, so that this works inside a notebook's running loop too."""
+    # A child process has the parent's loop, but not the thread that runs it.
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_loop.cache_clear)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="ragstone", daemon=True)
     thread.start()
@@ -80,7 +82,7 @@ class Stream:
 
     def __init__(self, stream: AnswerStream) -> None:
         self._stream = stream
-        self._deltas: AsyncIterator[Delta] = stream.__aiter__()
+        self._deltas = stream.__aiter__()
 
     @property
     def answer(self) -> Answer:
@@ -88,8 +90,19 @@ class Stream:
         return self._stream.answer
 
     def __iter__(self) -> Iterator[Delta]:
-        while (delta := _wait(_next(self._deltas))) is not None:
-            yield delta
+        try:
+            while (delta := _wait(_next(self._deltas))) is not None:
+                yield delta
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stops what is still being said; the model is told. After the last delta there is nothing to stop."""
+        _wait(self._close())
+
+    async def _close(self) -> None:
+        await self._deltas.aclose()
+        await self._stream.close()
 
 
 async def _next(deltas: AsyncIterator[Delta]) -> Delta | None:
@@ -102,11 +115,11 @@ class Chat:
     def __init__(self, chat: AsyncChat) -> None:
         self._chat = chat
 
-    def ask(self, question: str, **inputs: Any) -> Answer:
+    def ask(self, question: str, /, **inputs: Any) -> Answer:
         """An answer to the next question."""
         return _wait(self._chat.ask(question, **inputs))
 
-    def stream(self, question: str, **inputs: Any) -> Stream:
+    def stream(self, question: str, /, **inputs: Any) -> Stream:
         """The same answer while it is said."""
         return Stream(self._chat.stream(question, **inputs))
 
@@ -171,7 +184,7 @@ class Rag:
         pipeline: str = "ingest",
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
-        """Brings the index up to date with its sources; without a project, also with the folders given here."""
+        """Brings the index up to date with its sources; without a project, also with folders named here or before."""
         return _wait(
             self._rag.ingest(*folders, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline, progress=progress)
         )
@@ -179,6 +192,7 @@ class Rag:
     def search(
         self,
         question: str,
+        /,
         *,
         k: int | None = None,
         where: Mapping[str, Any] | None = None,
@@ -194,6 +208,7 @@ class Rag:
     def ask(
         self,
         question: str,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -210,6 +225,7 @@ class Rag:
     def stream(
         self,
         question: str,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -237,6 +253,7 @@ class Rag:
     def explain(
         self,
         question: str | None = None,
+        /,
         *,
         prompt: str | None = None,
         k: int | None = None,
@@ -250,10 +267,16 @@ class Rag:
         asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
         return _wait(self._rag.explain(question, **asked, **inputs))
 
-    def trace(self, trace_id: str) -> StoredTrace | None:
-        """What happened during one request, by its id or the beginning of it."""
-        return _wait(self._rag.trace(trace_id))
+    def document(
+        self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
+    ) -> Document | None:
+        """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
+        return _wait(self._rag.document(document_id, principals=principals, tenant=tenant, pipeline=pipeline))
 
-    def traces(self, *, limit: int = 20) -> list[StoredTrace]:
-        """The last requests, newest first."""
-        return _wait(self._rag.traces(limit=limit))
+    def trace(self, trace_id: str, *, tenant: str = "default") -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it."""
+        return _wait(self._rag.trace(trace_id, tenant=tenant))
+
+    def traces(self, *, limit: int = 20, tenant: str = "default") -> list[StoredTrace]:
+        """A tenant's last requests, newest first."""
+        return _wait(self._rag.traces(limit=limit, tenant=tenant))

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -389,6 +389,15 @@ class IngestReport:
         return {**counts, "seconds": round(self.seconds, 4), "failed": failed}
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingestion has come, in documents and chunks."""
+
+    done: int
+    total: int
+    chunks: int
+
+
 # ── What travels with every call ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -433,6 +442,22 @@ class Trace:
             raise
         finally:
             step.seconds = time.perf_counter() - begun
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """A trace as it was kept. `facts` are the question and the outcome; `started` counts from the epoch."""
+
+    id: str
+    name: str
+    started: float
+    seconds: float
+    facts: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The trace as `ragstone trace show --json` prints it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

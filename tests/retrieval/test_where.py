@@ -36,6 +36,7 @@ def test_groups_nest():
         ({"$or": "x"}, "list of filters"),
         ({"$or": [3]}, "mapping"),
         ({"$not": {}}, "empty"),
+        ({"$or": [{}, {"a": 1}]}, "empty"),
         ({"year": {}}, "empty"),
         ({"year": {"$gt": "new"}}, "a number"),
         ({"year": {"$gt": True}}, "a number"),

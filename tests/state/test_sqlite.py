@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +68,8 @@ def test_a_document_is_new_until_it_is_settled(state: ProjectState):
 def test_chunks_and_documents_come_back_as_they_were(state: ProjectState):
     begin(state, "c1", "c2")
     assert state.chunks("ingest", ["c2", "missing", "c1"], tenant="default") == {"c1": chunk("c1"), "c2": chunk("c2")}
-    assert state.document("ingest", "d1") == DOCUMENT
+    assert state.document("ingest", "d1", tenant="default") == DOCUMENT
+    assert state.document("ingest", "d1", tenant="other") is None
     assert state.counts("ingest", tenant="default") == {"documents": 1, "chunks": 2}
 
 
@@ -126,13 +129,6 @@ def test_languages_come_most_frequent_first(state: ProjectState):
     assert state.languages("ingest", tenant="default") == ["en", "de"]
 
 
-def test_the_generation_grows_with_every_settled_write(state: ProjectState):
-    before = state.generation("ingest")
-    begin(state, "c1")
-    state.settle("ingest", ["d1"])
-    assert state.generation("ingest") == before + 1
-
-
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path):
     path = tmp_path / "project.db"
     ProjectState(path).close()
@@ -157,3 +153,11 @@ def test_a_full_disk_is_named_and_what_was_written_stays(state: ProjectState):
     with pytest.raises(StorageFull, match="disk is full"):
         begin(state, "c2", document=long)
     assert set(state.chunks("ingest", ["c1", "c2"], tenant="default")) == {"c1"}
+
+
+def test_many_processes_may_open_a_new_state_at_once(tmp_path: Path):
+    path = tmp_path / "project.db"
+    code = f"from ragstone.state.sqlite import ProjectState, Path; ProjectState(Path({str(path)!r})).close()"
+    command = [sys.executable, "-c", code]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    assert [process.communicate()[1] for process in processes] == [""] * 6

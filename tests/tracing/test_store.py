@@ -21,8 +21,8 @@ def finished(name: str = "ask") -> Trace:
 
 def test_a_trace_comes_back_with_its_steps(tmp_path: Path):
     traces, trace = TraceStore(tmp_path / "traces.db"), finished()
-    traces.keep(trace, question="Why?")
-    found = traces.show(trace.id[:6])
+    traces.keep(trace, tenant="default", question="Why?")
+    found = traces.show(trace.id[:6], tenant="default")
     assert found is not None
     assert (found.id, found.name, dict(found.facts)) == (trace.id, "ask", {"question": "Why?"})
     assert [(step.name, step.facts) for step in found.steps] == [("retrieve", {"k": 8, "found": 3})]
@@ -37,11 +37,11 @@ def test_a_step_notes_the_error_that_passed_through_it():
 
 def test_an_unknown_or_ambiguous_id_finds_nothing(tmp_path: Path):
     traces = TraceStore(tmp_path / "traces.db")
-    assert traces.show("abc") is None
-    traces.keep(finished())
-    assert traces.show("") is None
+    assert traces.show("abc", tenant="default") is None
+    traces.keep(finished(), tenant="default")
+    assert traces.show("", tenant="default") is None
     assert not (tmp_path / "never.db").exists()
-    assert TraceStore(tmp_path / "never.db").newest() == []
+    assert TraceStore(tmp_path / "never.db").newest(tenant="default") == []
     assert not (tmp_path / "never.db").exists()
 
 
@@ -51,11 +51,26 @@ def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made = [finished() for _ in range(5)]
     for number, trace in enumerate(made):
         trace.started = float(number)
-        traces.keep(trace)
-    assert [found.id for found in traces.newest()] == [trace.id for trace in reversed(made[2:])]
+        traces.keep(trace, tenant="default")
+    assert [found.id for found in traces.newest(tenant="default")] == [trace.id for trace in reversed(made[2:])]
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="traces cannot be kept"):
-        TraceStore(tmp_path / "file" / "traces.db").keep(finished())
+        TraceStore(tmp_path / "file" / "traces.db").keep(finished(), tenant="default")
+
+
+def test_a_tenant_sees_its_own_traces_alone():
+    traces, trace = TraceStore(None), finished()
+    traces.keep(trace, tenant="a", question="Secret?")
+    assert traces.show(trace.id, tenant="b") is None
+    assert traces.newest(tenant="b") == []
+    assert traces.newest(tenant="a")[0].id == trace.id
+
+
+def test_a_closed_store_is_a_clear_error():
+    traces = TraceStore(None)
+    traces.close()
+    with pytest.raises(StateError, match="traces cannot be kept"):
+        traces.keep(finished(), tenant="a")

@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 something failed, 2 bad usage or configuration, 3 answered by abstaining.",
+    epilog="Exit codes: 0 done, 1 something failed, 2 bad usage or configuration, 3 abstained, 130 interrupted.",
 )
 
 for command in (init.init, ingest.ingest, ask.ask, search.search, chat.chat, check.check, serve.serve):

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, Principals, ProjectFolder, Tenant, command
-from ragstone.pipelines.ingest import Progress as Done
 from ragstone.types import IngestReport
+from ragstone.types import Progress as Done
 
 
 @command

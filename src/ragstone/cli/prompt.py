@@ -18,6 +18,10 @@ from ragstone.types import Prompt
 app = typer.Typer(name="prompt", help="See what is said to a model.", no_args_is_help=True)
 
 
+OPTIONS = ("prompt", "k", "where", "principals", "tenant", "pipeline")
+"""What the call itself takes, so that no input can pass for it."""
+
+
 @app.callback()
 def group() -> None:
     """See what is said to a model."""
@@ -56,6 +60,10 @@ def _inputs(values: list[str]) -> dict[str, Any]:
         name, equals, text = value.partition("=")
         if not equals or not name:
             raise UsageError(f"--set {value}", expected="NAME=VALUE")
+        if name in OPTIONS:
+            raise UsageError(
+                f"--set {value}: {name} is no input of a prompt", hint=f"Use --{name}, where there is one."
+            )
         inputs[name] = text
     return inputs
 

@@ -13,7 +13,7 @@ import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, Principals, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
-from ragstone.tracing.store import StoredTrace
+from ragstone.types import StoredTrace
 
 app = typer.Typer(name="trace", help="See what happened during a request, step by step.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def list_(
 ) -> None:
     """List the last requests, newest first."""
     with ragstone.open(project) as rag:
-        found = rag.traces(limit=limit)
+        found = rag.traces(limit=limit, tenant=tenant)
     if as_json:
         show.as_json([trace.as_dict() for trace in found])
         return
@@ -60,7 +60,7 @@ def show_(
 ) -> None:
     """Show each step of one request with its time."""
     with ragstone.open(project) as rag:
-        found = rag.trace(trace_id) if trace_id else next(iter(rag.traces(limit=1)), None)
+        found = rag.trace(trace_id, tenant=tenant) if trace_id else next(iter(rag.traces(limit=1, tenant=tenant)), None)
     if found is None:
         raise UsageError(
             f"there is no trace {trace_id!r}" if trace_id else "there are no traces yet", hint=_hint(trace_id)

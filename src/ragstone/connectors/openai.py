@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -175,7 +175,7 @@ class OpenAIModel(Model):
         choice = reply.choices[0]
         return self._completion(prompt, choice.text, choice.finish_reason or "stop", reply, begun)
 
-    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
         body = {**self._request(prompt), "stream": True, "stream_options": {"include_usage": True}}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 
 from ragstone.errors import ModelError, NotConfigured
@@ -28,7 +29,7 @@ class Router:
         if len(missing) == len(self._models):
             raise missing[0]
 
-    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, from one model alone: once a piece has come, a failure is final.
 
         The last delta carries the completion with every attempt, and with the notices joined to its own. Raises the
@@ -45,11 +46,12 @@ class Router:
             begun, said = time.perf_counter(), False
             try:
                 with context.trace.step("generate", model=name) as step:
-                    async for delta in model.stream(prompt, context=context):
-                        said = said or bool(delta.text)
-                        if delta.completion is None:
-                            yield delta
-                        else:
+                    async with aclosing(model.stream(prompt, context=context)) as deltas:
+                        async for delta in deltas:
+                            said = said or bool(delta.text)
+                            if delta.completion is None:
+                                yield delta
+                                continue
                             attempts.append(Attempt(model=name, error=None, seconds=time.perf_counter() - begun))
                             completion = _finished(delta.completion, attempts, notices)
                             step.facts.update(_facts(completion))

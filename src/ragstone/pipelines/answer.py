@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from ragstone.prompts.file import PromptFile
 from ragstone.retrieval import fuse, where
 from ragstone.retrieval.search import dense, hybrid, lexical
 from ragstone.text.analyzer import query_terms
-from ragstone.types import Answer, Completion, Context, Delta, Filter, Hit, Message, Prompt, Scored
+from ragstone.types import Answer, Completion, Context, Delta, Document, Filter, Hit, Message, Prompt, Scored
 from ragstone.validation.grounding import cite
 
 __all__ = ["AnswerPipeline"]
@@ -25,7 +26,11 @@ MAX_K = 1000
 
 
 class AnswerPipeline:
-    """Answers from one index. `prompt_file` loads a prompt by name: an edit counts from the next question on."""
+    """Answers from one index.
+
+    `prompt_file` loads a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
+    route have to answer, in seconds, all tries together.
+    """
 
     def __init__(
         self,
@@ -35,8 +40,11 @@ class AnswerPipeline:
         prompt: str,
         prompt_file: Callable[[str], PromptFile],
         retrieve: RetrieveSpec,
+        timeout: float = 120.0,
+        checks: Sequence[str] = ("citations",),
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
+        self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -51,14 +59,12 @@ class AnswerPipeline:
     ) -> list[Hit]:
         """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range."""
         k = self.retrieve.k if k is None else k
-        if not question.strip():
-            raise UsageError("the question is empty", hint="Write what you want to know.")
+        _check(question)
         if not 1 <= k <= MAX_K:
             raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k))
         condition = where.parse(filters or {})
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
-            counts = await asyncio.to_thread(self.index.state.counts, self.index.name, tenant=self.index.tenant)
-            if not counts["documents"]:
+            if await self.empty():
                 step.facts["note"] = "the index is empty"
                 return []
             await self.index.load()
@@ -102,38 +108,53 @@ class AnswerPipeline:
     def _fused(self, lists: Mapping[str, Sequence[Scored]]) -> list[tuple[str, dict[str, float]]]:
         if self.retrieve.fusion == "rrf":
             return fuse.reciprocal_rank(lists)
-        weight = self.retrieve.dense_weight
+        weight = self.retrieve.dense_weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
         return fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
 
     async def _hits(self, ranked: Sequence[tuple[str, dict[str, float]]], k: int, context: Context) -> list[Hit]:
-        chunks = await self.index.chunks([id_ for id_, _ in ranked])
-        seen = {"public", *context.principals}
-        # The stores have filtered already. The state is asked once more, since it knows of a revocation first.
-        visible = [(chunks[id_], scores) for id_, scores in ranked if id_ in chunks and seen & set(chunks[id_].acl)]
-        return [Hit(chunk, rank, scores) for rank, (chunk, scores) in enumerate(visible[:k], 1)]
+        seen, hits = {"public", *context.principals}, list[Hit]()
+        for first in range(0, len(ranked), k):
+            part = ranked[first : first + k]
+            chunks = await self.index.chunks([id_ for id_, _ in part])
+            for id_, scores in part:
+                # The stores have filtered already. The state is asked once more: it knows of a revocation first.
+                if id_ in chunks and seen & set(chunks[id_].acl) and len(hits) < k:
+                    hits.append(Hit(chunks[id_], len(hits) + 1, scores))
+            if len(hits) == k:
+                break
+        return hits
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def build(
+    async def file(self, name: str | None = None) -> PromptFile:
+        """The prompt file as it stands now."""
+        return await asyncio.to_thread(self._prompt_file, name or self.prompt)
+
+    async def explain(
         self,
-        question: str,
-        hits: Sequence[Hit],
+        question: str | None,
         *,
         prompt: str | None = None,
         inputs: Mapping[str, Any] | None = None,
-        history: Sequence[Message] = (),
+        k: int | None = None,
+        filters: Mapping[str, Any] | None = None,
+        context: Context,
     ) -> Prompt:
-        """The prompt exactly as it would be sent."""
-        file = self._prompt_file(prompt or self.prompt)
-        return build(file, {"question": question, **(inputs or {})}, hits=hits, history=history)
+        """The prompt exactly as it would be sent; without a question, for the file's own example of one."""
+        file = await self.file(prompt)
+        asked = _example(file) if question is None else question
+        hits = await self.search(asked, k=k, filters=filters, context=context)
+        return await asyncio.to_thread(build, file, {**(inputs or {}), "question": asked}, hits=hits)
 
-    def example(self, prompt: str | None = None) -> str:
-        """The question that the prompt file gives as an example. Raises UsageError when it gives none."""
-        file = self._prompt_file(prompt or self.prompt)
-        found = next((given.example for given in file.inputs if given.name == "question"), None)
-        if not isinstance(found, str):
-            raise UsageError("no question", where=f"prompt {file.name!r}", hint="Add: --set question=…")
-        return found
+    async def document(self, document_id: str, *, context: Context) -> Document | None:
+        """One document, where the caller may see it."""
+        state, index = self.index.state, self.index
+        found = await asyncio.to_thread(state.document, index.name, document_id, tenant=index.tenant)
+        return found if found and {"public", *context.principals} & set(found.acl) else None
+
+    async def empty(self) -> bool:
+        """Whether nothing was ingested."""
+        return await asyncio.to_thread(self.index.state.empty, self.index.name, tenant=self.index.tenant)
 
     async def stream(
         self,
@@ -146,34 +167,40 @@ class AnswerPipeline:
         filters: Mapping[str, Any] | None = None,
         history: Sequence[Message] = (),
         context: Context,
-    ) -> AsyncIterator[Delta | Answer]:
+    ) -> AsyncGenerator[Delta | Answer]:
         """The answer as it is said, then the checked answer itself, last.
 
         `query` is what is searched for, where a follow-up question does not say it by itself.
         """
         self.router.require()
-        self._prompt_file(prompt or self.prompt)  # a broken file is reported before anything is searched
+        _check(question)
+        file = await self.file(prompt)  # a broken one is reported before anything is searched
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
-            built = self.build(question, hits, prompt=prompt, inputs=inputs, history=history)
+            values = {**(inputs or {}), "question": question}
+            built = await asyncio.to_thread(build, file, values, hits=hits, history=history)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
         completion: Completion | None = None
-        async for delta in self._completed(built, context):
-            completion = delta.completion or completion
-            if delta.text:
-                yield Delta(delta.text)
+        async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:
+            async for delta in deltas:
+                completion = delta.completion or completion
+                if delta.text:
+                    yield Delta(delta.text)
         assert completion is not None, "a model's last delta carries its completion"
-        yield self._answer(built, hits, completion, context)
+        yield await asyncio.to_thread(self._answer, built, hits, completion, context)
 
-    async def _completed(self, prompt: Prompt, context: Context) -> AsyncIterator[Delta]:
+    async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")
         if slot is not None and not slot.hits and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."
+            if await self.empty():
+                notice = "Nothing was ingested yet. Run: ragstone ingest"
             yield Delta(prompt.abstain, Completion(text=prompt.abstain, model="none", abstained=True, notice=notice))
             return
-        async for delta in self.router.stream(prompt, context=context):
-            yield delta
+        async with aclosing(self.router.stream(prompt, context=context)) as deltas:
+            async for delta in deltas:
+                yield delta
 
     def _answer(self, prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context) -> Answer:
         abstained = completion.abstained or _says(completion.text, prompt.abstain)
@@ -191,9 +218,26 @@ class AnswerPipeline:
             prompt=prompt,
             completion=completion,
             trace_id=context.trace.id,
-            verdicts=(verdict,),
+            verdicts=(verdict,) if "citations" in self.checks else (),
             notices=tuple(completion.notice.splitlines()) if completion.notice else (),
         )
+
+
+def _check(question: str) -> None:
+    if not question.strip():
+        raise UsageError("the question is empty", hint="Write what you want to know.")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the question holds half a character", found=repr(question[error.start])) from None
+
+
+def _example(file: PromptFile) -> str:
+    """The question that a prompt file gives as an example."""
+    found = next((given.example for given in file.inputs if given.name == "question"), None)
+    if not isinstance(found, str):
+        raise UsageError("no question", where=f"prompt {file.name!r}", hint="Add: --set question=…")
+    return found
 
 
 def _says(text: str, words: str | None) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ragstone.config import Located, bind, expand
-from ragstone.errors import ConfigError, NotConfigured, nearest
+from ragstone.errors import ConfigError, NotConfigured, UsageError, nearest
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
@@ -67,9 +70,8 @@ class Builder:
             built = factory(**arguments)
         except NotConfigured as error:
             error.where = error.where or located.where()
-            if filled.unset:
-                error.message = f"{filled.unset[0]} is not set"
-                error.hint = f"Run: export {filled.unset[0]}=…"
+            if (variable := _variable(located, error.message)) in filled.unset:
+                error.message, error.hint = f"{variable} is not set", f"Run: export {variable}=…"
             raise
         except ConfigError as error:
             error.where = error.where or located.where(("type",))
@@ -78,29 +80,59 @@ class Builder:
         return built
 
     def check(self, name: str, located: Located) -> None:
-        """Checks a connector's file without building it. Raises ConfigError; NotConfigured for a variable not set."""
+        """Checks a connector's file, also where a variable of it is not set. Raises ConfigError."""
         kind = declared_kind(located)
-        filled = expand(located)
+        filled = expand(located, lenient=True)
         settings = {key: value for key, value in filled.value.items() if key not in ("kind", "type")}
         try:
             factory = find(kind, str(filled.value.get("type", "")))
         except ConfigError as error:
             error.where = located.where(("type",))
             raise
+        there = partial(self._there, name, located)
+        arguments = bind(factory, replace(filled, value=settings), folder=self.folder, connector=there)
+        if filled.unset:
+            return
+        try:
+            factory(**arguments)  # constructors open nothing, but know more than their annotations say
+        except NotConfigured:
+            return
+        except (ConfigError, UsageError) as error:
+            raise ConfigError(
+                error.message, where=located.where(), expected=error.expected, found=error.found, hint=error.hint
+            ) from None
 
-        def reference(wanted: str, other: str) -> Connector:
-            target = self.files.get(other)
-            if target is None or declared_kind(target) != wanted:
-                raise ConfigError(f"{name!r} needs the {wanted} {other!r}, which is not there", where=located.where())
-            return cast("Connector", None)
+    def check_splitter(self, wanted: IngestSpec, spec: Located) -> None:
+        """Checks the keys of `split:`. Raises ConfigError."""
+        located = _split_section(wanted, spec)
+        try:
+            factory = find("splitter", wanted.split.by)
+        except ConfigError as error:
+            error.where = spec.where(("split", "by"))
+            raise
+        settings = {key: value for key, value in located.value.items() if key != "type"}
+        given = {"embedder": None}
+        bind(factory, replace(located, value=settings), folder=self.folder, connector=self.connector, given=given)
 
-        bind(factory, replace(filled, value=settings), folder=self.folder, connector=reference)
+    def _there(self, name: str, located: Located, kind: str, other: str) -> Connector:
+        target = self.files.get(other)
+        if target is None or declared_kind(target) != kind:
+            raise ConfigError(f"{name!r} needs the {kind} {other!r}, which is not there", where=located.where())
+        return cast("Connector", None)
 
     # ── The parts of pipelines ───────────────────────────────────────────────────────────────────────────────────────
 
-    def index(self, name: str, spec: Located, *, tenant: str, state: ProjectState, lock: FileLock | None) -> Index:
-        """The index that an ingest pipeline writes, for one tenant."""
-        wanted = IngestSpec.model_validate(spec.value)
+    def index(
+        self,
+        name: str,
+        wanted: IngestSpec,
+        spec: Located,
+        *,
+        tenant: str,
+        state: ProjectState,
+        lock: FileLock | None,
+    ) -> Index:
+        """The index that an ingest pipeline writes, for one tenant; `spec` says where each of its keys stands."""
         embedder = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
         collection = collection_name(name, tenant, embedder.fingerprint)
         store = self._typed(VectorStore, "store", wanted.store, spec.where(("store",)), collection=collection)
@@ -140,11 +172,7 @@ class Builder:
         return found
 
     def _splitter(self, spec: Located, wanted: IngestSpec, embedder: Embedder) -> Splitter:
-        settings = {"type": wanted.split.by, **(wanted.split.model_extra or {})}
-        places = {keys[1:]: place for keys, place in spec.places.items() if keys[:1] == ("split",)}
-        if ("by",) in places:
-            places["type",] = places["by",]
-        located = Located(settings, spec.path, places)
+        located = _split_section(wanted, spec)
         return cast("Splitter", self.make("splitter", located, name=wanted.split.by, embedder=embedder))
 
     def _typed(self, protocol: type[C], kind: str, name: str, asked_at: str, **given: Any) -> C:
@@ -154,8 +182,26 @@ class Builder:
 
     async def close(self) -> None:
         """Closes every connector that was built and is held here."""
-        for built in self._built.values():
-            await built.close()
+        async with AsyncExitStack() as ends:
+            for built in self._built.values():
+                ends.push_async_callback(built.close)
+
+
+def _split_section(wanted: IngestSpec, spec: Located) -> Located:
+    """The section `split:` of an ingest pipeline, as if it were a connector's file."""
+    places = {keys[1:]: place for keys, place in spec.places.items() if keys[:1] == ("split",)}
+    if ("by",) in places:
+        places["type",] = places["by",]
+    return Located({"type": wanted.split.by, **(wanted.split.model_extra or {})}, spec.path, places)
+
+
+def _variable(located: Located, message: str) -> str | None:
+    """The variable behind the key that a message names: `no base_url is set` in a file with `base_url: ${env:URL:}`."""
+    for key, value in located.value.items():
+        if re.search(rf"\b{re.escape(key)}\b", message) and isinstance(value, str):
+            found = re.search(r"\$\{env:(\w+)", value)
+            return found.group(1) if found else None
+    return None
 
 
 def declared_kind(located: Located) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from ragstone.errors import IndexMismatch
@@ -16,15 +17,18 @@ from ragstone.types import Chunk
 
 __all__ = ["Index", "collection_name"]
 
+FORMAT = 1
+"""Raise it when parsers or the analyzer make something else of the same file, so that everything is ingested again."""
+
 
 def collection_name(*parts: str) -> str:
     """A name that every store accepts, another one for other parts: a tenant's vectors never share a collection."""
     return "ragstone-" + hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Index:
-    """`name` is the ingest pipeline's; `lock` keeps two processes from writing at once (None: nobody else can)."""
+    """`name` is the ingest pipeline's. `lock` keeps other processes from writing (None: no other can)."""
 
     name: str
     tenant: str
@@ -34,17 +38,45 @@ class Index:
     store: VectorStore
     lexical: LexicalIndex
     lock: FileLock | None = None
+    _loaded: bool = field(default=False, init=False)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def fingerprint(self) -> str:
-        """Changes with whatever changes the chunks or their vectors; the embedder's part stands first."""
-        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}"
+        """Changes with whatever changes the chunks, their terms or their vectors; the embedder's part stands first."""
+        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}/{FORMAT}"
 
     async def load(self) -> None:
-        """Starts the slow parts side by side."""
+        """Starts the slow parts side by side, once."""
+        if self._loaded:
+            return
         # Two threads that import numpy at once can each see a half-made one: its modules import each other in a circle.
         await asyncio.to_thread(import_module, "numpy.typing")
         await asyncio.gather(self.embedder.load(), self.store.load(), self.lexical.load())
+        self._loaded = True
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[None]:
+        """Keeps everyone else from writing, in this process and in others. Raises IndexBusy."""
+        async with self._writing:
+            if self.lock is None:
+                yield
+                return
+            await self.lock.acquire_soon()
+            try:
+                yield
+            finally:
+                self.lock.release()
+
+    async def flush(self) -> None:
+        """Lets other processes see what was written."""
+        await asyncio.gather(self.store.flush(), self.lexical.flush())
+
+    async def close(self) -> None:
+        """Closes what belongs to this index alone."""
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(self.lexical.close)
+            ends.push_async_callback(self.store.close)
 
     async def require_vectors(self) -> None:
         """Raises IndexMismatch when every document was embedded by another embedder."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ragstone.errors import ParseError, RagstoneError, SourceError
+from ragstone.errors import ParseError, RagstoneError, SourceError, UsageError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.load import load
 from ragstone.ingestion.manifest import Plan, compare, same_content
@@ -24,21 +24,12 @@ from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
 from ragstone.state.sqlite import ManifestRow
 from ragstone.text.language import detect
-from ragstone.types import Chunk, Context, Document, Entry, Failure, IngestReport, Item, Record
+from ragstone.types import Chunk, Context, Document, Entry, Failure, IngestReport, Item, Progress, Record
 
-__all__ = ["IngestPipeline", "Progress"]
+__all__ = ["IngestPipeline"]
 
 BATCH = 256  # chunks in one write: enough for the fixed costs of a commit, few enough to lose little
 READERS = min(4, os.cpu_count() or 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingestion has come, in documents and chunks."""
-
-    done: int
-    total: int
-    chunks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +77,20 @@ class IngestPipeline:
 
         Raises SourceError when no source can be listed. A document that cannot be read is in the report's `failed`.
         """
-        index = self.index
-        if index.lock is not None:
-            await asyncio.to_thread(index.lock.acquire)
-        try:
+        index, run = self.index, _Run()
+        if not self.sources:
+            raise UsageError("there is nothing to ingest", where="ingest", expected="at least one source or folder")
+        async with index.writing():
             await index.load()
-            run = _Run()
-            begun = time.perf_counter()
             await self._drop_orphans(context)
             await self._notice_loss(context)
-            for source, plan in await self._plans(run, allow_empty=allow_empty, context=context):
+            plans = await self._plans(run, allow_empty=allow_empty, context=context)
+            begun = time.perf_counter()
+            for source, plan in plans:
                 await self._apply(source, plan, run, progress=progress, context=context)
+            await index.flush()
             seconds = time.perf_counter() - begun
             counts = await asyncio.to_thread(index.state.counts, index.name, tenant=index.tenant)
-        finally:
-            if index.lock is not None:
-                index.lock.release()
         return IngestReport(
             **run.counts,
             chunks=counts["chunks"],
@@ -191,6 +180,10 @@ class IngestPipeline:
                 return await asyncio.to_thread(self._cut, item, document)
             except ParseError as error:
                 return _failure(item.uri, error)
+            except RagstoneError:
+                raise  # the state or the disk: no fault of this document
+            except Exception as error:  # one odd document never stops the others
+                return Failure(item.uri, f"cannot be split: {type(error).__name__}: {error}")
 
         async for result in mapped(items, prepare, at_once=READERS):
             if result is None:

@@ -44,10 +44,11 @@ class RetrieveSpec(Strict):
 
 
 class RouteSpec(Strict):
-    """Which models may answer: the first that is configured and can be reached."""
+    """Which models may answer: the first that is configured and can be reached. `timeout`: seconds for all tries."""
 
     strategy: Literal["ordered"] = "ordered"
     models: list[str] = Field(min_length=1)
+    timeout: float = Field(default=120.0, gt=0)
 
 
 class AnswerSpec(Strict):

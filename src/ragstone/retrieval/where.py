@@ -43,19 +43,22 @@ def _part(key: str, value: Any) -> Filter:
         return _field(key, value)
     word = key[1:]
     if word == "not":
-        inner = parse(_mapping(key, value))
-        if inner is None:
-            raise UsageError("'$not' is empty", expected="a filter")
-        return Group("not", (inner,))
+        return Group("not", (_whole(key, value),))
     if word in ("and", "or"):
         if not isinstance(value, Sequence) or isinstance(value, str) or not value:
             raise UsageError(f"'{key}' holds no filters", expected="a list of filters", found=type(value).__name__)  # pyright: ignore[reportUnknownArgumentType]
-        inner_parts = [parse(_mapping(key, part)) for part in cast("Sequence[Any]", value)]
-        return Group(word, tuple(part for part in inner_parts if part is not None))
+        return Group(word, tuple(_whole(key, part) for part in cast("Sequence[Any]", value)))
     known = [f"${word}" for word in (*GROUPS, *OPERATORS)]
     raise UsageError(
         f"unknown filter operator {key!r}", expected="one of " + ", ".join(known), hint=nearest(key, known)
     )
+
+
+def _whole(key: str, value: Any) -> Filter:
+    inner = parse(_mapping(key, value))
+    if inner is None:
+        raise UsageError(f"a filter in '{key}' is empty", expected="a condition")
+    return inner
 
 
 def _field(name: str, value: Any) -> Filter:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
 
-from ragstone.errors import IndexBusy
+from ragstone.errors import IndexBusy, StateError, StorageFull
 
 if sys.platform == "win32":
     import msvcrt
@@ -21,6 +23,15 @@ else:
 
     def _take(descriptor: int, *, shared: bool) -> None:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
+POLL = 0.05  # seconds between two tries
+
+
+def _translated(error: OSError, path: Path) -> StateError:
+    if error.errno == errno.ENOSPC:
+        return StorageFull("the disk is full", where=str(path), hint="Free some space and run it again.")
+    return StateError(f"cannot be written: {error.strerror}", where=str(path), hint="Check the folder's permissions.")
 
 
 class FileLock:
@@ -45,29 +56,53 @@ class FileLock:
 
     def acquire(self) -> None:
         """Takes the lock, waiting `wait` seconds at most. Raises IndexBusy that names the holder, where known."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         limit = time.monotonic() + self.wait
-        while True:
-            try:
-                _take(descriptor, shared=self.shared)
-                break
-            except OSError:
-                if time.monotonic() >= limit:
-                    holder = (
-                        os.pread(descriptor, 200, 0).decode(errors="replace").strip() if hasattr(os, "pread") else ""
-                    )
-                    os.close(descriptor)
-                    raise IndexBusy(
-                        f"the index is in use by {holder or 'another process'}",
-                        where=str(self.path.parent),
-                        hint="Wait until it has ended, or stop it, and run the command again.",
-                    ) from None
-                time.sleep(0.05)
-        if not self.shared:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{self.purpose} (process {os.getpid()})".encode())
+        while not self.try_acquire():
+            if time.monotonic() >= limit:
+                raise self.busy()
+            time.sleep(POLL)
+
+    async def acquire_soon(self) -> None:
+        """The same without blocking the event loop; cancelled while it waits, it holds nothing."""
+        limit = time.monotonic() + self.wait
+        while not self.try_acquire():
+            if time.monotonic() >= limit:
+                raise self.busy()
+            await asyncio.sleep(POLL)
+
+    def try_acquire(self) -> bool:
+        """Takes the lock if it is free now. Raises StateError when the file cannot be made."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _translated(error, self.path) from error
+        try:
+            _take(descriptor, shared=self.shared)
+        except OSError:
+            os.close(descriptor)
+            return False
+        try:
+            if not self.shared:
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{self.purpose} (process {os.getpid()})".encode())
+        except OSError as error:
+            os.close(descriptor)
+            raise _translated(error, self.path) from error
         self._descriptor = descriptor
+        return True
+
+    def busy(self) -> IndexBusy:
+        """The error that names the holder, where it is known."""
+        try:
+            holder = self.path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            holder = ""
+        return IndexBusy(
+            f"the index is in use by {holder or 'another process'}",
+            where=str(self.path.parent),
+            hint="Wait until it has ended, or stop it, and run the command again.",
+        )
 
     def release(self) -> None:
         """Gives the lock back; twice is harmless."""

@@ -12,17 +12,27 @@ STEPS: dict[int, str] = {}
 
 
 def migrate(connection: sqlite3.Connection, *, where: str) -> None:
-    """Creates the tables of a new file, or applies each step that is missing, in one transaction."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if found == VERSION:
-        return
-    if found > VERSION:
-        raise StateError(
-            "was written by a newer Ragstone",
-            where=where,
-            expected=f"format {VERSION} or older",
-            found=f"format {found}",
-            hint="Run: pip install --upgrade ragstone",
-        )
-    script = TABLES if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
-    connection.executescript(f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {VERSION};COMMIT;")
+    """Creates the tables of a new file, or applies each step that is missing, in one transaction.
+
+    The version is read inside it: another process may be at the same work.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if found > VERSION:
+            raise StateError(
+                "was written by a newer Ragstone",
+                where=where,
+                expected=f"format {VERSION} or older",
+                found=f"format {found}",
+                hint="Run: pip install --upgrade ragstone",
+            )
+        if found < VERSION:
+            script = TABLES if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

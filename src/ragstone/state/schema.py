@@ -8,6 +8,7 @@ from __future__ import annotations
 
 VERSION = 1
 
+# Large columns stand last: SQLite reads a row from its beginning, and no search needs a document's text.
 TABLES = """
 CREATE TABLE documents (
   pipeline     TEXT NOT NULL,
@@ -18,8 +19,6 @@ CREATE TABLE documents (
   title        TEXT NOT NULL,
   media_type   TEXT NOT NULL,
   language     TEXT NOT NULL,
-  text         TEXT NOT NULL,
-  spans        TEXT NOT NULL,
   metadata     TEXT NOT NULL,
   acl          TEXT NOT NULL,
   warnings     TEXT NOT NULL,
@@ -27,9 +26,12 @@ CREATE TABLE documents (
   version      TEXT NOT NULL,
   fingerprint  TEXT NOT NULL,
   state        TEXT NOT NULL CHECK (state IN ('new', 'changed', 'live')),
+  spans        TEXT NOT NULL,
+  text         TEXT NOT NULL,
   PRIMARY KEY (pipeline, id)
 );
 CREATE INDEX documents_by_source ON documents (pipeline, tenant, source);
+CREATE INDEX documents_facts ON documents (pipeline, tenant, fingerprint, language, state, id);
 CREATE INDEX documents_not_public ON documents (pipeline, tenant) WHERE acl <> '["public"]';
 
 CREATE TABLE chunks (
@@ -59,10 +61,5 @@ CREATE TABLE failures (
   uri          TEXT NOT NULL,
   reason       TEXT NOT NULL,
   PRIMARY KEY (pipeline, tenant, source, uri)
-) WITHOUT ROWID;
-
-CREATE TABLE generations (
-  pipeline     TEXT NOT NULL PRIMARY KEY,
-  number       INTEGER NOT NULL
 ) WITHOUT ROWID;
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -20,6 +21,7 @@ from ragstone.types import Chunk, Document, Failure, Span
 
 __all__ = ["ManifestRow", "ProjectState"]
 
+SWITCH = 10.0  # seconds to wait for another process that opens a new file
 BATCH = 500  # SQLite's older builds allow 999 variables in a statement
 
 
@@ -54,7 +56,7 @@ class ProjectState:
             # Transactions are ours: isolation_level None keeps the module from opening any by itself.
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                _use_write_ahead_log(self._db)
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 migrate(self._db, where=where)
             except BaseException:
@@ -116,9 +118,6 @@ class ProjectState:
         with self._write() as db:
             db.executemany(
                 "UPDATE documents SET state='live' WHERE pipeline=? AND id=?", [(pipeline, found) for found in ids]
-            )
-            db.execute(
-                "INSERT INTO generations VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1", (pipeline,)
             )
 
     def remove(self, pipeline: str, ids: Iterable[str], *, tenant: str) -> None:
@@ -210,14 +209,18 @@ class ProjectState:
         )
         return [row[0] for row in rows]
 
-    def document(self, pipeline: str, document_id: str) -> Document | None:
-        """One document with its text."""
+    def document(self, pipeline: str, document_id: str, *, tenant: str) -> Document | None:
+        """One document with its text; None when it is unknown, or another tenant's."""
         rows = self._rows(
             "SELECT id, source, uri, title, media_type, text, content_hash, spans, metadata, acl, warnings"
-            " FROM documents WHERE pipeline=? AND id=?",
-            (pipeline, document_id),
+            " FROM documents WHERE pipeline=? AND id=? AND tenant=?",
+            (pipeline, document_id, tenant),
         )
         return _document(rows[0]) if rows else None
+
+    def empty(self, pipeline: str, *, tenant: str) -> bool:
+        """Whether there is nothing to search."""
+        return not self._rows("SELECT 1 FROM documents WHERE pipeline=? AND tenant=? LIMIT 1", (pipeline, tenant))
 
     def counts(self, pipeline: str, *, tenant: str) -> dict[str, int]:
         """How many documents and chunks there are."""
@@ -244,11 +247,6 @@ class ProjectState:
             db.execute(
                 "UPDATE documents SET version='', content_hash='' WHERE pipeline=? AND tenant=?", (pipeline, tenant)
             )
-
-    def generation(self, pipeline: str) -> int:
-        """A number that grows with each write, so that a reader knows when to reopen."""
-        rows = self._rows("SELECT number FROM generations WHERE pipeline=?", (pipeline,))
-        return rows[0][0] if rows else 0
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -297,6 +295,19 @@ class ProjectState:
             raise StateError("may not be written", where=where, hint="Check the folder's permissions.") from error
 
 
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """The switch does not wait for another process as everything else does, so it is tried again."""
+    limit = time.monotonic() + SWITCH
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > limit:
+                raise
+            time.sleep(0.02)
+
+
 # ── Rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -312,8 +323,6 @@ def _document_row(
         document.title,
         document.media_type,
         language,
-        document.text,
-        _spans_json(document.spans),
         _json(document.metadata),
         json.dumps(document.acl),
         json.dumps(document.warnings),
@@ -321,6 +330,8 @@ def _document_row(
         version,
         fingerprint,
         state,
+        _spans_json(document.spans),
+        document.text,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from ragstone.errors import ModelTimeout
@@ -51,7 +51,7 @@ class ScriptedModel(Model):
         usage = Usage(input_tokens=asked, output_tokens=len(line.split()))
         return Completion(text=line, model=self.model, usage=usage, abstained=abstained)
 
-    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncIterator[Delta]:
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The next line, a word at a time; the last delta is empty and carries the completion."""
         completion = await self.generate(prompt, context=context)
         for piece in _PIECE.findall(completion.text):

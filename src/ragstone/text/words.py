@@ -10,7 +10,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "en": {
         "number": (
             r"\bhow (many|much|old|long|far|tall|high|large|big|deep|wide|heavy)\b|\b(what|which) (is the |was the |"
-            r"are the )?(\w+ )?(percent|percentage|number|amount|age|share|fraction|rate|price|cost|size|length|height|"
+            r"are the )?(\w+ ){0,2}(percent|percentage|number|amount|age|share|fraction|rate|price|cost|size|length|height|"
             r"width|depth|weight|speed|distance|temperature|population|limit|score|ratio|port)\b"
         ),
         "time": (  # "when should I" asks for a condition

@@ -43,7 +43,7 @@ def test_the_title_belongs_to_what_is_around_a_sentence(hit: MakeHit) -> None:
     ],
 )
 def test_related_forms_count_in_part(question: str, sentence: str, coverage: float, hit: MakeHit) -> None:
-    (found,) = signals(question, hit(sentence), language="de")
+    (found,) = signals(question, hit(sentence), language="und")
     assert found["coverage"] == coverage
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from ragstone.errors import IndexBusy, RagstoneError, StateError, StorageFull
 
-__all__ = ["is_chromas", "translated"]
+__all__ = ["is_of_chroma", "translated"]
 
 FULL = 1 << 20  # bytes; a disk with less than this is full, whatever Chroma calls it
 
 _REPAIR = "Delete this folder and run `ragstone ingest` again."
 
 
-def is_chromas(error: BaseException) -> bool:
-    """Whether Chroma itself raised it."""
-    return type(error).__module__.startswith("chromadb.")
+def is_of_chroma(error: BaseException) -> bool:
+    """Whether Chroma itself raised it. Its panics are no Exception."""
+    return type(error).__module__.startswith("chromadb.") or type(error).__name__ == "PanicException"
 
 
 @contextmanager
@@ -29,14 +29,16 @@ def translated(label: str, folder: Path | None, *, server: bool) -> Generator[No
         yield
     except RagstoneError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_of_chroma(error):
+            raise
         ours = _of_server(error, label) if server else _of_folder(error, label, folder)
         if ours is None:
             raise
         raise ours from error
 
 
-def _of_server(error: Exception, label: str) -> StateError | None:
+def _of_server(error: BaseException, label: str) -> StateError | None:
     # Where the connection fails or no Chroma answers, its client raises httpx's errors, ValueError or Exception itself.
     if _from(error, "httpx") or _from(error.__context__, "httpx"):
         return StateError(
@@ -44,13 +46,13 @@ def _of_server(error: Exception, label: str) -> StateError | None:
             where=label,
             hint="Start it (`chroma run`), or take `url` out of connectors/chroma.yaml.",
         )
-    if is_chromas(error) or isinstance(error, ValueError) or type(error) is Exception:
+    if is_of_chroma(error) or isinstance(error, ValueError) or type(error) is Exception:
         return StateError(f"the Chroma server failed: {_reason(error)}", where=label, hint="Look into its log.")
     return None
 
 
-def _of_folder(error: Exception, label: str, folder: Path | None) -> StateError | None:
-    if not (is_chromas(error) or _from(error, "sqlite3") or isinstance(error, OSError)):
+def _of_folder(error: BaseException, label: str, folder: Path | None) -> StateError | None:
+    if not (is_of_chroma(error) or _from(error, "sqlite3") or isinstance(error, OSError)):
         return None
     words = str(error)
     if "disk is full" in words or "os error 28" in words or _is_full(error, folder):
@@ -70,11 +72,11 @@ def _from(error: BaseException | None, package: str) -> bool:
     return type(error).__module__.split(".")[0] == package
 
 
-def _is_full(error: Exception, folder: Path | None) -> bool:
+def _is_full(error: BaseException, folder: Path | None) -> bool:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return True
     return folder is not None and folder.exists() and shutil.disk_usage(folder).free < FULL
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -9,7 +9,8 @@ which then takes the place of the old one:
         000006-1f3a90/     what readers opened before
         000007-c04d21/     the current generation: the highest number
         draft/             the next one, while it is made
-        write.lock
+        open.lock          held while a reader opens a generation, so that nobody takes it away
+        write.lock         held while a process writes
 
 Readers and one writer at a time can so work in any number of processes.
 """
@@ -22,9 +23,10 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from ragstone.errors import IndexBusy
 from ragstone.state.lock import FileLock
 
 __all__ = ["Generations", "copy"]
@@ -42,9 +44,13 @@ class Generations:
         self.folder = folder
         self._draft = folder / "draft"
 
-    def lock(self) -> FileLock:
+    def writing(self) -> FileLock:
         """Keeps other processes from writing. Raises IndexBusy when one of them does not end."""
         return FileLock(self.folder / "write.lock", purpose="writing vectors", wait=WAIT)
+
+    def opening(self) -> FileLock:
+        """Keeps the generations where they are. Many may hold it at once."""
+        return FileLock(self.folder / "open.lock", purpose="opening vectors", shared=True, wait=WAIT)
 
     def current(self) -> Path | None:
         """The newest generation; None where nothing was ever written."""
@@ -70,10 +76,15 @@ class Generations:
         except BaseException:
             shutil.rmtree(self._draft, ignore_errors=True)
             raise
-        for old in self.folder.iterdir():
-            if old != new and _NAME.fullmatch(old.name):
-                shutil.rmtree(old, ignore_errors=True)
+        with suppress(IndexBusy):  # then the next one takes them away
+            self._remove_all_but(new)
         return new
+
+    def _remove_all_but(self, current: Path) -> None:
+        with FileLock(self.folder / "open.lock", purpose="removing old vectors", wait=WAIT):
+            for other in self.folder.iterdir():
+                if other != current and _NAME.fullmatch(other.name):
+                    shutil.rmtree(other, ignore_errors=True)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -29,8 +29,8 @@ class Place(ABC):
     folder: Path | None = None
 
     @abstractmethod
-    def opened(self, dimensions: int | None) -> Session | None:
-        """A new session; None where nothing was ever written and no dimensions ask for a collection."""
+    def opened(self, length: int | None) -> Session | None:
+        """A new session; None where nothing was ever written and no length of vectors asks for a collection."""
 
     def generation(self) -> Path | None:
         """Another one than before means that the collection has to be opened anew."""
@@ -40,8 +40,12 @@ class Place(ABC):
         """Goes around a change of that many records."""
         return nullcontext()
 
-    def finish(self) -> None:  # noqa: B027 - a server has nothing to finish
-        """Comes after the last change."""
+    def flush(self) -> None:  # noqa: B027 - a server and the memory show every change at once
+        """Comes after the last change of a run: on return other processes see it."""
+
+    def finish(self) -> None:
+        """Comes after the last change of all."""
+        self.flush()
 
 
 class Server(Place):
@@ -51,9 +55,9 @@ class Server(Place):
         self.label = url.rstrip("/")
         self._collection = collection
 
-    def opened(self, dimensions: int | None) -> Session | None:
+    def opened(self, length: int | None) -> Session | None:
         """A session over HTTP."""
-        return _session(vendor.on_server(self.label), self._collection, dimensions)
+        return _session(vendor.on_server(self.label), self._collection, length)
 
 
 class Memory(Place):
@@ -65,13 +69,13 @@ class Memory(Place):
         self._collection = f"{collection}-{secrets.token_hex(6)}"
         self._anchor: vendor.Client | None = None  # the memory is gone with its last client
 
-    def opened(self, dimensions: int | None) -> Session | None:
+    def opened(self, length: int | None) -> Session | None:
         """A session in memory."""
         if self._anchor is None:
-            if dimensions is None:
+            if length is None:
                 return None
             self._anchor = vendor.in_memory()
-        return _session(vendor.in_memory(), self._collection, dimensions)
+        return _session(vendor.in_memory(), self._collection, length)
 
     def finish(self) -> None:
         """Frees what the collection holds, since another store may keep the memory alive."""
@@ -96,34 +100,34 @@ class Folder(Place):
         """The newest one."""
         return self._generations.current()
 
-    def opened(self, dimensions: int | None) -> Session | None:
+    def opened(self, length: int | None) -> Session | None:
         """A session in the newest generation. The first is published whole, so that nobody meets it half made."""
-        generation = self._generations.current()
-        if generation is None:
-            if dimensions is None:
+        if self._generations.current() is None:
+            if length is None:
                 return None
-            generation = self._generations.publish(lambda draft: self._make(draft, dimensions))
-        with vendor.closed_on_error(vendor.in_folder(generation)) as client:
-            return Session(client, client.get_collection(self._collection, embedding_function=None), generation)
+            self._generations.publish(lambda draft: self._make(draft, length))
+        with self._generations.opening():
+            generation = self._generations.current()
+            return _read_in(generation, self._collection) if generation else None
 
     @contextmanager
     def writing(self, writes: int) -> Generator[None]:
         """Keeps other processes from writing, and folds the log when it has grown long."""
-        with self._generations.lock():
+        with self._generations.writing():
             yield
             self._unfolded += writes
             if self._unfolded >= UNFOLDED:
                 self._fold()
 
-    def finish(self) -> None:
+    def flush(self) -> None:
         """Folds what was written, so that it opens at once and readers that are open see it."""
         if self._unfolded:
-            with suppress(IndexBusy), self._generations.lock():  # the busy writer folds it with its own
+            with suppress(IndexBusy), self._generations.writing():  # the busy writer folds it with its own
                 self._fold()
 
-    def _make(self, draft: Path, dimensions: int) -> None:
+    def _make(self, draft: Path, length: int) -> None:
         with closing(vendor.in_folder(draft)) as client:
-            vendor.create(client, self._collection, dimensions, sync_threshold=_NEVER)
+            vendor.create(client, self._collection, length, sync_threshold=_NEVER)
 
     def _fold(self) -> None:
         current = self._generations.current()
@@ -136,9 +140,7 @@ class Folder(Place):
         copy(current, draft)
         self._set_threshold(draft, _NOW)
         with closing(vendor.in_folder(draft)) as client:
-            collection = client.get_collection(self._collection, embedding_function=None)
-            anything = [1.0] * collection.metadata[vendor.DIMENSIONS]
-            collection.query(query_embeddings=[anything], n_results=1)
+            vendor.touch(client.get_collection(self._collection, embedding_function=None))
         self._set_threshold(draft, _NEVER)
 
     def _set_threshold(self, draft: Path, writes: int) -> None:
@@ -149,11 +151,19 @@ class Folder(Place):
             collection.modify(configuration={"hnsw": {"sync_threshold": writes}})
 
 
-def _session(client: vendor.Client, name: str, dimensions: int | None) -> Session | None:
+def _read_in(generation: Path, name: str) -> Session:
+    """A session with everything in memory, so that the files may go."""
+    with vendor.closed_on_error(vendor.in_folder(generation)) as client:
+        collection = client.get_collection(name, embedding_function=None)
+        vendor.touch(collection)
+        return Session(client, collection, generation)
+
+
+def _session(client: vendor.Client, name: str, length: int | None) -> Session | None:
     with vendor.closed_on_error(client):
         collection = vendor.find(client, name)
-        if collection is None and dimensions is not None:
-            collection = vendor.create(client, name, dimensions)
+        if collection is None and length is not None:
+            collection = vendor.create(client, name, length)
     if collection is None:
         client.close()
         return None

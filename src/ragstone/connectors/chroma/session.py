@@ -36,12 +36,12 @@ class Sessions:
         self._lock = threading.Lock()
 
     @contextmanager
-    def use(self, dimensions: int | None) -> Generator[Collection | None]:
-        """The collection, kept open for the block; None where there is none and no `dimensions` ask for one."""
+    def use(self, length: int | None) -> Generator[Collection | None]:
+        """The collection, kept open for the block; None where there is none and no `length` of vectors asks for one."""
         with self._lock:
             if self._current and self._current.generation != self._place.generation():
                 self._retire()  # another process has published a generation, or the folder was deleted
-            session = self._current = self._current or self._place.opened(dimensions)
+            session = self._current = self._current or self._place.opened(length)
             if session:
                 session.users += 1
         try:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ragstone.connectors.chroma import vendor
-from ragstone.connectors.chroma.faults import is_chromas, translated
+from ragstone.connectors.chroma.faults import is_of_chroma, translated
 from ragstone.connectors.chroma.places import Folder, Memory, Place, Server
 from ragstone.connectors.chroma.session import Sessions
-from ragstone.connectors.chroma.vendor import DIMENSIONS, Collection
+from ragstone.connectors.chroma.vendor import Collection, dimensions, touch
 from ragstone.connectors.chroma.where import Where, stored, translate
 from ragstone.errors import ConfigError, IndexMismatch
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
@@ -29,6 +29,7 @@ __all__ = ["ChromaStore"]
 T = TypeVar("T")
 
 BATCH = 2_000  # records in one write; Chroma takes 5,461 at most
+ATTEMPTS = 3  # at one call, each on a session of its own
 MOST = 2**31 - 1  # the largest k that Chroma takes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,200}[A-Za-z0-9]")
@@ -67,6 +68,10 @@ class ChromaStore(VectorStore):
         """Imports chromadb, and reads the index into memory where there is one."""
         await asyncio.to_thread(self._load)
 
+    async def flush(self) -> None:
+        """Folds the log if this store has written, so that other processes see it."""
+        await asyncio.to_thread(self._flush)
+
     async def close(self) -> None:
         """Folds the log if this store has written, and gives everything back. The next call opens it again."""
         await asyncio.to_thread(self._close)
@@ -98,7 +103,11 @@ class ChromaStore(VectorStore):
     def _load(self) -> None:
         with self._translated():
             vendor.load()
-        self._read(_touch)
+        self._read(touch)
+
+    def _flush(self) -> None:
+        with self._translated(), self._writing:
+            self._place.flush()
 
     def _close(self) -> None:
         with self._translated(), self._writing:
@@ -110,7 +119,7 @@ class ChromaStore(VectorStore):
     def _upsert(self, records: Sequence[Record]) -> None:
         for at in range(0, len(records), BATCH):
             batch = records[at : at + BATCH]
-            self._write(partial(_replace, batch), len(batch), dimensions=len(batch[0].vector))
+            self._write(partial(_replace, batch), len(batch), length=len(batch[0].vector))
 
     def _delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), BATCH):
@@ -121,40 +130,30 @@ class ChromaStore(VectorStore):
         with self._translated():
             return self._done(ask)
 
-    def _write(self, change: Callable[[Collection], None], writes: int, *, dimensions: int | None = None) -> None:
+    def _write(self, change: Callable[[Collection], None], writes: int, *, length: int | None = None) -> None:
         with self._translated(), self._writing, self._place.writing(writes):
-            self._done(change, dimensions)
+            self._done(change, length)
 
-    def _done(self, act: Callable[[Collection], T], dimensions: int | None = None) -> T | None:
-        """What `act` makes of the collection; None where there is none, and no dimensions ask for one.
+    def _done(self, act: Callable[[Collection], T], length: int | None = None) -> T | None:
+        """What `act` makes of the collection; None where there is none, and no length of vectors asks for one.
 
-        When Chroma stumbles, over what another process wrote meanwhile perhaps, it is opened anew, once.
+        When Chroma stumbles, over what another process is writing perhaps, it is opened anew and tried again.
         """
-        try:
-            return self._done_once(act, dimensions)
-        except Exception as error:
-            if not is_chromas(error):
-                raise
-        return self._done_once(act, dimensions)
-
-    def _done_once(self, act: Callable[[Collection], T], dimensions: int | None) -> T | None:
-        try:
-            with self._sessions.use(dimensions) as collection:
-                return None if collection is None else act(collection)
-        except Exception:
-            self._sessions.retire()
-            raise
+        for attempts_left in reversed(range(ATTEMPTS)):
+            try:
+                with self._sessions.use(length) as collection:
+                    return None if collection is None else act(collection)
+            except BaseException as error:
+                self._sessions.retire()
+                if not attempts_left or not is_of_chroma(error):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated(self._place.label, self._place.folder, server=isinstance(self._place, Server))
 
 
 # ── What is done with a collection ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _touch(collection: Collection) -> None:
-    """The index is read with the first search."""
-    collection.query(query_embeddings=[[1.0] * _dimensions(collection)], n_results=1)
 
 
 def _count(collection: Collection) -> int:
@@ -184,16 +183,12 @@ def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection
     return sorted(scored, key=lambda one: (-one.score, one.id))
 
 
-def _dimensions(collection: Collection) -> int:
-    return int(collection.metadata[DIMENSIONS])
-
-
 def _demand_length(collection: Collection, vector: Vector) -> None:
-    if len(vector) != _dimensions(collection):
+    if len(vector) != dimensions(collection):
         raise IndexMismatch(
             "the vectors in the index were made by another embedder",
             where=collection.name,
-            expected=f"{_dimensions(collection)} dimensions",
+            expected=f"{dimensions(collection)} dimensions",
             found=str(len(vector)),
             hint="Run: ragstone ingest",
         )

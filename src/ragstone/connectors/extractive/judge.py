@@ -65,19 +65,24 @@ def _read(question: str, hits: Sequence[Hit], embedder: Embedder, calibration: C
 async def _close(
     question: str, judged: Sequence[Judged], hits: Sequence[Hit], embedder: Embedder, context: Context
 ) -> Mapping[Candidate, Mapping[str, float]]:
-    """The signals that need vectors. Where there is too much to run, windows with the question's words go first."""
+    """The signals that need vectors, for the sentences that are worth running."""
     if not judged:
         return {}
-    lexical = {each.sentence: each.signals["context"] for each in judged}
+    found = await asyncio.to_thread(_windows, judged, hits, embedder)
+    return await similarities(Question(question, judged[0].language), found, embedder, context=context)
 
-    def cut() -> list[Window]:
-        found: list[Window] = []
-        for number, sentences in groupby(lexical, key=lambda sentence: sentence.number):
-            found += windows(hits[number - 1].chunk.text, list(sentences), embedder)
-        return sorted(found, key=lambda window: -max(lexical[each] for each in window.sentences))[:MOST_WINDOWS]
 
-    asked = Question(question, judged[0].language)
-    return await similarities(asked, await asyncio.to_thread(cut), embedder, context=context)
+def _windows(judged: Sequence[Judged], hits: Sequence[Hit], embedder: Embedder) -> list[Window]:
+    """The window with the most of the question's words of each passage, in their order; then the others."""
+    context = {each.sentence: each.signals["context"] for each in judged}
+    first: list[Window] = []
+    others: list[Window] = []
+    for number, sentences in groupby(context, key=lambda sentence: sentence.number):
+        found = windows(hits[number - 1].chunk.text, list(sentences), embedder)
+        ranked = sorted(found, key=lambda window: -max(context[each] for each in window.sentences))
+        first += ranked[:1]
+        others += ranked[1:]
+    return [*first, *others][:MOST_WINDOWS]
 
 
 def _language(chunk: Chunk) -> str:

@@ -16,7 +16,7 @@ __all__ = ["ExtractiveModel"]
 
 NOTICE = (
     "No generative model is set: these are the best matching sentences, quoted. "
-    "To set one up, run: ragstone init --model openai, or add a file to connectors/."
+    "To set one, name it under `route` in pipelines/answer.yaml."
 )
 ABSTAINED = "The documents hold no answer to this question."
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_WINDOWS", "Window", "similarities", "windows"]
 
-MOST_WINDOWS = 16
-"""Texts that are run for one answer. Eight passages of the usual size make eight."""
+MOST_WINDOWS = 6
+"""Texts that are run for one answer. Of the eight passages of a search, the last two never changed a figure."""
 
 _SLACK = 8  # tokens kept free in a window: the special ones, and words that a cut takes apart
 _WORD = re.compile(r"\w+")
