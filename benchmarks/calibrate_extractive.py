@@ -55,7 +55,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a fit says of one question: whether each sentence holds the answer, best first, and how far it is trusted."""
+    """What a fit says of one question: which sentences hold the answer, best first, and how far the best is trusted."""
 
     asked: Asked
     holds: NDArray[np.bool_]

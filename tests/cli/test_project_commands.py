@@ -44,6 +44,16 @@ def test_init_makes_a_project_of_a_folder_that_has_a_pyproject(tmp_path: Path, r
         ("pipelines/answer.yaml", "[local, extractive]", "[lokal]", "Did you mean 'local'?"),
         ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is of kind embedder"),
         ("pipelines/ingest.yaml", "[documents]", "[]", "sources"),
+        ("pipelines/ingest.yaml", "size: 200", "sise: 200", "unknown key 'sise'"),
+        ("pipelines/ingest.yaml", "by: tokens", "by: token", "Did you mean 'tokens'?"),
+        ("connectors/openai.yaml", "type: openai", "type: openai\nmodle: x", "unknown key 'modle'"),
+        (
+            "connectors/extractive.yaml",
+            "embedder: minilm",
+            "embedder: minilm\nsentences: 0",
+            "sentences is out of range",
+        ),
+        ("pyproject.toml", "[tool.ragstone]", "[tool.ragstone]\nplugin = true", "unknown key 'plugin'"),
         ("connectors/chroma.yaml", "type: chroma", "type: chrome", "Did you mean 'chroma'?"),
         ("connectors/documents.yaml", "acl: public", "acl: everyone", "acl"),
         ("connectors/documents.yaml", "path: documents", "paht: documents", "Did you mean 'path'?"),
@@ -62,7 +72,7 @@ def test_check_names_every_fault_with_file_and_line(project: Path, run, file: st
     line = next(line for line in shown.stdout.splitlines() if words in line)
     name, number, _ = line.split(":", 2)
     assert name == file
-    assert 1 <= int(number) <= len(text.splitlines())
+    assert 1 <= int(number) <= len(path.read_text().splitlines())
     faults = json.loads(run("check", "--json").stdout)["faults"]
     assert any(words in f"{fault['message']} {fault['hint']}" for fault in faults)
 

@@ -193,6 +193,19 @@ async def test_a_document_that_fails_keeps_its_last_good_version_and_is_tried_ag
     assert found.state.failures("ingest", tenant="default", source="documents") == []
 
 
+async def test_one_odd_document_stops_no_other():
+    class Odd(TokenSplitter):
+        def split(self, document: Any) -> Any:
+            if document.uri == "b.md":
+                raise ValueError("odd")
+            return super().split(document)
+
+    embedder = HashingEmbedder()
+    report = await ingest(index(embedder=embedder, splitter=Odd(embedder=embedder, size=40)), FILES)
+    assert report.added == 2
+    assert report.failed == (Failure("b.md", "cannot be split: ValueError: odd"),)
+
+
 async def test_permissions_taken_away_count_at_once_even_when_the_file_breaks():
     class Labelled(MemorySource):
         acl: tuple[str, ...] = ("public",)

@@ -10,8 +10,8 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "en": {
         "number": (
             r"\bhow (many|much|old|long|far|tall|high|large|big|deep|wide|heavy)\b|\b(what|which) (is the |was the |"
-            r"are the )?(\w+ ){0,2}(percent|percentage|number|amount|age|share|fraction|rate|price|cost|size|length|height|"
-            r"width|depth|weight|speed|distance|temperature|population|limit|score|ratio|port)\b"
+            r"are the )?(\w+ ){0,2}(percent|percentage|number|amount|age|share|fraction|rate|price|cost|size|length|"
+            r"height|width|depth|weight|speed|distance|temperature|population|limit|score|ratio|port)\b"
         ),
         "time": (  # "when should I" asks for a condition
             r"\bwhen\b(?! (should|can|do|to|must|may|would|could|might)\b)|\bhow long ago\b|\b(what|which) (\w+ )?"

@@ -60,7 +60,8 @@ def test_a_candidate_is_a_range_of_its_passage(texts: list[str]) -> None:
 
 def test_headings_questions_heads_of_tables_and_code_do_not_answer(hit: MakeHit) -> None:
     text = (
-        "# When does it ship?\n\nWhen does it ship?\n\nThe plan\n========\n\n| part | date |\n|---|---|\n| hull | May |\n\n"
+        "# When does it ship?\n\nWhen does it ship?\n\nThe plan\n========\n\n"
+        "| part | date |\n|---|---|\n| hull | May |\n\n"
         "```\nship --now\n```\n\nHalibut\n\nIt ships in May.\n"
     )
     assert [each.text for each in candidates([hit(text)])] == ["| hull | May |", "It ships in May."]
