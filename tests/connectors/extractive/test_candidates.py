@@ -89,3 +89,11 @@ def test_passages_beyond_the_limit_are_not_read(hit: MakeHit) -> None:
     found = candidates([long, hit("Ana leads it.")])
     assert {each.number for each in found} == {1}
     assert max(each.end for each in found) <= MOST_CHARACTERS
+
+
+def test_items_that_end_in_a_semicolon_are_no_questions_but_in_greek(hit: MakeHit) -> None:
+    assert [each.text for each in candidates([hit("- It ships in May;\n- Ana leads it;\n")])] == [
+        "It ships in May;",
+        "Ana leads it;",
+    ]
+    assert [each.text for each in candidates([hit("Πότε φεύγει; Φεύγει τον Μάιο.")])] == ["Φεύγει τον Μάιο."]

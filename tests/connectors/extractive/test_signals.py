@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from ragstone.connectors.extractive.candidates import Candidate, candidates
 from ragstone.connectors.extractive.signals import Passage, Question, measured
-from ragstone.types import Chunk, Hit
+from ragstone.types import Chunk, Hit, Span
 
 MakeHit = Callable[..., Hit]
 
@@ -31,6 +32,15 @@ def test_words_count_in_the_sentence_around_it_and_in_the_passage(hit: MakeHit) 
 def test_the_title_belongs_to_what_is_around_a_sentence(hit: MakeHit) -> None:
     (found,) = signals("When does halibut ship?", hit("It ships in May.", title="Halibut"))
     assert (found["coverage"], found["context"]) == (0.5, 1.0)
+
+
+def test_a_sentence_stands_under_its_own_heading(hit: MakeHit) -> None:
+    text = "# Turbot\n\nIt sails.\n\n# Halibut\n\nIt ships."
+    found = hit(text)
+    spans = (Span("heading", 0, 20, "Turbot", 1), Span("heading", 21, len(text), "Halibut", 1))
+    found = replace(found, chunk=replace(found.chunk, spans=spans))
+    sails, ships = signals("When does halibut go?", found)
+    assert (sails["context"], ships["context"]) == (0.0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ __all__ = ["ChromaStore"]
 T = TypeVar("T")
 
 BATCH = 2_000  # records in one write; Chroma takes 5,461 at most
-ATTEMPTS = 3  # at one call, each on a session of its own
 MOST = 2**31 - 1  # the largest k that Chroma takes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,200}[A-Za-z0-9]")
@@ -128,7 +127,13 @@ class ChromaStore(VectorStore):
 
     def _read(self, ask: Callable[[Collection], T]) -> T | None:
         with self._translated():
-            return self._done(ask)
+            try:
+                return self._done(ask)
+            except BaseException as error:
+                if not is_of_chroma(error):
+                    raise
+            with self._place.writing(0):  # a filter may meet a record that another process has written by half
+                return self._done(ask)
 
     def _write(self, change: Callable[[Collection], None], writes: int, *, length: int | None = None) -> None:
         with self._translated(), self._writing, self._place.writing(writes):
@@ -137,17 +142,22 @@ class ChromaStore(VectorStore):
     def _done(self, act: Callable[[Collection], T], length: int | None = None) -> T | None:
         """What `act` makes of the collection; None where there is none, and no length of vectors asks for one.
 
-        When Chroma stumbles, over what another process is writing perhaps, it is opened anew and tried again.
+        When Chroma stumbles, over what another process has written perhaps, it is opened anew and tried again.
         """
-        for attempts_left in reversed(range(ATTEMPTS)):
-            try:
-                with self._sessions.use(length) as collection:
-                    return None if collection is None else act(collection)
-            except BaseException as error:
-                self._sessions.retire()
-                if not attempts_left or not is_of_chroma(error):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            return self._done_once(act, length)
+        except BaseException as error:
+            if not is_of_chroma(error):
+                raise
+        return self._done_once(act, length)
+
+    def _done_once(self, act: Callable[[Collection], T], length: int | None) -> T | None:
+        try:
+            with self._sessions.use(length) as collection:
+                return None if collection is None else act(collection)
+        except BaseException:
+            self._sessions.retire()
+            raise
 
     def _translated(self) -> AbstractContextManager[None]:
         return translated(self._place.label, self._place.folder, server=isinstance(self._place, Server))

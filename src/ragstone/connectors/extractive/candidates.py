@@ -25,7 +25,7 @@ _FENCED = re.compile(r"\s*(?:```|~~~|<!--|---\s*$)")
 _HEADING = re.compile(r"\s*#{1,6}\s")
 _TABLE_HEAD = re.compile(r"\n\s*\|?[ \t]*:?-{2,}[-:| \t]*$")
 _UNDERLINED = re.compile(r"\n[=-]{2,}\s*$")
-_QUESTION = re.compile(r"[?？؟;]['\"”’»)*_]*$")
+_QUESTION = re.compile(r"(?:[?？؟]|(?<=[\u0370-\u03ff\u1f00-\u1fff]);)['\"”’»)*_]*$")  # Greek asks with a semicolon
 _WORDS = re.compile(r"\w+")
 _SHORTEST = 2  # words; scripts without spaces are judged by characters
 _SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{4}")

@@ -14,12 +14,12 @@ from ragstone.text.analyzer import query_terms, terms
 from ragstone.text.features import Kind, answers, expected
 from ragstone.types import Chunk
 
-__all__ = ["Passage", "Question", "covered", "measured"]
+__all__ = ["Passage", "Question", "measured"]
 
 _PREFIX = 4  # characters that related forms of a word share at least
 _ALIKE = 0.6  # of the longer form
 
-Terms = dict[str, list[str]]  # by their first characters
+Terms = dict[str, set[str]]  # by their first characters
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk as its sentences are measured: its headings belong to the words around each of them."""
+    """A chunk as its sentences are measured: the headings that it stands under belong to the words around them."""
 
     chunk: Chunk
     language: str
 
     @cached_property
-    def headings(self) -> tuple[str, ...]:
-        """The title and the heading path."""
-        return (self.chunk.title, *self.chunk.heading)
-
-    @cached_property
     def terms(self) -> Terms:
         """The terms of the passage and its headings."""
-        return _terms((*self.headings, self.chunk.text), self.language)
+        return _terms((self.chunk.title, *self.chunk.heading, self.chunk.text), self.language)
+
+    def around(self, sentence: Candidate) -> Terms:
+        """The terms of the headings of a sentence and of the sentence before it."""
+        headings = self.chunk.heading_at(self.chunk.start + sentence.start)
+        return _terms((self.chunk.title, *headings, sentence.before), self.language)
 
 
 def measured(question: Question, passage: Passage, sentence: Candidate) -> dict[str, float]:
@@ -66,34 +66,29 @@ def measured(question: Question, passage: Passage, sentence: Candidate) -> dict[
     holds what is asked for, a date for a "when".
     """
     own = _terms((sentence.text,), passage.language)
-    around = _terms((sentence.before, *passage.headings), passage.language)
+    around = passage.around(sentence)
     shares = [_share(term, own) for term in question.terms]
     wider = [max(share, _share(term, around)) for share, term in zip(shares, question.terms, strict=True)]
     return {
         "coverage": _mean(shares),
         "context": _mean(wider),
-        "passage": covered(question, passage),
+        "passage": _mean([_share(term, passage.terms) for term in question.terms]),
         "kind": _fit(question, sentence),
     }
-
-
-def covered(question: Question, passage: Passage) -> float:
-    """The share of the question's terms in the passage."""
-    return _mean([_share(term, passage.terms) for term in question.terms])
 
 
 def _terms(texts: Iterable[str], language: str) -> Terms:
     found: Terms = {}
     for text in texts:
         for term in terms(text, language=language):
-            found.setdefault(term[:_PREFIX], []).append(term)
+            found.setdefault(term[:_PREFIX], set()).add(term)
     return found
 
 
 def _share(term: str, among: Terms) -> float:
     """1 for the term itself; for a related form the share of its characters that agree, which stemmers leave apart.
 
-    >>> _share("regierung", {"regi": ["regierungen"]})
+    >>> _share("regierung", {"regi": {"regierungen"}})
     0.8181818181818182
     """
     if len(term) < _PREFIX:
