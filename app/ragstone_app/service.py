@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -63,6 +64,7 @@ def create(folder: str | Path = ".") -> FastAPI:
     # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
     app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(errors.RagstoneError, _failed)
+    app.add_exception_handler(RequestValidationError, _malformed)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -103,5 +105,19 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
         status = 503
     else:
         status = 500
-    body = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "retryable": error.retryable}
+    facts = [f"{word} {fact}" for word, fact in (("expected", error.expected), ("found", error.found)) if fact]
+    message = ": ".join([error.message, ", ".join(facts)] if facts else [error.message])
+    return _body(type(error).__name__, message, error.hint, error.retryable, status)
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    """A request of the wrong form: which field, and why. What was sent is not sent back: it may be long."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
+    return _body("UsageError", f"{field or 'the body'}: {first['msg']}", None, False, 422)
+
+
+def _body(name: str, message: str, hint: str | None, retryable: bool, status: int) -> JSONResponse:
+    body = {"error": name, "message": message, "hint": hint, "retryable": retryable}
     return JSONResponse(body, status_code=status)

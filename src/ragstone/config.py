@@ -73,9 +73,14 @@ def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
         raise ConfigError(f"is not valid YAML: {error.problem}", where=f"{path}:{line}:{column}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"is not valid YAML: {error}", where=f"{path}:{first_line}:1") from error
+    except RecursionError:
+        raise ConfigError("is nested too deeply", where=f"{path}:{first_line}:1") from None
     if node is None:
         return Located({}, path, {(): (first_line, 1)})
-    return Located(_Walk(path, first_line, places).value(node, ()), path, places)
+    try:
+        return Located(_Walk(path, first_line, places).value(node, ()), path, places)
+    except RecursionError:
+        raise ConfigError("is nested too deeply, or within itself", where=f"{path}:{first_line}:1") from None
 
 
 class _Walk:

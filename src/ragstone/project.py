@@ -230,6 +230,8 @@ class Project:
             raise ConfigError(
                 f"there is no pipeline {name!r}", expected="one of " + ", ".join(names), hint=nearest(name, names)
             )
+        if spec_for(read_yaml(self.root / "pipelines" / f"{name}.yaml").value) is not IngestSpec:
+            raise ConfigError(f"the pipeline {name!r} ingests nothing", expected="one with `sources`")
 
     def _require(self, kind: str, name: str) -> None:
         files = {path.stem: path for path in (self.root / "connectors").glob("*.yaml")}

@@ -93,8 +93,9 @@ class Stream:
         try:
             while (delta := _wait(_next(self._deltas))) is not None:
                 yield delta
-        finally:
+        except GeneratorExit:  # the caller has left the loop
             self.close()
+            raise
 
     def close(self) -> None:
         """Stops what is still being said; the model is told. After the last delta there is nothing to stop."""

@@ -70,6 +70,21 @@ def test_a_bad_request_is_the_callers_fault_and_says_why(client: TestClient, bod
     assert response.json()
 
 
+@pytest.mark.parametrize(
+    "body", ['{"question": "a", "k": 1e400}', '{"question": "\\ud800"}', '{"question": 5', "[" * 5000]
+)
+def test_what_cannot_be_read_is_an_error_of_the_same_shape_and_is_not_sent_back(client: TestClient, body: str):
+    response = client.post("/api/ask", content=body, headers={"content-type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert len(response.content) < 500
+
+
+def test_an_error_says_what_was_expected(client: TestClient):
+    found = client.post("/api/ask", json={"question": SHIPS, "where": {"lang": {"$foo": 1}}}).json()
+    assert set(found) == {"error", "message", "hint", "retryable"}
+    assert "expected one of $eq" in found["message"]
+
+
 def test_a_model_that_is_not_configured_is_503_with_what_to_do(tmp_path: Path):
     write(tmp_path, model=Default.openai)
     with TestClient(create(tmp_path)) as client:

@@ -45,6 +45,10 @@ def test_init_makes_a_project_of_a_folder_that_has_a_pyproject(tmp_path: Path, r
         ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is of kind embedder"),
         ("pipelines/ingest.yaml", "[documents]", "[]", "sources"),
         ("pipelines/ingest.yaml", "size: 200", "sise: 200", "unknown key 'sise'"),
+        ("pipelines/ingest.yaml", "size: 200", "size: 100000", "size is out of range"),
+        ("pipelines/answer.yaml", "index: ingest", "index: answer", "ingests nothing"),
+        ("connectors/documents.yaml", "path: documents", "path: nowhere", "there is no such folder"),
+        ("connectors/documents.yaml", "kind: source", "a: &a [*a]\nkind: source", "nested too deeply"),
         ("pipelines/ingest.yaml", "by: tokens", "by: token", "Did you mean 'tokens'?"),
         ("connectors/openai.yaml", "type: openai", "type: openai\nmodle: x", "unknown key 'modle'"),
         (

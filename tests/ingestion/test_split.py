@@ -70,3 +70,22 @@ def test_lines_are_counted_and_spans_chosen_for_any_ranges(text: str, pieces: li
         assert chunk.line == text[: chunk.start].count("\n") + 1
         overlapping = [span for span in spans if span.start < chunk.end and span.end > chunk.start]
         assert list(chunk.spans) == sorted(overlapping, key=lambda span: span.start)
+
+
+def test_words_that_a_document_repeats_make_one_chunk() -> None:
+    class Lines(Splitter):
+        fingerprint = "lines"
+
+        def split(self, document: Document) -> list[Piece]:
+            return [Piece(at * 5, at * 5 + 4) for at in range(len(document.text) // 5)]
+
+    document = Document(
+        id="d",
+        source="s",
+        uri="log.txt",
+        title="",
+        media_type="text/plain",
+        text="same\nsame\nelse\nsame\n",
+        content_hash="",
+    )
+    assert [(chunk.text, chunk.line) for chunk, _ in split(document, Lines())] == [("same", 1), ("else", 3)]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
+from typing import NoReturn
 
-__all__ = ["INTERRUPTED", "main", "say_interrupted"]
+__all__ = ["INTERRUPTED", "end_interrupted", "main"]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def main() -> None:
     """Runs the command that the arguments name, and exits with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     try:
         from ragstone.cli.app import app
-    except KeyboardInterrupt:  # within the first tenths of a second
-        say_interrupted()
-        sys.exit(INTERRUPTED)
-    app()
+
+        app()
+    except KeyboardInterrupt:
+        end_interrupted()
 
 
-def say_interrupted() -> None:
-    """The one line after Ctrl-C."""
+def end_interrupted() -> NoReturn:
+    """Says so in one line and ends at once: what was written is whole at any moment, so nothing is waited for."""
     sys.stderr.write("\nragstone: interrupted. What was finished is kept; run it again to go on.\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -22,6 +22,7 @@ from ragstone.cli.options import (
     Tenant,
     command,
 )
+from ragstone.errors import UsageError
 from ragstone.project import find
 
 
@@ -53,4 +54,8 @@ def ask(
 
 def read(question: str) -> str:
     """The question itself, or what stands on standard input when it is `-`."""
-    return sys.stdin.read().strip() if question == "-" else question
+    if question != "-":
+        return question
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, where a shell has closed it
+        raise UsageError("there is no standard input to read the question from")
+    return sys.stdin.read().strip()

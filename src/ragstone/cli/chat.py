@@ -12,7 +12,7 @@ import typer
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import ConfigError, RagstoneError
+from ragstone.errors import ConfigError, RagstoneError, UsageError
 from ragstone.project import find
 
 GREETING = "Ask your documents. An empty line or Ctrl-D ends the conversation."
@@ -32,6 +32,8 @@ def chat(
 
     With --json each answer is one object on a line of its own.
     """
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, where a shell has closed it
+        raise UsageError("there is no standard input to read questions from")
     asking = sys.stdin.isatty()
     if asking:
         show.remarks([GREETING])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -58,6 +59,10 @@ def write(folder: Path, *, model: Default) -> None:
     before = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
     if "[tool.ragstone" in before:
         raise UsageError("is a Ragstone project already", where=str(folder), hint="Nothing was changed.")
+    try:
+        tomllib.loads(before)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"is not valid TOML: {error}", where=str(pyproject), hint="Nothing was changed.") from None
     wanted = {
         path.relative_to(template()): _text(path.relative_to(template()), path.read_text(encoding="utf-8"), model)
         for name in FOLDERS

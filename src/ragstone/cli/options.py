@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 
-from ragstone.cli import INTERRUPTED, say_interrupted
+from ragstone.cli import end_interrupted
 from ragstone.errors import ConfigError, RagstoneError, UsageError
 
 __all__ = [
@@ -58,8 +58,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             _report(str(error), error, debug=bool(kwargs.get("debug")))
             raise typer.Exit(MISUSED if isinstance(error, ConfigError | UsageError) else FAILED) from None
         except KeyboardInterrupt:
-            say_interrupted()
-            raise typer.Exit(INTERRUPTED) from None
+            end_interrupted()
         except BrokenPipeError:
             # The reader (`head`, say) has what it wanted. Python would complain once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

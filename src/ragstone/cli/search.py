@@ -57,7 +57,7 @@ def _filter(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise UsageError(f"--where is not JSON: {error}", expected='an object such as {"lang": "en"}') from None
     if not isinstance(value, dict):
         raise UsageError("--where is no filter", expected='an object such as {"lang": "en"}', found=text)

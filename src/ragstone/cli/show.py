@@ -41,6 +41,7 @@ def place(root: Path, uri: str, *, line: int | None, page: int | None) -> str:
     """`path:line` as seen from here, so that a terminal opens it; a page where the format has no lines of its own."""
     path = os.path.relpath(root / uri)
     shown = path if len(path) < len(str(root / uri)) else str(root / uri)
+    shown = "".join(c if c.isprintable() else "?" for c in shown)
     if page is not None:
         return f"{shown}, page {page}"
     return f"{shown}:{line}" if line else shown

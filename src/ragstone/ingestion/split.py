@@ -17,24 +17,30 @@ WITH_LINES = ("text/plain", "text/markdown")
 def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int, ...] | None]]:
     """The chunks of a document in order, each with the token ids that the splitter has counted, or None.
 
+    A range whose words stood in an earlier chunk of the document already (a log's repeated lines) is left out: it would
+    say nothing new, and thousands of equal vectors cut a graph index in two, so that it no longer finds the others.
     A chunk inherits uri, title, metadata and acl, and takes those spans of the document that overlap it.
     """
     made: list[tuple[Chunk, tuple[int, ...] | None]] = []
     waiting = deque(sorted(document.spans, key=lambda span: span.start))
     spans: list[Span] = []
-    line, counted = 1, 0
+    line, counted, seen = 1, 0, set[str]()
     for piece in splitter.split(document):
         line += document.text.count("\n", counted, piece.start)
         counted = piece.start
         while waiting and waiting[0].start < piece.end:
             spans.append(waiting.popleft())
         spans = [span for span in spans if span.end > piece.start]
+        text = document.text[piece.start : piece.end]
+        if text in seen:
+            continue
+        seen.add(text)
         chunk = Chunk(
             id=chunk_id(document.id, splitter.fingerprint, piece.start, piece.end),
             document_id=document.id,
             uri=document.uri,
             title=document.title,
-            text=document.text[piece.start : piece.end],
+            text=text,
             start=piece.start,
             end=piece.end,
             line=line if document.media_type in WITH_LINES else None,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ragstone.config import Located, bind, expand
-from ragstone.errors import ConfigError, NotConfigured, UsageError, nearest
+from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
@@ -91,6 +91,12 @@ class Builder:
             raise
         there = partial(self._there, name, located)
         arguments = bind(factory, replace(filled, value=settings), folder=self.folder, connector=there)
+        path = arguments.get("path")
+        if kind == "source" and isinstance(path, Path) and not path.exists():
+            where = located.where(("path",))
+            raise ConfigError(
+                "there is no such folder", where=where, found=str(path), hint="Make it, or correct `path`."
+            )
         if filled.unset:
             return
         try:
@@ -112,7 +118,16 @@ class Builder:
             raise
         settings = {key: value for key, value in located.value.items() if key != "type"}
         given = {"embedder": None}
-        bind(factory, replace(located, value=settings), folder=self.folder, connector=self.connector, given=given)
+        arguments = bind(
+            factory, replace(located, value=settings), folder=self.folder, connector=self.connector, given=given
+        )
+        try:
+            factory(**{**arguments, "embedder": self.connector("embedder", wanted.embed)})
+        except EmbedderError:
+            return  # without its weights the window is not known
+        except ConfigError as error:
+            error.where = error.where or spec.where(("split",))
+            raise
 
     def _there(self, name: str, located: Located, kind: str, other: str) -> Connector:
         target = self.files.get(other)

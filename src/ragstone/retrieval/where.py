@@ -21,7 +21,10 @@ GROUPS = ("and", "or", "not")
 
 def parse(where: Mapping[str, Any]) -> Filter | None:
     """The filter that a mapping stands for; None when it is empty. Raises UsageError for what it does not know."""
-    parts = [_part(key, value) for key, value in where.items()]
+    try:
+        parts = [_part(key, value) for key, value in where.items()]
+    except RecursionError:
+        raise UsageError("the filter is nested too deeply") from None
     return None if not parts else parts[0] if len(parts) == 1 else Group("and", tuple(parts))
 
 

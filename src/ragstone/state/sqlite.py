@@ -6,6 +6,7 @@ The methods block. They are safe to call from several threads; the pipelines cal
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import time
@@ -287,12 +288,28 @@ class ProjectState:
     def _translated(where: str) -> Generator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            if "full" in str(error):
-                raise StorageFull("the disk is full", where=where, hint="Free some space and run it again.") from error
-            raise StateError(f"the project's state cannot be used: {error}", where=where) from error
-        except PermissionError as error:
-            raise StateError("may not be written", where=where, hint="Check the folder's permissions.") from error
+        except (sqlite3.Error, OSError) as error:
+            raise _ours(error, where) from error
+
+
+FULL = 1 << 20  # bytes; with less than this left a disk is full, whatever SQLite calls it
+FRESH = "Delete .ragstone/ and run `ragstone ingest`: it makes everything again from your documents."
+
+
+def _ours(error: sqlite3.Error | OSError, where: str) -> StateError:
+    words = str(error)
+    folder = Path(where).parent
+    if "full" in words or (folder.is_dir() and shutil.disk_usage(folder).free < FULL):
+        return StorageFull("the disk is full", where=where, hint="Free some space and run it again.")
+    if "closed database" in words:
+        return StateError("this Rag is closed", where=where, hint="Open it again.")
+    if "malformed" in words or "not a database" in words:
+        return StateError("the project's state is damaged", where=where, hint=FRESH)
+    if isinstance(error, OSError) or "readonly" in words or "unable to open" in words:
+        return StateError(
+            f"cannot be written: {words}", where=where, hint="Is it writable? Ragstone keeps its state there."
+        )
+    return StateError(f"the project's state cannot be used: {words}", where=where, hint=FRESH)
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:

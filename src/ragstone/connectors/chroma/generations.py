@@ -1,14 +1,13 @@
 """Folders that a kill or a full disk in the middle of a write cannot harm.
 
 Chroma appends each write to a log in SQLite, which is safe, and now and then rewrites its index files in place, which
-is not: killed or out of space in there, it leaves files that it cannot read again (12 of 60 kills at 30,000 vectors).
-So a store never lets it rewrite the files that are in use. The log grows, and is folded into a copy of the folder,
-which then takes the place of the old one:
+is not: killed or out of space in there, it leaves files that it cannot read again. So a store never lets it rewrite
+the files that are in use. The log grows, and is folded into a copy of the folder, which then takes its place:
 
     ragstone/
         000006-1f3a90/     what readers opened before
         000007-c04d21/     the current generation: the highest number
-        draft/             the next one, while it is made
+        draft-07b2e9/      the next one, while it is made
         open.lock          held while a reader opens a generation, so that nobody takes it away
         write.lock         held while a process writes
 
@@ -32,6 +31,7 @@ from ragstone.state.lock import FileLock
 __all__ = ["Generations", "copy"]
 
 WAIT = 30.0  # seconds for another process to finish what it writes
+SPARE = 32 << 20  # bytes to leave on the disk
 
 _DATABASE = "chroma.sqlite3"
 _NAME = re.compile(r"(\d{6,})-[0-9a-f]+")
@@ -42,7 +42,6 @@ class Generations:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._draft = folder / "draft"
 
     def writing(self) -> FileLock:
         """Keeps other processes from writing. Raises IndexBusy when one of them does not end."""
@@ -61,29 +60,34 @@ class Generations:
         newest = max((name for name in names if _NAME.fullmatch(name)), key=_number, default=None)
         return self.folder / newest if newest else None
 
-    def publish(self, build: Callable[[Path], None]) -> Path:
+    def publish(self, build: Callable[[Path], None]) -> None:
         """Puts a new generation in place of the current one, as `build` makes it in an empty folder; all or nothing."""
-        shutil.rmtree(self._draft, ignore_errors=True)
-        self._draft.mkdir(parents=True)
+        draft = self.folder / f"draft-{_token()}"  # Chroma remembers for long what went wrong with a folder
+        draft.mkdir(parents=True)
         try:
-            build(self._draft)
-            for file in self._draft.rglob("*"):
+            build(draft)
+            for file in draft.rglob("*"):
                 if file.is_file():
                     _reach_disk(file)
             last = self.current()
             number = _number(last.name) + 1 if last else 1
-            new = self._draft.rename(self.folder / f"{number:06d}-{secrets.token_hex(3)}")
+            new = draft.rename(self.folder / f"{number:06d}-{_token()}")
         except BaseException:
-            shutil.rmtree(self._draft, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)
             raise
         with suppress(IndexBusy):  # then the next one takes them away
             self._remove_all_but(new)
-        return new
+
+    def has_room(self) -> bool:
+        """Whether a copy of the current generation fits on the disk, and may grow."""
+        current = self.current()
+        size = sum(file.stat().st_size for file in current.rglob("*") if file.is_file()) if current else 0
+        return shutil.disk_usage(self.folder).free > 2 * size + SPARE
 
     def _remove_all_but(self, current: Path) -> None:
         with FileLock(self.folder / "open.lock", purpose="removing old vectors", wait=WAIT):
             for other in self.folder.iterdir():
-                if other != current and _NAME.fullmatch(other.name):
+                if other != current and other.is_dir():
                     shutil.rmtree(other, ignore_errors=True)
 
 
@@ -92,6 +96,10 @@ def copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(f"{_DATABASE}*"))
     with closing(sqlite3.connect(source / _DATABASE)) as old, closing(sqlite3.connect(target / _DATABASE)) as new:
         old.backup(new)
+
+
+def _token() -> str:
+    return secrets.token_hex(3)
 
 
 def _number(name: str) -> int:

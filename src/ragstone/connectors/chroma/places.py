@@ -132,7 +132,7 @@ class Folder(Place):
     def _fold(self) -> None:
         current = self._generations.current()
         self._unfolded = 0
-        if current:
+        if current and self._generations.has_room():  # without room it waits: the log holds everything
             self._generations.publish(lambda draft: self._folded(current, draft))
 
     def _folded(self, current: Path, draft: Path) -> None:
