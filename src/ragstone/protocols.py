@@ -107,6 +107,7 @@ class Embedder(Connector):
     fingerprint: str
     dimensions: int
     window: int  # tokens, special ones included
+    languages: frozenset[str] | None = None  # those that it reads well, as ISO 639-1 codes; None where it reads any
 
     @abstractmethod
     async def embed(

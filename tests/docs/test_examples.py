@@ -103,6 +103,8 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
     write(tmp_path, model=Default.extractive)
     name = re.match(r"# (\S+)", text)
     assert name is not None, "a yaml block begins with the path of its file"
+    for folder in re.findall(r"^path: (\w+)$", text, re.MULTILINE):  # a source's folder has to be there
+        (tmp_path / folder).mkdir(exist_ok=True)
     path = tmp_path / name.group(1)
     path.write_text(text)
     assert [str(fault) for fault in Project(tmp_path).faults()] == []

@@ -181,3 +181,17 @@ async def test_each_part_of_a_request_is_in_its_trace():
     names = {step.name for step in kept.steps}
     assert {"retrieve", "retrieve.embed", "retrieve.dense", "retrieve.lexical", "prompt", "generate"} <= names
     assert kept.facts["outcome"] == "answered"
+
+
+async def test_dense_search_counts_less_for_a_language_that_the_embedder_does_not_read():
+    embedder = HashingEmbedder()
+    embedder.languages = frozenset({"en"})
+    files = {**FILES, "zh.md": "# 比目鱼\n\n比目鱼项目将于2031年5月3日发布。".encode()}
+    async with made(ScriptedModel(["Yes [1]."] * 2), files, embedder=embedder) as rag:
+        await rag.ingest()
+        weights = []
+        for question in (SHIPS, "比目鱼项目什么时候发布？"):
+            kept = await rag.trace((await rag.ask(question)).trace_id)
+            assert kept is not None
+            weights.append(next(step for step in kept.steps if step.name == "retrieve").facts["dense_weight"])
+    assert weights == [0.6, 0.2]

@@ -17,12 +17,16 @@ from ragstone.prompts.file import PromptFile
 from ragstone.retrieval import fuse, where
 from ragstone.retrieval.search import dense, hybrid, lexical
 from ragstone.text.analyzer import query_terms
+from ragstone.text.language import UNKNOWN, detect
 from ragstone.types import Answer, Completion, Context, Delta, Document, Filter, Hit, Message, Prompt, Scored
 from ragstone.validation.grounding import cite
 
 __all__ = ["AnswerPipeline"]
 
 MAX_K = 1000
+UNREAD = 0.2
+"""The most that dense search weighs for a question in a language that the embedder does not read: what is near there is
+near by chance."""
 
 
 class AnswerPipeline:
@@ -69,7 +73,11 @@ class AnswerPipeline:
                 return []
             await self.index.load()
             condition = where.required(condition, await self._permission(context))
-            ranked = self._fused(await self._lists(question, max(k, self.retrieve.candidates), condition, context))
+            languages = await asyncio.to_thread(self.index.state.languages, self.index.name, tenant=self.index.tenant)
+            wanted = max(k, self.retrieve.candidates)
+            lists = await self._lists(question, languages, wanted, condition, context)
+            weight = step.facts["dense_weight"] = self._dense_weight(question, languages)
+            ranked = self._fused(lists, weight)
             hits = await self._hits(ranked, k, context)
             step.facts["found"] = len(hits)
         return hits
@@ -80,7 +88,7 @@ class AnswerPipeline:
         return where.allowed(context.principals) if protected else None
 
     async def _lists(
-        self, question: str, k: int, condition: Filter | None, context: Context
+        self, question: str, languages: Sequence[str], k: int, condition: Filter | None, context: Context
     ) -> Mapping[str, Sequence[Scored]]:
         index, mode = self.index, self.retrieve.mode
         if mode != "lexical":
@@ -90,7 +98,6 @@ class AnswerPipeline:
                 question, embedder=index.embedder, store=index.store, k=k, where=condition, context=context
             )
             return {"dense": found}
-        languages = await asyncio.to_thread(index.state.languages, index.name, tenant=index.tenant)
         terms = query_terms(question, languages=languages)
         if mode == "lexical":
             return {"lexical": await lexical(terms, index=index.lexical, k=k, where=condition, context=context)}
@@ -105,10 +112,16 @@ class AnswerPipeline:
             context=context,
         )
 
-    def _fused(self, lists: Mapping[str, Sequence[Scored]]) -> list[tuple[str, dict[str, float]]]:
+    def _dense_weight(self, question: str, languages: Sequence[str]) -> float:
+        known = self.index.embedder.languages
+        if known is None or detect(question, among=languages) in {*known, UNKNOWN}:
+            return self.retrieve.dense_weight
+        return min(self.retrieve.dense_weight, UNREAD)
+
+    def _fused(self, lists: Mapping[str, Sequence[Scored]], weight: float) -> list[tuple[str, dict[str, float]]]:
         if self.retrieve.fusion == "rrf":
             return fuse.reciprocal_rank(lists)
-        weight = self.retrieve.dense_weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
+        weight = weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
         return fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
 
     async def _hits(self, ranked: Sequence[tuple[str, dict[str, float]]], k: int, context: Context) -> list[Hit]:

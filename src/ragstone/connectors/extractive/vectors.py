@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_WINDOWS", "Window", "similarities", "windows"]
 
 MOST_WINDOWS = 6
-"""Texts that are run for one answer. Of the eight passages of a search, the last two never changed a figure."""
+"""Texts that are run for one answer. Of the eight passages of a search, the last two moved no figure by 0.3 points."""
 
 _SLACK = 8  # tokens kept free in a window: the special ones, and words that a cut takes apart
 _WORD = re.compile(r"\w+")

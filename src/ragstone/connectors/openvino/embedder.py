@@ -26,6 +26,9 @@ __all__ = ["OpenVINOEmbedder"]
 
 T = TypeVar("T")
 
+ENGLISH = frozenset({"en"})
+"""What all-MiniLM-L6-v2 was trained on."""
+
 _SPECIAL = 2  # tokens that stand around every text
 
 
@@ -74,6 +77,7 @@ class OpenVINOEmbedder(Embedder):
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError("threads is out of range", where="openvino", expected="1 or more", found=str(threads))
+        self.languages = ENGLISH if path is None and model == DEFAULT_MODEL else None
         self._cache = Cache(cache)
         self._threads = threads
         self._folder = _Once(lambda: find_model(model, self._cache, path=path, download=download))
