@@ -12,19 +12,21 @@ from pathlib import Path
 
 
 def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Path, run):
-    server = subprocess.Popen(
-        [sys.executable, "-m", "ragstone", "serve", "--port", "0"], cwd=ingested, stderr=subprocess.PIPE, text=True
-    )
-    assert server.stderr is not None
-    address = server.stderr.readline().split(" on ")[1].split()[0]
-    assert "3 May 2031" in ask(address)["text"]
-    path = ingested / "documents" / "halibut.md"
-    path.write_text(path.read_text().replace("2031", "2032"))
-    assert run("ingest").exit_code == 0
-    assert "3 May 2032" in ask(address)["text"]
-    server.send_signal(signal.SIGINT)
-    _, said = server.communicate(timeout=30)
-    assert (server.returncode, said) == (0, "")
+    command = [sys.executable, "-m", "ragstone", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=ingested, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            address = server.stderr.readline().split(" on ")[1].split()[0]
+            assert "3 May 2031" in ask(address)["text"]
+            path = ingested / "documents" / "halibut.md"
+            path.write_text(path.read_text().replace("2031", "2032"))
+            assert run("ingest").exit_code == 0
+            assert "3 May 2032" in ask(address)["text"]
+            server.send_signal(signal.SIGINT)
+            _, said = server.communicate(timeout=30)
+            assert (server.returncode, said) == (0, "")
+        finally:
+            server.kill()
 
 
 def ask(address: str) -> dict[str, object]:
