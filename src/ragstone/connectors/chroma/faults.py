@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ragstone.errors import IndexBusy, RagstoneError, StateError, StorageFull
 
-__all__ = ["disk_is_full", "is_of_chroma", "translated"]
+__all__ = ["is_of_chroma", "translated"]
 
 FULL = 1 << 20  # bytes; a disk with less than this is full, whatever Chroma calls it
 
@@ -38,13 +38,6 @@ def translated(label: str, folder: Path | None, *, server: bool) -> Generator[No
         raise ours from error
 
 
-def disk_is_full(label: str) -> StorageFull:
-    """The error for it."""
-    return StorageFull(
-        "the disk is full; what was written before is intact", where=label, hint="Free some space, and try again."
-    )
-
-
 def _of_server(error: BaseException, label: str) -> StateError | None:
     # Where the connection fails or no Chroma answers, its client raises httpx's errors, ValueError or Exception itself.
     if _from(error, "httpx") or _from(error.__context__, "httpx"):
@@ -63,7 +56,9 @@ def _of_folder(error: BaseException, label: str, folder: Path | None) -> StateEr
         return None
     words = str(error)
     if "disk is full" in words or "os error 28" in words or _is_full(error, folder):
-        return disk_is_full(label)
+        return StorageFull(
+            "the disk is full; what was written before is intact", where=label, hint="Free some space, and try again."
+        )
     if "database is locked" in words or "Error finding id" in words:
         return IndexBusy(
             "another process is writing the vectors",

@@ -31,7 +31,7 @@ from ragstone.state.lock import FileLock
 __all__ = ["Generations", "copy"]
 
 WAIT = 30.0  # seconds for another process to finish what it writes
-SPARE = 32 << 20  # bytes to leave on the disk: with a log that it had no space to apply, Chroma does not even read
+SPARE = 32 << 20  # bytes to leave on the disk
 
 _DATABASE = "chroma.sqlite3"
 _NAME = re.compile(r"(\d{6,})-[0-9a-f]+")
@@ -78,9 +78,9 @@ class Generations:
         with suppress(IndexBusy):  # then the next one takes them away
             self._remove_all_but(new)
 
-    def has_room(self, *, to_copy: bool = False) -> bool:
-        """Whether the disk has space to spare, also for a copy of the current generation that may grow."""
-        current = self.current() if to_copy else None
+    def has_room(self) -> bool:
+        """Whether a copy of the current generation fits on the disk, and may grow."""
+        current = self.current()
         size = sum(file.stat().st_size for file in current.rglob("*") if file.is_file()) if current else 0
         return shutil.disk_usage(self.folder).free > 2 * size + SPARE
 

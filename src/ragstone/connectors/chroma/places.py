@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from pathlib import Path
 
 from ragstone.connectors.chroma import vendor
-from ragstone.connectors.chroma.faults import disk_is_full
 from ragstone.connectors.chroma.generations import Generations, copy
 from ragstone.connectors.chroma.session import Session
 from ragstone.errors import IndexBusy
@@ -36,10 +35,6 @@ class Place(ABC):
     def generation(self) -> Path | None:
         """Another one than before means that the collection has to be opened anew."""
         return None
-
-    def is_new(self) -> bool:
-        """Whether nothing was ever written here, as far as can be told without asking Chroma."""
-        return False
 
     def writing(self, writes: int) -> AbstractContextManager[None]:
         """Goes around a change of that many records."""
@@ -74,10 +69,6 @@ class Memory(Place):
         self._collection = f"{collection}-{secrets.token_hex(6)}"
         self._anchor: vendor.Client | None = None  # the memory is gone with its last client
 
-    def is_new(self) -> bool:
-        """Whether there was no write yet."""
-        return self._anchor is None
-
     def opened(self, length: int | None) -> Session | None:
         """A session in memory."""
         if self._anchor is None:
@@ -109,13 +100,9 @@ class Folder(Place):
         """The newest one."""
         return self._generations.current()
 
-    def is_new(self) -> bool:
-        """Whether there is no generation."""
-        return self.generation() is None
-
     def opened(self, length: int | None) -> Session | None:
         """A session in the newest generation. The first is published whole, so that nobody meets it half made."""
-        if self.is_new():
+        if self._generations.current() is None:
             if length is None:
                 return None
             self._generations.publish(lambda draft: self._make(draft, length))
@@ -125,10 +112,8 @@ class Folder(Place):
 
     @contextmanager
     def writing(self, writes: int) -> Generator[None]:
-        """Keeps other processes from writing, and folds the log when it has grown long. Raises StorageFull in time."""
+        """Keeps other processes from writing, and folds the log when it has grown long."""
         with self._generations.writing():
-            if writes and not self._generations.has_room():
-                raise disk_is_full(self.label)
             yield
             self._unfolded += writes
             if self._unfolded >= UNFOLDED:
@@ -147,7 +132,7 @@ class Folder(Place):
     def _fold(self) -> None:
         current = self._generations.current()
         self._unfolded = 0
-        if current and self._generations.has_room(to_copy=True):  # without room it waits: the log holds everything
+        if current and self._generations.has_room():  # without room it waits: the log holds everything
             self._generations.publish(lambda draft: self._folded(current, draft))
 
     def _folded(self, current: Path, draft: Path) -> None:
@@ -180,6 +165,6 @@ def _session(client: vendor.Client, name: str, length: int | None) -> Session | 
         if collection is None and length is not None:
             collection = vendor.create(client, name, length)
     if collection is None:
-        client.close()
+        vendor.close(client)
         return None
     return Session(client, collection)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragstone.connectors.chroma.vendor import Client, Collection
+from ragstone.connectors.chroma.vendor import Client, Collection, close
 
 if TYPE_CHECKING:
     from ragstone.connectors.chroma.places import Place
@@ -59,9 +59,9 @@ class Sessions:
         with self._lock:
             session.users -= 1
             if not session.users and session is not self._current:
-                session.client.close()
+                close(session.client)
 
     def _retire(self) -> None:
         session, self._current = self._current, None
         if session and not session.users:
-            session.client.close()
+            close(session.client)

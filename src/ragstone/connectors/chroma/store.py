@@ -121,8 +121,6 @@ class ChromaStore(VectorStore):
             self._write(partial(_replace, batch), len(batch), length=len(batch[0].vector))
 
     def _delete(self, ids: Sequence[str]) -> None:
-        if self._place.is_new():
-            return
         for at in range(0, len(ids), BATCH):
             batch = list(ids[at : at + BATCH])
             self._write(partial(_remove, batch), len(batch))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 __all__ = [
     "Client",
     "Collection",
+    "close",
     "closed_on_error",
     "create",
     "find",
@@ -94,13 +95,22 @@ def _settings(**given: Any) -> Any:
     return import_module("chromadb.config").Settings(_env_file=None, **quiet, **given)
 
 
+def close(client: Client) -> None:
+    """Gives the client back. Chroma leaves the connections to a server open, its own and those of its admin client."""
+    client.close()
+    for part in (client, getattr(client, "_admin_client", None)):
+        connections = getattr(getattr(part, "_server", None), "_session", None)
+        if connections is not None:
+            connections.close()
+
+
 @contextmanager
 def closed_on_error(client: Client) -> Generator[Client]:
     """Gives the client back if the block fails."""
     try:
         yield client
     except BaseException:
-        client.close()
+        close(client)
         raise
 
 

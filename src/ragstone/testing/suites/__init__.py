@@ -2,6 +2,8 @@
 
     # test_my_store.py
     from pathlib import Path
+
+    from mystore import MyStore
     from ragstone.testing.suites import VectorStoreSuite
 
     class TestMyStore(VectorStoreSuite):

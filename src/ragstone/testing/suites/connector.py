@@ -55,11 +55,10 @@ class ConnectorSuite(Generic[C]):
                 assert context is not None, f"{name} takes no context"
                 assert context.kind is inspect.Parameter.KEYWORD_ONLY, name
 
-    async def test_nothing_that_blocks_runs_on_the_event_loops_thread(self, tmp_path: Path) -> None:
+    async def test_nothing_that_blocks_runs_on_the_event_loops_thread(self, connector: C) -> None:
         if not self.vendors:
             pytest.skip("names no vendors")
         with _calls_into(self.vendors) as calls:
-            connector = self.make(tmp_path)
             await self.exercise(connector)
             await connector.close()
         assert not calls

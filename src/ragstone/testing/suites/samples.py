@@ -94,7 +94,7 @@ def filters_with(operator: str) -> list[Filter]:
             fields = dict.fromkeys(field for field, _ in _VALUES)
             return [Condition(field, operator, there) for field in fields for there in (True, False)]
         case "gt" | "gte" | "lt" | "lte":
-            edges = [1998, 2010.5, 2011, -1, -1.5, -0.5, 0, 0.5, 2**53, 2**60, 2**70, 1e300]
+            edges = [1998, 2010.5, 2011, -1, -1.5, -0.5, 0, 0.5, 2**52, 2**60, 2**70, 1e300]
             return [
                 Condition(field, operator, edge) for field in ("year", "score", "tags", "missing") for edge in edges
             ]

@@ -1,3 +1,5 @@
+"""Records that are the same in every process, and processes that write and find them in a Chroma store."""
+
 from __future__ import annotations
 
 import os
@@ -7,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from ragstone.connectors.chroma import ChromaStore
 from ragstone.testing.suites.samples import chunk
@@ -19,8 +20,7 @@ DIMENSIONS = 16
 BEGINNING = """
 import asyncio, sys, time
 from pathlib import Path
-sys.path.insert(0, {here!r})
-from conftest import *
+from vectors import *
 from ragstone.connectors.chroma import ChromaStore, places
 folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 """
@@ -44,7 +44,7 @@ async def lost(store: ChromaStore, ats: Sequence[int]) -> list[int]:
 
 def process(code: str, folder: Path, first: int = 0, last: int = 0) -> subprocess.Popen[str]:
     """Another process that runs `code`, in which `folder`, `first` and `last` are set."""
-    script = BEGINNING.format(here=str(Path(__file__).parent)) + code
+    script = BEGINNING + code
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-c", script, str(folder), str(first), str(last)],
@@ -53,8 +53,3 @@ def process(code: str, folder: Path, first: int = 0, last: int = 0) -> subproces
         text=True,
         env=environment,
     )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "chroma"

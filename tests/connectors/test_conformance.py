@@ -1,0 +1,71 @@
+"""Every connector passes the suite of its protocol. Chroma's are in `chroma/`, a real server's in `tests/servers/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from openai_server import Reply, Server, completion, piece, serving, streamed
+from ragstone.connectors.extractive import ExtractiveModel
+from ragstone.connectors.openai import OpenAIModel
+from ragstone.connectors.openvino import OpenVINOEmbedder
+from ragstone.connectors.tantivy import TantivyIndex
+from ragstone.testing import HashingEmbedder
+from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite
+
+
+class TestOpenVINOEmbedder(EmbedderSuite):
+    vendors = ("openvino", "tokenizers")
+
+    def make(self, tmp_path: Path) -> OpenVINOEmbedder:
+        return OpenVINOEmbedder(download=False)
+
+
+class TestTantivyIndex(LexicalIndexSuite):
+    vendors = ("tantivy",)
+    persistent = True
+
+    def make(self, tmp_path: Path) -> TantivyIndex:
+        return TantivyIndex(tmp_path / "lexical")
+
+
+class TestTantivyIndexInMemory(LexicalIndexSuite):
+    vendors = ("tantivy",)
+
+    def make(self, tmp_path: Path) -> TantivyIndex:
+        return TantivyIndex()
+
+
+class TestExtractiveModel(ModelSuite):
+    def make(self, tmp_path: Path) -> ExtractiveModel:
+        return ExtractiveModel(embedder=HashingEmbedder())
+
+
+class Answering(list[Reply]):
+    """As many replies as are asked for, whole or streamed as the last request wants it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def pop(self, index: Any = -1, /) -> Reply:
+        if self.server.sent.get("stream"):
+            return streamed(piece("Paris"), piece(" [1]."), piece(finish_reason="stop"))
+        return completion("Paris [1].", usage={"prompt_tokens": 40, "completion_tokens": 4, "total_tokens": 44})
+
+
+class TestOpenAIModel(ModelSuite):
+    deadlines = True
+    server: ClassVar[Server]
+
+    @pytest.fixture(autouse=True)
+    def _serving(self) -> Iterator[None]:
+        with serving() as server:
+            server.replies = Answering(server)
+            type(self).server = server
+            yield
+
+    def make(self, tmp_path: Path) -> OpenAIModel:
+        return OpenAIModel("m", base_url=self.server.url, api_key="key")

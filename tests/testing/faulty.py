@@ -1,0 +1,161 @@
+"""Connectors with one fault each, and the suites over them. `test_suites.py` runs this file and looks at what fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from ragstone.protocols import FILTERS, Capabilities
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel, matches
+from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, VectorStoreSuite
+from ragstone.types import Delta, Entry, Record, Scored
+
+
+class Forgetful(MemoryStore):
+    async def upsert(self, records, *, context):
+        await super().upsert([record for record in records if record.chunk.id not in self._records], context=context)
+
+
+class Merging(MemoryStore):
+    async def upsert(self, records, *, context):
+        def merged(new):
+            old = self._records.get(new.chunk.id, new)
+            acl = tuple({*old.chunk.acl, *new.chunk.acl})
+            metadata = {**old.chunk.metadata, **new.chunk.metadata}
+            return Record(dataclasses.replace(new.chunk, metadata=metadata, acl=acl), new.vector)
+
+        await super().upsert([merged(record) for record in records], context=context)
+
+
+class Afterwards(MemoryStore):
+    async def search(self, vector, *, k, where=None, context):
+        found = await super().search(vector, k=k, context=context)
+        return [one for one in found if matches(where, self._records[one.id].chunk)]
+
+
+class Ignoring(MemoryStore):
+    async def search(self, vector, *, k, where=None, context):
+        return await super().search(vector, k=k, context=context)
+
+
+class Undeclared(MemoryStore):
+    capabilities = Capabilities(filters=FILTERS - {"exists"})
+
+
+class Backwards(MemoryStore):
+    async def search(self, vector, *, k, where=None, context):
+        return (await super().search(vector, k=k, where=where, context=context))[::-1]
+
+
+class Distances(MemoryStore):
+    async def search(self, vector, *, k, where=None, context):
+        found = await super().search(vector, k=k, where=where, context=context)
+        return [Scored(one.id, 1 - one.score) for one in found]
+
+
+class Positional(MemoryStore):
+    async def count(self, context):
+        return await super().count(context=context)
+
+
+class Blocking(MemoryStore):
+    async def count(self, *, context):
+        json.loads("{}")
+        return await super().count(context=context)
+
+
+class Undying(MemoryStore):
+    closed = False
+
+    async def close(self):
+        assert not self.closed
+        self.closed = True
+
+
+class Shortened(MemoryStore):
+    async def upsert(self, records, *, context):
+        await super().upsert(records[:1000], context=context)
+
+
+class Lengthless(MemoryStore):
+    def _demand_length(self, vector):
+        pass
+
+
+class Unsized(HashingEmbedder):
+    async def embed(self, texts, *, context, ids=None):
+        return 2 * await super().embed(texts, context=context, ids=ids)
+
+
+class Cutting(HashingEmbedder):
+    async def embed(self, texts, *, context, ids=None):
+        return await super().embed([" ".join(text.split()[:100]) for text in texts], context=context)
+
+
+class Shuffled(HashingEmbedder):
+    async def embed(self, texts, *, context, ids=None):
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        return await super().embed([texts[at] for at in order], context=context)
+
+
+class Counting(MemoryLexicalIndex):
+    async def search(self, terms, *, k, where=None, context):
+        counts = [(sum(e.terms.count(t) for t in terms), name) for name, e in self._entries.items()]
+        return [Scored(name, float(n)) for n, name in sorted(counts, reverse=True)[:k] if n]
+
+
+class Lingering(MemoryLexicalIndex):
+    def __init__(self):
+        super().__init__()
+        self.seen = 0
+
+    async def upsert(self, entries, *, context):
+        self.seen += len(entries)
+        await super().upsert(entries, context=context)
+
+    async def search(self, terms, *, k, where=None, context):
+        found = await super().search(terms, k=k, where=where, context=context)
+        return [Scored(one.id, one.score * (1 + self.seen)) for one in found]
+
+
+class Folding(MemoryLexicalIndex):
+    async def upsert(self, entries, *, context):
+        await super().upsert([Entry(e.chunk, [t.lower() for t in e.terms]) for e in entries], context=context)
+
+    async def search(self, terms, *, k, where=None, context):
+        return await super().search([t.lower() for t in terms], k=k, where=where, context=context)
+
+
+class Silent(ScriptedModel):
+    async def stream(self, prompt, *, context):
+        async for delta in super().stream(prompt, context=context):
+            yield Delta(delta.text)
+
+
+class Stripping(ScriptedModel):
+    async def stream(self, prompt, *, context):
+        async for delta in super().stream(prompt, context=context):
+            yield Delta(delta.text.strip(), delta.completion)
+
+
+class Patient(ScriptedModel):
+    async def generate(self, prompt, *, context):
+        return await super().generate(prompt, context=dataclasses.replace(context, deadline=None))
+
+
+def suite(base, faulty, **settings):
+    script = [lambda prompt: "Two words"] if base is ModelSuite else []
+    return type(f"Test{faulty.__name__}", (base,), {"make": lambda self, tmp_path: faulty(*script), **settings})
+
+
+STORES = (Forgetful, Merging, Afterwards, Ignoring, Undeclared, Backwards, Distances, Positional, Undying, Shortened)
+for store in (*STORES, Lengthless):
+    globals()[f"Test{store.__name__}"] = suite(VectorStoreSuite, store)
+TestBlocking = suite(VectorStoreSuite, Blocking, vendors=("json",))
+TestLosing = suite(VectorStoreSuite, type("Losing", (MemoryStore,), {}), persistent=True)
+for embedder in (Unsized, Cutting, Shuffled):
+    globals()[f"Test{embedder.__name__}"] = suite(EmbedderSuite, embedder)
+for index in (Counting, Lingering, Folding):
+    globals()[f"Test{index.__name__}"] = suite(LexicalIndexSuite, index)
+for model in (Silent, Stripping, Patient):
+    globals()[f"Test{model.__name__}"] = suite(ModelSuite, model, deadlines=True)

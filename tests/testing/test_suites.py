@@ -1,0 +1,77 @@
+"""The suites notice what they are there to notice: each faulty connector fails the test that is about its fault."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from ragstone.testing import suites
+
+FAULTY = Path(__file__).with_name("faulty.py")
+
+CAUGHT = {
+    "Forgetful": "test_an_upsert_replaces_the_vector",
+    "Merging": "test_a_revoked_permission_is_gone_at_once",
+    "Afterwards": "test_a_filter_runs_before_the_best_are_taken",
+    "Ignoring": "test_only_what_the_principals_may_see_is_found",
+    "Undeclared": "test_an_operator_means_what_the_language_says",
+    "Backwards": "test_the_nearest_comes_first_with_its_cosine",
+    "Distances": "test_the_nearest_comes_first_with_its_cosine",
+    "Positional": "test_every_method_takes_the_context_by_keyword",
+    "Undying": "test_closing_twice_is_harmless",
+    "Shortened": "test_each_of_many_is_found",
+    "Lengthless": "test_a_vector_of_another_length_is_refused",
+    "Blocking": "test_nothing_that_blocks_runs_on_the_event_loops_thread",
+    "Losing": "test_what_was_written_is_there_when_it_is_opened_again",
+    "Unsized": "test_a_row_for_each_text",
+    "Cutting": "test_a_text_beyond_the_window_is_refused",
+    "Shuffled": "test_a_row_depends_on_its_own_text_alone",
+    "Counting": "test_bm25_ranks",
+    "Lingering": "test_what_was_deleted_counts_in_no_score",
+    "Folding": "test_a_term_is_taken_as_it_is",
+    "Silent": "test_the_deltas_make_up_the_text_and_the_last_carries_the_completion",
+    "Stripping": "test_the_deltas_make_up_the_text_and_the_last_carries_the_completion",
+    "Patient": "test_a_deadline_that_has_passed_is_honoured",
+}
+
+
+def run_pytest(folder: Path, *, expected: int) -> str:
+    """What pytest prints about the tests of a folder, in asyncio's strict mode, as others may have it."""
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """(connector, test) of what fails when pytest runs the suites against the faulty connectors."""
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "test_faulty.py").write_text(FAULTY.read_text())
+    report = run_pytest(folder, expected=1)
+    found = re.findall(r"^(?:FAILED|ERROR) \S+::Test(\w+)::(\w+)", report, re.MULTILINE)
+    return {(str(connector), str(test)) for connector, test in found}
+
+
+@pytest.mark.parametrize("connector", CAUGHT)
+def test_a_faulty_connector_is_caught(connector: str, failures: set[tuple[str, str]]) -> None:
+    assert (connector, CAUGHT[connector]) in failures
+
+
+def test_the_example_of_a_suite_runs(tmp_path: Path) -> None:
+    example = re.search(r"( {4}# test_my_store.py\n.*?)\n\n`pytest", suites.__doc__ or "", re.DOTALL)
+    assert example
+    (tmp_path / "test_my_store.py").write_text(textwrap.dedent(example[1]))
+    (tmp_path / "mystore.py").write_text(
+        "from functools import cache\nfrom ragstone.testing import MemoryStore\n\n"
+        "@cache\ndef MyStore(path):\n    return MemoryStore()\n"
+    )
+    assert " passed" in run_pytest(tmp_path, expected=0)
