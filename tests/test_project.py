@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import ragstone
 from ragstone.cli.init import Default, write
-from ragstone.errors import ProjectNotFound
+from ragstone.errors import ConfigError, ProjectNotFound
 from ragstone.project import FOLDERS, Project, find, template
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,14 @@ def test_another_model_changes_the_route_alone(tmp_path: Path, model: Default):
 
 def test_the_template_is_the_repository_in_an_editable_install():
     assert template() == ROOT
+
+
+def test_an_unknown_setting_is_refused_when_the_folder_is_opened(tmp_path: Path):
+    write(tmp_path, model=Default.extractive)
+    path = tmp_path / "pyproject.toml"
+    path.write_text(path.read_text() + "plugin = true\n")
+    with pytest.raises(ConfigError, match=r"pyproject\.toml:\d:1: unknown key 'plugin'"):
+        ragstone.open(tmp_path)
 
 
 def test_a_folder_that_is_no_project_is_said(tmp_path: Path):

@@ -134,6 +134,11 @@ class Project:
         path = self.prompt_path(name)
         return load(path, root=path.parent)
 
+    def require_settings(self) -> None:
+        """Raises ConfigError when `[tool.ragstone]` holds a key that is not known."""
+        for fault in self._setting_faults():
+            raise fault
+
     # ── Checking everything ──────────────────────────────────────────────────────────────────────────────────────────
 
     def faults(self) -> Iterator[ConfigError]:

@@ -108,8 +108,10 @@ class AsyncRag:
     @classmethod
     def open(cls, folder: str | Path = ".") -> AsyncRag:
         """Of the project folder that is here or above. Raises ProjectNotFound."""
+        project = Project(find(Path(folder)))
+        project.require_settings()
         rag = cls.__new__(cls)
-        rag._parts = ProjectParts(Project(find(Path(folder))))
+        rag._parts = ProjectParts(project)
         return rag
 
     async def __aenter__(self) -> AsyncRag:
