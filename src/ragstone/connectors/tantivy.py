@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import math
 import re
+import shutil
 import struct
 import threading
 from collections import Counter
@@ -102,6 +103,14 @@ class TantivyIndex(LexicalIndex):
         searcher = await asyncio.to_thread(self._searcher)
         return searcher.num_docs if searcher else 0
 
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of all entries."""
+        return await asyncio.to_thread(self._ids)
+
+    async def drop(self, *, context: Context) -> None:
+        """Removes the folder; in memory, a new index takes the place of the old."""
+        await asyncio.to_thread(self._drop)
+
     # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _search(self, terms: Counter[str], k: int, where: Filter | None) -> list[Scored]:
@@ -141,7 +150,23 @@ class TantivyIndex(LexicalIndex):
         index.reload()
         return index
 
+    def _ids(self) -> list[str]:
+        searcher = self._searcher()
+        if searcher is None or not searcher.num_docs:
+            return []
+        with self._translated():
+            hits = searcher.search(Query.all_query(), limit=searcher.num_docs, count=False).hits
+            return [str(searcher.doc(address)["id"][0]) for _, address in hits]
+
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _drop(self) -> None:
+        with self._writing, self._translated():
+            if self._folder is None:
+                self._index = self._opened()
+            elif self._folder.exists():
+                self._index = self._stamp = None
+                shutil.rmtree(self._folder)
 
     def _replace(self, ids: Sequence[str], entries: Iterable[Entry]) -> None:
         documents = [_document(entry) for entry in entries]

@@ -53,9 +53,13 @@ class MemoryLexicalIndex(LexicalIndex):
                 scored.append(Scored(chunk_id, score))
         return sorted(scored, key=lambda one: (-one.score, one.id))[: max(k, 0)]
 
-    async def count(self, *, context: Context) -> int:
-        """How many entries it keeps."""
-        return len(self._entries)
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of all entries."""
+        return list(self._entries)
+
+    async def drop(self, *, context: Context) -> None:
+        """Forgets everything."""
+        self._entries.clear()
 
 
 def _weight(total: int, holding: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ragstone.errors import IndexMismatch
@@ -50,9 +50,17 @@ class MemoryStore(VectorStore):
         scored = [Scored(record.chunk.id, float(record.vector @ vector)) for record in passing]
         return sorted(scored, key=lambda one: (-one.score, one.id))[: max(k, 0)]
 
-    async def count(self, *, context: Context) -> int:
-        """How many records it keeps."""
-        return len(self._records)
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of all records."""
+        return list(self._records)
+
+    async def vectors(self, ids: Sequence[str], *, context: Context) -> Mapping[str, Vector]:
+        """The vectors of those that it keeps."""
+        return {name: self._records[name].vector for name in ids if name in self._records}
+
+    async def drop(self, *, context: Context) -> None:
+        """Forgets everything."""
+        self._records.clear()
 
     def _demand_length(self, vector: Vector) -> None:
         for record in self._records.values():

@@ -78,6 +78,13 @@ class Generations:
         with suppress(IndexBusy):  # then the next one takes them away
             self._remove_all_but(new)
 
+    def remove(self) -> None:
+        """Takes every generation away, each renamed first: so it is gone at once, even one that cannot be read."""
+        while (current := self.current()) is not None:
+            current.rename(self.folder / f"draft-{_token()}")
+        if self.folder.exists():
+            self._remove_all_but(self.folder)
+
     def has_room(self) -> bool:
         """Whether a copy of the current generation fits on the disk, and may grow."""
         current = self.current()

@@ -47,6 +47,10 @@ class Place(ABC):
         """Comes after the last change of all."""
         self.flush()
 
+    @abstractmethod
+    def drop(self) -> None:
+        """Removes the collection, whatever state it is in."""
+
 
 class Server(Place):
     """A Chroma server. It looks after its files itself."""
@@ -58,6 +62,11 @@ class Server(Place):
     def opened(self, length: int | None) -> Session | None:
         """A session over HTTP."""
         return _session(vendor.on_server(self.label), self._collection, length)
+
+    def drop(self) -> None:
+        """Asks the server to."""
+        with closing(vendor.on_server(self.label)) as client:
+            _delete(client, self._collection)
 
 
 class Memory(Place):
@@ -79,11 +88,14 @@ class Memory(Place):
 
     def finish(self) -> None:
         """Frees what the collection holds, since another store may keep the memory alive."""
+        self.drop()
+
+    def drop(self) -> None:
+        """Deletes the collection and lets the memory go."""
         client, self._anchor = self._anchor, None
         if client:
             with closing(client):
-                if vendor.find(client, self._collection):
-                    client.delete_collection(self._collection)
+                _delete(client, self._collection)
 
 
 class Folder(Place):
@@ -125,6 +137,12 @@ class Folder(Place):
             with suppress(IndexBusy), self._generations.writing():  # the busy writer folds it with its own
                 self._fold()
 
+    def drop(self) -> None:
+        """Removes every generation; the locks stay, since others may wait for them."""
+        with self._generations.writing():
+            self._generations.remove()
+            self._unfolded = 0
+
     def _make(self, draft: Path, length: int) -> None:
         with closing(vendor.in_folder(draft)) as client:
             vendor.create(client, self._collection, length, sync_threshold=_NEVER)
@@ -157,6 +175,11 @@ def _read_in(generation: Path, name: str) -> Session:
         collection = client.get_collection(name, embedding_function=None)
         vendor.touch(collection)
         return Session(client, collection, generation)
+
+
+def _delete(client: vendor.Client, name: str) -> None:
+    if vendor.find(client, name):
+        client.delete_collection(name)
 
 
 def _session(client: vendor.Client, name: str, length: int | None) -> Session | None:

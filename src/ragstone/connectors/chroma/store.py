@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,21 @@ class ChromaStore(VectorStore):
         """How many records it keeps."""
         return await asyncio.to_thread(self._read, _count) or 0
 
+    async def ids(self, *, context: Context) -> Sequence[str]:
+        """The ids of all records."""
+        return await asyncio.to_thread(self._read, _ids) or []
+
+    async def vectors(self, ids: Sequence[str], *, context: Context) -> Mapping[str, Vector]:
+        """The vectors of those that it keeps, as float32."""
+        found: dict[str, Vector] = {}
+        for at in range(0, len(ids), BATCH):
+            found |= await asyncio.to_thread(self._read, partial(_vectors, list(ids[at : at + BATCH]))) or {}
+        return found
+
+    async def drop(self, *, context: Context) -> None:
+        """Removes the collection; its next upsert may bring vectors of another length."""
+        await asyncio.to_thread(self._drop)
+
     # ── In threads ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _load(self) -> None:
@@ -114,6 +129,11 @@ class ChromaStore(VectorStore):
                 self._place.finish()
             finally:
                 self._sessions.retire()
+
+    def _drop(self) -> None:
+        with self._translated(), self._writing:
+            self._sessions.retire()
+            self._place.drop()
 
     def _upsert(self, records: Sequence[Record]) -> None:
         for at in range(0, len(records), BATCH):
@@ -168,6 +188,15 @@ class ChromaStore(VectorStore):
 
 def _count(collection: Collection) -> int:
     return collection.count()
+
+
+def _ids(collection: Collection) -> list[str]:
+    return list(collection.get(include=[])["ids"])
+
+
+def _vectors(ids: list[str], collection: Collection) -> dict[str, Vector]:
+    found = collection.get(ids=ids, include=["embeddings"])
+    return dict(zip(found["ids"], found["embeddings"], strict=True))
 
 
 def _remove(ids: list[str], collection: Collection) -> None:
