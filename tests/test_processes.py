@@ -104,7 +104,7 @@ def test_one_ingests_while_others_ask(project: Path):
 
 def test_a_second_ingestion_is_told_who_is_at_work(project: Path):
     with FileLock(project / ".ragstone" / "ingest.lock", purpose="ragstone ingest"):
-        second = run("ingest", cwd=project)
+        second = run("ingest", "--no-wait", cwd=project)
     assert second.returncode == 1
     assert f"in use by ragstone ingest (process {os.getpid()})" in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1

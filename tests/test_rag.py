@@ -97,7 +97,7 @@ async def test_an_ingestion_cancelled_while_it_waits_leaves_the_lock_free(projec
                 await asyncio.wait_for(task, 0.5)
         assert (await rag.ingest()).added == 1
         with FileLock(lock, purpose="test"), pytest.raises(IndexBusy):
-            await rag.ingest()
+            await rag.ingest(wait=False)
 
 
 async def test_two_ingestions_at_once_do_the_work_once(tmp_path: Path):

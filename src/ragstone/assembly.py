@@ -15,6 +15,7 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
+from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.project import Project, template
 from ragstone.prompts.file import PromptFile, load
@@ -47,6 +48,14 @@ class Assembly(Protocol):
         """The pipeline that writes a tenant's index."""
         ...
 
+    def rebuild(self, *, tenant: str, pipeline: str = INGEST) -> Rebuild:
+        """What makes a tenant's index anew beside the old one."""
+        ...
+
+    def index(self, *, tenant: str, pipeline: str = INGEST) -> Index:
+        """A tenant's index as it is now."""
+        ...
+
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline that answers from a tenant's index."""
         ...
@@ -67,6 +76,7 @@ class ProjectParts:
         self._indexes: dict[tuple[str, str], Index] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
+        self._retired: list[Builder | Index] = []
 
     @property
     def traces(self) -> TraceStore:
@@ -89,13 +99,31 @@ class ProjectParts:
             self._indexes[pipeline, tenant] = index
             return IngestPipeline(index, self._parts()[0].sources(self.project.pipeline(pipeline)))
 
+    def rebuild(self, *, tenant: str, pipeline: str = INGEST) -> Rebuild:
+        """Fills a new edition beside the one that questions are answered from."""
+        with self._one:
+            live = self._index(pipeline, tenant)
+            self._indexes[pipeline, tenant] = live
+            shadow = self._made(pipeline, tenant, edition=live.edition + 1, lock=None)
+            past = self._made(pipeline, tenant, edition=live.edition - 1, lock=None) if live.edition else None
+            self._retired += [part for part in (shadow, past) if part is not None]
+            sources = self._parts()[0].sources(self.project.pipeline(pipeline))
+            return Rebuild(live, IngestPipeline(shadow, sources), past=past)
+
+    def index(self, *, tenant: str, pipeline: str = INGEST) -> Index:
+        """The edition that counts of the index that `pipelines/<pipeline>.yaml` writes."""
+        with self._one:
+            index = self._index(pipeline, tenant)
+            self._indexes[pipeline, tenant] = index
+            return index
+
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
         with self._one:
             spec = self.project.answer_spec(pipeline)
             models = self._parts()[0].models(spec.route.models, self.project.pipeline(pipeline))
             index = self._index(spec.index, tenant)
-            if not index.state.empty(index.name, tenant=tenant):  # names that nobody knows are not remembered
+            if not index.state.empty(index.key, tenant=tenant):  # names that nobody knows are not remembered
                 self._indexes[spec.index, tenant] = index
             return AnswerPipeline(
                 index,
@@ -114,12 +142,29 @@ class ProjectParts:
         return self._built
 
     def _index(self, name: str, tenant: str) -> Index:
-        if (name, tenant) in self._indexes:
-            return self._indexes[name, tenant]
+        """The edition that counts now. A new one may have been made by other files than those that were read here."""
+        edition = self._parts()[1].edition(name, tenant=tenant)
+        found = self._indexes.get((name, tenant))
+        if found is not None and found.edition == edition:
+            return found
+        if found is not None:
+            self._retire()
+        lock = FileLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest")
+        return self._made(name, tenant, edition=edition, lock=lock)
+
+    def _made(self, name: str, tenant: str, *, edition: int, lock: FileLock | None) -> Index:
         spec = self.project.ingest_spec(name)
         builder, state = self._parts()
-        lock = FileLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest", wait=2.0)
-        return builder.index(name, spec, self.project.pipeline(name), tenant=tenant, state=state, lock=lock)
+        located = self.project.pipeline(name)
+        return builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
+
+    def _retire(self) -> None:
+        """Puts aside what was built of the project's files, which are read again; requests under way still use it."""
+        builder, state = self._parts()
+        self._retired += [builder, *self._indexes.values()]
+        self._indexes.clear()
+        self.project = Project(self.project.root)
+        self._built = Builder(self.project.root, self.project.connectors), state
 
     async def close(self) -> None:
         """Closes what was opened."""
@@ -128,8 +173,8 @@ class ProjectParts:
                 builder, state = self._built
                 ends.push_async_callback(asyncio.to_thread, state.close)
                 ends.push_async_callback(builder.close)
-            for index in self._indexes.values():
-                ends.push_async_callback(index.close)
+            for part in (*self._retired, *self._indexes.values()):
+                ends.push_async_callback(part.close)
 
 
 class LooseParts:
@@ -181,6 +226,20 @@ class LooseParts:
         """The one ingest pipeline that there is."""
         _only(pipeline, INGEST)
         return IngestPipeline(self._index(tenant), list(self._sources))
+
+    def rebuild(self, *, tenant: str, pipeline: str = INGEST) -> Rebuild:
+        """Refuses: parts given by hand have no place for a second index beside the first."""
+        raise UsageError(
+            "an index of parts given by hand cannot be rebuilt beside itself",
+            where="ingest",
+            expected="a project folder",
+            hint="Make a new Rag with an empty store, or run `ragstone init`.",
+        )
+
+    def index(self, *, tenant: str, pipeline: str = INGEST) -> Index:
+        """The one index of a tenant."""
+        _only(pipeline, INGEST)
+        return self._index(tenant)
 
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The one answer pipeline that there is."""

@@ -129,6 +129,13 @@ class Embedder(Connector):
         Raises EmbedderError when a text is longer than the window: nothing is cut silently.
         """
 
+    async def known(self, texts: Sequence[str], *, context: Context) -> Sequence[bool]:
+        """For each text whether its vector is kept, so that embedding it costs nothing."""
+        return [False] * len(texts)
+
+    async def forget(self, texts: Sequence[str]) -> None:
+        """Removes what is kept of these texts."""
+
     async def embed_query(self, text: str, *, context: Context) -> Vector:
         """The vector of one question, shape (dimensions,)."""
         return (await self.embed([text], context=context))[0]

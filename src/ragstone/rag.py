@@ -8,22 +8,22 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import StateError, UsageError
+from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.reports import IngestPlan, IngestReport, Progress
 from ragstone.types import (
     Answer,
     Context,
     Delta,
     Document,
     Hit,
-    IngestReport,
     Message,
-    Progress,
     Prompt,
     StoredTrace,
     Trace,
@@ -68,6 +68,15 @@ class AnswerStream:
                     self._answer = part
                 else:
                     yield part
+
+
+class _Ingesting(TypedDict):
+    """What both ways to ingest take."""
+
+    context: Context
+    allow_empty: bool
+    wait: bool
+    progress: Callable[[Progress], None] | None
 
 
 class AsyncRag:
@@ -131,26 +140,56 @@ class AsyncRag:
     async def ingest(
         self,
         *folders: str | Path,
+        only: Sequence[str] = (),
+        rebuild: bool = False,
         allow_empty: bool = False,
+        keep_removed: bool = False,
+        wait: bool = True,
         tenant: str = "default",
         pipeline: str = "ingest",
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Brings the index up to date with its sources; without a project, also with the folders named here or before.
 
-        Raises SourceError when no source can be listed, IndexBusy when another process ingests.
+        `only` names the uris to look at, with all that lies below them; `rebuild` makes the index anew beside the old
+        one. Raises SourceError when no source can be listed, IndexBusy when another process ingests and this one may
+        not `wait` for it.
         """
         if folders:
             await asyncio.to_thread(self._parts.add_folders, [Path(folder) for folder in folders])
-        found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
+        if rebuild and (only or keep_removed):
+            raise UsageError("a rebuild makes the whole index", where="ingest", expected="no paths, nothing kept")
         context = Context(tenant=tenant, trace=Trace("ingest"))
         outcome: dict[str, Any] = {"outcome": "failed"}
+        shared: _Ingesting = {"context": context, "allow_empty": allow_empty, "wait": wait, "progress": progress}
         try:
-            report = await found.run(context=context, allow_empty=allow_empty, progress=progress)
+            if rebuild:
+                anew = await asyncio.to_thread(self._parts.rebuild, tenant=tenant, pipeline=pipeline)
+                report = await anew.run(**shared)
+            else:
+                found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
+                report = await found.run(only=only, keep_removed=keep_removed, **shared)
             outcome = {"outcome": "done", **report.as_dict()}
         finally:
             await self._keep(context, **outcome)
         return report
+
+    async def plan(
+        self,
+        *,
+        only: Sequence[str] = (),
+        allow_empty: bool = False,
+        tenant: str = "default",
+        pipeline: str = "ingest",
+    ) -> IngestPlan:
+        """What `ingest` would do, and how many tokens it would embed at what price. Nothing is written."""
+        found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
+        context = Context(tenant=tenant, trace=Trace("plan"))
+        return await found.plan(context=context, only=only, allow_empty=allow_empty)
+
+    def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
+        """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
+        return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar
 
+from ragstone.indexes import AsyncIndex
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
-from ragstone.types import Answer, Delta, Document, Hit, IngestReport, Progress, Prompt, StoredTrace
+from ragstone.reports import Difference, IndexStatus, IngestPlan, IngestReport, Progress
+from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt, StoredTrace
 
 __all__ = ["Chat", "Rag", "Stream"]
 
@@ -125,6 +127,41 @@ class Chat:
         return Stream(self._chat.stream(question, **inputs))
 
 
+class Index:
+    """What one index holds."""
+
+    def __init__(self, index: AsyncIndex) -> None:
+        self._index = index
+
+    def status(self) -> IndexStatus:
+        """Documents by state, chunks, failures, sizes."""
+        return _wait(self._index.status())
+
+    def verify(self) -> list[Difference]:
+        """Every chunk that the vector store or the lexical index lacks, or holds and should not."""
+        return _wait(self._index.verify())
+
+    def repair(self) -> list[Difference]:
+        """Mends every difference from `project.db` alone, and says what it found."""
+        return _wait(self._index.repair())
+
+    def documents(self, uri: str) -> list[Document]:
+        """The documents of a uri, those inside it too."""
+        return _wait(self._index.documents(uri))
+
+    def chunks(self, uri: str) -> list[Chunk]:
+        """The chunks of a document and of those inside it, in order."""
+        return _wait(self._index.chunks(uri))
+
+    def forget(self, uri: str) -> int:
+        """Removes a document from everywhere and keeps it out; returns how many documents went."""
+        return _wait(self._index.forget(uri))
+
+    def allow(self, uri: str) -> None:
+        """Lets a forgotten document in again, with the next ingestion."""
+        _wait(self._index.allow(uri))
+
+
 class Rag:
     """Answers from documents. Made of parts; what is not given is the default, held in memory.
 
@@ -180,15 +217,44 @@ class Rag:
     def ingest(
         self,
         *folders: str | Path,
+        only: Sequence[str] = (),
+        rebuild: bool = False,
         allow_empty: bool = False,
+        keep_removed: bool = False,
+        wait: bool = True,
         tenant: str = "default",
         pipeline: str = "ingest",
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Brings the index up to date with its sources; without a project, also with folders named here or before."""
         return _wait(
-            self._rag.ingest(*folders, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline, progress=progress)
+            self._rag.ingest(
+                *folders,
+                only=only,
+                rebuild=rebuild,
+                allow_empty=allow_empty,
+                keep_removed=keep_removed,
+                wait=wait,
+                tenant=tenant,
+                pipeline=pipeline,
+                progress=progress,
+            )
         )
+
+    def plan(
+        self,
+        *,
+        only: Sequence[str] = (),
+        allow_empty: bool = False,
+        tenant: str = "default",
+        pipeline: str = "ingest",
+    ) -> IngestPlan:
+        """What `ingest` would do, and how many tokens it would embed at what price. Nothing is written."""
+        return _wait(self._rag.plan(only=only, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline))
+
+    def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
+        """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
+        return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
 
     def search(
         self,

@@ -390,47 +390,12 @@ class Answer:
         }
 
 
-# ── What an ingestion did ───────────────────────────────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A document that could not be read, and why."""
 
     uri: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestReport:
-    """Counts of documents, then of chunks. `seconds` run from the first file opened to the last write."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    chunks: int = 0
-    embedded: int = 0
-    seconds: float = 0.0
-    failed: tuple[Failure, ...] = ()
-    warnings: tuple[Failure, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as `ragstone ingest --json` prints it."""
-        counts = {
-            name: getattr(self, name) for name in ("added", "changed", "unchanged", "removed", "chunks", "embedded")
-        }
-        failed = [{"uri": failure.uri, "reason": failure.reason} for failure in self.failed]
-        return {**counts, "seconds": round(self.seconds, 4), "failed": failed}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingestion has come, in documents and chunks."""
-
-    done: int
-    total: int
-    chunks: int
 
 
 # ── What travels with every call ────────────────────────────────────────────────────────────────────────────────────

@@ -11,8 +11,8 @@ def item(uri: str, version: str = "1", acl: tuple[str, ...] = ("public",)) -> It
     return Item(uri=uri, version=version, size=1, read=lambda: b"", acl=acl)
 
 
-def row(uri: str, version: str = "1", fingerprint: str = "f", state: str = "live") -> ManifestRow:
-    return ManifestRow(f"id-{uri}", uri, version, fingerprint, "hash", ("public",), state)
+def row(uri: str, version: str = "1", fingerprint: str = "f", parent: str = "") -> ManifestRow:
+    return ManifestRow(f"id-{uri}", uri, version, fingerprint, "hash", parent, "live", ("public",))
 
 
 def test_each_item_has_one_fate():
@@ -21,7 +21,7 @@ def test_each_item_has_one_fate():
     assert [one.uri for one in plan.added] == ["new"]
     assert [one.uri for one in plan.changed] == ["edited"]
     assert plan.unchanged == 1
-    assert plan.removed == ("id-gone",)
+    assert [one.uri for one in plan.removed] == ["gone"]
 
 
 def test_another_splitter_or_embedder_changes_every_document():
@@ -29,13 +29,29 @@ def test_another_splitter_or_embedder_changes_every_document():
     assert [one.uri for one in plan.changed] == ["a"]
 
 
-def test_what_was_cut_short_is_done_again_under_its_old_name():
-    known = {"a": row("a", state="new"), "b": row("b", state="changed")}
-    plan = compare([item("a"), item("b")], known, fingerprint="f")
-    assert ([one.uri for one in plan.added], [one.uri for one in plan.changed]) == (["a"], ["b"])
-
-
-def test_a_change_of_permissions_alone_is_a_change_and_is_told_apart():
+def test_a_change_of_permissions_alone_changes_no_document():
     plan = compare([item("a", acl=("group:hr",))], {"a": row("a")}, fingerprint="f")
-    assert [one.uri for one in plan.changed] == ["a"]
-    assert plan.relabelled == (("id-a", ("group:hr",)),)
+    assert (plan.changed, plan.unchanged) == ((), 1)
+    assert [(one.uri, acl) for one, acl in plan.relabelled] == [("a", ("group:hr",))]
+
+
+def test_what_lies_inside_a_file_follows_it():
+    known = {"a.zip": row("a.zip"), "a.zip!/b": row("a.zip!/b", parent="a.zip")}
+    plan = compare([item("a.zip", acl=())], known, fingerprint="f")
+    assert (plan.removed, plan.unchanged) == ((), 1)
+    assert [one.uri for one, _ in plan.relabelled] == ["a.zip", "a.zip!/b"]
+    assert [one.uri for one in compare([], known, fingerprint="f").removed] == ["a.zip", "a.zip!/b"]
+
+
+def test_what_is_forgotten_goes_and_stays_out_even_where_the_listing_is_not_complete():
+    known = {"a": row("a"), "b": row("b")}
+    plan = compare([item("a")], known, fingerprint="f", complete=False, forgotten=["a"])
+    assert [one.uri for one in plan.removed] == ["a"]
+    assert (plan.added, plan.unchanged) == ((), 0)
+
+
+def test_only_what_was_named_is_looked_at():
+    known = {uri: row(uri) for uri in ("docs/a/x", "docs/b/x")}
+    plan = compare([item("docs/a/y"), item("docs/b/y")], known, fingerprint="f", only=["docs/a"])
+    assert [one.uri for one in plan.added] == ["docs/a/y"]
+    assert [one.uri for one in plan.removed] == ["docs/a/x"]

@@ -110,7 +110,9 @@ def test_only_a_document_that_is_not_public_protects(state: ProjectState):
 
 def test_an_acl_can_change_alone(state: ProjectState):
     begin(state, "c1")
-    state.set_acl("ingest", "d1", ())
+    state.settle("ingest", ["d1"])
+    state.relabel("ingest", "d1", ())
+    assert [row.state for row in state.pending("ingest", tenant="default")] == ["relabelled"]
     assert state.chunks("ingest", ["c1"], tenant="default")["c1"].acl == ()
     assert state.protected("ingest", tenant="default")
 

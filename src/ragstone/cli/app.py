@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ragstone import __version__
-from ragstone.cli import ask, chat, check, ingest, init, prompt, search, serve, trace
+from ragstone.cli import ask, chat, check, documents, index, ingest, init, prompt, search, serve, trace
 
 app = typer.Typer(
     name="ragstone",
@@ -19,8 +19,19 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 something failed, 2 bad usage or configuration, 3 abstained, 130 interrupted.",
 )
 
-for command in (init.init, ingest.ingest, ask.ask, search.search, chat.chat, check.check, serve.serve):
+for command in (
+    init.init,
+    ingest.ingest,
+    ask.ask,
+    search.search,
+    chat.chat,
+    documents.chunks,
+    documents.forget,
+    check.check,
+    serve.serve,
+):
     app.command()(command)
+app.add_typer(index.app)
 app.add_typer(prompt.app)
 app.add_typer(trace.app)
 

@@ -20,6 +20,7 @@ __all__ = [
     "MISUSED",
     "As",
     "Debug",
+    "IngestName",
     "Json",
     "PipelineName",
     "Principals",
@@ -41,6 +42,7 @@ Principals = Annotated[
 ]
 Tenant = Annotated[str, typer.Option("--tenant", metavar="T", help="Whose documents; tenants never meet.")]
 PipelineName = Annotated[str, typer.Option("--pipeline", metavar="NAME", help="The file in pipelines/ to use.")]
+IngestName = Annotated[str, typer.Option("--pipeline", metavar="NAME", help="The file in pipelines/ that ingests.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Debug = Annotated[bool, typer.Option("--debug", help="On failure print the whole traceback.")]
 Question = Annotated[str, typer.Argument(help="What you want to know. `-` reads it from standard input.")]

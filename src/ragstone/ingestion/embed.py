@@ -14,15 +14,21 @@ AT_ONCE = 256  # chunks; enough to fill the embedder, few enough that Ctrl-C is 
 
 async def embed(
     chunks: Sequence[Chunk], ids: Sequence[Sequence[int] | None], *, embedder: Embedder, context: Context
-) -> list[Record]:
-    """Each chunk with its vector. Token ids that the splitter has counted are handed on, not counted twice."""
+) -> tuple[list[Record], int]:
+    """Each chunk with its vector, and how many of these had to be made: the others were kept from another time.
+
+    Token ids that the splitter has counted are handed on, not counted twice.
+    """
     records: list[Record] = []
+    made = 0
     for first in range(0, len(chunks), AT_ONCE):
         part, known = chunks[first : first + AT_ONCE], ids[first : first + AT_ONCE]
         counted = [found for found in known if found is not None]
-        with context.trace.step("ingest.embed", chunks=len(part)):
-            vectors = await embedder.embed(
-                [chunk.text for chunk in part], context=context, ids=counted if len(counted) == len(part) else None
-            )
+        texts = [chunk.embedded for chunk in part]
+        with context.trace.step("ingest.embed", chunks=len(part)) as step:
+            kept = sum(await embedder.known(texts, context=context))
+            step.facts["made"] = len(texts) - kept
+            made += len(texts) - kept
+            vectors = await embedder.embed(texts, context=context, ids=counted if len(counted) == len(part) else None)
         records += [Record(chunk, vector) for chunk, vector in zip(part, vectors, strict=True)]
-    return records
+    return records, made

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ragstone.types import Document, Item
 
-__all__ = ["Known", "Plan", "compare", "same_content"]
+__all__ = ["Known", "Plan", "below", "compare", "same_content"]
 
 
 class Known(Protocol):
@@ -17,11 +17,15 @@ class Known(Protocol):
     @property
     def id(self) -> str: ...  # noqa: D102 - fields named as in the state
     @property
+    def uri(self) -> str: ...  # noqa: D102
+    @property
     def version(self) -> str: ...  # noqa: D102
     @property
     def fingerprint(self) -> str: ...  # noqa: D102
     @property
     def content_hash(self) -> str: ...  # noqa: D102
+    @property
+    def parent(self) -> str: ...  # noqa: D102
     @property
     def acl(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -30,40 +34,68 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do. `relabelled` pairs the id of a known document with its new acl."""
+    """What there is to do. `removed` are known documents; `relabelled` pairs one with its new acl."""
 
     added: tuple[Item, ...]
     changed: tuple[Item, ...]
     unchanged: int
-    removed: tuple[str, ...]
-    relabelled: tuple[tuple[str, tuple[str, ...]], ...]
+    removed: tuple[Known, ...]
+    relabelled: tuple[tuple[Known, tuple[str, ...]], ...]
 
 
-def compare(items: Sequence[Item], known: Mapping[str, Known], *, fingerprint: str, complete: bool = True) -> Plan:
+def compare(
+    items: Sequence[Item],
+    known: Mapping[str, Known],
+    *,
+    fingerprint: str,
+    complete: bool = True,
+    forgotten: Collection[str] = (),
+    only: Sequence[str] = (),
+) -> Plan:
     """The plan for one source. `fingerprint` is that of the parts which make the chunks; `known` is keyed by uri.
 
-    Where the listing is not complete nothing is removed. An item whose last ingestion was cut short is done again,
-    under the name that it had then: added or changed.
+    What lies inside a file (an attachment) follows that file. Where the listing is not complete nothing is removed,
+    save what is forgotten. With `only`, nothing but these uris and what lies below them is looked at.
     """
     added: list[Item] = []
     changed: list[Item] = []
-    relabelled: list[tuple[str, tuple[str, ...]]] = []
+    relabelled: list[tuple[Known, tuple[str, ...]]] = []
+    items = [item for item in items if item.uri not in forgotten and below(item.uri, only)]
+    inside: dict[str, list[Known]] = {}
+    for row in known.values():
+        inside.setdefault(row.parent or row.uri, []).append(row)
     for item in items:
         row = known.get(item.uri)
-        if row is None or row.state == "new":
+        if row is None:
             added.append(item)
-        elif (row.state, row.version, row.fingerprint, row.acl) != ("live", item.version, fingerprint, item.acl):
+        elif (row.version, row.fingerprint) != (item.version, fingerprint):
             changed.append(item)
-        if row is not None and row.acl != item.acl:
-            relabelled.append((row.id, item.acl))
+        relabelled += [(each, item.acl) for each in inside.get(item.uri, ()) if each.acl != item.acl]
     listed = {item.uri for item in items}
-    removed = tuple(row.id for uri, row in known.items() if uri not in listed) if complete else ()
+    removed = [
+        row
+        for uri, rows in inside.items()
+        if uri not in listed and below(uri, only) and (complete or uri in forgotten)
+        for row in rows
+    ]
     unchanged = len(items) - len(added) - len(changed)
-    return Plan(tuple(added), tuple(changed), unchanged, removed, tuple(relabelled))
+    return Plan(tuple(added), tuple(changed), unchanged, tuple(removed), tuple(relabelled))
+
+
+def below(uri: str, only: Sequence[str]) -> bool:
+    """Whether a uri is one of those named, or lies below one; without any it is.
+
+    >>> below("docs/a/b.md", ["docs/a"]), below("docs/ab.md", ["docs/a"]), below("docs/a.md", ())
+    (True, False, True)
+    """
+    return not only or any(place == "." or uri == place or uri.startswith(f"{place.rstrip('/')}/") for place in only)
 
 
 def same_content(row: Known | None, document: Document, *, fingerprint: str) -> bool:
-    """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was."""
-    if row is None or row.state != "live":
+    """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was.
+
+    One without a version has to be done again, whatever its content is: something inside it could not be read.
+    """
+    if row is None or row.state != "live" or not row.version:
         return False
-    return (row.content_hash, row.fingerprint, row.acl) == (document.content_hash, fingerprint, document.acl)
+    return (row.content_hash, row.fingerprint) == (document.content_hash, fingerprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import cast
@@ -14,18 +15,27 @@ from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import check_length, title_from
 from ragstone.ingestion.parsers.text import encoding_of
 from ragstone.protocols import Parser
-from ragstone.types import Context, Document, Item, Parsed
+from ragstone.types import Context, Document, Failure, Item, Parsed
 
-__all__ = ["detect", "document_id", "parse"]
+__all__ = ["Family", "detect", "document_id", "parse"]
 
 
-async def parse(item: Item, *, source: str, tenant: str, context: Context) -> Document:
-    """The document that an item holds, read and parsed in a thread.
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A document, those that lie inside it, and why others in there could not be read."""
+
+    document: Document
+    children: tuple[Document, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+async def parse(item: Item, *, source: str, tenant: str, context: Context) -> Family:
+    """The documents that an item holds, read and parsed in a thread.
 
     Raises ParseError, saying why, for whatever goes wrong with this one item; the trace notes it.
     """
     try:
-        return await asyncio.to_thread(_document, item, source, tenant)
+        return Family(await asyncio.to_thread(_document, item, source, tenant))
     except ParseError:
         with context.trace.step("ingest.parse", uri=item.uri):
             raise

@@ -73,7 +73,7 @@ class AnswerPipeline:
                 return []
             await self.index.load()
             condition = where.required(condition, await self._permission(context))
-            languages = await asyncio.to_thread(self.index.state.languages, self.index.name, tenant=self.index.tenant)
+            languages = await asyncio.to_thread(self.index.state.languages, self.index.key, tenant=self.index.tenant)
             wanted = max(k, self.retrieve.candidates)
             lists = await self._lists(question, languages, wanted, condition, context)
             weight = step.facts["dense_weight"] = self._dense_weight(question, languages)
@@ -84,7 +84,7 @@ class AnswerPipeline:
 
     async def _permission(self, context: Context) -> Filter | None:
         state, index = self.index.state, self.index
-        protected = await asyncio.to_thread(state.protected, index.name, tenant=index.tenant)
+        protected = await asyncio.to_thread(state.protected, index.key, tenant=index.tenant)
         return where.allowed(context.principals) if protected else None
 
     async def _lists(
@@ -162,12 +162,12 @@ class AnswerPipeline:
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
         state, index = self.index.state, self.index
-        found = await asyncio.to_thread(state.document, index.name, document_id, tenant=index.tenant)
+        found = await asyncio.to_thread(state.document, index.key, document_id, tenant=index.tenant)
         return found if found and {"public", *context.principals} & set(found.acl) else None
 
     async def empty(self) -> bool:
         """Whether nothing was ingested."""
-        return await asyncio.to_thread(self.index.state.empty, self.index.name, tenant=self.index.tenant)
+        return await asyncio.to_thread(self.index.state.empty, self.index.key, tenant=self.index.tenant)
 
     async def stream(
         self,

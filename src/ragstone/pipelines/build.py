@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from ragstone.caching.embeddings import CachedEmbedder, VectorCache
 from ragstone.config import Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
 from ragstone.pipelines.index import Index, collection_name
@@ -32,6 +34,7 @@ class Builder:
     def __init__(self, folder: Path, files: Mapping[str, Located]) -> None:
         self.folder, self.files = folder, files
         self._built: dict[tuple[str, str], Connector] = {}
+        self._vectors = VectorCache(folder / ".ragstone" / "cache.db")
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """The connector of that name. Raises ConfigError when there is none, or when it is of another kind."""
@@ -146,12 +149,17 @@ class Builder:
         tenant: str,
         state: ProjectState,
         lock: FileLock | None,
+        edition: int = 0,
     ) -> Index:
-        """The index that an ingest pipeline writes, for one tenant; `spec` says where each of its keys stands."""
-        embedder = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
-        collection = collection_name(name, tenant, embedder.fingerprint)
+        """One edition of the index that an ingest pipeline writes, for one tenant.
+
+        `spec` says where each of its keys stands.
+        """
+        embedder = self._embedder(wanted, spec)
+        own = (name, tenant, f"#{edition}") if edition else (name, tenant)
+        collection = collection_name(*own, embedder.fingerprint)
         store = self._typed(VectorStore, "store", wanted.store, spec.where(("store",)), collection=collection)
-        terms = collection_name(name, tenant)
+        terms = collection_name(*own)
         if wanted.lexical in self.files or wanted.lexical != LEXICAL_DEFAULT:
             lexical = self._typed(LexicalIndex, "lexical", wanted.lexical, spec.where(("lexical",)), collection=terms)
         else:
@@ -160,6 +168,7 @@ class Builder:
         return Index(
             name=name,
             tenant=tenant,
+            edition=edition,
             state=state,
             splitter=self._splitter(spec, wanted, embedder),
             embedder=embedder,
@@ -186,6 +195,11 @@ class Builder:
                 found[name] = error
         return found
 
+    def _embedder(self, wanted: IngestSpec, spec: Located) -> Embedder:
+        """The embedder of a pipeline, behind the cache of vectors that all pipelines of the project share."""
+        found = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
+        return CachedEmbedder(found, self._vectors) if wanted.cache else found
+
     def _splitter(self, spec: Located, wanted: IngestSpec, embedder: Embedder) -> Splitter:
         located = _split_section(wanted, spec)
         return cast("Splitter", self.make("splitter", located, name=wanted.split.by, embedder=embedder))
@@ -198,6 +212,7 @@ class Builder:
     async def close(self) -> None:
         """Closes every connector that was built and is held here."""
         async with AsyncExitStack() as ends:
+            ends.push_async_callback(asyncio.to_thread, self._vectors.close)
             for built in self._built.values():
                 ends.push_async_callback(built.close)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -17,7 +18,7 @@ from ragstone.types import Chunk
 
 __all__ = ["Index", "collection_name"]
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when parsers or the analyzer make something else of the same file, so that everything is ingested again."""
 
 
@@ -28,10 +29,14 @@ def collection_name(*parts: str) -> str:
 
 @dataclass(kw_only=True)
 class Index:
-    """`name` is the ingest pipeline's. `lock` keeps other processes from writing (None: no other can)."""
+    """One edition of what an ingest pipeline writes for a tenant. `name` is the pipeline's.
+
+    `lock` keeps other processes from writing (None: no other can).
+    """
 
     name: str
     tenant: str
+    edition: int = 0
     state: ProjectState
     splitter: Splitter
     embedder: Embedder
@@ -42,9 +47,19 @@ class Index:
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
+    def key(self) -> str:
+        """What the state files this edition under."""
+        return f"{self.name}#{self.edition}" if self.edition else self.name
+
+    @property
     def fingerprint(self) -> str:
         """Changes with whatever changes the chunks, their terms or their vectors; the embedder's part stands first."""
         return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}/{FORMAT}"
+
+    async def load_embedder(self) -> None:
+        """Starts the embedder alone, for work that must not open a damaged index."""
+        await asyncio.to_thread(import_module, "numpy.typing")
+        await self.embedder.load()
 
     async def load(self) -> None:
         """Starts the slow parts side by side, once."""
@@ -56,13 +71,16 @@ class Index:
         self._loaded = True
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[None]:
-        """Keeps everyone else from writing, in this process and in others. Raises IndexBusy."""
+    async def writing(self, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> AsyncGenerator[None]:
+        """Keeps everyone else from writing, in this process and in others.
+
+        Raises IndexBusy without `wait`; with it `waiting` is told once who is waited for.
+        """
         async with self._writing:
             if self.lock is None:
                 yield
                 return
-            await self.lock.acquire_soon()
+            await self.lock.acquire_soon(wait=math.inf if wait else 0.0, waiting=waiting)
             try:
                 yield
             finally:
@@ -80,7 +98,7 @@ class Index:
 
     async def require_vectors(self) -> None:
         """Raises IndexMismatch when every document was embedded by another embedder."""
-        found = await asyncio.to_thread(self.state.fingerprints, self.name, tenant=self.tenant)
+        found = await asyncio.to_thread(self.state.fingerprints, self.key, tenant=self.tenant)
         embedder = self.embedder.fingerprint
         if found and not any(fingerprint.startswith(f"{embedder}/") for fingerprint in found):
             raise IndexMismatch(
@@ -93,4 +111,4 @@ class Index:
 
     async def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """The chunks behind the ids that a search returned."""
-        return await asyncio.to_thread(self.state.chunks, self.name, ids, tenant=self.tenant)
+        return await asyncio.to_thread(self.state.chunks, self.key, ids, tenant=self.tenant)

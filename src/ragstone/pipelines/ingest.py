@@ -1,7 +1,7 @@
 """From sources to an index, exactly once: plan, parse, split, embed, write, each stage ahead of the next.
 
 A batch is first written to `project.db` as pending, then to the indexes, then marked live. A run that is cut short at
-any point leaves pending documents and orphaned chunks, and the next run does exactly those again.
+any point leaves pending documents and orphaned chunks, and the next run completes exactly those (upkeep.py).
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ragstone.errors import ParseError, RagstoneError, SourceError, UsageError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.load import load
-from ragstone.ingestion.manifest import Plan, compare, same_content
-from ragstone.ingestion.parse import parse
+from ragstone.ingestion.manifest import Plan, below, compare, same_content
+from ragstone.ingestion.parse import Family, document_id, parse
 from ragstone.ingestion.split import split
-from ragstone.ingestion.write import delete, entry, write
+from ragstone.ingestion.write import entry, write
+from ragstone.pipelines import upkeep
 from ragstone.pipelines.ahead import ahead, mapped
-from ragstone.pipelines.index import Index
+from ragstone.pipelines.index import FORMAT, Index
 from ragstone.protocols import Source
+from ragstone.reports import IngestPlan, IngestReport, Progress
 from ragstone.state.sqlite import ManifestRow
 from ragstone.text.language import detect
-from ragstone.types import Chunk, Context, Document, Entry, Failure, IngestReport, Item, Progress, Record
+from ragstone.types import Chunk, Context, Document, Entry, Failure, Item, Record
 
 __all__ = ["IngestPipeline"]
 
@@ -33,15 +36,28 @@ READERS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Cut:
     """A document that is ready to be embedded."""
 
-    item: Item
     document: Document
+    version: str
     language: str
     chunks: Sequence[Chunk]
     ids: Sequence[Sequence[int] | None]
     entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An item that is ready to be embedded, with the documents inside it, and those in there that failed."""
+
+    item: Item
+    parts: Sequence[_Cut]
+    failed: Sequence[Failure]
+
+    @property
+    def size(self) -> int:
+        return sum(len(part.chunks) for part in self.parts)
 
 
 @dataclass(slots=True)
@@ -50,14 +66,21 @@ class _Run:
 
     total: int = 0
     known: dict[str, ManifestRow] = field(default_factory=dict[str, ManifestRow])
-    added: set[str] = field(default_factory=set[str])
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("added", "changed", "unchanged", "removed"), 0)
-    )
+    counts: Counter[str] = field(default_factory=Counter[str])
     embedded: int = 0
     done: int = 0
     failed: list[Failure] = field(default_factory=list[Failure])
     warnings: list[Failure] = field(default_factory=list[Failure])
+    progress: Callable[[Progress], None] | None = None
+    last_good: str = ""
+
+    def wait_for(self, holder: str) -> None:
+        if self.progress:
+            self.progress(Progress(0, 0, 0, holder))
+
+    def report(self) -> None:
+        if self.progress:
+            self.progress(Progress(self.done, self.total, self.embedded))
 
 
 class IngestPipeline:
@@ -70,29 +93,41 @@ class IngestPipeline:
         self,
         *,
         context: Context,
+        only: Sequence[str] = (),
         allow_empty: bool = False,
+        keep_removed: bool = False,
+        wait: bool = True,
+        last_good: str = "",
         progress: Callable[[Progress], None] | None = None,
     ) -> IngestReport:
         """Ingests what is new or changed, removes what is gone, and leaves the rest alone.
 
-        Raises SourceError when no source can be listed. A document that cannot be read is in the report's `failed`.
+        With `only`, nothing but these uris and what lies below them is looked at. Raises SourceError when no source can
+        be listed, IndexBusy when another process writes and this one may not `wait`. A document that cannot be read is
+        in the report's `failed`; where the state holds it under the key `last_good`, it is made of that.
         """
-        index, run = self.index, _Run()
-        if not self.sources:
-            raise UsageError("there is nothing to ingest", where="ingest", expected="at least one source or folder")
-        async with index.writing():
+        index, run = self.index, _Run(progress=progress, last_good=last_good)
+        async with index.writing(wait=wait, waiting=run.wait_for):
             await index.load()
-            await self._drop_orphans(context)
-            await self._notice_loss(context)
-            plans = await self._plans(run, allow_empty=allow_empty, context=context)
+            completed = await upkeep.mend(index, context=context)
+            plans = await self._plans(run, only=only, allow_empty=allow_empty, context=context)
             begun = time.perf_counter()
+            run.embedded = completed.embedded
+            if not only:
+                await self._remove_dropped_sources(run)
             for source, plan in plans:
-                await self._apply(source, plan, run, progress=progress, context=context)
+                await self._apply(source, plan if not keep_removed else replace(plan, removed=()), run, only, context)
             await index.flush()
             seconds = time.perf_counter() - begun
-            counts = await asyncio.to_thread(index.state.counts, index.name, tenant=index.tenant)
+            counts = await asyncio.to_thread(index.state.counts, index.key, tenant=index.tenant)
+        for state, name in (("new", "added"), ("changed", "changed")):  # these stand among the unchanged
+            run.counts[name] += completed.states[state]
+            run.counts["unchanged"] -= completed.states[state]
         return IngestReport(
-            **run.counts,
+            added=run.counts["added"],
+            changed=run.counts["changed"],
+            unchanged=max(0, run.counts["unchanged"]),
+            removed=run.counts["removed"],
             chunks=counts["chunks"],
             embedded=run.embedded,
             seconds=seconds,
@@ -100,84 +135,129 @@ class IngestPipeline:
             warnings=tuple(run.warnings),
         )
 
+    async def plan(self, *, context: Context, only: Sequence[str] = (), allow_empty: bool = False) -> IngestPlan:
+        """What `run` would do, and what it would embed: everything is read and split, and nothing is written."""
+        run, tokens, count = _Run(), 0, 0
+        await self.index.load_embedder()
+        plans = await self._plans(run, only=only, allow_empty=allow_empty, context=context)
+        seen: set[str] = set()
+        for source, plan in plans:
+            async for prepared in self._prepared(source, [*plan.added, *plan.changed], run, context, dry=True):
+                chunks, ids = _chunks([prepared])
+                texts = [chunk.embedded for chunk in chunks]
+                known = await self.index.embedder.known(texts, context=context)
+                for text, part, kept in zip(texts, ids, known, strict=True):
+                    if not kept and text not in seen:
+                        seen.add(text)
+                        count += 1
+                        tokens += len(part) if part is not None else len(self.index.embedder.tokens(text)[0])
+        return IngestPlan(
+            added=tuple(item.uri for _, plan in plans for item in plan.added),
+            changed=tuple(item.uri for _, plan in plans for item in plan.changed),
+            removed=tuple(row.uri for _, plan in plans for row in plan.removed),
+            relabelled=tuple(row.uri for _, plan in plans for row, _ in plan.relabelled),
+            unchanged=sum(plan.unchanged for _, plan in plans),
+            chunks=count,
+            tokens=tokens,
+            cost=tokens * self.index.embedder.price / 1_000_000,
+            failed=tuple(run.failed),
+        )
+
     # ── The plan ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _plans(self, run: _Run, *, allow_empty: bool, context: Context) -> list[tuple[Source, Plan]]:
+    async def _plans(
+        self, run: _Run, *, only: Sequence[str], allow_empty: bool, context: Context
+    ) -> list[tuple[Source, Plan]]:
+        if not self.sources:
+            raise UsageError("there is nothing to ingest", where="ingest", expected="at least one source or folder")
         index, plans = self.index, list[tuple[Source, Plan]]()
         problems: list[SourceError] = []
+        forgotten = await asyncio.to_thread(index.state.forgotten, tenant=index.tenant)
         for source in self.sources:
-            known = await asyncio.to_thread(index.state.manifest, index.name, tenant=index.tenant, source=source.name)
+            known = await asyncio.to_thread(index.state.manifest, index.key, tenant=index.tenant, source=source.name)
             try:
-                listing = await load(source, known=len(known), allow_empty=allow_empty, context=context)
+                listing = await load(source, known=len(known), allow_empty=allow_empty or bool(only), context=context)
             except SourceError as error:
                 problems.append(error)
                 run.failed.append(Failure(source.name, str(error)))
                 continue
             if listing.error is not None:
                 run.failed.append(_failure(source.name, listing.error))
-            complete = listing.error is None
-            plan = compare(listing.items, known, fingerprint=index.fingerprint, complete=complete)
+            plan = compare(
+                listing.items,
+                known,
+                fingerprint=index.fingerprint,
+                complete=listing.error is None,
+                forgotten=forgotten,
+                only=only,
+            )
             plans.append((source, plan))
             run.known.update({row.id: row for row in known.values()})
             run.total += len(plan.added) + len(plan.changed)
         if problems and not plans:
             raise problems[0]
-        await self._remove_dropped_sources(run)
+        self._demand_something(only, plans)
         return plans
+
+    def _demand_something(self, only: Sequence[str], plans: Sequence[tuple[Source, Plan]]) -> None:
+        found = sum(len(plan.added) + len(plan.changed) + plan.unchanged + len(plan.removed) for _, plan in plans)
+        if only and not found:
+            raise UsageError(
+                "no source lists it",
+                where=only[0],
+                expected="a file or folder below one of: " + ", ".join(source.name for source in self.sources),
+                hint="A source's `path`, `include` and `exclude` say what it lists.",
+            )
 
     async def _remove_dropped_sources(self, run: _Run) -> None:
         """A source that the pipeline no longer names takes its documents with it."""
         index, names = self.index, {source.name for source in self.sources}
-        for name in await asyncio.to_thread(index.state.sources, index.name, tenant=index.tenant):
+        for name in await asyncio.to_thread(index.state.sources, index.key, tenant=index.tenant):
             if name not in names:
-                rows = await asyncio.to_thread(index.state.manifest, index.name, tenant=index.tenant, source=name)
+                rows = await asyncio.to_thread(index.state.manifest, index.key, tenant=index.tenant, source=name)
                 ids = [row.id for row in rows.values()]
-                await asyncio.to_thread(index.state.remove, index.name, ids, tenant=index.tenant)
-                run.counts["removed"] += len(ids)
+                await asyncio.to_thread(index.state.remove, index.key, ids, tenant=index.tenant)
+                run.counts["removed"] += sum(not row.parent for row in rows.values())
 
     # ── One source ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _apply(
-        self,
-        source: Source,
-        plan: Plan,
-        run: _Run,
-        *,
-        progress: Callable[[Progress], None] | None,
-        context: Context,
-    ) -> None:
+    async def _apply(self, source: Source, plan: Plan, run: _Run, only: Sequence[str], context: Context) -> None:
         index = self.index
+        added = {item.uri for item in plan.added}
+        for row, acl in plan.relabelled:
+            await asyncio.to_thread(index.state.relabel, index.key, row.id, acl)
+        removed = [row.id for row in plan.removed]
+        await asyncio.to_thread(index.state.remove, index.key, removed, tenant=index.tenant)
         run.counts["unchanged"] += plan.unchanged
-        run.added = {item.uri for item in plan.added}
-        for document_id, acl in plan.relabelled:
-            await asyncio.to_thread(index.state.set_acl, index.name, document_id, acl)
-        await asyncio.to_thread(index.state.remove, index.name, plan.removed, tenant=index.tenant)
-        run.counts["removed"] += len(plan.removed)
-        await self._drop_orphans(context)
-        if progress:
-            progress(Progress(run.done, run.total, run.embedded))
+        run.counts["removed"] += sum(not row.parent for row in plan.removed)
+        await upkeep.drop_orphans(index, context=context)
+        if plan.relabelled:
+            await upkeep.complete(index, context=context)
+        run.report()
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
         async for batch in ahead(self._embedded(ahead(_batches(prepared)), context)):
-            await self._write(batch, run, context)
-            if progress:
-                progress(Progress(run.done, run.total, run.embedded))
-        if progress:
-            progress(Progress(run.done, run.total, run.embedded))
+            await self._write(batch, run, added, context)
+            run.report()
+        run.report()
         listed = {failure.uri for failure in run.failed}
-        stale = await asyncio.to_thread(index.state.failures, index.name, tenant=index.tenant, source=source.name)
-        gone = [failure.uri for failure in stale if failure.uri not in listed]
-        await asyncio.to_thread(index.state.forget_failures, index.name, gone, tenant=index.tenant, source=source.name)
+        stale = await asyncio.to_thread(index.state.failures, index.key, tenant=index.tenant, source=source.name)
+        gone = [failure.uri for failure in stale if failure.uri not in listed and below(failure.uri, only)]
+        await asyncio.to_thread(index.state.forget_failures, index.key, gone, tenant=index.tenant, source=source.name)
 
     async def _prepared(
-        self, source: Source, items: Sequence[Item], run: _Run, context: Context
+        self, source: Source, items: Sequence[Item], run: _Run, context: Context, *, dry: bool = False
     ) -> AsyncGenerator[_Prepared]:
         async def prepare(item: Item) -> _Prepared | Failure | None:
             try:
-                document = await parse(item, source=source.name, tenant=self.index.tenant, context=context)
-                if same_content(run.known.get(document.id), document, fingerprint=self.index.fingerprint):
-                    await asyncio.to_thread(self.index.state.touch, self.index.name, document.id, item.version)
+                family = await self._family(item, source, run, context)
+                row = run.known.get(family.document.id)
+                if not family.failed and same_content(row, family.document, fingerprint=self.index.fingerprint):
+                    if not dry:
+                        await asyncio.to_thread(
+                            self.index.state.touch, self.index.key, family.document.id, item.version
+                        )
                     return None
-                return await asyncio.to_thread(self._cut, item, document)
+                return await asyncio.to_thread(self._cut, item, family)
             except ParseError as error:
                 return _failure(item.uri, error)
             except RagstoneError:
@@ -190,59 +270,96 @@ class IngestPipeline:
                 run.counts["unchanged"] += 1
                 run.done += 1
             elif isinstance(result, Failure):
-                run.failed.append(result)
                 run.done += 1
-                await asyncio.to_thread(
-                    self.index.state.fail, self.index.name, result, tenant=self.index.tenant, source=source.name
-                )
+                await self._fail(result, source, run, dry=dry)
             else:
-                run.warnings.extend(Failure(result.document.uri, warning) for warning in result.document.warnings)
+                for failure in result.failed:
+                    await self._fail(failure, source, run, dry=dry)
+                for part in result.parts:
+                    run.warnings.extend(Failure(part.document.uri, warning) for warning in part.document.warnings)
                 yield result
 
-    def _cut(self, item: Item, document: Document) -> _Prepared:
+    async def _family(self, item: Item, source: Source, run: _Run, context: Context) -> Family:
+        """The item's documents: read and parsed, or from the state where only what cuts or embeds them has changed."""
+        row = run.known.get(document_id(self.index.tenant, source.name, item.uri))
+        if row is not None and row.version == item.version and row.fingerprint.endswith(f"/{FORMAT}"):
+            found = await asyncio.to_thread(self.index.state.named, self.index.key, item.uri, tenant=self.index.tenant)
+            return Family(found[0], tuple(found[1:]))
+        try:
+            return await parse(item, source=source.name, tenant=self.index.tenant, context=context)
+        except ParseError as error:
+            index = self.index
+            kept = await asyncio.to_thread(index.state.named, run.last_good, item.uri, tenant=index.tenant)
+            if not kept:
+                raise
+            return Family(kept[0], tuple(kept[1:]), (_failure(item.uri, error),))
+
+    async def _fail(self, failure: Failure, source: Source, run: _Run, *, dry: bool) -> None:
+        run.failed.append(failure)
+        if not dry:
+            state, index = self.index.state, self.index
+            await asyncio.to_thread(state.fail, index.key, failure, tenant=index.tenant, source=source.name)
+
+    def _cut(self, item: Item, family: Family) -> _Prepared:
+        # Without a version the item is read again next time: something in it failed.
+        version = "" if family.failed else item.version
+        parts = [self._cut_one(document, version) for document in (family.document, *family.children)]
+        return _Prepared(item, parts, family.failed)
+
+    def _cut_one(self, document: Document, version: str) -> _Cut:
         language = detect(document.text)
         facts = {"source": document.source, "uri": document.uri, "media_type": document.media_type, "lang": language}
         document = replace(document, metadata={**document.metadata, **facts})
         pieces = split(document, self.index.splitter)
         entries = [entry(chunk, language=language) for chunk, _ in pieces]
-        return _Prepared(item, document, language, [c for c, _ in pieces], [ids for _, ids in pieces], entries)
+        return _Cut(document, version, language, [c for c, _ in pieces], [ids for _, ids in pieces], entries)
 
     async def _embedded(
         self, batches: AsyncGenerator[list[_Prepared]], context: Context
-    ) -> AsyncGenerator[tuple[list[_Prepared], list[Record]]]:
+    ) -> AsyncGenerator[tuple[list[_Prepared], list[Record], int]]:
         async for batch in batches:
-            chunks = [chunk for prepared in batch for chunk in prepared.chunks]
-            ids = [part for prepared in batch for part in prepared.ids]
-            yield batch, await embed(chunks, ids, embedder=self.index.embedder, context=context)
+            chunks, ids = _chunks(batch)
+            records, made = await embed(chunks, ids, embedder=self.index.embedder, context=context)
+            yield batch, records, made
 
-    async def _write(self, batch: tuple[list[_Prepared], list[Record]], run: _Run, context: Context) -> None:
-        index, (prepared, records) = self.index, batch
-        rows = [(one.document, one.item.version, one.language, one.chunks) for one in prepared]
-        await asyncio.to_thread(index.state.begin, index.name, rows, tenant=index.tenant, fingerprint=index.fingerprint)
-        entries = [entry for one in prepared for entry in one.entries]
+    async def _write(
+        self, batch: tuple[list[_Prepared], list[Record], int], run: _Run, added: set[str], context: Context
+    ) -> None:
+        index, (prepared, records, made) = self.index, batch
+        parts = [part for one in prepared for part in one.parts]
+        rows = [(part.document, part.version, part.language, part.chunks) for part in parts]
+        await asyncio.to_thread(
+            index.state.begin,
+            index.key,
+            rows,
+            tenant=index.tenant,
+            fingerprint=index.fingerprint,
+            removed=_vanished(prepared, run),
+        )
+        entries = [entry for part in parts for entry in part.entries]
         await write(records, entries, store=index.store, lexical=index.lexical, context=context)
-        await self._drop_orphans(context)
-        await asyncio.to_thread(index.state.settle, index.name, [one.document.id for one in prepared])
+        await upkeep.drop_orphans(index, context=context)
+        await asyncio.to_thread(index.state.settle, index.key, [part.document.id for part in parts])
         for one in prepared:
-            run.counts["added" if one.item.uri in run.added else "changed"] += 1
-        run.embedded += len(records)
+            run.counts["added" if one.item.uri in added else "changed"] += 1
+        run.embedded += made
         run.done += len(prepared)
 
-    async def _notice_loss(self, context: Context) -> None:
-        """An index that holds less than it should (its folder was deleted, say) is filled again from the sources."""
-        index = self.index
-        live = await asyncio.to_thread(index.state.live_chunks, index.name, tenant=index.tenant)
-        held = min(await index.store.count(context=context), await index.lexical.count(context=context))
-        if held < live:
-            with context.trace.step("ingest.loss", held=held, expected=live):
-                await asyncio.to_thread(index.state.forget_versions, index.name, tenant=index.tenant)
 
-    async def _drop_orphans(self, context: Context) -> None:
-        index = self.index
-        ids = await asyncio.to_thread(index.state.orphans, index.name, tenant=index.tenant)
-        if ids:
-            await delete(ids, store=index.store, lexical=index.lexical, context=context)
-            await asyncio.to_thread(index.state.forget_orphans, index.name, ids, tenant=index.tenant)
+def _vanished(prepared: Sequence[_Prepared], run: _Run) -> list[str]:
+    """Known documents that no longer lie inside their file; one in there that failed keeps its last good version."""
+    there = {part.document.id for one in prepared for part in one.parts}
+    failed = {failure.uri for one in prepared for failure in one.failed}
+    files = {one.item.uri for one in prepared}
+    return [
+        row.id for row in run.known.values() if row.parent in files and row.id not in there and row.uri not in failed
+    ]
+
+
+def _chunks(prepared: Sequence[_Prepared]) -> tuple[list[Chunk], list[Sequence[int] | None]]:
+    """All chunks, and their token ids."""
+    parts = [part for one in prepared for part in one.parts]
+    return [chunk for part in parts for chunk in part.chunks], [ids for part in parts for ids in part.ids]
 
 
 def _failure(uri: str, error: RagstoneError) -> Failure:
@@ -251,12 +368,13 @@ def _failure(uri: str, error: RagstoneError) -> Failure:
 
 
 async def _batches(prepared: AsyncGenerator[_Prepared]) -> AsyncGenerator[list[_Prepared]]:
-    """Documents in groups of about `BATCH` chunks; one document is never divided."""
-    batch: list[_Prepared] = []
+    """Items in groups of about `BATCH` chunks; one item is never divided."""
+    batch, size = list[_Prepared](), 0
     async for one in prepared:
         batch.append(one)
-        if sum(len(each.chunks) for each in batch) >= BATCH:
+        size += one.size
+        if size >= BATCH:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

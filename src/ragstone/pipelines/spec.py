@@ -24,13 +24,17 @@ class SplitSpec(BaseModel):
 
 
 class IngestSpec(Strict):
-    """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`."""
+    """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
+
+    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice.
+    """
 
     sources: list[str] = Field(min_length=1)
     split: SplitSpec = SplitSpec()
     embed: str
     store: str
     lexical: str = "tantivy"
+    cache: bool = True
 
 
 class RetrieveSpec(Strict):

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -62,12 +63,18 @@ class FileLock:
                 raise self.busy()
             time.sleep(POLL)
 
-    async def acquire_soon(self) -> None:
-        """The same without blocking the event loop; cancelled while it waits, it holds nothing."""
-        limit = time.monotonic() + self.wait
+    async def acquire_soon(self, *, wait: float | None = None, waiting: Callable[[str], None] | None = None) -> None:
+        """The same without blocking the event loop; cancelled while it waits, it holds nothing.
+
+        `waiting` is told once who holds the lock.
+        """
+        limit = time.monotonic() + (self.wait if wait is None else wait)
         while not self.try_acquire():
             if time.monotonic() >= limit:
                 raise self.busy()
+            if waiting:
+                waiting(self.holder())
+                waiting = None
             await asyncio.sleep(POLL)
 
     def try_acquire(self) -> bool:
@@ -94,15 +101,18 @@ class FileLock:
 
     def busy(self) -> IndexBusy:
         """The error that names the holder, where it is known."""
-        try:
-            holder = self.path.read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            holder = ""
         return IndexBusy(
-            f"the index is in use by {holder or 'another process'}",
+            f"the index is in use by {self.holder()}",
             where=str(self.path.parent),
             hint="Wait until it has ended, or stop it, and run the command again.",
         )
+
+    def holder(self) -> str:
+        """Who holds it, as well as that can be known."""
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace").strip() or "another process"
+        except OSError:
+            return "another process"
 
     def release(self) -> None:
         """Gives the lock back; twice is harmless."""

@@ -7,7 +7,24 @@ import sqlite3
 from ragstone.errors import StateError
 from ragstone.state.schema import TABLES, VERSION
 
-STEPS: dict[int, str] = {}
+_ASIDE = """
+ALTER TABLE documents RENAME TO documents_1;
+DROP INDEX documents_by_source;
+DROP INDEX documents_facts;
+DROP INDEX documents_not_public;
+ALTER TABLE chunks RENAME TO chunks_1;
+DROP INDEX chunks_by_document;
+"""
+_BACK = """
+INSERT INTO documents SELECT pipeline, id, tenant, source, uri, title, media_type, language, metadata, acl, warnings,
+  content_hash, version, fingerprint, '', media_type IN ('text/plain', 'text/markdown'), state, spans, text
+  FROM documents_1;
+INSERT INTO chunks SELECT pipeline, id, document_id, start, end, line, NULL, NULL, '', text, spans FROM chunks_1;
+DROP TABLE documents_1;
+DROP TABLE chunks_1;
+"""
+
+STEPS: dict[int, str] = {1: _ASIDE + TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS") + _BACK}
 """From each older version the statements that lead to the next."""
 
 

@@ -1,12 +1,14 @@
 """The tables of `project.db`, and nothing that knows why.
 
-A document is `live` once its chunks are in every index. Until then it is `new` (never was live) or `changed`, and the
-next ingestion does it again. `orphans` are chunks that are gone from here and have still to go from the indexes.
+A document is `live` once its chunks are in every index. Until then it is `new` (never was live), `changed`, or
+`relabelled` (only its permissions differ from what the indexes hold), and the next ingestion completes it from here.
+`orphans` are chunks that are gone from here and have still to go from the indexes. `forgotten` uris stay out. Rows
+belong to an edition of a pipeline: a rebuild fills a new one beside the one that `editions` names, and takes its place.
 """
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 # Large columns stand last: SQLite reads a row from its beginning, and no search needs a document's text.
 TABLES = """
@@ -25,7 +27,9 @@ CREATE TABLE documents (
   content_hash TEXT NOT NULL,
   version      TEXT NOT NULL,
   fingerprint  TEXT NOT NULL,
-  state        TEXT NOT NULL CHECK (state IN ('new', 'changed', 'live')),
+  parent       TEXT NOT NULL,
+  verbatim     INTEGER NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('new', 'changed', 'relabelled', 'live')),
   spans        TEXT NOT NULL,
   text         TEXT NOT NULL,
   PRIMARY KEY (pipeline, id)
@@ -41,6 +45,9 @@ CREATE TABLE chunks (
   start        INTEGER NOT NULL,
   end          INTEGER NOT NULL,
   line         INTEGER,
+  parent_start INTEGER,
+  parent_end   INTEGER,
+  context      TEXT NOT NULL,
   text         TEXT NOT NULL,
   spans        TEXT NOT NULL,
   PRIMARY KEY (pipeline, id)
@@ -61,5 +68,18 @@ CREATE TABLE failures (
   uri          TEXT NOT NULL,
   reason       TEXT NOT NULL,
   PRIMARY KEY (pipeline, tenant, source, uri)
+) WITHOUT ROWID;
+
+CREATE TABLE editions (
+  pipeline     TEXT NOT NULL,
+  tenant       TEXT NOT NULL,
+  number       INTEGER NOT NULL,
+  PRIMARY KEY (pipeline, tenant)
+) WITHOUT ROWID;
+
+CREATE TABLE forgotten (
+  tenant       TEXT NOT NULL,
+  uri          TEXT NOT NULL,
+  PRIMARY KEY (tenant, uri)
 ) WITHOUT ROWID;
 """

@@ -6,19 +6,19 @@ The methods block. They are safe to call from several threads; the pipelines cal
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragstone.errors import StateError, StorageFull
+from ragstone.state import rows as to
+from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
-from ragstone.types import Chunk, Document, Failure, Span
+from ragstone.types import Chunk, Document, Failure
 
 __all__ = ["ManifestRow", "ProjectState"]
 
@@ -28,15 +28,16 @@ BATCH = 500  # SQLite's older builds allow 999 variables in a statement
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """What is known of a document without its text. `state` is new, changed or live (see schema.py)."""
+    """What is known of a document without its text. `state` is new, changed, relabelled or live (see schema.py)."""
 
     id: str
     uri: str
     version: str
     fingerprint: str
     content_hash: str
-    acl: tuple[str, ...]
+    parent: str
     state: str
+    acl: tuple[str, ...]
 
 
 class ProjectState:
@@ -51,7 +52,7 @@ class ProjectState:
         self.path = path
         self._lock = threading.RLock()
         where = str(path) if path else "memory"
-        with self._translated(where):
+        with translated(where):
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
             # Transactions are ours: isolation_level None keeps the module from opening any by itself.
@@ -74,11 +75,11 @@ class ProjectState:
     def manifest(self, pipeline: str, *, tenant: str, source: str) -> dict[str, ManifestRow]:
         """The documents of one source by uri."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, content_hash, acl, state FROM documents"
+            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
             " WHERE pipeline=? AND tenant=? AND source=?",
             (pipeline, tenant, source),
         )
-        return {row[1]: ManifestRow(*row[:5], acl=tuple(json.loads(row[5])), state=row[6]) for row in rows}
+        return {row[1]: ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows}
 
     def sources(self, pipeline: str, *, tenant: str) -> list[str]:
         """The sources that documents came from."""
@@ -92,12 +93,16 @@ class ProjectState:
         *,
         tenant: str,
         fingerprint: str,
+        removed: Iterable[str] = (),
     ) -> None:
         """Writes documents, each with its source version, its language and its chunks, as not yet live.
 
-        Chunks of an earlier version that are gone become orphans. All of it happens, or nothing.
+        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. All of it
+        happens, or nothing.
         """
         with self._write() as db:
+            for found in removed:
+                self._remove(db, pipeline, tenant, found)
             for document, version, language, chunks in entries:
                 known = db.execute(
                     "SELECT state FROM documents WHERE pipeline=? AND id=?", (pipeline, document.id)
@@ -105,12 +110,12 @@ class ProjectState:
                 state = "changed" if known and known[0] != "new" else "new"
                 self._orphan(db, pipeline, tenant, document.id, keep={chunk.id for chunk in chunks})
                 db.execute(
-                    "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    _document_row(pipeline, tenant, document, language, version, fingerprint, state),
+                    "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    to.document_row(pipeline, tenant, document, language, version, fingerprint, state),
                 )
                 db.executemany(
-                    "INSERT OR REPLACE INTO chunks VALUES (?,?,?,?,?,?,?,?)",
-                    (_chunk_row(pipeline, chunk) for chunk in chunks),
+                    "INSERT OR REPLACE INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                    (to.chunk_row(pipeline, chunk) for chunk in chunks),
                 )
                 self._forget_failure(db, pipeline, tenant, document.source, document.uri)
 
@@ -125,8 +130,7 @@ class ProjectState:
         """Removes documents; their chunks become orphans."""
         with self._write() as db:
             for found in ids:
-                self._orphan(db, pipeline, tenant, found, keep=set())
-                db.execute("DELETE FROM documents WHERE pipeline=? AND id=?", (pipeline, found))
+                self._remove(db, pipeline, tenant, found)
 
     def orphans(self, pipeline: str, *, tenant: str) -> list[str]:
         """Chunk ids that have still to go from the indexes."""
@@ -139,13 +143,38 @@ class ProjectState:
             rows = [(pipeline, tenant, found) for found in ids]
             db.executemany("DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id=?", rows)
 
-    def set_acl(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
-        """Changes who may see a document, at once; what it was is forgotten, so that the indexes follow."""
+    def add_orphans(self, pipeline: str, ids: Iterable[str], *, tenant: str) -> None:
+        """Notes chunk ids that an index holds and nobody knows."""
+        with self._write() as db:
+            rows = [(pipeline, tenant, found) for found in ids]
+            db.executemany("INSERT OR IGNORE INTO orphans VALUES (?,?,?)", rows)
+
+    def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
+        """Changes who may see a document, at once; the indexes have still to follow."""
         with self._write() as db:
             db.execute(
-                "UPDATE documents SET acl=?, version='', content_hash='' WHERE pipeline=? AND id=?",
+                "UPDATE documents SET acl=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
+                " WHERE pipeline=? AND id=?",
                 (json.dumps(acl), pipeline, document_id),
             )
+
+    def demand(self, pipeline: str, chunks: Iterable[str]) -> None:
+        """Notes that an index lacks these chunks."""
+        with self._write() as db:
+            db.executemany(
+                "UPDATE documents SET state='changed' WHERE pipeline=? AND state<>'new'"
+                " AND id=(SELECT document_id FROM chunks c WHERE c.pipeline=documents.pipeline AND c.id=?)",
+                [(pipeline, found) for found in chunks],
+            )
+
+    def pending(self, pipeline: str, *, tenant: str) -> list[ManifestRow]:
+        """The documents that are not live yet."""
+        rows = self._rows(
+            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
+            " WHERE pipeline=? AND tenant=? AND state<>'live' ORDER BY source, uri",
+            (pipeline, tenant),
+        )
+        return [ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows]
 
     def touch(self, pipeline: str, document_id: str, version: str) -> None:
         """Notes that a document has another version and the same content."""
@@ -164,13 +193,52 @@ class ProjectState:
             for uri in uris:
                 self._forget_failure(db, pipeline, tenant, source, uri)
 
-    def failures(self, pipeline: str, *, tenant: str, source: str) -> list[Failure]:
-        """Why each document of a source that failed last time could not be read."""
+    def failures(self, pipeline: str, *, tenant: str, source: str | None = None) -> list[Failure]:
+        """Why each document that failed last time could not be read, of one source or of all."""
         rows = self._rows(
-            "SELECT uri, reason FROM failures WHERE pipeline=? AND tenant=? AND source=? ORDER BY uri",
+            "SELECT uri, reason FROM failures"
+            " WHERE pipeline=? AND tenant=? AND source=coalesce(?, source) ORDER BY uri",
             (pipeline, tenant, source),
         )
         return [Failure(*row) for row in rows]
+
+    # ── What is kept out, and which edition counts ───────────────────────────────────────────────────────────────────
+
+    def forget(self, uri: str, *, tenant: str) -> None:
+        """Keeps a uri out from now on."""
+        with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO forgotten VALUES (?,?)", (tenant, uri))
+
+    def allow(self, uri: str, *, tenant: str) -> None:
+        """Lets a forgotten uri in again."""
+        with self._write() as db:
+            db.execute("DELETE FROM forgotten WHERE tenant=? AND uri=?", (tenant, uri))
+
+    def forgotten(self, *, tenant: str) -> list[str]:
+        """The uris that are kept out."""
+        rows = self._rows("SELECT uri FROM forgotten WHERE tenant=? ORDER BY uri", (tenant,))
+        return [row[0] for row in rows]
+
+    def edition(self, pipeline: str, *, tenant: str) -> int:
+        """The number of the edition that questions are answered from, 0 before the first rebuild."""
+        rows = self._rows("SELECT number FROM editions WHERE pipeline=? AND tenant=?", (pipeline, tenant))
+        return rows[0][0] if rows else 0
+
+    def publish(self, pipeline: str, number: int, *, tenant: str) -> None:
+        """Makes an edition the one that counts, at once for every process."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO editions VALUES (?,?,?)", (pipeline, tenant, number))
+
+    def discard(self, pipeline: str, *, tenant: str) -> None:
+        """Removes everything of one pipeline, or of one edition of it."""
+        with self._write() as db:
+            db.execute(
+                "DELETE FROM chunks WHERE pipeline=? AND document_id IN"
+                " (SELECT id FROM documents WHERE pipeline=? AND tenant=?)",
+                (pipeline, pipeline, tenant),
+            )
+            for table in ("documents", "orphans", "failures"):
+                db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))  # noqa: S608
 
     # ── What a question needs ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,13 +249,12 @@ class ProjectState:
             part = ids[first : first + BATCH]
             marks = ",".join("?" * len(part))
             rows = self._rows(
-                "SELECT c.id, c.document_id, c.start, c.end, c.line, c.text, c.spans,"  # noqa: S608 - only marks are put in
-                " d.uri, d.title, d.metadata, d.acl"
-                " FROM chunks c JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
+                f"SELECT {to.CHUNK} FROM chunks c"  # noqa: S608 - a constant, and marks
+                " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
                 f" WHERE d.tenant=? AND c.pipeline=? AND c.id IN ({marks})",
                 (tenant, pipeline, *part),
             )
-            found.update((row[0], _chunk(row)) for row in rows)
+            found.update((row[0], to.chunk(row)) for row in rows)
         return found
 
     def languages(self, pipeline: str, *, tenant: str) -> list[str]:
@@ -213,11 +280,67 @@ class ProjectState:
     def document(self, pipeline: str, document_id: str, *, tenant: str) -> Document | None:
         """One document with its text; None when it is unknown, or another tenant's."""
         rows = self._rows(
-            "SELECT id, source, uri, title, media_type, text, content_hash, spans, metadata, acl, warnings"
-            " FROM documents WHERE pipeline=? AND id=? AND tenant=?",
+            f"SELECT {to.DOCUMENT} FROM documents WHERE pipeline=? AND id=? AND tenant=?",  # noqa: S608 - a constant
             (pipeline, document_id, tenant),
         )
-        return _document(rows[0]) if rows else None
+        return to.document(rows[0]) if rows else None
+
+    def named(self, pipeline: str, uri: str, *, tenant: str) -> list[Document]:
+        """The documents of a uri, and those that lie inside it."""
+        rows = self._rows(
+            f"SELECT {to.DOCUMENT} FROM documents"  # noqa: S608 - a constant
+            " WHERE pipeline=? AND tenant=? AND (uri=? OR parent=?) ORDER BY uri",
+            (pipeline, tenant, uri, uri),
+        )
+        return [to.document(row) for row in rows]
+
+    def chunks_of(self, pipeline: str, document_id: str, *, tenant: str) -> list[Chunk]:
+        """The chunks of one document, in order."""
+        rows = self._rows(
+            f"SELECT {to.CHUNK} FROM chunks c"  # noqa: S608 - a constant
+            " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
+            " WHERE d.tenant=? AND c.pipeline=? AND c.document_id=? ORDER BY c.start, c.end",
+            (tenant, pipeline, document_id),
+        )
+        return [to.chunk(row) for row in rows]
+
+    def chunk_ids(self, pipeline: str, *, tenant: str, embedder: str = "") -> dict[str, str]:
+        """The ids of the chunks that an index must hold, each with its document's id.
+
+        With `embedder` they are those of documents whose fingerprint begins with it.
+        """
+        rows = self._rows(
+            "SELECT c.id, c.document_id FROM chunks c"
+            " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
+            " WHERE d.pipeline=? AND d.tenant=? AND d.state IN ('live', 'relabelled')"
+            " AND substr(d.fingerprint, 1, ?) = ?",
+            (pipeline, tenant, len(embedder), embedder),
+        )
+        return dict(rows)
+
+    def chunk_ids_of(self, pipeline: str, documents: Iterable[str], *, tenant: str) -> set[str]:
+        """The ids of the chunks of some documents."""
+        return {chunk.id for found in documents for chunk in self.chunks_of(pipeline, found, tenant=tenant)}
+
+    def uris(self, pipeline: str, ids: Iterable[str]) -> dict[str, str]:
+        """The uris of documents by id."""
+        found: dict[str, str] = {}
+        for one in ids:
+            found.update(self._rows("SELECT id, uri FROM documents WHERE pipeline=? AND id=?", (pipeline, one)))
+        return found
+
+    def all_uris(self, pipeline: str, *, tenant: str) -> list[str]:
+        """The uris of all documents."""
+        rows = self._rows("SELECT uri FROM documents WHERE pipeline=? AND tenant=? ORDER BY uri", (pipeline, tenant))
+        return [row[0] for row in rows]
+
+    def states(self, pipeline: str, *, tenant: str) -> dict[str, int]:
+        """How many documents are in each state."""
+        rows = self._rows(
+            "SELECT state, COUNT(*) FROM documents WHERE pipeline=? AND tenant=? GROUP BY state ORDER BY state",
+            (pipeline, tenant),
+        )
+        return dict(rows)
 
     def empty(self, pipeline: str, *, tenant: str) -> bool:
         """Whether there is nothing to search."""
@@ -233,31 +356,15 @@ class ProjectState:
         )
         return {"documents": documents[0][0], "chunks": chunks[0][0]}
 
-    def live_chunks(self, pipeline: str, *, tenant: str) -> int:
-        """How many chunks every index must hold."""
-        rows = self._rows(
-            "SELECT COUNT(*) FROM chunks c JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
-            " WHERE d.pipeline=? AND d.tenant=? AND d.state='live'",
-            (pipeline, tenant),
-        )
-        return rows[0][0]
-
-    def forget_versions(self, pipeline: str, *, tenant: str) -> None:
-        """Lets the next comparison find every document changed, so that the indexes are filled again."""
-        with self._write() as db:
-            db.execute(
-                "UPDATE documents SET version='', content_hash='' WHERE pipeline=? AND tenant=?", (pipeline, tenant)
-            )
-
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
-        with self._lock, self._translated(str(self.path)):
+        with self._lock, translated(str(self.path)):
             return self._db.execute(statement, values).fetchall()
 
     @contextmanager
     def _write(self) -> Generator[sqlite3.Connection]:
-        with self._lock, self._translated(str(self.path)):
+        with self._lock, translated(str(self.path)):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -266,6 +373,10 @@ class ProjectState:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, document_id: str) -> None:
+        self._orphan(db, pipeline, tenant, document_id, keep=set())
+        db.execute("DELETE FROM documents WHERE pipeline=? AND id=?", (pipeline, document_id))
 
     @staticmethod
     def _orphan(db: sqlite3.Connection, pipeline: str, tenant: str, document_id: str, *, keep: set[str]) -> None:
@@ -283,34 +394,6 @@ class ProjectState:
             "DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri=?", (pipeline, tenant, source, uri)
         )
 
-    @staticmethod
-    @contextmanager
-    def _translated(where: str) -> Generator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise _ours(error, where) from error
-
-
-FULL = 1 << 20  # bytes; with less than this left a disk is full, whatever SQLite calls it
-FRESH = "Delete .ragstone/ and run `ragstone ingest`: it makes everything again from your documents."
-
-
-def _ours(error: sqlite3.Error | OSError, where: str) -> StateError:
-    words = str(error)
-    folder = Path(where).parent
-    if "full" in words or (folder.is_dir() and shutil.disk_usage(folder).free < FULL):
-        return StorageFull("the disk is full", where=where, hint="Free some space and run it again.")
-    if "closed database" in words:
-        return StateError("this Rag is closed", where=where, hint="Open it again.")
-    if "malformed" in words or "not a database" in words:
-        return StateError("the project's state is damaged", where=where, hint=FRESH)
-    if isinstance(error, OSError) or "readonly" in words or "unable to open" in words:
-        return StateError(
-            f"cannot be written: {words}", where=where, hint="Is it writable? Ragstone keeps its state there."
-        )
-    return StateError(f"the project's state cannot be used: {words}", where=where, hint=FRESH)
-
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:
     """The switch does not wait for another process as everything else does, so it is tried again."""
@@ -323,79 +406,3 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > limit:
                 raise
             time.sleep(0.02)
-
-
-# ── Rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _document_row(
-    pipeline: str, tenant: str, document: Document, language: str, version: str, fingerprint: str, state: str
-) -> tuple[str, ...]:
-    return (
-        pipeline,
-        document.id,
-        tenant,
-        document.source,
-        document.uri,
-        document.title,
-        document.media_type,
-        language,
-        _json(document.metadata),
-        json.dumps(document.acl),
-        json.dumps(document.warnings),
-        document.content_hash,
-        version,
-        fingerprint,
-        state,
-        _spans_json(document.spans),
-        document.text,
-    )
-
-
-def _chunk_row(pipeline: str, chunk: Chunk) -> tuple[Any, ...]:
-    place = (chunk.start, chunk.end, chunk.line)
-    return (pipeline, chunk.id, chunk.document_id, *place, chunk.text, _spans_json(chunk.spans))
-
-
-def _chunk(row: Sequence[Any]) -> Chunk:
-    return Chunk(
-        id=row[0],
-        document_id=row[1],
-        start=row[2],
-        end=row[3],
-        line=row[4],
-        text=row[5],
-        spans=_spans(row[6]),
-        uri=row[7],
-        title=row[8],
-        metadata=json.loads(row[9]),
-        acl=tuple(json.loads(row[10])),
-    )
-
-
-def _document(row: Sequence[Any]) -> Document:
-    return Document(
-        id=row[0],
-        source=row[1],
-        uri=row[2],
-        title=row[3],
-        media_type=row[4],
-        text=row[5],
-        content_hash=row[6],
-        spans=_spans(row[7]),
-        metadata=json.loads(row[8]),
-        acl=tuple(json.loads(row[9])),
-        warnings=tuple(json.loads(row[10])),
-    )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False)
-
-
-def _spans_json(spans: Sequence[Span]) -> str:
-    return json.dumps([astuple(span) for span in spans], ensure_ascii=False)
-
-
-def _spans(text: str) -> tuple[Span, ...]:
-    return tuple(Span(*values) for values in json.loads(text))

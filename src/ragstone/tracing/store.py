@@ -70,6 +70,15 @@ class TraceStore:
             ).fetchall()
         return [_stored(row) for row in rows]
 
+    def forget(self, words: str, *, tenant: str) -> None:
+        """Removes a tenant's traces that hold these words anywhere."""
+        written = json.dumps(words)[1:-1]
+        with self._open(writing=True) as db, db:
+            db.execute(
+                "DELETE FROM traces_1 WHERE tenant=? AND (instr(facts, ?) OR instr(steps, ?))",
+                (tenant, written, written),
+            )
+
     def close(self) -> None:
         """Closes what is held open; twice is harmless."""
         if self._memory:

@@ -1,0 +1,1 @@
+"""Never pays twice for the same."""

@@ -1,0 +1,211 @@
+"""Vectors that were made before, by the embedder's fingerprint and the text.
+
+`CachedEmbedder` stands in place of the embedder that it wraps. What it keeps lies in `cache.db`, which may be deleted
+at any time: then the next texts are embedded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragstone.protocols import Embedder
+from ragstone.types import Context
+
+if TYPE_CHECKING:
+    from ragstone.types import Matrix, Vector
+
+__all__ = ["CachedEmbedder", "VectorCache"]
+
+log = logging.getLogger("ragstone")
+
+MAX_BYTES = 2_000_000_000  # of vectors; the oldest make room
+BATCH = 500  # SQLite's older builds allow 999 variables in a statement
+
+# The number is the format's: another one begins with a table of its own.
+_TABLE = "CREATE TABLE IF NOT EXISTS vectors_1 (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)"
+
+
+class VectorCache:
+    """Vectors by key in a file, or in memory without one. Its methods block.
+
+    A cache never stands in the way: what cannot be read counts as not there, what cannot be written is not kept, and
+    the log says so.
+    """
+
+    def __init__(self, path: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
+        self.path, self.max_bytes = path, max_bytes
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The vectors that are there."""
+        found: dict[bytes, bytes] = {}
+        with self._lock:
+            try:
+                db = self._opened()
+                for first in range(0, len(keys), BATCH):
+                    part = keys[first : first + BATCH]
+                    marks = ",".join("?" * len(part))
+                    found.update(db.execute(f"SELECT key, vector FROM vectors_1 WHERE key IN ({marks})", part))  # noqa: S608
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+        return found
+
+    def held(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that are there."""
+        return set(self.get(keys))
+
+    def put(self, vectors: Mapping[bytes, bytes]) -> None:
+        """Keeps vectors, and drops the oldest beyond the limit."""
+        with self._lock:
+            try:
+                db = self._opened()
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany("INSERT OR IGNORE INTO vectors_1 VALUES (?,?)", vectors.items())
+                if vectors:
+                    most = max(1, self.max_bytes // len(next(iter(vectors.values()))))
+                    db.execute("DELETE FROM vectors_1 WHERE rowid <= (SELECT max(rowid) FROM vectors_1) - ?", (most,))
+                db.execute("COMMIT")
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+
+    def forget(self, keys: Sequence[bytes]) -> None:
+        """Removes vectors; an unknown key is no error."""
+        with self._lock:
+            try:
+                self._opened().executemany("DELETE FROM vectors_1 WHERE key=?", [(key,) for key in keys])
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Closes the file; the next call opens it again."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            if self.path:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            db = sqlite3.connect(self.path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = OFF")  # after a power cut vectors are made again, no more
+                db.execute(_TABLE)
+            except BaseException:
+                db.close()
+                raise
+            self._db = db
+        return self._db
+
+    def _give_up(self, error: Exception) -> None:
+        log.warning("%s: the cache of vectors cannot be used: %s", self.path or "memory", error)
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+class CachedEmbedder(Embedder):
+    """Asks the cache first. Questions are not kept: they rarely come twice, and are nobody's business later.
+
+    >>> embedder = CachedEmbedder(OpenVINOEmbedder(), VectorCache(Path(".ragstone/cache.db")))
+    >>> await embedder.known(["one", "two"], context=context)
+    [True, False]
+    """
+
+    def __init__(self, embedder: Embedder, cache: VectorCache) -> None:
+        self.embedder, self.cache = embedder, cache
+        self.name, self.languages, self.price = embedder.name, embedder.languages, embedder.price
+        self.capabilities = embedder.capabilities
+
+    @property
+    def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.fingerprint
+
+    @property
+    def dimensions(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.dimensions
+
+    @property
+    def window(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.window
+
+    async def load(self) -> None:
+        """Starts the wrapped embedder."""
+        await self.embedder.load()
+
+    async def close(self) -> None:
+        """Closes the cache and the wrapped embedder."""
+        await asyncio.to_thread(self.cache.close)
+        await self.embedder.close()
+
+    async def embed(
+        self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> Matrix:
+        """Vectors of passages, shape (len(texts), dimensions); a text that stands there twice is embedded once."""
+        import numpy as np
+
+        keys = self._keys(texts)
+        found = await asyncio.to_thread(self.cache.get, list(dict.fromkeys(keys)))
+        kept: dict[bytes, Vector] = {key: np.frombuffer(vector, dtype="<f4") for key, vector in found.items()}
+        first: dict[bytes, int] = {}
+        for at, key in enumerate(keys):
+            first.setdefault(key, at)
+        new = [at for key, at in first.items() if key not in kept]
+        if new:
+            made = await self.embedder.embed(
+                [texts[at] for at in new], context=context, ids=[ids[at] for at in new] if ids is not None else None
+            )
+            kept |= {keys[at]: vector for at, vector in zip(new, made, strict=True)}
+            rows = {keys[at]: np.asarray(kept[keys[at]], dtype="<f4").tobytes() for at in new}
+            await asyncio.to_thread(self.cache.put, rows)
+        if not texts:
+            return await self.embedder.embed(texts, context=context)
+        return np.stack([kept[key] for key in keys])
+
+    async def known(self, texts: Sequence[str], *, context: Context) -> Sequence[bool]:
+        """For each text whether its vector is kept, or made once with an equal one before it."""
+        keys = self._keys(texts)
+        held = await asyncio.to_thread(self.cache.held, list(dict.fromkeys(keys)))
+        seen: set[bytes] = set(held)
+        answer: list[bool] = []
+        for key in keys:
+            answer.append(key in seen)
+            seen.add(key)
+        return answer
+
+    async def embed_query(self, text: str, *, context: Context) -> Vector:
+        """The wrapped embedder's, which may embed questions in a way of their own."""
+        return await self.embedder.embed_query(text, context=context)
+
+    async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_tokens(texts, context=context)
+
+    def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+        """The wrapped embedder's."""
+        return self.embedder.tokens(text)
+
+    async def forget(self, texts: Sequence[str]) -> None:
+        """Removes the vectors of texts from the cache."""
+        await asyncio.to_thread(self.cache.forget, self._keys(texts))
+
+    def _keys(self, texts: Sequence[str]) -> list[bytes]:
+        begun = hashlib.blake2b(self.fingerprint.encode() + b"\0", digest_size=16)
+        keys: list[bytes] = []
+        for text in texts:
+            key = begun.copy()
+            key.update(text.encode("utf-8", "surrogatepass"))
+            keys.append(key.digest())
+        return keys
