@@ -27,6 +27,7 @@ def document(text: str, spans: Sequence[Span] = ()) -> Document:
         uri="documents/cod.md",
         title="Cod",
         media_type="text/markdown",
+        verbatim=True,
         text=text,
         content_hash="",
         spans=tuple(spans),
@@ -85,6 +86,7 @@ def test_words_that_a_document_repeats_make_one_chunk() -> None:
         uri="log.txt",
         title="",
         media_type="text/plain",
+        verbatim=True,
         text="same\nsame\nelse\nsame\n",
         content_hash="",
     )

@@ -10,9 +10,6 @@ from ragstone.types import Chunk, Document, Span
 
 __all__ = ["chunk_id", "split"]
 
-WITH_LINES = ("text/plain", "text/markdown")
-"""Formats whose text is the file's own, so that its lines are the file's lines."""
-
 
 def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int, ...] | None]]:
     """The chunks of a document in order, each with the token ids that the splitter has counted, or None.
@@ -32,9 +29,10 @@ def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int
             spans.append(waiting.popleft())
         spans = [span for span in spans if span.end > piece.start]
         text = document.text[piece.start : piece.end]
-        if text in seen:
+        said = f"{piece.context}\n{text}"
+        if said in seen:
             continue
-        seen.add(text)
+        seen.add(said)
         chunk = Chunk(
             id=chunk_id(document.id, splitter.fingerprint, piece.start, piece.end),
             document_id=document.id,
@@ -43,10 +41,12 @@ def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int
             text=text,
             start=piece.start,
             end=piece.end,
-            line=line if document.media_type in WITH_LINES else None,
+            line=line if document.verbatim else None,
             spans=tuple(span for span in spans if span.start < piece.end),
             metadata=document.metadata,
             acl=document.acl,
+            context=piece.context,
+            parent=piece.parent,
         )
         made.append((chunk, piece.ids))
     return made

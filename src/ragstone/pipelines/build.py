@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 from ragstone.caching.embeddings import CachedEmbedder, VectorCache
 from ragstone.config import Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
+from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
@@ -26,6 +28,13 @@ __all__ = ["Builder", "declared_kind"]
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT = "tantivy"
+
+
+class _Parsing(TypedDict):
+    """What of an index has to do with parsing."""
+
+    reader: Workers
+    parsing: str
 
 
 class Builder:
@@ -175,7 +184,32 @@ class Builder:
             store=store,
             lexical=lexical,
             lock=lock,
+            **self._parsing(wanted, spec),
         )
+
+    def _parsing(self, wanted: IngestSpec, spec: Located) -> _Parsing:
+        """Who reads files, with each parser's settings checked by its constructor."""
+        settings: dict[str, dict[str, Any]] = {}
+        for name, keys in wanted.parse.model_extra.items() if wanted.parse.model_extra else ():
+            try:
+                factory = find("parser", name)
+            except ConfigError as error:
+                error.where = spec.where(("parse", name))
+                raise
+            places = {found[2:]: place for found, place in spec.places.items() if found[:2] == ("parse", name)}
+            located = Located(dict(keys), spec.path, places)
+            bind(factory, located, folder=self.folder, connector=self.connector)
+            settings[name] = {key: self._for_worker(key, value) for key, value in keys.items()}
+        said = hashlib.blake2b(repr(sorted(settings.items())).encode(), digest_size=4).hexdigest() if settings else ""
+        workers = Workers(settings, timeout=wanted.parse.timeout, memory=wanted.parse.memory)
+        return {"reader": workers, "parsing": said}
+
+    def _for_worker(self, key: str, value: Any) -> Any:
+        """A setting as the worker gets it: in place of a connector's name, what stands in its file."""
+        if key != "ocr" or not isinstance(value, str):
+            return value
+        filled = expand(self.files[value]).value
+        return {name: found for name, found in filled.items() if name != "kind"}
 
     def sources(self, spec: Located) -> list[Source]:
         """The sources of an ingest pipeline."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 from ragstone.errors import IndexMismatch
+from ragstone.ingestion.parse import Reader
+from ragstone.ingestion.workers import Workers
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -43,6 +45,8 @@ class Index:
     store: VectorStore
     lexical: LexicalIndex
     lock: FileLock | None = None
+    reader: Reader = field(default_factory=Workers)
+    parsing: str = ""  # changes with the settings of the parsers
     _loaded: bool = field(default=False, init=False)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -54,7 +58,12 @@ class Index:
     @property
     def fingerprint(self) -> str:
         """Changes with whatever changes the chunks, their terms or their vectors; the embedder's part stands first."""
-        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}/{FORMAT}"
+        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}/{self.parsed_by}"
+
+    @property
+    def parsed_by(self) -> str:
+        """The part of the fingerprint that says how bytes become text."""
+        return f"{FORMAT}{self.parsing}"
 
     async def load_embedder(self) -> None:
         """Starts the embedder alone, for work that must not open a damaged index."""

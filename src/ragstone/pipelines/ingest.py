@@ -22,7 +22,7 @@ from ragstone.ingestion.split import split
 from ragstone.ingestion.write import entry, write
 from ragstone.pipelines import upkeep
 from ragstone.pipelines.ahead import ahead, mapped
-from ragstone.pipelines.index import FORMAT, Index
+from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
 from ragstone.reports import IngestPlan, IngestReport, Progress
 from ragstone.state.sqlite import ManifestRow
@@ -282,11 +282,13 @@ class IngestPipeline:
     async def _family(self, item: Item, source: Source, run: _Run, context: Context) -> Family:
         """The item's documents: read and parsed, or from the state where only what cuts or embeds them has changed."""
         row = run.known.get(document_id(self.index.tenant, source.name, item.uri))
-        if row is not None and row.version == item.version and row.fingerprint.endswith(f"/{FORMAT}"):
+        if row is not None and row.version == item.version and row.fingerprint.endswith(f"/{self.index.parsed_by}"):
             found = await asyncio.to_thread(self.index.state.named, self.index.key, item.uri, tenant=self.index.tenant)
             return Family(found[0], tuple(found[1:]))
         try:
-            return await parse(item, source=source.name, tenant=self.index.tenant, context=context)
+            return await parse(
+                item, source=source.name, tenant=self.index.tenant, workers=self.index.reader, context=context
+            )
         except ParseError as error:
             index = self.index
             kept = await asyncio.to_thread(index.state.named, run.last_good, item.uri, tenant=index.tenant)

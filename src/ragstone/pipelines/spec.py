@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["AnswerSpec", "IngestSpec", "RetrieveSpec", "RouteSpec", "spec_for"]
 
@@ -23,6 +23,22 @@ class SplitSpec(BaseModel):
     by: str = "tokens"
 
 
+class ParseSpec(BaseModel):
+    """Limits for one file, in seconds and bytes; each other key names a parser, whose own keys stand under it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    timeout: float = Field(default=120.0, gt=0)
+    memory: int = Field(default=1_000_000_000, ge=100_000_000)
+
+    @model_validator(mode="after")
+    def _of_parsers(self) -> Self:
+        for name, keys in (self.model_extra or {}).items():
+            if not isinstance(keys, dict):
+                raise ValueError(f"{name} must hold that parser's keys")
+        return self
+
+
 class IngestSpec(Strict):
     """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
 
@@ -30,6 +46,7 @@ class IngestSpec(Strict):
     """
 
     sources: list[str] = Field(min_length=1)
+    parse: ParseSpec = ParseSpec()
     split: SplitSpec = SplitSpec()
     embed: str
     store: str

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import check_length, sections, title_from
 from ragstone.ingestion.parsers.text import decode
 from ragstone.protocols import Parser
-from ragstone.types import Parsed
+from ragstone.types import Parsed, Span
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-__all__ = ["HtmlParser"]
+__all__ = ["HtmlParser", "Page", "read_page"]
 
 
 def _tags(names: str) -> frozenset[str]:
@@ -52,20 +53,38 @@ class HtmlParser(Parser):
 
     def parse(self, data: bytes, *, uri: str) -> Parsed:
         """The text and its sections. Raises ParseError for a binary file, and for a page without words."""
-        from selectolax.lexbor import LexborHTMLParser
-
         source, warnings = decode(data, uri=uri, charset=_declared(data))
-        if _labour(source) > _MOST_LABOUR:
-            raise ParseError("its elements are nested too deeply to be read", where=uri)
-        page = LexborHTMLParser(source)
-        text, headings = _main_text(page)
-        if not text:
+        page = read_page(source, uri=uri)
+        if not page.text:
             raise ParseError("holds no text", where=uri)
-        check_length(len(text), uri=uri)
-        first = next((label for _, level, label in headings if level == 1), "")
-        title = _title(page) or first or title_from(uri)
-        spans = sections(headings, len(text))
-        return Parsed(text=text, media_type="text/html", title=title, spans=spans, warnings=warnings)
+        first = next((label for _, level, label in page.headings if level == 1), "")
+        title = page.title or first or title_from(uri)
+        tables = (Span("table", start, end, "") for start, end in page.tables)
+        spans = (*sections(page.headings, len(page.text)), *tables)
+        return Parsed(text=page.text, media_type="text/html", title=title, spans=spans, warnings=warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a reader sees: headings as (start, level, label), tables as (start, end)."""
+
+    text: str
+    title: str
+    headings: list[tuple[int, int, str]]
+    tables: list[tuple[int, int]]
+
+
+def read_page(source: str, *, uri: str) -> Page:
+    """The main text of a page. Raises ParseError for one that would keep the parser busy for minutes."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    if _labour(source) > _MOST_LABOUR:
+        raise ParseError("its elements are nested too deeply to be read", where=uri)
+    page = LexborHTMLParser(source)
+    writer = _main_text(page)
+    text = "".join(writer.parts)
+    check_length(len(text), uri=uri)
+    return Page(text, _title(page), writer.headings, writer.tables)
 
 
 def _title(page: LexborHTMLParser) -> str:
@@ -124,22 +143,22 @@ def _labour(source: str) -> int:
 # ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _main_text(page: LexborHTMLParser) -> tuple[str, list[tuple[int, int, str]]]:
-    """The text and headings of the main part, else of the page, else of the page with its furniture."""
+def _main_text(page: LexborHTMLParser) -> _Writer:
+    """The text of the main part, else of the page, else of the page with its furniture."""
     root = page.root
     if root is None:
-        return "", []
+        return _Writer()
     whole = _written(root, _FURNITURE)
     mains = page.css("main, [role=main]") or page.css("article")
     if len(mains) == 1:
         main = _written(mains[0], _FURNITURE)
-        if 2 * len(main[0]) > len(whole[0]):
+        if 2 * main.length > whole.length:
             return main
-    return whole if whole[0] else _written(root, frozenset())
+    return whole if whole.parts else _written(root, frozenset())
 
 
-def _written(root: LexborNode, furniture: frozenset[str]) -> tuple[str, list[tuple[int, int, str]]]:
-    """The text below a node, and where its headings stand in it, with level and label."""
+def _written(root: LexborNode, furniture: frozenset[str]) -> _Writer:
+    """What a reader sees below a node."""
     writer = _Writer()
     for node, opens in _walk(root, furniture):
         if node.tag == "-text":
@@ -148,7 +167,7 @@ def _written(root: LexborNode, furniture: frozenset[str]) -> tuple[str, list[tup
             writer.open(node)
         else:
             writer.close(node)
-    return "".join(writer.parts), writer.headings
+    return writer
 
 
 def _walk(root: LexborNode, furniture: frozenset[str]) -> Iterator[tuple[LexborNode, bool]]:
@@ -185,7 +204,8 @@ class _Writer:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.headings: list[tuple[int, int, str]] = []
-        self._length = 0
+        self.tables: list[tuple[int, int]] = []
+        self.length = 0
         self._breaks = 0  # line breaks due
         self._space = False  # a space due, where no break is
         self._bullet = ""
@@ -250,11 +270,11 @@ class _Writer:
         due = "\n" * self._breaks or " " * self._space
         if due and self.parts:
             self.parts.append(due)
-            self._length += len(due)
+            self.length += len(due)
         if self._heading is not None and self._heading_at is None:
-            self._heading_at = self._length, len(self.parts)
+            self._heading_at = self.length, len(self.parts)
         self.parts.append(self._bullet + words)
-        self._length += len(self._bullet) + len(words)
+        self.length += len(self._bullet) + len(words)
         self._breaks, self._space, self._bullet = 0, False, ""
 
     def _close_heading(self, level: int) -> None:
@@ -266,9 +286,13 @@ class _Writer:
 
     def _close_table(self, rows: list[list[str]]) -> None:
         self._rows = None
-        for cells in _filled(rows):
+        start, written = -1, _filled(rows)
+        for cells in written:
             self._break(1)
-            self._put(" | ".join(cells).strip())
+            self._put(line := " | ".join(cells).strip())
+            start = self.length - len(line) if start < 0 else start
+        if len(written) > 1 and max(map(len, written)) > 1:  # else it only puts words in their place
+            self.tables.append((start, self.length))
 
 
 def _breaks(tag: str) -> int:

@@ -45,24 +45,30 @@ class MarkdownParser(Parser):
         """The text and its sections. Raises ParseError for a binary or blank file."""
         text, warnings = decode(data, uri=uri)
         front = _FRONT_MATTER.match(text)
-        spans = _headings(text, front.end() if front else 0)
+        spans = _spans(text, front.end() if front else 0)
         first = next((span.label for span in spans if span.level == 1), None)
         named = _TITLE.search(front[0]) if front else None
         title = first or (named["title"] if named else title_from(uri))
-        return Parsed(text=text, media_type="text/markdown", title=title, spans=spans, warnings=warnings)
+        return Parsed(text=text, media_type="text/markdown", title=title, spans=spans, warnings=warnings, verbatim=True)
 
 
-def _headings(text: str, body: int) -> tuple[Span, ...]:
-    """The section under each heading of the text from `body` on."""
+def _spans(text: str, body: int) -> tuple[Span, ...]:
+    """The section under each heading of the text from `body` on, and its tables."""
     lines = [body, *(body + end.end() for end in _LINE_END.finditer(text[body:]))]
     found: list[tuple[int, int, str]] = []
     tokens = _blocks().parse(text[body:])
+    ends = [*lines[1:], len(text)]
+    tables = [
+        Span("table", lines[token.map[0]], len(text[: ends[token.map[1] - 1]].rstrip()), "")
+        for token in tokens
+        if token.type == "table_open" and token.map is not None
+    ]
     for opening, content in pairwise(tokens):
         if opening.type != "heading_open" or opening.level or opening.map is None:
             continue
         if label := _plain(content.content):
             found.append((lines[opening.map[0]], int(opening.tag[1]), label))
-    return sections(found, len(text))
+    return (*sections(found, len(text)), *tables)
 
 
 def _plain(heading: str) -> str:
@@ -84,7 +90,7 @@ def _blocks() -> MarkdownIt:
     """Reads blocks alone, since the words inside them are not needed."""
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").disable("inline")
+    return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
 @cache

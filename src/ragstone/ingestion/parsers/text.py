@@ -32,7 +32,7 @@ class TextParser(Parser):
     def parse(self, data: bytes, *, uri: str) -> Parsed:
         """The text. Raises ParseError for a binary or blank file."""
         text, warnings = decode(data, uri=uri)
-        return Parsed(text=text, media_type="text/plain", title=title_from(uri), warnings=warnings)
+        return Parsed(text=text, media_type="text/plain", title=title_from(uri), warnings=warnings, verbatim=True)
 
 
 def decode(data: bytes, *, uri: str, charset: str | None = None) -> tuple[str, tuple[str, ...]]:
