@@ -137,7 +137,7 @@ class ProjectParts:
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:
-            builder = Builder(self.project.root, self.project.connectors)
+            builder = Builder(self.project.root, self.project.connectors, plugins=self.project.plugins)
             self._built = builder, ProjectState(self.project.state_folder / "project.db")
         return self._built
 
@@ -164,7 +164,7 @@ class ProjectParts:
         self._retired += [builder, *self._indexes.values()]
         self._indexes.clear()
         self.project = Project(self.project.root)
-        self._built = Builder(self.project.root, self.project.connectors), state
+        self._built = Builder(self.project.root, self.project.connectors, plugins=self.project.plugins), state
 
     async def close(self) -> None:
         """Closes what was opened."""

@@ -24,9 +24,14 @@ FOLDERS = ("connectors", "pipelines", "prompts")
 
 
 class Settings(BaseModel):
-    """What may stand under `[tool.ragstone]`: nothing yet; the table itself marks the folder."""
+    """What may stand under `[tool.ragstone]`; the table itself marks the folder.
 
-    model_config = ConfigDict(extra="forbid")
+    `plugins` lets the project's files name code that runs: opening a folder of a stranger's must not.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    plugins: bool = False
 
 
 def find(start: Path) -> Path:
@@ -134,6 +139,15 @@ class Project:
         path = self.prompt_path(name)
         return load(path, root=path.parent)
 
+    @cached_property
+    def plugins(self) -> bool:
+        """Whether the project's files may name code that runs."""
+        table: object = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ragstone"]
+        try:
+            return Settings.model_validate(table).plugins
+        except ValidationError:
+            return False  # its faults are for `require_settings` to say
+
     def require_settings(self) -> None:
         """Raises ConfigError when `[tool.ragstone]` holds a key that is not known."""
         for fault in self._setting_faults():
@@ -160,7 +174,7 @@ class Project:
         for name, located in self._readable("connectors").items():
             try:
                 if declared_kind(located) == "model":
-                    Builder(self.root, self._readable("connectors")).connector("model", name)
+                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector("model", name)
             except NotConfigured as error:
                 yield error
             except RagstoneError:
@@ -184,6 +198,8 @@ class Project:
                 key = str(detail["loc"][0]) if detail["loc"] else "ragstone"
                 line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(key)), 1)
                 message = f"unknown key {key!r} in [tool.ragstone]" if detail["loc"] else "[tool.ragstone] is no table"
+                if detail["type"] != "extra_forbidden" and detail["loc"]:
+                    message = f"{key} must be true or false"
                 yield ConfigError(message, where=f"{path}:{line}:1")
 
     def _connector_faults(self) -> Iterator[ConfigError]:
@@ -193,7 +209,7 @@ class Project:
             except ConfigError as error:
                 yield error
         files = self._readable("connectors")
-        builder = Builder(self.root, files)
+        builder = Builder(self.root, files, plugins=self.plugins)
         for name, located in files.items():
             try:
                 builder.check(name, located)
@@ -206,7 +222,7 @@ class Project:
                 located = read_yaml(path)
                 spec = validate(spec_for(located.value), located)
                 if isinstance(spec, IngestSpec):
-                    Builder(self.root, self._readable("connectors")).check_splitter(spec, located)
+                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).check_splitter(spec, located)
                 yield from self._reference_faults(located, spec)
             except ConfigError as error:
                 yield from error.faults or (error,)

@@ -59,6 +59,7 @@ class Connector(ABC):  # noqa: B024 - each kind below has its own abstract metho
     """What all connectors share: a name (that of its file), capabilities, a start and an end."""
 
     name: str = ""
+    runs_code: ClassVar[bool] = False  # whether its file names code to run: then the project must allow plugins
     capabilities: ClassVar[Capabilities] | Capabilities = Capabilities()
 
     async def load(self) -> None:  # noqa: B027 - most connectors start at once

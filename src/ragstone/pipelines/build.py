@@ -40,8 +40,8 @@ class _Parsing(TypedDict):
 class Builder:
     """Builds connectors by name. `files` maps each name to what stands in `connectors/<name>.yaml`."""
 
-    def __init__(self, folder: Path, files: Mapping[str, Located]) -> None:
-        self.folder, self.files = folder, files
+    def __init__(self, folder: Path, files: Mapping[str, Located], *, plugins: bool = False) -> None:
+        self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
         self._vectors = VectorCache(folder / ".ragstone" / "cache.db")
 
@@ -75,7 +75,7 @@ class Builder:
         settings = {key: value for key, value in filled.value.items() if key not in ("kind", "type")}
         type_name = filled.value.get("type", "")
         try:
-            factory = find(kind, str(type_name))
+            factory = self._found(kind, str(type_name))
             arguments = bind(
                 factory, replace(filled, value=settings), folder=self.folder, connector=self.connector, given=given
             )
@@ -91,13 +91,23 @@ class Builder:
         built.name = name
         return built
 
+    def _found(self, kind: str, type_name: str) -> type[Connector]:
+        """The class of a type. Raises ConfigError for one that runs code named by a file, where that is not allowed."""
+        factory = find(kind, type_name)
+        if factory.runs_code and not self.plugins:
+            raise ConfigError(
+                f"the {kind} {type_name!r} runs code that this file names, and the project does not allow that",
+                hint="If you trust it: set plugins = true under [tool.ragstone] in pyproject.toml.",
+            )
+        return factory
+
     def check(self, name: str, located: Located) -> None:
         """Checks a connector's file, also where a variable of it is not set. Raises ConfigError."""
         kind = declared_kind(located)
         filled = expand(located, lenient=True)
         settings = {key: value for key, value in filled.value.items() if key not in ("kind", "type")}
         try:
-            factory = find(kind, str(filled.value.get("type", "")))
+            factory = self._found(kind, str(filled.value.get("type", "")))
         except ConfigError as error:
             error.where = located.where(("type",))
             raise

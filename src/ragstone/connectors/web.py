@@ -1,0 +1,290 @@
+"""Pages of the web.
+
+    kind: source
+    type: web
+    urls: [https://docs.example.org/]
+    sitemaps: [https://docs.example.org/sitemap.xml]
+    depth: 2                          # links to follow from the urls; 0 follows none
+    include: ["https://docs.example.org/guide/*"]
+
+Only the hosts of the urls and sitemaps are visited, unless `domains` names others, and robots.txt is obeyed. Addresses
+of this machine and of private networks are refused after a name was looked up, and the connection goes to the address
+that was checked; `allow_private: true` permits them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import html
+import ipaddress
+import re
+import socket
+import time
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import httpx
+from protego import Protego
+
+from ragstone.errors import ConfigError, ParseError, SourceUnavailable
+from ragstone.protocols import Source
+from ragstone.types import PUBLIC, Context, Item
+
+__all__ = ["WebSource"]
+
+LONGEST_DELAY = 10.0  # seconds between two pages that robots.txt may ask for
+MOST_REDIRECTS = 5
+
+_LOC = re.compile(rb"<loc>\s*(.*?)\s*</loc>", re.DOTALL)
+_LINK = re.compile(r"<a\s[^>]*?href\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
+_PAGE = re.compile(r"text/html|application/xhtml", re.IGNORECASE)
+
+
+class WebSource(Source):
+    """Lists pages by asking for them; what a page said is kept, packed, until it is read.
+
+    A page's version is its ETag, else the hash of its content. A page that is gone (404, 410) is not listed; one that
+    cannot be reached makes the listing incomplete, so that nothing counts as removed.
+    """
+
+    def __init__(
+        self,
+        *,
+        urls: list[str] = [],  # noqa: B006 - only read, and shown as this key's default
+        sitemaps: list[str] = [],  # noqa: B006
+        depth: int = 0,
+        domains: list[str] = [],  # noqa: B006
+        include: list[str] = ["*"],  # noqa: B006
+        exclude: list[str] = [],  # noqa: B006
+        max_pages: int = 1000,
+        max_bytes: int = 20_000_000,
+        timeout: float = 20.0,
+        delay: float = 0.0,
+        user_agent: str = "ragstone",
+        allow_private: bool = False,
+        acl: Literal["public", "private"] = "public",
+    ) -> None:
+        for url in (*urls, *sitemaps):
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                raise ConfigError("is no address of a page", expected="http://… or https://…", found=repr(url))
+        if not urls and not sitemaps:
+            raise ConfigError("there is nothing to visit", expected="`urls` or `sitemaps`")
+        self.protected = acl != "public"
+        self._urls, self._sitemaps, self._depth = tuple(urls), tuple(sitemaps), depth
+        self._hosts = {*domains, *(str(urlsplit(url).hostname) for url in (*urls, *sitemaps))}
+        self._include, self._exclude = tuple(include), tuple(exclude)
+        self._max_pages, self._max_bytes, self._timeout, self._delay = max_pages, max_bytes, timeout, delay
+        self._agent, self._allow_private = user_agent, allow_private
+        self._acl = PUBLIC if acl == "public" else ()
+
+    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+        """Visits pages, and lists them. Raises SourceUnavailable at the end where one could not be reached."""
+        pages = self._pages()
+        try:
+            while (item := await asyncio.to_thread(next, pages, None)) is not None:
+                yield item
+        finally:
+            await asyncio.to_thread(pages.close)
+
+    def _pages(self) -> Generator[Item]:
+        visit = _Visit(self._agent, self._timeout, self._max_bytes, self._delay, allow_private=self._allow_private)
+        problems: list[str] = []
+        waiting = deque((url, 0) for url in self._urls)
+        with visit.client:
+            for url in self._sitemaps:
+                waiting.extend((page, self._depth) for page in _listed(visit, url, problems))
+            seen: set[str] = set()
+            listed = 0
+            while waiting and listed < self._max_pages:
+                url, depth = waiting.popleft()
+                url = urldefrag(url)[0]
+                if url in seen or not self._may(url):
+                    continue
+                seen.add(url)
+                try:
+                    response = visit.get(url)
+                except SourceUnavailable as error:
+                    problems.append(str(error))
+                    continue
+                if response is None:
+                    continue
+                final = urldefrag(str(response.url))[0]
+                seen.add(final)
+                if depth < self._depth and _PAGE.search(response.type):
+                    waiting.extend((link, depth + 1) for link in _links(response.body, final))
+                if self._wanted(final):
+                    listed += 1
+                    yield self._item(final, response)
+        if problems:
+            others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise SourceUnavailable(problems[0] + others)
+
+    def _may(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and parts.hostname in self._hosts
+
+    def _wanted(self, url: str) -> bool:
+        chosen = any(fnmatchcase(url, pattern) for pattern in self._include)
+        return chosen and self._may(url) and not any(fnmatchcase(url, pattern) for pattern in self._exclude)
+
+    def _item(self, url: str, response: _Response) -> Item:
+        version = response.etag or hashlib.blake2b(response.body, digest_size=16).hexdigest()
+        read = partial(zlib.decompress, zlib.compress(response.body, 1))
+        return Item(uri=url, version=version, size=len(response.body), read=read, acl=self._acl)
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What a page answered, redirects followed."""
+
+    url: str
+    type: str
+    etag: str
+    body: bytes
+
+
+@dataclass
+class _Visit:
+    """One round of visits, polite to each host."""
+
+    agent: str
+    timeout: float
+    max_bytes: int
+    delay: float
+    allow_private: bool
+    robots: dict[str, Protego] = field(default_factory=dict[str, Protego])
+    last: dict[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        transport = httpx.HTTPTransport(retries=1)
+        self.client = httpx.Client(
+            transport=transport if self.allow_private else _Checked(transport),
+            timeout=self.timeout,
+            headers={"User-Agent": self.agent},
+            trust_env=False,
+        )
+
+    def get(self, url: str) -> _Response | None:
+        """The page; None where it is gone or robots.txt asks to stay away. Raises SourceUnavailable."""
+        for _ in range(MOST_REDIRECTS + 1):
+            rules = self._rules(url)
+            if not rules.can_fetch(url, self.agent):
+                return None
+            self._wait(url, rules)
+            response = self._ask(url)
+            if isinstance(response, str):
+                url = urljoin(url, response)
+                continue
+            return response
+        raise SourceUnavailable("redirects too often", where=url)
+
+    def _ask(self, url: str) -> _Response | str | None:
+        """The page, None where it is gone, or where it leads."""
+        try:
+            with self.client.stream("GET", url) as response:
+                if response.is_redirect:
+                    return response.headers.get("location", "")
+                if response.status_code in (404, 410):
+                    return None
+                if response.status_code >= 400:
+                    raise SourceUnavailable(f"answered {response.status_code}", where=url)
+                body = b""
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > self.max_bytes:
+                        raise SourceUnavailable(
+                            "is too large", where=url, expected=f"at most {self.max_bytes:,} bytes (`max_bytes`)"
+                        )
+                return _Response(url, response.headers.get("content-type", ""), response.headers.get("etag", ""), body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise SourceUnavailable(f"cannot be reached: {error or type(error).__name__}", where=url) from error
+
+    def _rules(self, url: str) -> Protego:
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        if host not in self.robots:
+            answer: Any = self._ask(f"{host}/robots.txt")
+            text = answer.body.decode("utf-8", "replace") if isinstance(answer, _Response) else ""
+            self.robots[host] = Protego.parse(text)
+        return self.robots[host]
+
+    def _wait(self, url: str, rules: Protego) -> None:
+        host = urlsplit(url).netloc
+        delay = max(self.delay, min(float(rules.crawl_delay(self.agent) or 0), LONGEST_DELAY))
+        time.sleep(max(0.0, self.last.get(host, 0.0) + delay - time.monotonic()))
+        self.last[host] = time.monotonic()
+
+
+class _Checked(httpx.BaseTransport):
+    """Looks a name up once, refuses private addresses, and connects to the address that it has checked."""
+
+    def __init__(self, inner: httpx.HTTPTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host, url = request.url.host, request.url
+        try:
+            found = socket.getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpx.ConnectError(f"the name {host!r} is not known") from error
+        addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
+        for address in addresses:
+            if not address.is_global or address.is_multicast:
+                raise httpx.ConnectError(
+                    f"{host} is {address}, an address of a private network (`allow_private: true` permits it)"
+                )
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = url.copy_with(host=str(addresses[0]))
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _listed(visit: _Visit, url: str, problems: list[str]) -> Iterator[str]:
+    """The pages of a sitemap, also where it lists other sitemaps or is packed."""
+    waiting, seen = [url], set[str]()
+    while waiting:
+        at = waiting.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        try:
+            response = visit.get(at)
+        except SourceUnavailable as error:
+            problems.append(str(error))
+            continue
+        if response is None:
+            problems.append(str(SourceUnavailable("there is no such sitemap", where=at)))
+            continue
+        body = _unpacked(response.body, visit.max_bytes, at)
+        found = [html.unescape(place.decode("utf-8", "replace")) for place in _LOC.findall(body)]
+        if b"<sitemapindex" in body:
+            waiting.extend(found)
+        else:
+            yield from found
+
+
+def _unpacked(body: bytes, most: int, url: str) -> bytes:
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        unpacked = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(body, most + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise ParseError("is a damaged gzip file", where=url) from error
+    if len(unpacked) > most:
+        raise SourceUnavailable("unpacks to too much", where=url, expected=f"at most {most:,} bytes")
+    return unpacked
+
+
+def _links(body: bytes, base: str) -> Iterator[str]:
+    for found in _LINK.findall(body.decode("utf-8", "replace")):
+        yield urljoin(base, html.unescape("".join(found)).strip())
