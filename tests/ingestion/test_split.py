@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,3 +92,24 @@ def test_words_that_a_document_repeats_make_one_chunk() -> None:
         content_hash="",
     )
     assert [(chunk.text, chunk.line) for chunk, _ in split(document, Lines())] == [("same", 1), ("else", 3)]
+
+
+def test_context_and_parent_come_along_and_belong_to_the_id() -> None:
+    pieces = Piece(0, 3), Piece(0, 3, context="fish"), Piece(0, 3, context="bird", parent=(0, 9))
+    found = [chunk for chunk, _ in split(document("cod swims"), Given(*pieces))]
+    assert [chunk.embedded for chunk in found] == ["cod", "fish\ncod", "bird\ncod"]
+    assert [chunk.parent for chunk in found] == [None, None, (0, 9)]
+    assert {chunk.text for chunk in found} == {"cod"}
+    assert len({chunk.id for chunk in found}) == 3
+
+
+def test_equal_rows_under_equal_headers_make_one_chunk() -> None:
+    pieces = Piece(0, 3, context="fish"), Piece(4, 7, context="fish"), Piece(8, 11, context="bird")
+    found = [chunk for chunk, _ in split(document("cod cod cod"), Given(*pieces))]
+    assert [(chunk.start, chunk.context) for chunk in found] == [(0, "fish"), (8, "bird")]
+
+
+def test_lines_are_counted_where_the_text_is_the_file_s_own() -> None:
+    csv = replace(document("a\nb"), media_type="text/csv")
+    assert [chunk.line for chunk, _ in split(csv, Given(Piece(2, 3)))] == [None]
+    assert [chunk.line for chunk, _ in split(replace(csv, verbatim=True), Given(Piece(2, 3)))] == [2]

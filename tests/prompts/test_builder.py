@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,13 @@ def test_passages_are_numbered_and_say_where_they_stand() -> None:
         "[1] docs/chunks.md › Chunks › Length, page 3\nA chunk holds 200 tokens.\n\n[2] notes.txt\nTwo\n\nlines."
     )
     assert passages([], mark="none") == passages([], mark="delimit") == ""
+
+
+def test_the_context_of_a_passage_stands_before_its_text_inside_the_fence() -> None:
+    row = hit("cod | 3")
+    row = replace(row, chunk=replace(row.chunk, context="name | kg"))
+    assert passages([row], mark="none").endswith("\nname | kg\ncod | 3")
+    assert re.search(r"<<<(\w{8})\nname \| kg\ncod \| 3\n\1>>>", passages([row], mark="delimit"))
 
 
 def test_a_name_breaks_no_line() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -41,6 +42,13 @@ def quotes(text: str, *hits: Hit) -> list[str]:
 
 def outcome(text: str, *hits: Hit) -> str:
     return cite(text, hits)[0]
+
+
+def test_what_only_the_context_says_is_not_quoted() -> None:
+    row = hit("cod | 3000 g", start=100)
+    row = Hit(replace(row.chunk, context="name of the fish | its weight"), 1, {})
+    citations = cite("The name of the fish is its weight [1].", [row])[1]
+    assert [(citation.start, citation.quote) for citation in citations] == [(100, "cod | 3000 g")]
 
 
 # ── Which words are quoted ──────────────────────────────────────────────────────────────────────────────────────────

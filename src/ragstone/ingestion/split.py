@@ -14,8 +14,9 @@ __all__ = ["chunk_id", "split"]
 def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int, ...] | None]]:
     """The chunks of a document in order, each with the token ids that the splitter has counted, or None.
 
-    A range whose words stood in an earlier chunk of the document already (a log's repeated lines) is left out: it would
-    say nothing new, and thousands of equal vectors cut a graph index in two, so that it no longer finds the others.
+    A range whose words stood in an earlier chunk of the document already, under the same context (a log's repeated
+    lines), is left out: it would say nothing new, and thousands of equal vectors cut a graph index in two, so that it
+    no longer finds the others.
     A chunk inherits uri, title, metadata and acl, and takes those spans of the document that overlap it.
     """
     made: list[tuple[Chunk, tuple[int, ...] | None]] = []
@@ -28,17 +29,14 @@ def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int
         while waiting and waiting[0].start < piece.end:
             spans.append(waiting.popleft())
         spans = [span for span in spans if span.end > piece.start]
-        text = document.text[piece.start : piece.end]
-        said = f"{piece.context}\n{text}"
-        if said in seen:
-            continue
-        seen.add(said)
         chunk = Chunk(
-            id=chunk_id(document.id, splitter.fingerprint, piece.start, piece.end),
+            id=chunk_id(
+                document.id, splitter.fingerprint, piece.start, piece.end, context=piece.context, parent=piece.parent
+            ),
             document_id=document.id,
             uri=document.uri,
             title=document.title,
-            text=text,
+            text=document.text[piece.start : piece.end],
             start=piece.start,
             end=piece.end,
             line=line if document.verbatim else None,
@@ -48,10 +46,21 @@ def split(document: Document, splitter: Splitter) -> list[tuple[Chunk, tuple[int
             context=piece.context,
             parent=piece.parent,
         )
+        if chunk.embedded in seen:
+            continue
+        seen.add(chunk.embedded)
         made.append((chunk, piece.ids))
     return made
 
 
-def chunk_id(document: str, fingerprint: str, start: int, end: int) -> str:
-    """The id of a range of a document as one splitter cuts it: equal for equal cuts, whatever the text there is."""
-    return hashlib.blake2b(f"{document}\0{fingerprint}\0{start}\0{end}".encode(), digest_size=16).hexdigest()
+def chunk_id(
+    document: str, fingerprint: str, start: int, end: int, *, context: str = "", parent: tuple[int, int] | None = None
+) -> str:
+    """The id of a range of a document as one splitter cuts it: equal for equal cuts, whatever the text there is.
+
+    What is said before the text and what is read in place of it belong to the cut.
+    """
+    parts = [document, fingerprint, str(start), str(end)]
+    if context or parent:
+        parts += [context, repr(parent)]
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -66,8 +66,11 @@ def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
 
     With `delimit` the text stands between two lines `<<<7f3a9c1e` and `7f3a9c1e>>>`. The code is made from the passages
     and occurs in none of them, so no passage can close its own fence and pretend to be the next, or the prompt.
+
+    The context of a chunk, such as the header row of its table, is a line before its text. A citation looks for its
+    words in the text alone.
     """
-    texts = [hit.chunk.text for hit in hits]
+    texts = [hit.chunk.embedded for hit in hits]
     if mark == "delimit":
         code = _code(texts)
         texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]

@@ -31,17 +31,17 @@ class Break(IntEnum):
     PARAGRAPH = 3
 
 
-def stretches(text: str, headings: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The text in stretches of at most STRETCH characters, each cut at the best place in its second half.
+def stretches(text: str, headings: Sequence[int], start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """A range of the text in stretches of at most STRETCH characters, each cut at the best place in its second half.
 
     A stretch is tokenised at once: tokenizers slow down on longer texts, and offsets take fifty times their memory.
     """
-    start = 0
-    while len(text) - start > STRETCH:
-        end = _stretch_end(text, headings, start + STRETCH // 2, start + STRETCH)
-        yield start, end
-        start = end
-    yield start, len(text)
+    last = len(text) if end is None else end
+    while last - start > STRETCH:
+        at = _stretch_end(text, headings, start + STRETCH // 2, start + STRETCH)
+        yield start, at
+        start = at
+    yield start, last
 
 
 def _stretch_end(text: str, headings: Sequence[int], least: int, most: int) -> int:
