@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import io
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -10,10 +8,8 @@ import pytest
 
 from ragstone import registry
 from ragstone.errors import ParseError
-from ragstone.ingestion import read as module
-from ragstone.ingestion.detect import detect, kind
-from ragstone.ingestion.parse import Family, document_id, parse
-from ragstone.ingestion.workers import Here
+from ragstone.ingestion import parse as module
+from ragstone.ingestion.parse import document_id, parse
 from ragstone.protocols import Connector, Parser
 from ragstone.types import Context, Document, Item, Parsed
 
@@ -30,7 +26,7 @@ async def family(found: Item, context: Context | None = None) -> Family:
 
 
 async def parsed(found: Item, context: Context | None = None) -> Document:
-    return (await family(found, context)).document
+    return (await parse(found, source="papers", tenant="default", context=context or Context())).document
 
 
 class Plugin(Parser):
@@ -177,61 +173,6 @@ async def test_the_trace_notes_what_failed_and_nothing_else() -> None:
     (step,) = context.trace.steps
     assert (step.name, step.facts) == ("ingest.parse", {"uri": "documents/cod.md"})
     assert step.error == "ParseError: documents/cod.md: is empty"
-
-
-# ── What a file is ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("data", "uri", "media_type"),
-    [
-        (b"%PDF-1.7\n", "a.txt", "application/pdf"),
-        (b"\n %PDF-1.7\n", "a", "application/pdf"),
-        (b"junk\0\xff\n%PDF-1.7\n", "a.pdf", "application/pdf"),
-        (b"A PDF begins with %PDF-1.7.", "a.md", "text/markdown"),
-        (b"# Cod", "a.md", "text/markdown"),
-        (b"# Cod", "a.MARKDOWN", "text/markdown"),
-        (b"# Cod", "a.txt", "text/plain"),
-        (b"cod", "a.pdf", "text/plain"),
-        (b"<p align=center>\n# Cod", "a.md", "text/markdown"),
-        (b"<!DOCTYPE html><p>", "a.md", "text/html"),
-        (b"\xef\xbb\xbf <!-- x --> <HTML lang=en>", "a", "text/html"),
-        ("<html>".encode("utf-16"), "a.txt", "text/html"),
-        (b"<?xml version='1.0'?>\n<!DOCTYPE html>", "a.xml", "text/html"),
-        (b"<?xml version='1.0'?><feed/>", "a.xml", "application/atom+xml"),
-        (b"<h1>Cod</h1>", "a", "text/html"),
-        (b"Cod <b>swims</b>", "a.htm", "text/html"),
-        (b"Cod <b>swims</b>", "a.txt", "text/plain"),
-        (b"cod", "a.html", "text/plain"),
-        (b"<project>", "a", "text/plain"),
-        (b"BM stands for bitmap", "a.txt", "text/plain"),
-        (b"BM\0\0\0\1", "a.txt", "image/bmp"),
-        (b"MZ\x90\0", "a.md", "application/x-dosexec"),
-        (b"\xff\xd8\xff\xe0", "a.jpg", "image/jpeg"),
-        (b"{\\rtf1 Cod}", "a.txt", "application/rtf"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.doc", "application/x-ole-storage"),
-        (b"\1\2\3\4\0", "a", "application/octet-stream"),
-    ],
-)
-def test_the_type_is_told_by_the_content(data: bytes, uri: str, media_type: str) -> None:
-    assert detect(data, uri) == media_type
-
-
-@pytest.mark.parametrize(
-    ("names", "looks"),
-    [
-        (["[Content_Types].xml", "word/document.xml"], "a Word document"),
-        (["xl/workbook.xml"], "an Excel workbook"),
-        (["ppt/presentation.xml"], "a PowerPoint presentation"),
-        (["cod.txt"], "a ZIP archive"),
-    ],
-)
-def test_an_archive_is_called_by_what_is_in_it(names: list[str], looks: str) -> None:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for name in names:
-            archive.writestr(name, "cod")
-    assert kind(detect(made.getvalue(), "a.zip")) == looks
 
 
 async def test_every_format_has_its_parser(make_pdf: MakePdf) -> None:

@@ -34,6 +34,7 @@ def document(text: str, spans: Sequence[Span] = ()) -> Document:
         spans=tuple(spans),
         metadata={"lang": "en"},
         acl=("anna",),
+        verbatim=True,
     )
 
 
@@ -90,6 +91,7 @@ def test_words_that_a_document_repeats_make_one_chunk() -> None:
         verbatim=True,
         text="same\nsame\nelse\nsame\n",
         content_hash="",
+        verbatim=True,
     )
     assert [(chunk.text, chunk.line) for chunk, _ in split(document, Lines())] == [("same", 1), ("else", 3)]
 

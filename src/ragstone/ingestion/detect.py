@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
-import zipfile
 from pathlib import PurePosixPath
 
+from ragstone.ingestion.containers import SHEET, SLIDES, WORD, in_ole, in_zip
 from ragstone.ingestion.parsers.text import encoding_of
 
 __all__ = ["LOOKS", "detect", "kind"]
-
-_OFFICE = "application/vnd.openxmlformats-officedocument."
-_OPEN = "application/vnd.oasis.opendocument."
 
 _SIGNATURES = (
     ("application/zip", b"PK\x03\x04"),
@@ -35,39 +31,27 @@ _SIGNATURES = (
     ("application/x-elf", b"\x7fELF"),
     ("application/x-dosexec", b"MZ"),
     ("application/vnd.sqlite3", b"SQLite format 3\0"),
+    ("application/vnd.apache.parquet", b"PAR1"),
     ("audio/mpeg", b"ID3"),
+    ("audio/flac", b"fLaC"),
     ("application/ogg", b"OggS"),
 )
-_IN_ZIP = (
-    (f"{_OFFICE}wordprocessingml.document", "word/document.xml"),
-    (f"{_OFFICE}spreadsheetml.sheet", "xl/workbook.xml"),
-    (f"{_OFFICE}spreadsheetml.sheet", "xl/workbook.bin"),
-    (f"{_OFFICE}presentationml.presentation", "ppt/presentation.xml"),
-    ("application/epub+zip", "META-INF/container.xml"),
-)
-_IN_OLE = (  # streams, in the order in which they decide
-    ("application/x-ole-encrypted", "EncryptedPackage"),
-    ("application/vnd.ms-outlook", "__properties_version1.0"),
-    ("application/msword", "WordDocument"),
-    ("application/vnd.ms-powerpoint", "PowerPoint Document"),
-    ("application/vnd.ms-excel", "Workbook"),
-    ("application/vnd.ms-excel", "Book"),
-)
-
 LOOKS = {
+    "application/pdf": "a PDF document",
     "application/zip": "a ZIP archive",
-    f"{_OFFICE}wordprocessingml.document": "a Word document",
-    f"{_OFFICE}spreadsheetml.sheet": "an Excel workbook",
-    f"{_OFFICE}presentationml.presentation": "a PowerPoint presentation",
+    WORD: "a Word document",
+    SHEET: "an Excel workbook",
+    SLIDES: "a PowerPoint presentation",
     "application/msword": "an old Word document",
     "application/vnd.ms-excel": "an old Excel workbook",
     "application/vnd.ms-powerpoint": "an old PowerPoint presentation",
     "application/vnd.ms-outlook": "an Outlook message",
     "application/x-ole-encrypted": "an Office document with a password",
     "application/x-ole-storage": "an old Office file",
-    f"{_OPEN}text": "an OpenDocument text",
-    f"{_OPEN}spreadsheet": "an OpenDocument spreadsheet",
-    f"{_OPEN}presentation": "an OpenDocument presentation",
+    "application/vnd.oasis.opendocument.text": "an OpenDocument text",
+    "application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument spreadsheet",
+    "application/vnd.oasis.opendocument.presentation": "an OpenDocument presentation",
+    "application/vnd.oasis.opendocument.graphics": "an OpenDocument drawing",
     "application/epub+zip": "an EPUB book",
     "application/rtf": "an RTF document",
     "image/png": "a PNG image",
@@ -76,24 +60,36 @@ LOOKS = {
     "image/tiff": "a TIFF image",
     "image/bmp": "a BMP image",
     "image/webp": "a WebP image",
+    "image/heic": "a HEIC image",
+    "video/mp4": "a film or a recording",
     "application/x-riff": "a sound or a film",
     "application/gzip": "a gzip archive",
     "application/x-bzip2": "a bzip2 archive",
     "application/x-xz": "an xz archive",
     "application/zstd": "a Zstandard archive",
+    "application/x-tar": "a tar archive",
     "application/x-7z-compressed": "a 7-Zip archive",
     "application/vnd.rar": "a RAR archive",
     "application/x-elf": "a program",
     "application/x-dosexec": "a program",
     "application/vnd.sqlite3": "a SQLite database",
+    "application/vnd.apache.parquet": "a Parquet table",
     "audio/mpeg": "an MP3 recording",
+    "audio/flac": "a FLAC recording",
     "application/ogg": "a sound or a film",
+    "message/rfc822": "an e-mail",
+    "text/csv": "a CSV table",
+    "text/tab-separated-values": "a TSV table",
+    "text/x-rst": "a reStructuredText file",
+    "text/org": "an Org file",
+    "application/x-ipynb+json": "a Jupyter notebook",
 }
-"""How a person names each kind that is no text."""
+"""How a person names each kind."""
 
 _CODE = """
-py pyi js mjs cjs ts tsx jsx java kt kts scala go rs c h cc cpp cxx hpp cs swift rb php pl pm lua r jl sh bash zsh fish
-ps1 sql hs ml ex exs erl clj dart zig m mm vue css scss proto tf nix
+py pyi js mjs cjs ts tsx jsx java kt kts scala go rs c h cc cpp cxx hh hpp cs swift rb php pl pm lua r jl sh bash zsh
+fish ps1 sql hs ml mli ex exs erl clj dart zig m mm vue svelte css scss less proto tf nix f90 f95 pas vb groovy gradle
+cmake
 """
 _BY_NAME = {
     **{f".{suffix}": "text/x-source" for suffix in _CODE.split()},
@@ -102,7 +98,7 @@ _BY_NAME = {
     ".rst": "text/x-rst",
     ".org": "text/org",
 }
-_SHEBANG = re.compile(r"#!.*\b(?:python|perl|ruby|node|bash|sh|zsh|php|lua|Rscript)")
+_SHEBANG = re.compile(r"#! ?/\S")
 _PAGE = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
@@ -110,19 +106,12 @@ _FRAGMENT = re.compile(
     r"\s*<(?:h[1-6]|p|div|span|a|b|br|font|center|table|ul|ol|section|article|main|header|nav|title|meta|script|style)[\s/>]",
     re.IGNORECASE,
 )
-_XML = re.compile(r"\s*(?:<\?xml[^>]*>|(?:<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<[\w:-]+[^<>]*>)", re.DOTALL)
-_ROOT = re.compile(r"(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>|\s)*<(?:\w+:)?([\w-]+)", re.DOTALL)
-_MAIL = re.compile(r"(?:From [^\n]*\n)?(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}(?:\r?\n|\Z)")
-_MAIL_FIELDS = re.compile(
-    r"^(?:from|to|subject|date|received|message-id|mime-version|return-path|content-type):",
-    re.IGNORECASE | re.MULTILINE,
-)
-_HEAD = 4096  # bytes that are looked at
-_MORE = 65_536
+_HEAD = 4096  # bytes in which a signature is looked for
+_MORE = 65_536  # bytes of a text that are looked at
 
 
 def detect(data: bytes, uri: str) -> str:
-    """The media type of a file.
+    """The media type of a file; `application/octet-stream` where nothing knows it.
 
     >>> detect(b"%PDF-1.7 ...", "report.txt"), detect(b"<!DOCTYPE html><p>Cod", "page.md"), detect(b"# Cod", "cod.md")
     ('application/pdf', 'text/html', 'text/markdown')
@@ -136,11 +125,10 @@ def detect(data: bytes, uri: str) -> str:
         # A text, too, may begin with BM or MZ.
         if data.startswith(signature) and (encoding is None or not signature.isascii()):
             return _container(media_type, data)
-    if data.startswith(b"RIFF") and encoding is None:
-        return "image/webp" if data[8:12] == b"WEBP" else "application/x-riff"
     if encoding is None:
-        return "application/pdf" if b"%PDF-" in data[:1024] else "application/octet-stream"
-    return _textual(data[len(mark) : len(mark) + _MORE].decode(encoding, "replace"), PurePosixPath(uri), len(data))
+        return _binary(data)
+    text = data[len(mark) : len(mark) + _MORE].decode(encoding, "replace")
+    return _textual(text, PurePosixPath(uri).suffix.lower(), data[-200:], whole=len(data) - len(mark) <= _MORE)
 
 
 def kind(media_type: str) -> str:
@@ -150,110 +138,156 @@ def kind(media_type: str) -> str:
 
 def _container(media_type: str, data: bytes) -> str:
     if media_type == "application/zip":
-        return _in_zip(data)
-    if media_type == "application/x-ole-storage":
-        names = ((found, name.encode("utf-16-le") + b"\0\0") for found, name in _IN_OLE)
-        return next((found for found, name in names if name in data), media_type)
-    return media_type
+        return in_zip(data)
+    return in_ole(data) if media_type == "application/x-ole-storage" else media_type
 
 
-def _in_zip(data: bytes) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = set(archive.namelist())
-            if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
-                return archive.read("mimetype").decode("ascii", "replace").strip()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
-        # A damaged archive still shows its names before each member.
-        names = {name for _, name in _IN_ZIP if name.encode() in data}
-    return next((found for found, name in _IN_ZIP if name in names), "application/zip")
+def _binary(data: bytes) -> str:
+    """The media type of what is no text, by what stands further down."""
+    if data.startswith(b"RIFF"):
+        return "image/webp" if data[8:12] == b"WEBP" else "application/x-riff"
+    if data[4:8] == b"ftyp":
+        return "image/heic" if data[8:11] in (b"hei", b"mif") else "video/mp4"
+    if data[257:262] == b"ustar":
+        return "application/x-tar"
+    return "application/pdf" if b"%PDF-" in data[:1024] else "application/octet-stream"
 
 
 # ── Kinds of text ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _textual(head: str, name: PurePosixPath, size: int) -> str:
-    suffix = name.suffix.lower()
+def _textual(head: str, suffix: str, tail: bytes, *, whole: bool) -> str:
+    """The media type of a text by its first characters; it tells what else they may be by the suffix."""
     if _PAGE.match(head):
         return "text/html"
+    fields = _mail_fields(head)
+    if len(fields & _SURE_FIELDS) >= 2:
+        return "message/rfc822"
     if suffix in _BY_NAME:
         return _BY_NAME[suffix]
-    if suffix in (".html", ".htm", ".xhtml") and "<" in head:
-        return "text/html"
-    if _is_mail(head):
+    if len(fields & _MAIL_FIELDS) >= 2:
         return "message/rfc822"
-    if found := _json(head, suffix, whole=size <= _MORE):
-        return found
-    if found := _xml(head, suffix):
-        return found
-    if _FRAGMENT.match(head):
+    if (suffix in (".html", ".htm", ".xhtml") and "<" in head) or (suffix != ".xml" and _FRAGMENT.match(head)):
         return "text/html"
+    found = _json(head, suffix, whole=whole) or _xml(head, suffix, tail)
+    if found:
+        return found
     if _SHEBANG.match(head):
         return "text/x-source"
-    return _table(head, suffix) or "text/plain"
+    return _table(head, suffix, whole=whole) or "text/plain"
 
 
-def _is_mail(head: str) -> bool:
-    found = _MAIL.match(head.replace("\r\n", "\n").lstrip("\n"))
-    return found is not None and len(set(map(str.lower, _MAIL_FIELDS.findall(found[0])))) >= 2
+_SURE_FIELDS = frozenset(("received", "message-id", "mime-version", "return-path", "delivered-to", "from"))
+_MAIL_FIELDS = _SURE_FIELDS | frozenset(("to", "cc", "subject", "date", "reply-to", "sender", "content-type"))
+_HEADER = re.compile(r"([!-9;-~]+)[ \t]*:[^\n]*\n(?:[ \t]+\S[^\n]*\n)*")
+
+
+def _mail_fields(head: str) -> frozenset[str]:
+    """The names of the header fields, in lower case, that a text begins with, where an e-mail could begin so."""
+    head = head[:_MORE].replace("\r\n", "\n").lstrip("\n") + "\n"
+    if head.startswith("From "):  # the line that begins a message in a mailbox
+        head = head.partition("\n")[2]
+    found, at = set[str](), 0
+    while field := _HEADER.match(head, at):
+        found.add(field[1].lower())
+        at = field.end()
+    # After the header comes a blank line; else it was a note of the form "key: value", or a damaged header.
+    ends = at >= len(head) - 1 or head[at] == "\n"
+    return frozenset(found) if ends or len(found & _SURE_FIELDS) > 2 else frozenset()
 
 
 def _json(head: str, suffix: str, *, whole: bool) -> str | None:
-    text = head.lstrip()
+    text = head.strip()
     if text[:1] not in ("{", "["):
         return None
     lines = [line for line in text.splitlines() if line.strip()]
     complete = lines if whole else lines[:-1]
-    if len(complete) > 1 and all(_parses(line) for line in complete[:20]):
+    if len(complete) > 1 and all(line.lstrip()[:1] in "{[" and _is_json(line) for line in complete[:20]):
         return "application/x-ndjson"
     if suffix in (".jsonl", ".ndjson"):
         return "application/x-ndjson"
-    is_json = suffix in (".json", ".ipynb", ".geojson") or (_parses(text) if whole else _begins_json(text))
-    if not is_json:
+    if suffix not in (".json", ".ipynb", ".geojson") and not _is_json(text, whole=whole):
         return None
-    notebook = '"cells"' in text and ('"nbformat"' in text or suffix == ".ipynb" or '"cell_type"' in text)
+    notebook = '"cells"' in text and ('"nbformat"' in text or '"cell_type"' in text)
     return "application/x-ipynb+json" if notebook else "application/json"
 
 
-def _parses(text: str) -> bool:
+def _is_json(text: str, *, whole: bool = True) -> bool:
+    """Whether it is JSON, or could be if it went on."""
     try:
-        json.loads(text)
+        json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        return not whole and (error.msg.startswith("Unterminated string") or error.pos >= len(text) - 16)
     except (ValueError, RecursionError):
         return False
     return True
 
 
-def _begins_json(text: str) -> bool:
-    return re.match(r'[\[{]\s*(?:"(?:[^"\\]|\\.)*"\s*[:,]|[\[{\d-])', text) is not None
+_ROOT = re.compile(
+    r"(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>|\s)*<(?:([\w.-]+):)?([\w.-]+)(?=[\s/>])", re.DOTALL
+)
+_ROOTS = {"rss": "application/rss+xml", "rdf": "application/rss+xml", "feed": "application/atom+xml"}
 
 
-def _xml(head: str, suffix: str) -> str | None:
-    if not (head.lstrip().startswith("<?xml") or (suffix in (".xml", ".rss", ".atom", ".xsl", ".svg") and "<" in head)):
-        return None
-    if _XML.match(head) is None:
-        return None
+def _xml(head: str, suffix: str, tail: bytes) -> str | None:
+    """XML where it says so, by its suffix, or where the end closes what the beginning opens."""
     root = _ROOT.match(head)
-    name = root[1].lower() if root else ""
-    return {"rss": "application/rss+xml", "rdf": "application/rss+xml", "feed": "application/atom+xml"}.get(
-        name, "text/html" if name == "html" else "application/xml"
-    )
+    if root is None:
+        return None
+    prefix, name = root[1], root[2].lower()
+    closing = f"</{prefix + ':' if prefix else ''}{root[2]}>".encode()
+    declared = head.lstrip().startswith("<?xml") or suffix in (".xml", ".rss", ".atom", ".rdf", ".xsl", ".svg", ".opml")
+    if not declared and not tail.replace(b"\0", b"").rstrip().endswith(closing):
+        return None
+    if name == "rdf" and "purl.org/rss" not in head:
+        return "application/xml"
+    return "text/html" if name == "html" else _ROOTS.get(name, "application/xml")
 
 
-def _table(head: str, suffix: str) -> str | None:
-    """CSV where each of the first lines has as many fields, two at least; with its own suffix one line will do."""
-    lines = head.splitlines()[:40]
-    lines = lines[:-1] if len(lines) == 40 else lines
-    by_name = {".csv": ",", ".tsv": "\t", ".tab": "\t"}.get(suffix)
-    if by_name and lines:
-        return "text/tab-separated-values" if by_name == "\t" else "text/csv"
-    for delimiter, media_type in (("\t", "text/tab-separated-values"), (";", "text/csv"), (",", "text/csv")):
-        try:
-            widths = {len(row) for row in csv.reader(lines, delimiter=delimiter, strict=True) if row}
-        except csv.Error:
+_DELIMITERS = (("\t", "text/tab-separated-values"), (";", "text/csv"), (",", "text/csv"), ("|", "text/csv"))
+_LONGEST_CELL = 30  # characters on average of one in a table that is not called one
+_RECORDS = 50
+
+
+def _table(head: str, suffix: str, *, whole: bool) -> str | None:
+    """CSV where each record has as many fields; a file that is called so may have some that differ, or one column."""
+    named = suffix in (".csv", ".tsv", ".tab")
+    lines = head.splitlines(keepends=True)
+    if not whole:
+        lines = lines[:-1]
+    best: tuple[int, str] | None = None
+    for delimiter, media_type in _DELIMITERS:
+        rows = _records(lines, delimiter)
+        widths = [len(row) for row in rows]
+        width = max(set(widths), key=widths.count, default=1)
+        if width < 2 or widths.count(width) < (0.7 if named else 1) * len(widths):
             continue
-        # In prose, too, two lines may have as many commas, but none of its fields stays as short.
-        if len(widths) == 1 and len(lines) >= 3 and widths.pop() >= (2 if delimiter == "\t" else 3):
-            fields = [field for line in lines for field in line.split(delimiter)]
-            if sum(map(len, fields)) / len(fields) < 30:
-                return media_type
-    return None
+        if (named or _is_table(rows, delimiter)) and (best is None or width > best[0]):
+            best = width, media_type
+    if best is None and named and lines and sum(map(len, lines)) / len(lines) < 3 * _LONGEST_CELL:
+        return "text/csv"  # of one column
+    return best[1] if best else None
+
+
+def _records(lines: list[str], delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter, strict=True):
+            if row:
+                rows.append(row)
+            if len(rows) == _RECORDS:
+                break
+    except csv.Error:
+        return []
+    return rows
+
+
+def _is_table(rows: list[list[str]], delimiter: str) -> bool:
+    """Whether records that are equally long are a table: in prose, too, some lines may have as many commas."""
+    cells = [cell for row in rows for cell in row]
+    if len(rows) < 3 or len(rows[0]) < (2 if delimiter == "\t" else 3) or not all(cell.strip() for cell in rows[0]):
+        return False
+    if delimiter == "|" or any(cell.startswith((" ", "- ", "* ", "#")) for cell in rows[0]):
+        return False  # a table of Markdown, or words after a comma
+    spaced = sum(cell.startswith(" ") for cell in cells)
+    return spaced < len(cells) / 4 and sum(map(len, cells)) / len(cells) < _LONGEST_CELL
