@@ -8,8 +8,9 @@ import pytest
 
 from ragstone import registry
 from ragstone.errors import ParseError
-from ragstone.ingestion import parse as module
-from ragstone.ingestion.parse import document_id, parse
+from ragstone.ingestion import read as module
+from ragstone.ingestion.parse import Family, document_id, parse
+from ragstone.ingestion.workers import Here
 from ragstone.protocols import Connector, Parser
 from ragstone.types import Context, Document, Item, Parsed
 
@@ -26,7 +27,7 @@ async def family(found: Item, context: Context | None = None) -> Family:
 
 
 async def parsed(found: Item, context: Context | None = None) -> Document:
-    return (await parse(found, source="papers", tenant="default", context=context or Context())).document
+    return (await family(found, context)).document
 
 
 class Plugin(Parser):

@@ -34,7 +34,6 @@ def document(text: str, spans: Sequence[Span] = ()) -> Document:
         spans=tuple(spans),
         metadata={"lang": "en"},
         acl=("anna",),
-        verbatim=True,
     )
 
 
@@ -91,7 +90,6 @@ def test_words_that_a_document_repeats_make_one_chunk() -> None:
         verbatim=True,
         text="same\nsame\nelse\nsame\n",
         content_hash="",
-        verbatim=True,
     )
     assert [(chunk.text, chunk.line) for chunk, _ in split(document, Lines())] == [("same", 1), ("else", 3)]
 
@@ -112,6 +110,6 @@ def test_equal_rows_under_equal_headers_make_one_chunk() -> None:
 
 
 def test_lines_are_counted_where_the_text_is_the_file_s_own() -> None:
-    csv = replace(document("a\nb"), media_type="text/csv")
+    csv = replace(document("a\nb"), media_type="text/csv", verbatim=False)
     assert [chunk.line for chunk, _ in split(csv, Given(Piece(2, 3)))] == [None]
     assert [chunk.line for chunk, _ in split(replace(csv, verbatim=True), Given(Piece(2, 3)))] == [2]

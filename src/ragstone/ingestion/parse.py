@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
-from functools import cache
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ragstone.errors import ParseError
-from ragstone.ingestion.detect import LOOKS, detect
-from ragstone.ingestion.parsers import check_length, title_from
-from ragstone.protocols import Parser
+from ragstone.ingestion.parsers import title_from
+from ragstone.ingestion.read import Part
 from ragstone.types import Context, Document, Failure, Item, Parsed
 
-__all__ = ["Family", "document_id", "parse"]
+__all__ = ["Family", "Reader", "document_id", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,38 +93,3 @@ def _read(item: Item) -> bytes:
     if not data:
         raise ParseError("is empty", where=item.uri)
     return data
-
-
-def _parsed(data: bytes, uri: str) -> Parsed:
-    media_type = detect(data, uri)
-    parser = _parsers().get(media_type)
-    if parser is None and media_type.startswith("text/"):
-        parser = _parsers()["text/plain"]
-    if parser is None:
-        looks = LOOKS.get(media_type)
-        found = f"is a binary file (looks like {looks})" if looks else "is a binary file of an unknown kind"
-        raise ParseError(f"{found}: not supported", where=uri, expected=_listed(registry.names("parser")))
-    try:
-        parsed = parser.parse(data, uri=uri)
-    except ParseError:
-        raise
-    except Exception as error:  # one bad file never stops the run
-        raise ParseError(f"the {media_type} parser failed: {type(error).__name__}: {error}", where=uri) from error
-    check_length(len(parsed.text), uri=uri)
-    if not parsed.text.strip():
-        raise ParseError("holds no text", where=uri)
-    return parsed
-
-
-@cache
-def _parsers() -> dict[str, Parser]:
-    """The installed parsers by media type."""
-    found: dict[str, Parser] = {}
-    for name in registry.names("parser"):
-        parser = cast("Parser", registry.find("parser", name)())
-        found.update(dict.fromkeys(parser.media_types, parser))
-    return found
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else "".join(words)

@@ -30,7 +30,8 @@ def records() -> list[dict[str, Any]]:
 
 async def parsed(record: dict[str, Any]) -> Document:
     item = Item(uri=record["file"], version="1", size=0, read=(DATA / record["file"]).read_bytes)
-    return (await parse(item, source="real", tenant="default", context=Context())).document
+    family = await parse(item, source="real", tenant="default", workers=Here(), context=Context())
+    return family.document
 
 
 needs_data = pytest.mark.skipif(not records(), reason="RAGSTONE_DATA is not there")
