@@ -25,6 +25,7 @@ for command in (
     ask.ask,
     search.search,
     chat.chat,
+    documents.parse,
     documents.chunks,
     documents.forget,
     check.check,

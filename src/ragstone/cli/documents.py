@@ -2,17 +2,73 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 import ragstone
 from ragstone.cli import show
-from ragstone.cli.options import Debug, IngestName, Json, Principals, ProjectFolder, Tenant, command
+from ragstone.cli.options import FAILED, Debug, IngestName, Json, Principals, ProjectFolder, Tenant, command
+from ragstone.errors import ParseError
+from ragstone.ingestion.detect import detect
+from ragstone.ingestion.workers import Workers
+from ragstone.types import Parsed
 
 Uri = Annotated[str, typer.Argument(metavar="URI", help="The document as citations name it: documents/report.pdf")]
+
+
+@command
+def parse(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any file; it need not belong to a project.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what Ragstone sees in a file. Exit code 1 when nothing can be read."""
+    uri, data = file.as_posix(), file.read_bytes()
+    try:
+        first, *inside = Workers().read(data, uri)
+    except ParseError as error:
+        if as_json:
+            said = str(error).removeprefix(f"{uri}: ")
+            show.as_json(_parsed(uri, None, []) | {"media_type": detect(data, uri), "warnings": [said]})
+            raise typer.Exit(FAILED) from None
+        raise
+    children = [{"uri": part.uri} | _parsed(part.uri, part.parsed, [], part.error) for part in inside]
+    if as_json:
+        show.as_json(_parsed(uri, first.parsed, children))
+        return
+    for part in (first, *inside):
+        if part.parsed is None:
+            show.remarks([str(part.error)])
+            continue
+        title = f"{part.uri}  {part.parsed.title}  ({part.parsed.media_type}, {len(part.parsed.text)} characters)"
+        show.out.print(Text(title, style="cyan"), soft_wrap=True)
+        counted = Counter(span.kind for span in part.parsed.spans)
+        if counted:
+            show.out.print(Text(", ".join(f"{count} {kind}s" for kind, count in counted.items()), style="dim"))
+        show.out.print(Text(part.parsed.text), soft_wrap=True)
+        show.out.print()
+        show.remarks([f"{part.uri}: {warning}" for warning in part.parsed.warnings])
+
+
+def _parsed(
+    uri: str, parsed: Parsed | None, children: list[dict[str, Any]], error: ParseError | None = None
+) -> dict[str, Any]:
+    said = [str(error).removeprefix(f"{uri}: ")] if error else []
+    return {
+        "title": parsed.title if parsed else "",
+        "media_type": parsed.media_type if parsed else "",
+        "text": parsed.text if parsed else "",
+        "spans": [
+            {"kind": span.kind, "label": span.label, "start": span.start, "end": span.end}
+            for span in (parsed.spans if parsed else ())
+        ],
+        "children": children,
+        "warnings": [*(parsed.warnings if parsed else ()), *said],
+    }
 
 
 @command

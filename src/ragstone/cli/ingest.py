@@ -117,7 +117,8 @@ def _bar() -> Progress:
 def _summary(report: IngestReport) -> None:
     counts = ", ".join(f"{getattr(report, name)} {name}" for name in ("added", "changed", "unchanged", "removed"))
     show.out.print(f"{counts}. {report.chunks} chunks, {report.embedded} embedded, in {report.seconds:.1f} s.")
-    for warning in report.warnings:
+    failed = {failure.uri for failure in report.failed}
+    for warning in (one for one in report.warnings if one.uri not in failed):
         show.remarks([f"{warning.uri}: {warning.reason}"])
     if report.failed:
         noun = "document" if len(report.failed) == 1 else "documents"

@@ -31,6 +31,7 @@ from ragstone.types import Chunk, Context, Document, Entry, Failure, Item, Recor
 
 __all__ = ["IngestPipeline"]
 
+NO_TEXT = "no text layer"  # what the parsers say of a scan: a person should be warned of these, to have them read
 BATCH = 256  # chunks in one write: enough for the fixed costs of a commit, few enough to lose little
 READERS = min(4, os.cpu_count() or 1)
 
@@ -298,6 +299,8 @@ class IngestPipeline:
 
     async def _fail(self, failure: Failure, source: Source, run: _Run, *, dry: bool) -> None:
         run.failed.append(failure)
+        if NO_TEXT in failure.reason:
+            run.warnings.append(failure)
         if not dry:
             state, index = self.index.state, self.index
             await asyncio.to_thread(state.fail, index.key, failure, tenant=index.tenant, source=source.name)

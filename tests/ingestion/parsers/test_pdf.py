@@ -7,7 +7,10 @@ import pytest
 
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import pdf as module
+from ragstone.ingestion.parsers.image import NO_OCR
 from ragstone.ingestion.parsers.pdf import PdfParser
+from ragstone.ingestion.parsers.pdf_lines import without_running_lines
+from ragstone.protocols import Ocr as OcrProtocol
 from ragstone.types import Parsed
 
 MakePdf = Callable[..., bytes]
@@ -38,7 +41,7 @@ def test_a_file_without_any_text_is_refused(make_pdf: MakePdf) -> None:
     with pytest.raises(ParseError) as caught:
         parsed(make_pdf([], []))
     assert str(caught.value) == (
-        "documents/fish-soup.pdf: has no text layer (2 pages): it is scanned or holds only images. Run OCR on it first."
+        "documents/fish-soup.pdf: has no text layer (2 pages): it is scanned or holds only images. " + NO_OCR
     )
 
 
@@ -107,3 +110,65 @@ def test_files_may_be_parsed_in_several_threads_at_once(make_pdf: MakePdf) -> No
     with ThreadPoolExecutor(8) as threads:
         texts = [found.text for found in threads.map(parsed, files)]
     assert texts == ["\n".join([f"Cod {n}"] * 40) + "\n\n" + "\n".join([f"Eel {n}"] * 40) for n in range(40)]
+
+
+def test_running_titles_are_dropped_and_can_be_kept(make_pdf: MakePdf) -> None:
+    pages = [[f"Annual report {n}", f"Words of page {'abcdef'[n]}.", f"{n} / 6"] for n in range(6)]
+    text = parsed(make_pdf(*pages)).text
+    assert text.count("Annual report") == 1
+    assert "/ 6" not in text
+    assert all(f"Words of page {letter}." in text for letter in "abcdef")
+    kept = PdfParser(repeated_lines="keep").parse(make_pdf(*pages), uri="a.pdf").text
+    assert kept.count("Annual report") == 6
+
+
+def test_a_page_that_is_all_running_lines_is_kept() -> None:
+    assert without_running_lines(["Title\nPage 1"] * 4) == ["Title\nPage 1"] * 4
+    assert without_running_lines(["Title\nwords"] * 3) == ["Title\nwords"] * 3
+
+
+def test_a_ruled_table_is_read_row_by_row() -> None:
+    from fpdf import FPDF
+
+    made = FPDF()
+    made.add_page()
+    made.set_font("Helvetica", size=12)
+    made.cell(text="Before the table.", new_x="LMARGIN", new_y="NEXT")
+    with made.table() as table:
+        for row in (("name", "kg"), ("Cod", "3"), ("Eel", "12")):
+            table.row(row)
+    made.cell(text="After the table.")
+    found = PdfParser().parse(bytes(made.output()), uri="a.pdf")
+    assert found.text == "Before the table.\n\nname | kg\nCod | 3\nEel | 12\n\nAfter the table."
+    (span,) = [span for span in found.spans if span.kind == "table"]
+    assert found.text[span.start : span.end] == "name | kg\nCod | 3\nEel | 12"
+    assert "|" not in PdfParser(tables=False).parse(bytes(made.output()), uri="a.pdf").text
+
+
+def test_an_encrypted_file_opens_with_its_password() -> None:
+    from fpdf import FPDF
+
+    made = FPDF()
+    made.set_encryption(owner_password="o", user_password="u")
+    made.add_page()
+    made.set_font("Helvetica", size=12)
+    made.cell(text="secret words")
+    with pytest.raises(ParseError, match="is encrypted"):
+        PdfParser().parse(bytes(made.output()), uri="a.pdf")
+    assert PdfParser(password="u").parse(bytes(made.output()), uri="a.pdf").text == "secret words"
+
+
+class Ocr(OcrProtocol):
+    """Reads the same words on every page."""
+
+    fingerprint = "ocr-1"
+
+    def read(self, image: bytes) -> str:
+        assert image.startswith(b"\x89PNG")
+        return "words on a scan"
+
+
+def test_pages_without_text_are_read_by_ocr(make_pdf: MakePdf) -> None:
+    found = PdfParser(ocr=Ocr()).parse(make_pdf(["one"], [], ["three"]), uri="a.pdf")
+    assert found.text == "one\n\nwords on a scan\n\nthree"
+    assert found.warnings == ("the words of page 2 were read by OCR",)
