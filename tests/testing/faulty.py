@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.protocols import FILTERS, Capabilities
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel, matches
-from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, VectorStoreSuite
-from ragstone.types import Delta, Entry, Record, Scored
+from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, SplitterSuite, VectorStoreSuite
+from ragstone.types import Delta, Entry, Piece, Record, Scored
 
 
 class Forgetful(MemoryStore):
@@ -143,6 +144,27 @@ class Patient(ScriptedModel):
         return await super().generate(prompt, context=dataclasses.replace(context, deadline=None))
 
 
+class Splitting(TokenSplitter):
+    def __init__(self):
+        super().__init__(embedder=HashingEmbedder())
+
+
+class Dropping(Splitting):
+    def split(self, document):
+        return super().split(document)[:-1]
+
+
+class Overlong(Splitting):
+    def split(self, document):
+        return [Piece(0, len(document.text))] if document.text.strip() else []
+
+
+class Restless(Splitting):
+    @property
+    def fingerprint(self):
+        return str(id(self))
+
+
 def suite(base, faulty, **settings):
     script = [lambda prompt: "Two words"] if base is ModelSuite else []
     return type(f"Test{faulty.__name__}", (base,), {"make": lambda self, tmp_path: faulty(*script), **settings})
@@ -157,5 +179,7 @@ for embedder in (Unsized, Cutting, Shuffled):
     globals()[f"Test{embedder.__name__}"] = suite(EmbedderSuite, embedder)
 for index in (Counting, Lingering, Folding):
     globals()[f"Test{index.__name__}"] = suite(LexicalIndexSuite, index)
+for splitter in (Dropping, Overlong, Restless):
+    globals()[f"Test{splitter.__name__}"] = suite(SplitterSuite, splitter)
 for model in (Silent, Stripping, Patient):
     globals()[f"Test{model.__name__}"] = suite(ModelSuite, model, deadlines=True)

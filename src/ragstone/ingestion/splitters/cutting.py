@@ -15,9 +15,9 @@ from ragstone.ingestion.splitters import breaks as _breaks
 from ragstone.ingestion.splitters.breaks import Break, breaks, stretches
 from ragstone.ingestion.splitters.tables import Table, lead, tables
 from ragstone.protocols import Embedder, Splitter
-from ragstone.types import Document, Piece
+from ragstone.types import Document, Piece, Span
 
-__all__ = ["LEAST", "Cutter", "Said", "SizedSplitter", "Tokens", "ink"]
+__all__ = ["LEAST", "Cutter", "Said", "SizedSplitter", "Tokens", "divided", "ink"]
 
 VERSION = 2  # of the rules below; raise it when they cut otherwise
 
@@ -78,13 +78,17 @@ class SizedSplitter(Splitter):
 
 
 class Tokens:
-    """The tokens of a stretch of text, at their places in the whole text."""
+    """The tokens of one or more neighbouring stretches of text, at their places in the whole text."""
 
-    def __init__(self, embedder: Embedder, text: str, start: int, end: int, *, size: int) -> None:
-        ids, offsets = embedder.tokens(text[start:end])
-        self._ids = tuple(ids)
-        self._starts = [start + first for first, _ in offsets]
-        self.start, self.end = start, end
+    def __init__(self, embedder: Embedder, text: str, *ranges: tuple[int, int], size: int) -> None:
+        known: list[int] = []
+        self._starts: list[int] = []
+        for start, end in ranges:
+            ids, offsets = embedder.tokens(text[start:end])
+            known += ids
+            self._starts += [start + first for first, _ in offsets]
+        self._ids = tuple(known)
+        self.start, self.end = ranges[0][0], ranges[-1][1]
         self.size, self._characters = size, size * CHARACTERS
 
     def narrowed(self, size: int) -> Tokens:
@@ -132,23 +136,25 @@ class Cutter:
         self.tables = tables(document)
         self._separable = separable
 
-    def cut(self, start: int, end: int, context: str = "") -> Iterator[Piece]:
+    def cut(self, start: int, end: int) -> Iterator[Piece]:
         """The pieces of a range: one, where it fits; else its tables apart from the text around them."""
-        said = self.said(context)
-        begun = any(table.body <= start < table.end for table in self.tables_in(start, end)[:1])
-        room = self.size - len(said.ids) if said else self.size
-        first = ink(self.text, start, end)
-        if end - first <= room * CHARACTERS and not begun:
-            tokens = self.tokens(first, end, size=room)
-            if tokens.fits(first, end):
-                yield from self.pieces(tokens, first, end, said)
+        start, inside = ink(self.text, start, end), self.tables_in(start, end)
+        if not any(table.body <= start for table in inside[:1]) and end - start <= _breaks.STRETCH:
+            tokens = self.tokens(start, end)
+            if not inside or tokens.fits(start, end):
+                for first, last in self.ranges(tokens, start, end):
+                    yield from self.pieces(tokens, first, last)
                 return
         for first, last, table in self.parts(start, end):
-            yield from self.prose(first, last, said) if table is None else self.rows(first, last, table)
+            yield from self.prose(first, last) if table is None else self.rows(first, last, table)
 
     def tokens(self, start: int, end: int, *, size: int | None = None) -> Tokens:
         """The tokens of a stretch."""
-        return Tokens(self.embedder, self.text, start, end, size=self.size if size is None else size)
+        return Tokens(self.embedder, self.text, (start, end), size=self.size if size is None else size)
+
+    def all_tokens(self) -> Tokens:
+        """The tokens of the whole text, read stretch by stretch."""
+        return Tokens(self.embedder, self.text, *stretches(self.text, self.headings), size=self.size)
 
     def said(self, context: str) -> Said | None:
         """A context with its token ids; None where there is none, or no room for it."""
@@ -252,15 +258,16 @@ class Cutter:
         if start < end:
             yield start, end, None
 
-    def rows(self, start: int, end: int, table: Table) -> Iterator[Piece]:
+    def rows(self, start: int, end: int, table: Table, *, at_most: int | None = None) -> Iterator[Piece]:
         """The pieces of a table from `start`, where its caption may stand, up to `end`.
 
         A table that fits is one piece. Any other is cut between rows, and a row that does not fit is cut like text.
+        `at_most` so many rows are in a piece, the header not counted.
         """
         tokens = self._rows_read(start, end, table)
         if start < table.start:
-            whole = tokens.end == end and tokens.fits(table.start, end)
-            least = end if whole else min(end, table.next(table.body))
+            whole = at_most is None and tokens.end == end and tokens.fits(table.start, end)
+            least = end if whole else min(end, table.after(table.body))
             if not (least <= tokens.end and tokens.fits(start, least)):
                 yield from self.prose(start, table.start)
                 start = table.start
@@ -269,14 +276,15 @@ class Cutter:
             if tokens.end <= start:
                 tokens = self._rows_read(start, end, table)
             said = context if start >= table.body else None
+            few = end if at_most is None else table.after(max(start, table.body), at_most)
             fitting = tokens.narrowed(self.size - len(said.ids)) if said else tokens
-            most = fitting.reach(start, fitting.size)
+            most = min(few, fitting.reach(start, fitting.size))
             if most >= tokens.end < end and tokens.start < start:
                 tokens = self._rows_read(start, end, table)  # more rows may fit than were read
                 continue
             stop = end if most >= end else table.last(start, most)
             if stop is None:
-                stop = min(end, table.next(start))
+                stop = min(end, table.after(start))
                 yield from self.prose(start, stop, said)
             else:
                 yield from self.pieces(tokens, start, stop, said)
@@ -286,6 +294,23 @@ class Cutter:
         """The tokens of as many rows as make up a stretch; of part of a row that is longer."""
         most = start + _breaks.STRETCH
         return self.tokens(start, end if most >= end else table.last(start, most) or most)
+
+
+def divided(text: str, start: int, end: int, spans: Sequence[Span]) -> Iterator[tuple[int, int, Span | None]]:
+    """A range in parts, each one of these spans, sorted by their start, or what lies between two of them."""
+    for span in spans[bisect_left(spans, start, key=_start) : bisect_left(spans, end, key=_start)]:
+        if span.start < start or span.start == span.end or span.end > end:
+            continue
+        if text[start : span.start].strip():
+            yield start, span.start, None
+        yield span.start, span.end, span
+        start = span.end
+    if text[start:end].strip():
+        yield start, end, None
+
+
+def _start(span: Span) -> int:
+    return span.start
 
 
 def _place(place: tuple[int, Break]) -> int:

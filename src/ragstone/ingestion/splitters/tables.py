@@ -62,9 +62,9 @@ class Table:
         at = bisect_right(self.places, most) - 1
         return self.places[at] if at >= 0 and self.places[at] > start else None
 
-    def next(self, start: int) -> int:
-        """Where the row that holds a place ends."""
-        at = bisect_right(self.places, start)
+    def after(self, start: int, rows: int = 1) -> int:
+        """Where so many rows end, the first being the one that holds a place."""
+        at = bisect_right(self.places, start) + rows - 1
         return self.places[at] if at < len(self.places) else self.end
 
 

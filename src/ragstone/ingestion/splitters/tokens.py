@@ -18,7 +18,7 @@ from ragstone.ingestion.splitters.cutting import Cutter, SizedSplitter, Tokens
 from ragstone.protocols import Embedder
 from ragstone.types import Document, Piece, Span
 
-__all__ = ["TokenSplitter", "sectioned"]
+__all__ = ["Section", "TokenSplitter", "sectioned", "sections"]
 
 TINY = 0.15  # of the size: a section below this joins its neighbour
 
@@ -62,57 +62,57 @@ def sectioned(cutter: Cutter, document: Document) -> Iterator[Piece]:
         for start, end in stretches(text, starts, first, last):
             tokens = cutter.tokens(start, end)
             within = headings[bisect_left(starts, start) : bisect_left(starts, end)]
-            for section in _joined(_sections(text, start, end, within), tokens):
+            for section in _joined(sections(text, start, end, within), tokens):
                 for begun, ended in cutter.ranges(tokens, section.start, section.end):
                     yield from cutter.pieces(tokens, begun, ended)
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
     """A range that pieces do not cross, and the headings in it."""
 
     start: int
     end: int
     headings: tuple[Span, ...]
 
-    def encloses(self, other: _Section) -> bool:
+    def encloses(self, other: Section) -> bool:
         """Whether the other lies below this one's last heading; text before the first heading encloses all."""
         return not self.headings or other.start < self.headings[-1].end
 
 
-def _sections(text: str, start: int, end: int, headings: Sequence[Span]) -> list[_Section]:
+def sections(text: str, start: int, end: int, headings: Sequence[Span]) -> list[Section]:
     """The text under each heading up to the next. A heading without text of its own belongs to the section after it."""
-    found: list[_Section] = []
+    found: list[Section] = []
     held: list[Span] = []
     under = start
     for heading in headings:
         if text[under : heading.start].strip():
-            found.append(_Section(start, heading.start, tuple(held)))
+            found.append(Section(start, heading.start, tuple(held)))
             start, held = heading.start, []
         held.append(heading)
         under = body(text, heading.start)
-    return [*found, _Section(start, end, tuple(held))]
+    return [*found, Section(start, end, tuple(held))]
 
 
-def _joined(sections: Sequence[_Section], tokens: Tokens) -> list[_Section]:
+def _joined(sections: Sequence[Section], tokens: Tokens) -> list[Section]:
     """The sections, small ones put together: each with the one below it, then tiny ones with their neighbours."""
 
-    def holds_it(left: _Section, right: _Section) -> bool:
+    def holds_it(left: Section, right: Section) -> bool:
         return tokens.fits(left.start, right.end) and left.encloses(right)
 
-    def tiny(left: _Section, right: _Section) -> bool:
+    def tiny(left: Section, right: Section) -> bool:
         least = min(tokens.count(left.start, left.end), tokens.count(right.start, right.end))
         return tokens.fits(left.start, right.end) and least < tokens.size * TINY
 
     return _merged(_merged(sections, holds_it), tiny)
 
 
-def _merged(sections: Sequence[_Section], joins: Callable[[_Section, _Section], bool]) -> list[_Section]:
+def _merged(sections: Sequence[Section], joins: Callable[[Section, Section], bool]) -> list[Section]:
     merged = [sections[0]]
     for section in sections[1:]:
         last = merged[-1]
         if joins(last, section):
-            merged[-1] = _Section(last.start, section.end, last.headings + section.headings)
+            merged[-1] = Section(last.start, section.end, last.headings + section.headings)
         else:
             merged.append(section)
     return merged
