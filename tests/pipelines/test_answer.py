@@ -9,6 +9,7 @@ import pytest
 
 import ragstone
 from ragstone.errors import IndexMismatch, ModelUnavailable, PromptError, UnsupportedFilter, UsageError
+from ragstone.ingestion.splitters.parent_child import ParentChildSplitter
 from ragstone.protocols import Capabilities
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.types import Answer, Message
@@ -48,6 +49,21 @@ async def test_markers_become_citations_that_quote_the_document():
     assert FILES["a.md"].decode()[citation.start : citation.end] == citation.quote
     assert (citation.uri, citation.heading, citation.line) == ("a.md", "Halibut", 3)
     assert [verdict.passed for verdict in answer.verdicts] == [False]
+
+
+async def test_a_small_chunk_is_found_and_its_parent_is_read():
+    text = "# Halibut\n\nThe halibut project ships on 3 May 2031. " + "Nobody knows why it is so late. " * 8
+    embedder = HashingEmbedder()
+    splitter = ParentChildSplitter(embedder=embedder, size=15, parent_size=200)
+    model = ScriptedModel(["It ships on 3 May 2031 [1]."])
+    async with made(model, {"a.md": text.encode()}, embedder=embedder, splitter=splitter) as rag:
+        await rag.ingest()
+        answer = await rag.ask(SHIPS)
+    assert [hit.chunk.text for hit in answer.hits] == [text.strip()]
+    assert text.strip() in model.prompts[0].messages[-1].content
+    (citation,) = answer.citations
+    assert text[citation.start : citation.end] == citation.quote == "The halibut project ships on 3 May 2031."
+    assert (citation.line, citation.heading) == (3, "Halibut")
 
 
 async def test_the_words_for_no_answer_make_it_abstain():

@@ -15,6 +15,7 @@ from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.retrieval import fuse, where
+from ragstone.retrieval.expand import Place, expand, place
 from ragstone.retrieval.search import dense, hybrid, lexical
 from ragstone.text.analyzer import query_terms
 from ragstone.text.language import UNKNOWN, detect
@@ -125,17 +126,22 @@ class AnswerPipeline:
         return fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
 
     async def _hits(self, ranked: Sequence[tuple[str, dict[str, float]]], k: int, context: Context) -> list[Hit]:
-        seen, hits = {"public", *context.principals}, list[Hit]()
+        seen, hits, places = {"public", *context.principals}, list[Hit](), set[Place]()
         for first in range(0, len(ranked), k):
             part = ranked[first : first + k]
             chunks = await self.index.chunks([id_ for id_, _ in part])
             for id_, scores in part:
                 # The stores have filtered already. The state is asked once more: it knows of a revocation first.
-                if id_ in chunks and seen & set(chunks[id_].acl) and len(hits) < k:
+                if id_ not in chunks or not seen & set(chunks[id_].acl) or len(hits) == k:
+                    continue
+                if (found := place(chunks[id_])) not in places:  # of a parent's children the best one counts
+                    places.add(found)
                     hits.append(Hit(chunks[id_], len(hits) + 1, scores))
             if len(hits) == k:
                 break
-        return hits
+        wanted = {hit.chunk.document_id for hit in hits if hit.chunk.parent}
+        documents = [await self.document(each, context=context) for each in sorted(wanted)]
+        return expand(hits, {document.id: document for document in documents if document})
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
