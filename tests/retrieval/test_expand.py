@@ -17,6 +17,7 @@ DOCUMENT = Document(
     uri="cod.md",
     title="Cod",
     media_type="text/markdown",
+    verbatim=True,
     text=TEXT,
     content_hash="",
     spans=(Span("heading", 0, 30, "Cod", 1), Span("heading", 30, len(TEXT), "Eel", 1)),
