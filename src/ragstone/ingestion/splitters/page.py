@@ -1,4 +1,4 @@
-"""One piece for each page or slide.
+"""One piece for each page, slide or sheet.
 
 split: {by: page, size: 250}
 """
@@ -13,9 +13,11 @@ from ragstone.types import Document, Piece
 
 __all__ = ["PageSplitter"]
 
+KINDS = ("page", "slide", "sheet")
+
 
 class PageSplitter(SizedSplitter):
-    """Cuts between pages and between slides; one that does not fit is cut as `tokens` cuts.
+    """Cuts between pages, slides and sheets; one that does not fit is cut as `tokens` cuts.
 
     A document without pages is cut like one long page.
     """
@@ -31,5 +33,5 @@ class PageSplitter(SizedSplitter):
     def split(self, document: Document) -> Sequence[Piece]:
         """The pieces in order; together they hold every character that is not whitespace."""
         cutter, text = self.cutter(document), document.text
-        pages = sorted((span for span in document.spans if span.kind in ("page", "slide")), key=lambda span: span.start)
+        pages = sorted((span for span in document.spans if span.kind in KINDS), key=lambda span: span.start)
         return [piece for start, end, _ in divided(text, 0, len(text), pages) for piece in cutter.cut(start, end)]
