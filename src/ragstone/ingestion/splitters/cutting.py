@@ -250,7 +250,7 @@ class Cutter:
     def parts(self, start: int, end: int) -> Iterator[tuple[int, int, Table | None]]:
         """The range in parts, each the text between tables or a table with what belongs to it."""
         for table in self.tables_in(start, end):
-            first = lead(self.text, start, max(start, table.start), self.headings) if table.start > start else start
+            first = lead(self.text, start, table.start, self.headings) if table.start > start else start
             if first > start:
                 yield start, first, None
             start = min(end, table.end)
