@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from ragstone.ingestion.containers import SHEET, SLIDES, WORD, in_ole, in_zip
 from ragstone.ingestion.parsers.text import encoding_of
 
-__all__ = ["LOOKS", "detect", "kind"]
+__all__ = ["LOOKS", "delimiter_of", "detect", "kind"]
 
 _SIGNATURES = (
     ("application/zip", b"PK\x03\x04"),
@@ -244,9 +244,18 @@ def _xml(head: str, suffix: str, tail: bytes) -> str | None:
     return "text/html" if name == "html" else _ROOTS.get(name, "application/xml")
 
 
-_DELIMITERS = (("\t", "text/tab-separated-values"), (";", "text/csv"), (",", "text/csv"), ("|", "text/csv"))
+_DELIMITERS = ("\t", ";", ",", "|")
 _LONGEST_CELL = 30  # characters on average of one in a table that is not called one
 _RECORDS = 50
+
+
+def delimiter_of(text: str) -> str:
+    r"""The delimiter of a table that is called one: a comma where nothing parts its fields.
+
+    >>> delimiter_of("fish;kg\ncod;3,5\n")
+    ';'
+    """
+    return (_columns(text[:_MORE].splitlines(keepends=True), named=True) or (1, ","))[1]
 
 
 def _table(head: str, suffix: str, *, whole: bool) -> str | None:
@@ -255,18 +264,24 @@ def _table(head: str, suffix: str, *, whole: bool) -> str | None:
     lines = head.splitlines(keepends=True)
     if not whole:
         lines = lines[:-1]
+    found = _columns(lines, named=named)
+    if found is None and named and lines and sum(map(len, lines)) / len(lines) < 3 * _LONGEST_CELL:
+        return "text/csv"  # of one column
+    return found and ("text/tab-separated-values" if found[1] == "\t" else "text/csv")
+
+
+def _columns(lines: list[str], *, named: bool) -> tuple[int, str] | None:
+    """The most columns that a delimiter makes of the lines, and that delimiter."""
     best: tuple[int, str] | None = None
-    for delimiter, media_type in _DELIMITERS:
+    for delimiter in _DELIMITERS:
         rows = _records(lines, delimiter)
         widths = [len(row) for row in rows]
         width = max(set(widths), key=widths.count, default=1)
         if width < 2 or widths.count(width) < (0.7 if named else 1) * len(widths):
             continue
         if (named or _is_table(rows, delimiter)) and (best is None or width > best[0]):
-            best = width, media_type
-    if best is None and named and lines and sum(map(len, lines)) / len(lines) < 3 * _LONGEST_CELL:
-        return "text/csv"  # of one column
-    return best[1] if best else None
+            best = width, delimiter
+    return best
 
 
 def _records(lines: list[str], delimiter: str) -> list[list[str]]:

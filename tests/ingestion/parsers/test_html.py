@@ -171,3 +171,9 @@ def test_any_page_gives_tidy_text_with_headings_at_their_places(html: str) -> No
     for span in found.spans:
         words = " ".join(found.text[span.start : span.end].split()).removeprefix("- ")
         assert words.startswith(span.label)
+
+
+def test_a_table_of_facts_is_marked_and_one_that_places_words_is_not() -> None:
+    page = b"<p>It swims.<table><tr><th>fish<th>kg<tr><td>cod<td>3</table><table><tr><td>alone</table>"
+    found = HtmlParser().parse(page, uri="a.html")
+    assert [(span.kind, found.text[span.start : span.end]) for span in found.spans] == [("table", "fish | kg\ncod | 3")]

@@ -137,3 +137,16 @@ def test_sections_nest_and_begin_at_their_headings(lines: list[str], end: str) -
             assert later.start >= span.end or inside
     for span, following in pairwise(spans):
         assert span.end >= following.start, "after the first heading every character lies in a section"
+
+
+def test_a_table_of_pipes_is_marked() -> None:
+    text = "# Fish\r\n\r\n| name | kg |\r\n|---|---|\r\n| Cod | 3 |\r\n\r\nIt swims.\n\n> | a | b |\n> |---|---|\n"
+    found = MarkdownParser().parse(text.encode(), uri="a.md")
+    tables = [found.text[span.start : span.end] for span in found.spans if span.kind == "table"]
+    assert tables[0] == "| name | kg |\r\n|---|---|\r\n| Cod | 3 |"
+    assert found.verbatim
+
+
+def test_a_table_in_a_code_block_is_none() -> None:
+    found = MarkdownParser().parse(b"```\n| a | b |\n|---|---|\n| 1 | 2 |\n```\n", uri="a.md")
+    assert found.spans == ()

@@ -11,11 +11,17 @@ import pytest
 
 from ragstone.errors import ParseError
 from ragstone.ingestion.parse import parse
+from ragstone.ingestion.parsers.eml import EmlParser
+from ragstone.ingestion.parsers.msg import MsgParser
+from ragstone.ingestion.parsers.zip import ZipParser
 from ragstone.ingestion.workers import Here
 from ragstone.types import Context, Document, Item
 
 DATA = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[4] / "shared/data")) / "documents"
-OURS = (".pdf", ".html", ".md", ".txt", ".docx", ".pptx", ".xlsx", ".xls", ".odt", ".epub", ".rtf", ".jpg", ".jpeg")
+OURS = (
+    *(".pdf", ".html", ".md", ".txt", ".csv", ".eml", ".msg", ".org", ".rst", ".zip"),
+    *(".docx", ".pptx", ".xlsx", ".xls", ".odt", ".epub", ".rtf", ".jpg", ".jpeg"),
+)
 
 REFUSED = {"password": "is encrypted", "no_text_layer": "has no text layer", "empty": "is empty|holds no text"}
 
@@ -50,3 +56,28 @@ async def test_a_real_file_gives_its_words_or_says_why_not(record: dict[str, Any
     # The reference counts the words of menus, which we leave out: of one page they are a quarter.
     least = 0.75 if "boilerplate" in record["tags"] else 0.9
     assert sum(word in text for word in words) >= least * len(words)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "start"), [("mk__test_mskanji.csv", "名前,年齢,住所"), ("un__umlauts-non-utf8.md", "## können")]
+)
+async def test_the_encoding_of_a_short_file_is_guessed(name: str, start: str) -> None:
+    found = await parsed({"file": f"files/{name}"})
+    assert found.text.startswith(start)
+    assert found.warnings[0].startswith("decoded as")
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("un__simple.zip", ["ideas-page.html", "stanley-cups.csv"]),
+        ("un__fake-email-attachment.eml", ["fake-attachment.txt"]),
+        ("un__fake-email-attachment.msg", ["fake-attachment.txt"]),
+    ],
+)
+def test_what_lies_inside_a_real_file_is_found(name: str, inside: list[str]) -> None:
+    data = (DATA / "files" / name).read_bytes()
+    parser = {"zip": ZipParser, "eml": EmlParser, "msg": MsgParser}[name.rpartition(".")[2]]()
+    assert [child.name for child in parser.parse(data, uri=name).children] == inside

@@ -17,7 +17,7 @@ from ragstone.types import Parsed, Span
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-__all__ = ["HtmlParser", "Page", "read_page"]
+__all__ = ["HtmlParser", "Page", "decode_page", "read_page"]
 
 
 def _tags(names: str) -> frozenset[str]:
@@ -53,7 +53,7 @@ class HtmlParser(Parser):
 
     def parse(self, data: bytes, *, uri: str) -> Parsed:
         """The text and its sections. Raises ParseError for a binary file, and for a page without words."""
-        source, warnings = decode(data, uri=uri, charset=_declared(data))
+        source, warnings = decode_page(data, uri=uri)
         page = read_page(source, uri=uri)
         if not page.text:
             raise ParseError("holds no text", where=uri)
@@ -72,6 +72,11 @@ class Page:
     title: str
     headings: list[tuple[int, int, str]]
     tables: list[tuple[int, int]]
+
+
+def decode_page(data: bytes, *, uri: str) -> tuple[str, tuple[str, ...]]:
+    """The source of a page, and a warning where its encoding was guessed. Raises ParseError for a binary file."""
+    return decode(data, uri=uri, charset=_declared(data))
 
 
 def read_page(source: str, *, uri: str) -> Page:

@@ -15,7 +15,7 @@ from ragstone.types import Parsed, Span
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-__all__ = ["MarkdownParser"]
+__all__ = ["MarkdownParser", "markdown_spans"]
 
 LONGEST_HEADING = 300  # characters of one that are read
 
@@ -45,14 +45,14 @@ class MarkdownParser(Parser):
         """The text and its sections. Raises ParseError for a binary or blank file."""
         text, warnings = decode(data, uri=uri)
         front = _FRONT_MATTER.match(text)
-        spans = _spans(text, front.end() if front else 0)
+        spans = markdown_spans(text, front.end() if front else 0)
         first = next((span.label for span in spans if span.level == 1), None)
         named = _TITLE.search(front[0]) if front else None
         title = first or (named["title"] if named else title_from(uri))
         return Parsed(text=text, media_type="text/markdown", title=title, spans=spans, warnings=warnings, verbatim=True)
 
 
-def _spans(text: str, body: int) -> tuple[Span, ...]:
+def markdown_spans(text: str, body: int = 0) -> tuple[Span, ...]:
     """The section under each heading of the text from `body` on, and its tables."""
     lines = [body, *(body + end.end() for end in _LINE_END.finditer(text[body:]))]
     found: list[tuple[int, int, str]] = []
