@@ -264,7 +264,7 @@ def bind(
         value = getattr(checked, name)
         if name in references and isinstance(value, str):
             value = connector(references[name], value)
-        if name in paths and isinstance(value, Path):
-            value = folder / value.expanduser()
+        if name in paths and isinstance(value, Path | str) and "://" not in str(value):  # a URL stays as it is
+            value = folder / Path(value).expanduser()
         arguments[name] = value
     return {**arguments, **given}
