@@ -119,3 +119,25 @@ async def test_a_real_database_is_read():
     assert len(items) == 3503
     assert len({item.uri for item in items}) == 3503
     assert b"For Those About To Rock" in items[0].read()
+
+
+async def test_a_key_that_comes_twice_is_refused(shop: Path):
+    with pytest.raises(SourceUnavailable, match="two rows have the same key '2024'"):
+        await listed(source(shop, key="changed"))
+
+
+async def test_a_database_that_is_not_there_is_not_made(tmp_path: Path):
+    with pytest.raises(SourceUnavailable, match="there is no such database"):
+        await listed(source(tmp_path / "none.db"))
+    assert not (tmp_path / "none.db").exists()
+
+
+async def test_a_percent_sign_and_a_colon_stay_in_the_query(shop: Path):
+    found = await listed(source(shop, query="SELECT * FROM fish WHERE name LIKE 'C%' AND said <> ':x'"))
+    assert [item.uri for item in found] == ["fish/1"]
+
+
+async def test_a_select_that_writes_is_refused_by_the_database(shop: Path):
+    with pytest.raises((ConfigError, SourceUnavailable)):
+        await listed(source(shop, query="WITH gone AS (SELECT 1) DELETE FROM fish RETURNING *"))
+    assert len(await listed(source(shop))) == 3

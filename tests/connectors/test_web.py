@@ -93,6 +93,25 @@ async def test_robots_are_obeyed(site: str):
     assert "/private/b" not in Site.asked
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_host_that_shows_no_robots_has_no_rules(site: str, status: int):
+    Site.pages = {"/robots.txt": (status, {}, b""), "/a": page("a")}
+    assert [item.uri for item in await listed(f"{site}/a")] == [f"{site}/a"]
+
+
+async def test_robots_are_obeyed_where_they_moved_to_and_nothing_is_visited_while_they_are_out_of_reach(site: str):
+    Site.pages = {
+        "/robots.txt": (302, {"Location": "/rules"}, b""),
+        "/rules": page("User-agent: *\nDisallow: /"),
+        "/a": page("a"),
+    }
+    assert await listed(f"{site}/a") == []
+    Site.pages["/robots.txt"] = (503, {}, b"")
+    with pytest.raises(SourceUnavailable, match=r"robots\.txt: answered 503"):
+        await listed(f"{site}/a")
+    assert "/a" not in Site.asked
+
+
 async def test_what_is_gone_is_not_listed_and_what_fails_makes_the_listing_incomplete(site: str):
     Site.pages = {"/a": page("a"), "/broken": (500, {}, b""), "/moved": (301, {"Location": "/a"}, b"")}
     assert [item.uri for item in await listed(f"{site}/gone", f"{site}/moved")] == [f"{site}/a"]
@@ -110,7 +129,20 @@ async def test_a_page_that_is_too_large_or_turns_in_circles_is_said(site: str):
             await listed(site + path, max_bytes=1000)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "0.0.0.0", "fd00::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "169.254.169.254",
+        "10.0.0.1",
+        "::1",
+        "0.0.0.0",
+        "fd00::1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "::ffff:10.0.0.1",
+    ],
+)
 async def test_a_name_that_leads_into_a_private_network_is_refused(address: str, monkeypatch: pytest.MonkeyPatch):
     found = [(0, 0, 0, "", ("93.184.216.34", 443)), (0, 0, 0, "", (address, 443))]
     monkeypatch.setattr("socket.getaddrinfo", lambda *args, **keys: found)

@@ -26,6 +26,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -89,8 +90,17 @@ class SqlSource(Source):
     def _items(self) -> Generator[Item]:
         with self._rows() as (columns, rows):
             self._require(columns)
+            seen: set[str] = set()
             for row in rows:
-                yield self._item(dict(zip(columns, row, strict=True)))
+                item = self._item(dict(zip(columns, row, strict=True)))
+                if item.uri in seen:
+                    raise SourceUnavailable(
+                        f"two rows have the same key {item.uri.rpartition('/')[2]!r}",
+                        where=f"source {self.name!r}",
+                        expected=f"a column that tells the rows apart, instead of {self._key!r}",
+                    )
+                seen.add(item.uri)
+                yield item
 
     def _item(self, row: dict[str, Any]) -> Item:
         text = "\n".join(shown for name in self._text if (shown := _shown(row[name])))
@@ -146,11 +156,21 @@ class SqlSource(Source):
             ) from error
         try:
             engine = sqlalchemy.create_engine(self._url)
-            with engine.connect().execution_options(stream_results=True, yield_per=BATCH) as connection:
-                found = connection.exec_driver_sql(self._query)
-                yield list(found.keys()), iter(found)
-                connection.rollback()
-            engine.dispose()
+            path = engine.url.database if engine.dialect.name == "sqlite" else None
+            if path and not path.startswith((":memory:", "file:")) and not Path(path).is_file():
+                raise SourceUnavailable(
+                    "there is no such database", where=f"source {self.name!r}", found=Path(path).name
+                )
+            options = {"stream_results": True, "yield_per": BATCH, "no_parameters": True, "postgresql_readonly": True}
+            try:
+                with engine.connect().execution_options(**options) as connection:
+                    if engine.dialect.name == "sqlite":
+                        connection.exec_driver_sql("PRAGMA query_only = 1")
+                    found = connection.exec_driver_sql(self._query)
+                    yield list(found.keys()), iter(found)
+                    connection.rollback()
+            finally:
+                engine.dispose()
         except ModuleNotFoundError as error:
             hint = f"Run: pip install {error.name}"
             raise MissingExtra(f"this kind of database needs the package {error.name!r}", hint=hint) from error

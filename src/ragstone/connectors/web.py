@@ -28,7 +28,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import httpx
@@ -45,6 +45,7 @@ MOST_REDIRECTS = 5
 
 _LOC = re.compile(rb"<loc>\s*(.*?)\s*</loc>", re.DOTALL)
 _LINK = re.compile(r"<a\s[^>]*?href\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PAGE = re.compile(r"text/html|application/xhtml", re.IGNORECASE)
 
 
@@ -96,7 +97,7 @@ class WebSource(Source):
 
     def _pages(self) -> Generator[Item]:
         visit = _Visit(self._agent, self._timeout, self._max_bytes, self._delay, allow_private=self._allow_private)
-        problems: list[str] = []
+        problems: list[SourceUnavailable] = []
         waiting = deque((url, 0) for url in self._urls)
         with visit.client:
             for url in self._sitemaps:
@@ -112,7 +113,7 @@ class WebSource(Source):
                 try:
                     response = visit.get(url)
                 except SourceUnavailable as error:
-                    problems.append(str(error))
+                    problems.append(error)
                     continue
                 if response is None:
                     continue
@@ -125,7 +126,9 @@ class WebSource(Source):
                     yield self._item(final, response)
         if problems:
             others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise SourceUnavailable(problems[0] + others)
+            raise SourceUnavailable(
+                problems[0].message + others, where=problems[0].where, expected=problems[0].expected
+            )
 
     def _may(self, url: str) -> bool:
         parts = urlsplit(url)
@@ -164,7 +167,10 @@ class _Visit:
     last: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
-        transport = httpx.HTTPTransport(retries=1)
+        # A connection is made for each page: two names at one checked address must not share one, whose certificate is
+        # that of the first.
+        limits = httpx.Limits(max_keepalive_connections=20 if self.allow_private else 0)
+        transport = httpx.HTTPTransport(retries=1, limits=limits, trust_env=False)
         self.client = httpx.Client(
             transport=transport if self.allow_private else _Checked(transport),
             timeout=self.timeout,
@@ -186,24 +192,25 @@ class _Visit:
             return response
         raise SourceUnavailable("redirects too often", where=url)
 
-    def _ask(self, url: str) -> _Response | str | None:
-        """The page, None where it is gone, or where it leads."""
+    def _ask(self, url: str, *, forgiving: bool = False) -> _Response | str | None:
+        """The page, None where it is gone (`forgiving`: or refused), or where it leads."""
         try:
             with self.client.stream("GET", url) as response:
                 if response.is_redirect:
                     return response.headers.get("location", "")
-                if response.status_code in (404, 410):
+                if response.status_code in (404, 410) or (forgiving and 400 <= response.status_code < 500):
                     return None
                 if response.status_code >= 400:
                     raise SourceUnavailable(f"answered {response.status_code}", where=url)
-                body = b""
+                body = bytearray()
                 for part in response.iter_bytes():
-                    body += part
+                    body.extend(part)
                     if len(body) > self.max_bytes:
                         raise SourceUnavailable(
                             "is too large", where=url, expected=f"at most {self.max_bytes:,} bytes (`max_bytes`)"
                         )
-                return _Response(url, response.headers.get("content-type", ""), response.headers.get("etag", ""), body)
+                headers = response.headers
+                return _Response(url, headers.get("content-type", ""), headers.get("etag", ""), bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceUnavailable(f"cannot be reached: {error or type(error).__name__}", where=url) from error
 
@@ -211,10 +218,17 @@ class _Visit:
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self.robots:
-            answer: Any = self._ask(f"{host}/robots.txt")
-            text = answer.body.decode("utf-8", "replace") if isinstance(answer, _Response) else ""
-            self.robots[host] = Protego.parse(text)
+            self.robots[host] = Protego.parse(self._robots(f"{host}/robots.txt"))
         return self.robots[host]
+
+    def _robots(self, url: str) -> str:
+        """The rules of a host, redirects followed; a host that refuses to show any has none (RFC 9309, 2.3.1.3)."""
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._ask(url, forgiving=True)
+            if not isinstance(answer, str):
+                return answer.body.decode("utf-8", "replace") if answer else ""
+            url = urljoin(url, answer)
+        return ""
 
     def _wait(self, url: str, rules: Protego) -> None:
         host = urlsplit(url).netloc
@@ -237,7 +251,7 @@ class _Checked(httpx.BaseTransport):
             raise httpx.ConnectError(f"the name {host!r} is not known") from error
         addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
         for address in addresses:
-            if not address.is_global or address.is_multicast:
+            if not all(one.is_global and not one.is_multicast for one in (address, *_inside(address))):
                 raise httpx.ConnectError(
                     f"{host} is {address}, an address of a private network (`allow_private: true` permits it)"
                 )
@@ -249,7 +263,15 @@ class _Checked(httpx.BaseTransport):
         self._inner.close()
 
 
-def _listed(visit: _Visit, url: str, problems: list[str]) -> Iterator[str]:
+def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address stands for: mapped, 6to4, Teredo, NAT64."""
+    if isinstance(address, ipaddress.IPv6Address):
+        yield from filter(None, (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())))
+        if address in _NAT64:
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def _listed(visit: _Visit, url: str, problems: list[SourceUnavailable]) -> Iterator[str]:
     """The pages of a sitemap, also where it lists other sitemaps or is packed."""
     waiting, seen = [url], set[str]()
     while waiting:
@@ -260,10 +282,10 @@ def _listed(visit: _Visit, url: str, problems: list[str]) -> Iterator[str]:
         try:
             response = visit.get(at)
         except SourceUnavailable as error:
-            problems.append(str(error))
+            problems.append(error)
             continue
         if response is None:
-            problems.append(str(SourceUnavailable("there is no such sitemap", where=at)))
+            problems.append(SourceUnavailable("there is no such sitemap", where=at))
             continue
         body = _unpacked(response.body, visit.max_bytes, at)
         found = [html.unescape(place.decode("utf-8", "replace")) for place in _LOC.findall(body)]

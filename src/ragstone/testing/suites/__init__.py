@@ -25,7 +25,8 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
 from ragstone.testing.suites.model import ModelSuite  # noqa: E402
+from ragstone.testing.suites.source import SourceSuite  # noqa: E402
 from ragstone.testing.suites.splitter import SplitterSuite  # noqa: E402
 from ragstone.testing.suites.store import VectorStoreSuite  # noqa: E402
 
-__all__ = ["EmbedderSuite", "LexicalIndexSuite", "ModelSuite", "SplitterSuite", "VectorStoreSuite"]
+__all__ = ["EmbedderSuite", "LexicalIndexSuite", "ModelSuite", "SourceSuite", "SplitterSuite", "VectorStoreSuite"]
