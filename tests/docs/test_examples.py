@@ -105,6 +105,11 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
     assert name is not None, "a yaml block begins with the path of its file"
     for folder in re.findall(r"^path: (\w+)$", text, re.MULTILINE):  # a source's folder has to be there
         (tmp_path / folder).mkdir(exist_ok=True)
+    for table in re.findall(r"^path: (\w+\.csv)$", text, re.MULTILINE):
+        (tmp_path / table).touch()
+    if re.search(r"^(?:loader|reader): ", text, re.MULTILINE):  # it runs code, which a project must allow
+        project = tmp_path / "pyproject.toml"
+        project.write_text(project.read_text().replace("[tool.ragstone]", "[tool.ragstone]\nplugins = true"))
     path = tmp_path / name.group(1)
     path.write_text(text)
     assert [str(fault) for fault in Project(tmp_path).faults()] == []
