@@ -290,3 +290,8 @@ def test_xml_is_told_by_its_root(data: bytes, uri: str, media_type: str) -> None
 )
 def test_a_table_is_told_by_records_of_one_length(data: bytes, uri: str, media_type: str) -> None:
     assert detect(data, uri) == media_type
+
+
+def test_a_prolog_without_end_is_given_up_at_once() -> None:
+    assert detect(b"<!---->" * 9000, "a.xml") == "text/plain"
+    assert detect(b"<!----><?a?> " * 5000, "a.xml") == "text/plain"

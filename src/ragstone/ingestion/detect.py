@@ -99,9 +99,9 @@ _BY_NAME = {
     ".org": "text/org",
 }
 _SHEBANG = re.compile(r"#! ?/\S")
-_PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
+# What may stand before the root: atomic, since a million comments in a row must not be tried in all combinations.
+_PROLOG = r"(?>\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
+_PAGE = re.compile(_PROLOG + r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _FRAGMENT = re.compile(
     r"\s*<(?:h[1-6]|p|div|span|a|b|br|font|center|table|ul|ol|section|article|main|header|nav|title|meta|script|style)[\s/>]",
     re.IGNORECASE,
@@ -223,9 +223,8 @@ def _is_json(text: str, *, whole: bool = True) -> bool:
     return True
 
 
-_ROOT = re.compile(
-    r"(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>|\s)*<(?:([\w.-]+):)?([\w.-]+)(?=[\s/>])", re.DOTALL
-)
+_DOCTYPE = r"(?:<!DOCTYPE[^>\[]*+(?:\[(?>.*?\]\s*+>)|>))?+"
+_ROOT = re.compile(_PROLOG + _DOCTYPE + _PROLOG + r"<(?:([\w.-]+):)?([\w.-]+)(?=[\s/>])", re.DOTALL)
 _ROOTS = {"rss": "application/rss+xml", "rdf": "application/rss+xml", "feed": "application/atom+xml"}
 
 

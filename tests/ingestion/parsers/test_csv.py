@@ -53,6 +53,10 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_rest() -> None:
     assert found.warnings == ("a quote is never closed: each line was read as a row",)
 
 
+def test_a_field_without_end_is_read_all_the_same() -> None:
+    assert len(rows(parsed('"' * 300_000))) == 1
+
+
 def test_shift_jis_is_guessed_and_reported() -> None:
     text = "名前,年齢,住所\r\n佐藤太郎,30,東京\r\n三木英子,25,大阪\r\n"
     found = CsvParser().parse(text.encode("cp932"), uri="a.csv")

@@ -34,7 +34,7 @@ class CsvParser(Parser):
         try:
             rows = _rows(text, csv.reader(_lines(text), delimiter=delimiter))
         except csv.Error:  # a quote that is never closed swallows all that follows
-            rows = _rows(text, csv.reader(_lines(text), delimiter=delimiter, quoting=csv.QUOTE_NONE))
+            rows = _plain_rows(text)
             warnings = (*warnings, "a quote is never closed: each line was read as a row")
         spans = (Span("table", rows[0].start, rows[-1].end, ""), *rows) if rows else ()
         return Parsed(
@@ -61,4 +61,13 @@ def _rows(text: str, records: Records) -> list[Span]:
         if any(field.strip() for field in record):
             rows.append(Span("row", start, start + len(text[start:end].rstrip("\r\n")), str(number)))
         start = end
+    return rows
+
+
+def _plain_rows(text: str) -> list[Span]:
+    """Each line that holds anything."""
+    rows: list[Span] = []
+    for number, line in enumerate(LINE.finditer(text), 1):
+        if line[0].strip():
+            rows.append(Span("row", line.start(), line.start() + len(line[0].rstrip("\r\n")), str(number)))
     return rows
