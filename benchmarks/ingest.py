@@ -1,0 +1,337 @@
+"""Ingestion side by side with LangChain, LlamaIndex, Haystack and txtai, all with all-MiniLM-L6-v2, in one run.
+
+    python benchmarks/ingest.py --peers PYTHON     beside the peers that are installed there (benchmarks/peers.txt)
+    python benchmarks/ingest.py                    Ragstone alone
+    python benchmarks/ingest.py --memory           peak memory of a 1,225-page text and of a PDF of 2,000 pages
+
+Each runs in a process of its own; what is imported and loaded before the first document is not counted. Ours counts
+everything: reading, parsing in workers, splitting, embedding, Chroma, BM25 and the manifest. A free embedder (a vector
+from a hash) shows what the framework itself costs. RAGSTONE_DATA names the folder with the evaluation data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+DATA = Path(os.environ.get("RAGSTONE_DATA", "../shared/data"))
+CORPUS = (
+    "retrieval/chunking_eval/corpora/chatlogs.md",
+    "retrieval/chunking_eval/corpora/finance.md",
+    "retrieval/chunking_eval/corpora/state_of_the_union.md",
+    "documents/files/un__example-10k.html",
+    "documents/files/un__example-with-scripts.html",
+)
+CHARACTERS = 800  # of a chunk
+PEERS = ("langchain", "llamaindex", "haystack", "txtai")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", help="the Python of an environment that has the peers")
+    parser.add_argument("--only", nargs="*", help="these peers")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        name, embedder, folder, model = asked.one
+        print(json.dumps(RUNS[name](Path(folder), model, free=embedder == "free")))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        memory(Path(name)) if asked.memory else speed(Path(name), asked.peers, asked.only or PEERS)
+
+
+def speed(folder: Path, peers: str | None, names: Sequence[str]) -> None:
+    from ragstone.connectors.openvino.cache import Cache
+    from ragstone.connectors.openvino.weights import DEFAULT_MODEL, find_model
+
+    model = str(find_model(DEFAULT_MODEL, Cache(None), path=None, download=False))
+    documents = folder / "documents"
+    documents.mkdir()
+    for path in CORPUS:
+        (documents / Path(path).name).write_bytes((DATA / path).read_bytes())
+    for embedder in ("real", "free"):
+        best = 0.0
+        print(f"\nWith the {'real embedder' if embedder == 'real' else 'free embedder'}:\n")
+        print("| | chunks | seconds | chunks/s | kB of text/s | peak MB |\n|---|---|---|---|---|---|")
+        for name in names if peers else ():
+            found = one(peers or "", name, embedder, documents, model)
+            best = max(best, found["chunks"] / found["seconds"])
+            print(row(name, found))
+        ours = one(sys.executable, "ragstone", embedder, documents, model)
+        print(row("ragstone", ours))
+        if best:
+            print(f"\n{ours['chunks'] / ours['seconds'] / best:.1f} × the best of them.")
+        share = ours["again"] / ours["seconds"]
+        print(f"\nAgain, nothing changed: {ours['embedded_again']} embedded, {share:.1%} of the first run.")
+        spent = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in ours["spent"].items())
+        print(f"Where the time went (the stages overlap): {spent}.")
+
+
+def one(python: str, name: str, embedder: str, documents: Path, model: str) -> dict[str, Any]:
+    command = [python, __file__, "--one", name, embedder, str(documents), model]
+    offline = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "HAYSTACK_TELEMETRY_ENABLED": "False"}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **offline})
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def row(name: str, found: dict[str, Any]) -> str:
+    chunks, seconds = found["chunks"], found["seconds"]
+    rates = f"{chunks / seconds:,.0f} | {found['characters'] / seconds / 1000:,.0f}"
+    return f"| {name} | {chunks:,} | {seconds:.2f} | {rates} | {found['peak']:.0f} |"
+
+
+def outcome(chunks: Sequence[str], seconds: float) -> dict[str, Any]:
+    return {"chunks": len(chunks), "characters": sum(map(len, chunks)), "seconds": seconds, "peak": peak()}
+
+
+def peak() -> float:
+    """MB, of this process and of its largest child."""
+    usage = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage) / 1024
+
+
+def free_vector(text: str) -> list[float]:
+    """A vector of length 1 that costs next to nothing."""
+    import numpy as np
+
+    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    vector = np.random.default_rng(seed).standard_normal(384).astype("float32")
+    return (vector / np.linalg.norm(vector)).tolist()
+
+
+# ── Ragstone ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ragstone(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    import ragstone
+
+    with tempfile.TemporaryDirectory() as name, _opened(Path(name), documents, free=free) as rag:
+        first = rag.ingest()
+        steps = rag.traces(limit=1)[0].steps
+        begun = time.perf_counter()
+        again = rag.ingest()
+        seconds = time.perf_counter() - begun
+        texts = [chunk.text for path in documents.iterdir() for chunk in rag.index().chunks(_uri(rag, path))]
+        assert isinstance(rag, ragstone.Rag)
+    spent: dict[str, float] = {}
+    for step in steps:
+        spent[step.name.removeprefix("ingest.")] = spent.get(step.name.removeprefix("ingest."), 0.0) + step.seconds
+    found = {"again": seconds, "embedded_again": again.embedded, "spent": spent}
+    return {**outcome(texts, first.seconds), **found}
+
+
+def _uri(rag: Any, path: Path) -> str:
+    return next(uri for uri in rag.uris if uri.endswith(path.name))
+
+
+def _opened(folder: Path, documents: Path, *, free: bool) -> Any:
+    import ragstone
+    from ragstone.cli.init import Default, write
+
+    uris = [f"documents/{path.name}" for path in documents.iterdir()]
+    if not free:
+        write(folder, model=Default.extractive)
+        for path in documents.iterdir():
+            (folder / "documents" / path.name).write_bytes(path.read_bytes())
+        rag = ragstone.open(folder)
+    else:
+        from ragstone.connectors.chroma import ChromaStore
+        from ragstone.connectors.files import FilesSource
+        from ragstone.connectors.tantivy import TantivyIndex
+
+        source = FilesSource(documents, documents.parent)
+        source.name = "documents"
+        rag = ragstone.Rag(
+            store=ChromaStore(folder / "chroma"),
+            lexical=TantivyIndex(folder / "lexical"),
+            embedder=_free_embedder(),
+            sources=[source],
+            state=folder / "project.db",
+        )
+    rag.uris = uris
+    return rag
+
+
+def _free_embedder() -> Any:
+    import numpy as np
+
+    from ragstone.protocols import Embedder
+    from ragstone.testing import HashingEmbedder
+
+    class Free(Embedder):
+        fingerprint, dimensions, window = "free-1", 384, 256
+        tokens = HashingEmbedder().tokens
+
+        async def embed(self, texts: Sequence[str], *, context: Any, ids: Any = None) -> Any:
+            return np.array([free_vector(text) for text in texts], dtype=np.float32).reshape(len(texts), 384)
+
+    return Free()
+
+
+# ── The peers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def texts(documents: Path) -> list[tuple[str, str]]:
+    """What the peers get is text already: of HTML they would otherwise ingest the markup."""
+    import re
+
+    found = []
+    for path in sorted(documents.iterdir()):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path.suffix == ".html":
+            text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", text, flags=re.DOTALL)
+            text = re.sub(r"\s+", " ", text)
+        found.append((path.name, text))
+    return found
+
+
+def langchain(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    from langchain_chroma import Chroma
+    from langchain_core.documents import Document
+    from langchain_core.embeddings import Embeddings
+    from langchain_huggingface import HuggingFaceEmbeddings
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    class Free(Embeddings):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return [free_vector(text) for text in texts]
+
+        def embed_query(self, text: str) -> list[float]:
+            return free_vector(text)
+
+    embeddings = Free() if free else HuggingFaceEmbeddings(model_name=model)
+    embeddings.embed_query("warm")
+    with tempfile.TemporaryDirectory() as name:
+        begun = time.perf_counter()
+        splitter = RecursiveCharacterTextSplitter(chunk_size=CHARACTERS, chunk_overlap=0)
+        loaded = [Document(page_content=text, metadata={"source": name}) for name, text in texts(documents)]
+        chunks = splitter.split_documents(loaded)
+        Chroma.from_documents(chunks, embeddings, persist_directory=name)
+        return outcome([chunk.page_content for chunk in chunks], time.perf_counter() - begun)
+
+
+def llamaindex(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    import chromadb
+    from llama_index.core import Document, StorageContext, VectorStoreIndex
+    from llama_index.core.embeddings import BaseEmbedding
+    from llama_index.core.node_parser import SentenceSplitter
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    class Free(BaseEmbedding):
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return free_vector(text)
+
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return free_vector(query)
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return free_vector(query)
+
+    embedding = Free() if free else HuggingFaceEmbedding(model_name=model)
+    embedding.get_text_embedding("warm")
+    with tempfile.TemporaryDirectory() as name:
+        begun = time.perf_counter()
+        splitter = SentenceSplitter(chunk_size=200, chunk_overlap=0)
+        nodes = splitter.get_nodes_from_documents([Document(text=text) for _, text in texts(documents)])
+        store = ChromaVectorStore(chromadb.PersistentClient(name).create_collection("c"))
+        VectorStoreIndex(nodes, storage_context=StorageContext.from_defaults(vector_store=store), embed_model=embedding)
+        return outcome([node.get_content() for node in nodes], time.perf_counter() - begun)
+
+
+def haystack(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from haystack import Document
+    from haystack.components.embedders import SentenceTransformersDocumentEmbedder
+    from haystack.components.preprocessors import RecursiveDocumentSplitter
+    from haystack.document_stores.in_memory import InMemoryDocumentStore
+
+    embedder = SentenceTransformersDocumentEmbedder(model=model, progress_bar=False)
+    if not free:
+        embedder.warm_up()
+        embedder.run([Document(content="warm")])
+    begun = time.perf_counter()
+    splitter = RecursiveDocumentSplitter(split_length=CHARACTERS, split_overlap=0, split_unit="char")
+    splitter.warm_up()
+    chunks = splitter.run([Document(content=text, meta={"name": name}) for name, text in texts(documents)])["documents"]
+    if free:
+        chunks = [replace(chunk, embedding=free_vector(chunk.content)) for chunk in chunks]
+    else:
+        chunks = embedder.run(chunks)["documents"]
+    InMemoryDocumentStore().write_documents(chunks)
+    return outcome([chunk.content for chunk in chunks], time.perf_counter() - begun)
+
+
+def txtai(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    import numpy as np
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+    from txtai import Embeddings
+
+    def vectors(batch: Sequence[str]) -> Any:
+        return np.array([free_vector(text) for text in batch], dtype=np.float32)
+
+    settings = {"method": "external", "transform": vectors} if free else {"path": model}
+    index = Embeddings({**settings, "content": True, "keyword": False})
+    if not free:
+        index.batchtransform(["warm"])
+    begun = time.perf_counter()
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=CHARACTERS, chunk_overlap=0
+    )  # txtai has no splitter of its own
+    chunks = [chunk for _, text in texts(documents) for chunk in splitter.split_text(text)]
+    index.index(chunks)
+    with tempfile.TemporaryDirectory() as name:
+        index.save(name + "/index")
+    return outcome(chunks, time.perf_counter() - begun)
+
+
+RUNS: dict[str, Callable[..., dict[str, Any]]] = {
+    "ragstone": ragstone,
+    "langchain": langchain,
+    "llamaindex": llamaindex,
+    "haystack": haystack,
+    "txtai": txtai,
+}
+
+
+# ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def memory(folder: Path) -> None:
+    from fpdf import FPDF
+
+    book = (DATA / "documents/files/un__book-war-and-peace-1225p.txt").read_text(encoding="utf-8")
+    made = FPDF()
+    made.set_font("Helvetica", size=9)
+    for page in range(2000):
+        made.add_page()
+        made.multi_cell(0, 4, book[page * 1500 : page * 1500 + 1500].encode("latin-1", "replace").decode("latin-1"))
+    files = {
+        "text of 1,225 pages": ("book.txt", book.encode()),
+        "PDF of 2,000 pages": ("book.pdf", bytes(made.output())),
+    }
+    print("| | chunks | seconds | peak MB, workers included |\n|---|---|---|---|")
+    for name, (file, data) in files.items():
+        documents = folder / file.replace(".", "-")
+        documents.mkdir()
+        (documents / file).write_bytes(data)
+        found = one(sys.executable, "ragstone", "real", documents, "-")
+        print(f"| {name} | {found['chunks']:,} | {found['seconds']:.1f} | {found['peak']:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
