@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -169,11 +170,13 @@ def _free_embedder() -> Any:
     import numpy as np
 
     from ragstone.protocols import Embedder
-    from ragstone.testing import HashingEmbedder
 
     class Free(Embedder):
         fingerprint, dimensions, window = "free-1", 384, 256
-        tokens = HashingEmbedder().tokens
+
+        def tokens(self, text: str) -> Any:
+            spans = [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
+            return [0] * len(spans), spans
 
         async def embed(self, texts: Sequence[str], *, context: Any, ids: Any = None) -> Any:
             return np.array([free_vector(text) for text in texts], dtype=np.float32).reshape(len(texts), 384)
@@ -186,8 +189,6 @@ def _free_embedder() -> Any:
 
 def texts(documents: Path) -> list[tuple[str, str]]:
     """What the peers get is text already: of HTML they would otherwise ingest the markup."""
-    import re
-
     found = []
     for path in sorted(documents.iterdir()):
         text = path.read_text(encoding="utf-8", errors="replace")

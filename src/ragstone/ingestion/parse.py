@@ -28,6 +28,10 @@ class Family:
 class Reader(Protocol):
     """Who reads files: `Workers`, in processes of their own, or `Here`."""
 
+    def start(self) -> None:
+        """Starts what is slow to start, so that the first file need not wait for it."""
+        ...
+
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
         """The file and what lies inside it. Raises ParseError when the file itself cannot be read."""
         ...

@@ -29,6 +29,9 @@ class Here:
     def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.settings = settings or {}
 
+    def start(self) -> None:
+        """Nothing is slow to start here."""
+
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
         """The file and what lies inside it. Raises ParseError when the file itself cannot be read."""
         return read(data, uri, media_type=media_type, settings=self.settings)
@@ -50,6 +53,11 @@ class Workers:
     ) -> None:
         self.settings, self.timeout = settings or {}, timeout
         self._pool = _pool((*command, str(memory)))
+
+    def start(self) -> None:
+        """Starts a first process where none waits; it imports what it needs while its parent does other things."""
+        with self._pool.room:
+            self._pool.idle.append(self._pool.taken())
 
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
         """The file and what lies inside it. Raises ParseError when the file itself cannot be read. It blocks."""

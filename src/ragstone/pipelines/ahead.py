@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, suppress
 from typing import TypeVar
 
-__all__ = ["ahead", "mapped"]
+__all__ = ["ahead", "gathered", "mapped"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -20,8 +20,16 @@ class _End:
 
 async def ahead(items: AsyncGenerator[T], *, by: int = 1) -> AsyncGenerator[T]:
     """The same items, made in the background by as many as `by` before they are asked for."""
+    async with aclosing(gathered(items, most=by)) as lists:
+        async for found in lists:
+            for item in found:
+                yield item
+
+
+async def gathered(items: AsyncGenerator[T], *, most: int) -> AsyncGenerator[list[T]]:
+    """What has been made while the last list was worked on, as many as `most`: a slow taker gets long lists."""
     queue: asyncio.Queue[T | _End] = asyncio.Queue()
-    room = asyncio.Semaphore(by)
+    room = asyncio.Semaphore(most)
 
     async def fill() -> None:
         try:
@@ -33,10 +41,21 @@ async def ahead(items: AsyncGenerator[T], *, by: int = 1) -> AsyncGenerator[T]:
             queue.put_nowait(_End())
 
     task = asyncio.create_task(fill())
+    ended = False
     try:
-        while not isinstance(item := await queue.get(), _End):
-            room.release()
-            yield item
+        while not ended:
+            found: list[T] = []
+            waiting = [await queue.get()]
+            while not queue.empty() and len(waiting) < most:
+                waiting.append(queue.get_nowait())
+            for item in waiting:
+                if isinstance(item, _End):
+                    ended = True
+                else:
+                    found.append(item)
+                    room.release()
+            if found:
+                yield found
         await task
     finally:
         task.cancel()

@@ -21,7 +21,7 @@ from ragstone.ingestion.parse import Family, document_id, parse
 from ragstone.ingestion.split import split
 from ragstone.ingestion.write import entry, write
 from ragstone.pipelines import upkeep
-from ragstone.pipelines.ahead import ahead, mapped
+from ragstone.pipelines.ahead import ahead, gathered, mapped
 from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
 from ragstone.reports import IngestPlan, IngestReport, Progress
@@ -32,7 +32,8 @@ from ragstone.types import Chunk, Context, Document, Entry, Failure, Item, Recor
 __all__ = ["IngestPipeline"]
 
 NO_TEXT = "no text layer"  # what the parsers say of a scan: a person should be warned of these, to have them read
-BATCH = 256  # chunks in one write: enough for the fixed costs of a commit, few enough to lose little
+BATCH = 256  # chunks that are embedded in one go: enough for the fixed costs, few enough to lose little
+TOGETHER = 4  # such batches in one write at most
 READERS = min(4, os.cpu_count() or 1)
 
 
@@ -109,7 +110,7 @@ class IngestPipeline:
         """
         index, run = self.index, _Run(progress=progress, last_good=last_good)
         async with index.writing(wait=wait, waiting=run.wait_for):
-            await index.load()
+            await asyncio.gather(index.load(), asyncio.to_thread(index.reader.start))
             completed = await upkeep.mend(index, context=context)
             plans = await self._plans(run, only=only, allow_empty=allow_empty, context=context)
             begun = time.perf_counter()
@@ -236,8 +237,9 @@ class IngestPipeline:
             await upkeep.complete(index, context=context)
         run.report()
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
-        async for batch in ahead(self._embedded(ahead(_batches(prepared)), context)):
-            await self._write(batch, run, added, context)
+        # What was embedded while the last write went on is written in one: a commit costs as much for few as for many.
+        async for batches in gathered(self._embedded(ahead(_batches(prepared)), context), most=TOGETHER):
+            await self._write(batches, run, added, context)
             run.report()
         run.report()
         listed = {failure.uri for failure in run.failed}
@@ -328,9 +330,15 @@ class IngestPipeline:
             yield batch, records, made
 
     async def _write(
-        self, batch: tuple[list[_Prepared], list[Record], int], run: _Run, added: set[str], context: Context
+        self,
+        batches: Sequence[tuple[list[_Prepared], list[Record], int]],
+        run: _Run,
+        added: set[str],
+        context: Context,
     ) -> None:
-        index, (prepared, records, made) = self.index, batch
+        index = self.index
+        prepared = [one for batch, _, _ in batches for one in batch]
+        records = [record for _, found, _ in batches for record in found]
         parts = [part for one in prepared for part in one.parts]
         rows = [(part.document, part.version, part.language, part.chunks) for part in parts]
         await asyncio.to_thread(
@@ -347,7 +355,7 @@ class IngestPipeline:
         await asyncio.to_thread(index.state.settle, index.key, [part.document.id for part in parts])
         for one in prepared:
             run.counts["added" if one.item.uri in added else "changed"] += 1
-        run.embedded += made
+        run.embedded += sum(made for _, _, made in batches)
         run.done += len(prepared)
 
 
