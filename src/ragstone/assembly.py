@@ -137,7 +137,7 @@ class ProjectParts:
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:
-            builder = Builder(self.project.root, self.project.connectors, plugins=self.project.plugins)
+            builder = self._builder()
             self._built = builder, ProjectState(self.project.state_folder / "project.db")
         return self._built
 
@@ -158,13 +158,17 @@ class ProjectParts:
         located = self.project.pipeline(name)
         return builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
 
+    def _builder(self) -> Builder:
+        project = self.project
+        return Builder(project.root, project.connectors, plugins=project.plugins, prompt_file=project.prompt)
+
     def _retire(self) -> None:
         """Puts aside what was built of the project's files, which are read again; requests under way still use it."""
         builder, state = self._parts()
         self._retired += [builder, *self._indexes.values()]
         self._indexes.clear()
         self.project = Project(self.project.root)
-        self._built = Builder(self.project.root, self.project.connectors, plugins=self.project.plugins), state
+        self._built = self._builder(), state
 
     async def close(self) -> None:
         """Closes what was opened."""

@@ -21,26 +21,26 @@ from ragstone.types import Context
 if TYPE_CHECKING:
     from ragstone.types import Matrix, Vector
 
-__all__ = ["CachedEmbedder", "VectorCache"]
+__all__ = ["SENTENCES", "CachedEmbedder", "VectorCache"]
 
 log = logging.getLogger("ragstone")
 
 MAX_BYTES = 2_000_000_000  # of vectors; the oldest make room
 BATCH = 500  # SQLite's older builds allow 999 variables in a statement
 
-# The number is the format's: another one begins with a table of its own.
-_TABLE = "CREATE TABLE IF NOT EXISTS vectors_1 (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)"
+# A number is the format's: another one begins with a table of its own.
+VECTORS, SENTENCES = "vectors_1", "sentences_1"
 
 
 class VectorCache:
-    """Vectors by key in a file, or in memory without one. Its methods block.
+    """Vectors, or other bytes that were dear to make, by key in a file, or in memory without one. Its methods block.
 
     A cache never stands in the way: what cannot be read counts as not there, what cannot be written is not kept, and
     the log says so.
     """
 
-    def __init__(self, path: Path | None, *, max_bytes: int = MAX_BYTES) -> None:
-        self.path, self.max_bytes = path, max_bytes
+    def __init__(self, path: Path | None, *, max_bytes: int = MAX_BYTES, table: str = VECTORS) -> None:
+        self.path, self.max_bytes, self._table = path, max_bytes, table
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
 
@@ -53,7 +53,7 @@ class VectorCache:
                 for first in range(0, len(keys), BATCH):
                     part = keys[first : first + BATCH]
                     marks = ",".join("?" * len(part))
-                    found.update(db.execute(f"SELECT key, vector FROM vectors_1 WHERE key IN ({marks})", part))  # noqa: S608
+                    found.update(db.execute(f"SELECT key, vector FROM {self._table} WHERE key IN ({marks})", part))  # noqa: S608
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
         return found
@@ -68,10 +68,12 @@ class VectorCache:
             try:
                 db = self._opened()
                 db.execute("BEGIN IMMEDIATE")
-                db.executemany("INSERT OR IGNORE INTO vectors_1 VALUES (?,?)", vectors.items())
+                db.executemany(f"INSERT OR IGNORE INTO {self._table} VALUES (?,?)", vectors.items())
                 if vectors:
                     most = max(1, self.max_bytes // len(next(iter(vectors.values()))))
-                    db.execute("DELETE FROM vectors_1 WHERE rowid <= (SELECT max(rowid) FROM vectors_1) - ?", (most,))
+                    db.execute(
+                        f"DELETE FROM {self._table} WHERE rowid <= (SELECT max(rowid) FROM {self._table}) - ?", (most,)
+                    )
                 db.execute("COMMIT")
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
@@ -80,7 +82,7 @@ class VectorCache:
         """Removes vectors; an unknown key is no error."""
         with self._lock:
             try:
-                self._opened().executemany("DELETE FROM vectors_1 WHERE key=?", [(key,) for key in keys])
+                self._opened().executemany(f"DELETE FROM {self._table} WHERE key=?", [(key,) for key in keys])
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
 
@@ -99,7 +101,7 @@ class VectorCache:
             try:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = OFF")  # after a power cut vectors are made again, no more
-                db.execute(_TABLE)
+                db.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)")
             except BaseException:
                 db.close()
                 raise

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
 
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.embeddings import SENTENCES, CachedEmbedder, VectorCache
 from ragstone.config import Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
+from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.index import Index, collection_name
+from ragstone.pipelines.runner import PromptRunner
+from ragstone.pipelines.situate import Situator
 from ragstone.pipelines.spec import IngestSpec
+from ragstone.prompts.file import PromptFile
 from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.registry import find
 from ragstone.state.lock import FileLock
@@ -40,7 +44,15 @@ class _Parsing(TypedDict):
 class Builder:
     """Builds connectors by name. `files` maps each name to what stands in `connectors/<name>.yaml`."""
 
-    def __init__(self, folder: Path, files: Mapping[str, Located], *, plugins: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, Located],
+        *,
+        plugins: bool = False,
+        prompt_file: Callable[[str], PromptFile] | None = None,
+    ) -> None:
+        self.prompt_file = prompt_file
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
         self._vectors = VectorCache(folder / ".ragstone" / "cache.db")
@@ -194,8 +206,26 @@ class Builder:
             store=store,
             lexical=lexical,
             lock=lock,
+            situator=self._situator(wanted, spec, embedder),
             **self._parsing(wanted, spec),
         )
+
+    def _situator(self, wanted: IngestSpec, spec: Located, embedder: Embedder) -> Situator | None:
+        """Who writes a sentence before each chunk. Raises ConfigError for a route without a generative model."""
+        if not wanted.context or wanted.route is None:
+            return None
+        models = self.models(wanted.route.models, spec)
+        for name, model in models.items():
+            if isinstance(model, Model) and not model.capabilities.generative:
+                where = spec.where(("route", "models"))
+                raise ConfigError(
+                    f"{name!r} only quotes, and cannot write a sentence", where=where, expected="another model"
+                )
+        router = Router(models)
+        router.require()
+        assert self.prompt_file is not None, "a project has prompts"
+        runner = PromptRunner(router, self.prompt_file, models=tuple(models))
+        return Situator(runner, embedder, VectorCache(self._vectors.path, table=SENTENCES))
 
     def _parsing(self, wanted: IngestSpec, spec: Located) -> _Parsing:
         """Who reads files, with each parser's settings checked by its constructor."""

@@ -13,6 +13,7 @@ from importlib import import_module
 from ragstone.errors import IndexMismatch
 from ragstone.ingestion.parse import Reader
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.situate import Situator
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -47,6 +48,7 @@ class Index:
     lock: FileLock | None = None
     reader: Reader = field(default_factory=Workers)
     parsing: str = ""  # changes with the settings of the parsers
+    situator: Situator | None = None
     _loaded: bool = field(default=False, init=False)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -58,7 +60,8 @@ class Index:
     @property
     def fingerprint(self) -> str:
         """Changes with whatever changes the chunks, their terms or their vectors; the embedder's part stands first."""
-        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}/{self.parsed_by}"
+        situated = self.situator.fingerprint if self.situator else ""
+        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}{situated}/{self.parsed_by}"
 
     @property
     def parsed_by(self) -> str:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ragstone.errors import ParseError, RagstoneError, SourceError, UsageError
+from ragstone.errors import ModelError, ParseError, RagstoneError, SourceError, UsageError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.load import load
 from ragstone.ingestion.manifest import Plan, below, compare, same_content
@@ -251,22 +251,7 @@ class IngestPipeline:
         self, source: Source, items: Sequence[Item], run: _Run, context: Context, *, dry: bool = False
     ) -> AsyncGenerator[_Prepared]:
         async def prepare(item: Item) -> _Prepared | Failure | None:
-            try:
-                family = await self._family(item, source, run, context)
-                row = run.known.get(family.document.id)
-                if not family.failed and same_content(row, family.document, fingerprint=self.index.fingerprint):
-                    if not dry:
-                        await asyncio.to_thread(
-                            self.index.state.touch, self.index.key, family.document.id, item.version
-                        )
-                    return None
-                return await asyncio.to_thread(self._cut, item, family)
-            except ParseError as error:
-                return _failure(item.uri, error)
-            except RagstoneError:
-                raise  # the state or the disk: no fault of this document
-            except Exception as error:  # one odd document never stops the others
-                return Failure(item.uri, f"cannot be split: {type(error).__name__}: {error}")
+            return await self._prepare(item, source, run, context, dry=dry)
 
         async for result in mapped(items, prepare, at_once=READERS):
             if result is None:
@@ -281,6 +266,29 @@ class IngestPipeline:
                 for part in result.parts:
                     run.warnings.extend(Failure(part.document.uri, warning) for warning in part.document.warnings)
                 yield result
+
+    async def _prepare(
+        self, item: Item, source: Source, run: _Run, context: Context, *, dry: bool
+    ) -> _Prepared | Failure | None:
+        """An item that is ready to be embedded, why it is not, or None where its content is what it was."""
+        index = self.index
+        try:
+            family = await self._family(item, source, run, context)
+            row = run.known.get(family.document.id)
+            if not family.failed and same_content(row, family.document, fingerprint=index.fingerprint):
+                if not dry:
+                    await asyncio.to_thread(index.state.touch, index.key, family.document.id, item.version)
+                return None
+            prepared = await asyncio.to_thread(self._cut, item, family)
+            return prepared if dry else await self._situated(prepared, context)
+        except ParseError as error:
+            return _failure(item.uri, error)
+        except ModelError as error:
+            return Failure(item.uri, f"no sentence could be made of where its chunks stand: {error}")
+        except RagstoneError:
+            raise  # the state or the disk: no fault of this document
+        except Exception as error:  # one odd document never stops the others
+            return Failure(item.uri, f"cannot be split: {type(error).__name__}: {error}")
 
     async def _family(self, item: Item, source: Source, run: _Run, context: Context) -> Family:
         """The item's documents: read and parsed, or from the state where only what cuts or embeds them has changed."""
@@ -320,6 +328,17 @@ class IngestPipeline:
         pieces = split(document, self.index.splitter)
         entries = [entry(chunk, language=language) for chunk, _ in pieces]
         return _Cut(document, version, language, [c for c, _ in pieces], [ids for _, ids in pieces], entries)
+
+    async def _situated(self, prepared: _Prepared, context: Context) -> _Prepared:
+        """With a model's sentence before each chunk, where the pipeline asks for that."""
+        if self.index.situator is None:
+            return prepared
+        parts: list[_Cut] = []
+        for part in prepared.parts:
+            chunks = await self.index.situator(part.chunks, part.document, context=context)
+            entries = [entry(chunk, language=part.language) for chunk in chunks]
+            parts.append(replace(part, chunks=chunks, ids=[None] * len(chunks), entries=entries))
+        return replace(prepared, parts=parts)
 
     async def _embedded(
         self, batches: AsyncGenerator[list[_Prepared]], context: Context

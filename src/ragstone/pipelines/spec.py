@@ -39,8 +39,18 @@ class ParseSpec(BaseModel):
         return self
 
 
+class RouteSpec(Strict):
+    """Which models may answer: the first that is configured and can be reached. `timeout`: seconds for all tries."""
+
+    strategy: Literal["ordered"] = "ordered"
+    models: list[str] = Field(min_length=1)
+    timeout: float = Field(default=120.0, gt=0)
+
+
 class IngestSpec(Strict):
     """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
+
+    `context`: a model of the `route` writes a sentence before each chunk that says where it stands.
 
     `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice.
     """
@@ -52,6 +62,14 @@ class IngestSpec(Strict):
     store: str
     lexical: str = "tantivy"
     cache: bool = True
+    context: bool = False
+    route: RouteSpec | None = None
+
+    @model_validator(mode="after")
+    def _with_a_model(self) -> Self:
+        if self.context and self.route is None:
+            raise ValueError("`context: true` asks a model: name it, as in `route: {models: [local]}`")
+        return self
 
 
 class RetrieveSpec(Strict):
@@ -62,14 +80,6 @@ class RetrieveSpec(Strict):
     dense_weight: float = Field(default=0.6, ge=0, le=1)
     candidates: int = Field(default=100, ge=1, le=1000)
     k: int = Field(default=8, ge=1, le=1000)
-
-
-class RouteSpec(Strict):
-    """Which models may answer: the first that is configured and can be reached. `timeout`: seconds for all tries."""
-
-    strategy: Literal["ordered"] = "ordered"
-    models: list[str] = Field(min_length=1)
-    timeout: float = Field(default=120.0, gt=0)
 
 
 class AnswerSpec(Strict):

@@ -1,0 +1,37 @@
+"""How any stage asks a model: by a prompt file's name and its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+
+from ragstone.errors import ModelError
+from ragstone.inference.router import Router
+from ragstone.prompts.builder import build
+from ragstone.prompts.file import PromptFile
+from ragstone.types import Completion, Context
+
+__all__ = ["PromptRunner"]
+
+
+class PromptRunner:
+    """Renders a prompt file and asks the models of a route, the first that answers.
+
+    >>> completion = await runner.run("situate", {"title": "Cod", "document": text, "passage": part}, context=context)
+    """
+
+    def __init__(self, router: Router, prompt_file: Callable[[str], PromptFile], *, models: tuple[str, ...]) -> None:
+        self._router, self._prompt_file, self.models = router, prompt_file, models
+
+    def version(self, prompt: str) -> str:
+        """Changes with whatever shapes what is said to the models. It reads the file."""
+        return self._prompt_file(prompt).version
+
+    async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
+        """The whole completion. Raises PromptError, UsageError or a ModelError."""
+        request = build(self._prompt_file(prompt), inputs, hits=())
+        async with aclosing(self._router.stream(request, context=context)) as deltas:
+            async for delta in deltas:
+                if delta.completion is not None:
+                    return delta.completion
+        raise ModelError("a model ended without an answer")

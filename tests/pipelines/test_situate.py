@@ -1,0 +1,96 @@
+"""A sentence before each chunk, by a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ragstone
+from ragstone.caching.embeddings import VectorCache
+from ragstone.errors import ModelUnavailable
+from ragstone.inference.router import Router
+from ragstone.ingestion.splitters.tokens import TokenSplitter
+from ragstone.ingestion.workers import Here
+from ragstone.pipelines.index import Index
+from ragstone.pipelines.ingest import IngestPipeline
+from ragstone.pipelines.runner import PromptRunner
+from ragstone.pipelines.situate import Situator
+from ragstone.project import Project, template
+from ragstone.prompts.file import PromptFile, load
+from ragstone.state.sqlite import ProjectState
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
+from ragstone.types import Context
+
+TEXT = "# Halibut\n\nIt ships in May.\n\n# Turbot\n\nIt has no date."
+
+
+def prompt(name: str) -> PromptFile:
+    folder = template() / "prompts"
+    return load(folder / f"{name}.prompty", root=folder)
+
+
+def index(model: ScriptedModel, kept: VectorCache) -> Index:
+    embedder = HashingEmbedder(window=40)
+    runner = PromptRunner(Router({"m": model}), prompt, models=("m",))
+    return Index(
+        name="ingest",
+        tenant="default",
+        state=ProjectState(None),
+        splitter=TokenSplitter(embedder=embedder, size=12),
+        embedder=embedder,
+        store=MemoryStore(),
+        lexical=MemoryLexicalIndex(),
+        reader=Here(),
+        situator=Situator(runner, embedder, kept),
+    )
+
+
+async def ingest(found: Index):
+    return await IngestPipeline(found, [MemorySource({"a.md": TEXT}, name="docs")]).run(context=Context())
+
+
+async def test_each_chunk_is_found_by_its_sentence_which_is_no_part_of_its_text():
+    model, kept = ScriptedModel(lambda prompt: "About the flounder family."), VectorCache(None)
+    found = index(model, kept)
+    assert (await ingest(found)).added == 1
+    document = found.state.all_uris("ingest", tenant="default")
+    (one,) = found.state.named("ingest", document[0], tenant="default")
+    chunks = found.state.chunks_of("ingest", one.id, tenant="default")
+    assert [chunk.context for chunk in chunks] == ["About the flounder family."] * 2
+    assert [chunk.text for chunk in chunks] == [TEXT[chunk.start : chunk.end] for chunk in chunks]
+    hits = await found.lexical.search(["flounder"], k=9, context=Context())
+    assert len(hits) == 2
+    asked = len(model.prompts)
+    assert asked == 2
+    assert "It ships in May." in model.prompts[0].messages[-1].content
+    await ingest(index(model, kept))
+    assert len(model.prompts) == asked, "what was said once is kept"
+
+
+async def test_a_sentence_that_does_not_fit_the_window_is_cut():
+    found = index(ScriptedModel(lambda prompt: "word " * 60), VectorCache(None))
+    await ingest(found)
+    (one,) = found.state.named("ingest", "a.md", tenant="default")
+    for chunk in found.state.chunks_of("ingest", one.id, tenant="default"):
+        assert len(found.embedder.tokens(chunk.embedded)[0]) <= 38
+        assert chunk.context
+
+
+async def test_a_model_that_is_away_fails_the_document_and_not_the_run():
+    report = await ingest(index(ScriptedModel(lambda prompt: ModelUnavailable("cannot be reached")), VectorCache(None)))
+    assert [one.uri for one in report.failed] == ["a.md"]
+    assert "cannot be reached" in report.failed[0].reason
+
+
+def test_a_project_says_what_the_context_needs(tmp_path: Path):
+    from ragstone.cli.init import Default, write
+
+    write(tmp_path, model=Default.extractive)
+    path = tmp_path / "pipelines" / "ingest.yaml"
+    plain = path.read_text()
+    path.write_text(plain + "context: true\n")
+    assert "name it, as in `route: {models: [local]}`" in str(next(iter(Project(tmp_path).faults())))
+    path.write_text(plain + "context: true\nroute: {models: [extractive]}\n")
+    with ragstone.open(tmp_path) as rag, pytest.raises(ragstone.errors.ConfigError, match="only quotes"):
+        rag.ingest()
