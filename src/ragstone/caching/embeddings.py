@@ -53,7 +53,7 @@ class VectorCache:
                 for first in range(0, len(keys), BATCH):
                     part = keys[first : first + BATCH]
                     marks = ",".join("?" * len(part))
-                    found.update(db.execute(f"SELECT key, vector FROM {self._table} WHERE key IN ({marks})", part))  # noqa: S608 - a name of ours, and marks
+                    found.update(db.execute(f"SELECT key, vector FROM {self._table} WHERE key IN ({marks})", part))  # noqa: S608
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
         return found
@@ -68,13 +68,11 @@ class VectorCache:
             try:
                 db = self._opened()
                 db.execute("BEGIN IMMEDIATE")
-                db.executemany(f"INSERT OR IGNORE INTO {self._table} VALUES (?,?)", vectors.items())  # noqa: S608 - a name of ours, and marks
+                db.executemany(f"INSERT OR IGNORE INTO {self._table} VALUES (?,?)", vectors.items())  # noqa: S608
                 if vectors:
                     most = max(1, self.max_bytes // len(next(iter(vectors.values()))))
-                    db.execute(
-                        f"DELETE FROM {self._table} WHERE rowid <= (SELECT max(rowid) FROM {self._table}) - ?",
-                        (most,),  # noqa: S608 - a name of ours, and marks
-                    )
+                    newest = f"(SELECT max(rowid) FROM {self._table})"  # noqa: S608 - a name of ours
+                    db.execute(f"DELETE FROM {self._table} WHERE rowid <= {newest} - ?", (most,))  # noqa: S608
                 db.execute("COMMIT")
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
@@ -83,7 +81,7 @@ class VectorCache:
         """Removes vectors; an unknown key is no error."""
         with self._lock:
             try:
-                self._opened().executemany(f"DELETE FROM {self._table} WHERE key=?", [(key,) for key in keys])  # noqa: S608 - a name of ours, and marks
+                self._opened().executemany(f"DELETE FROM {self._table} WHERE key=?", [(key,) for key in keys])  # noqa: S608
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
 
