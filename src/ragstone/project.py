@@ -222,7 +222,9 @@ class Project:
                 located = read_yaml(path)
                 spec = validate(spec_for(located.value), located)
                 if isinstance(spec, IngestSpec):
-                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).check_splitter(spec, located)
+                    builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
+                    builder.check_parsing(spec, located)
+                    builder.check_splitter(spec, located)
                 yield from self._reference_faults(located, spec)
             except ConfigError as error:
                 yield from error.faults or (error,)

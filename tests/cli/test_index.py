@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import ragstone
@@ -130,3 +131,58 @@ def test_chunks_are_shown_with_their_ranges(ingested: Path, run):
     shown = run("chunks", "documents/halibud.md")
     assert shown.exit_code == 2
     assert "documents/halibut.md" in shown.stderr
+
+
+def test_the_keys_of_parsers_are_checked_at_their_place(ingested: Path, run):
+    path = ingested / "pipelines" / "ingest.yaml"
+    path.write_text(path.read_text() + "parse: {pdff: {}}\n")
+    assert "there is no parser of type 'pdff'" in run("check").stdout
+    path.write_text(path.read_text().replace("pdff: {}", "pdf: {repeatd_lines: keep}"))
+    shown = run("check").stdout
+    assert "unknown key 'repeatd_lines'" in shown
+    assert "Did you mean 'repeated_lines'?" in shown
+    path.write_text(path.read_text().replace("repeatd_lines", "repeated_lines"))
+    assert run("check").exit_code == 0
+
+
+def test_what_lies_in_an_archive_is_found_changed_and_removed_with_it(ingested: Path, run):
+    def pack(**members: str) -> None:
+        with zipfile.ZipFile(ingested / "documents" / "a.zip", "w") as archive:
+            for name, text in members.items():
+                archive.writestr(f"{name}.md", text)
+
+    pack(one="# Cod\n\nCod swims north.", two="# Eel\n\nEels like it deep.")
+    assert said(run, "ingest")["added"] == 1
+    assert "a.zip!/two.md" in run("ask", "Where do eels like it?").stdout
+    pack(one="# Cod\n\nCod swims south.")
+    assert said(run, "ingest")["embedded"] == 1
+    assert "south" in run("ask", "Where does the cod swim?").stdout
+    assert said(run, "index", "status")["states"] == {"live": 3}
+    (ingested / "documents" / "a.zip").unlink()
+    assert said(run, "ingest")["removed"] == 1
+    assert said(run, "index", "status")["states"] == {"live": 1}
+    assert run("index", "verify").exit_code == 0
+
+
+def test_a_scan_is_named_in_the_warnings_and_never_an_empty_success(ingested: Path, run):
+    (ingested / "documents" / "scan.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    shown = run("ingest", "--json")
+    assert shown.exit_code == 1
+    report = json.loads(shown.stdout)
+    assert "no text layer" in report["warnings"][0]["reason"]
+    assert report["failed"] == report["warnings"]
+    assert run("ingest").stderr.count("no text layer") == 1
+    seen = run("parse", str(ingested / "documents" / "scan.png"), "--json")
+    assert seen.exit_code == 1
+    parsed = json.loads(seen.stdout)
+    assert list(parsed) == ["title", "media_type", "text", "spans", "children", "warnings"]
+    assert (parsed["media_type"], parsed["text"]) == ("image/png", "")
+    assert said(run, "ingest", "--plan")["added"] == []
+
+
+def test_parse_shows_what_is_seen_in_a_file(ingested: Path, run):
+    path = ingested / "documents" / "halibut.md"
+    parsed = said(run, "parse", str(path))
+    assert parsed["text"] == path.read_text()
+    assert parsed["spans"][0]["kind"] == "heading"
+    assert "text/markdown" in run("parse", str(path)).stdout

@@ -163,6 +163,10 @@ class Builder:
             error.where = error.where or spec.where(("split",))
             raise
 
+    def check_parsing(self, wanted: IngestSpec, spec: Located) -> None:
+        """Checks the keys of `parse:`. Raises ConfigError."""
+        self._parsing(wanted, spec)
+
     def _there(self, name: str, located: Located, kind: str, other: str) -> Connector:
         target = self.files.get(other)
         if target is None or declared_kind(target) != kind:

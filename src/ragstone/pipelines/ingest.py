@@ -153,9 +153,10 @@ class IngestPipeline:
                         seen.add(text)
                         count += 1
                         tokens += len(part) if part is not None else len(self.index.embedder.tokens(text)[0])
+        failed = {failure.uri for failure in run.failed}
         return IngestPlan(
-            added=tuple(item.uri for _, plan in plans for item in plan.added),
-            changed=tuple(item.uri for _, plan in plans for item in plan.changed),
+            added=tuple(item.uri for _, plan in plans for item in plan.added if item.uri not in failed),
+            changed=tuple(item.uri for _, plan in plans for item in plan.changed if item.uri not in failed),
             removed=tuple(row.uri for _, plan in plans for row in plan.removed),
             relabelled=tuple(row.uri for _, plan in plans for row, _ in plan.relabelled),
             unchanged=sum(plan.unchanged for _, plan in plans),
