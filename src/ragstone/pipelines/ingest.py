@@ -10,7 +10,8 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ragstone.errors import ModelError, ParseError, RagstoneError, SourceError, UsageError
@@ -75,6 +76,16 @@ class _Run:
     warnings: list[Failure] = field(default_factory=list[Failure])
     progress: Callable[[Progress], None] | None = None
     last_good: str = ""
+    spent: dict[str, float] = field(default_factory=dict[str, float])
+
+    @contextmanager
+    def timed(self, stage: str) -> Generator[None]:
+        """Adds the block's time to a stage's. Stages overlap, so their sum is more than the whole."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - begun
 
     def wait_for(self, holder: str) -> None:
         if self.progress:
@@ -119,7 +130,10 @@ class IngestPipeline:
                 await self._remove_dropped_sources(run)
             for source, plan in plans:
                 await self._apply(source, plan if not keep_removed else replace(plan, removed=()), run, only, context)
-            await index.flush()
+            with run.timed("store"):
+                await index.flush()
+            with context.trace.step("ingest.spent", **{stage: round(run.spent[stage], 4) for stage in run.spent}):
+                pass  # a step that only says where the time went
             seconds = time.perf_counter() - begun
             counts = await asyncio.to_thread(index.state.counts, index.key, tenant=index.tenant)
         for state, name in (("new", "added"), ("changed", "changed")):  # these stand among the unchanged
@@ -239,7 +253,7 @@ class IngestPipeline:
         run.report()
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
         # What was embedded while the last write went on is written in one: a commit costs as much for few as for many.
-        async for batches in gathered(self._embedded(ahead(_batches(prepared)), context), most=TOGETHER):
+        async for batches in gathered(self._embedded(ahead(_batches(prepared)), run, context), most=TOGETHER):
             await self._write(batches, run, added, context)
             run.report()
         run.report()
@@ -280,7 +294,8 @@ class IngestPipeline:
                 if not dry:
                     await asyncio.to_thread(index.state.touch, index.key, family.document.id, item.version)
                 return None
-            prepared = await asyncio.to_thread(self._cut, item, family)
+            with run.timed("split"):
+                prepared = await asyncio.to_thread(self._cut, item, family)
             return prepared if dry else await self._situated(prepared, context)
         except ParseError as error:
             return _failure(item.uri, error)
@@ -298,9 +313,10 @@ class IngestPipeline:
             found = await asyncio.to_thread(self.index.state.named, self.index.key, item.uri, tenant=self.index.tenant)
             return Family(found[0], tuple(found[1:]))
         try:
-            return await parse(
-                item, source=source.name, tenant=self.index.tenant, workers=self.index.reader, context=context
-            )
+            with run.timed("parse"):
+                return await parse(
+                    item, source=source.name, tenant=self.index.tenant, workers=self.index.reader, context=context
+                )
         except ParseError as error:
             index = self.index
             kept = await asyncio.to_thread(index.state.named, run.last_good, item.uri, tenant=index.tenant)
@@ -342,11 +358,12 @@ class IngestPipeline:
         return replace(prepared, parts=parts)
 
     async def _embedded(
-        self, batches: AsyncGenerator[list[_Prepared]], context: Context
+        self, batches: AsyncGenerator[list[_Prepared]], run: _Run, context: Context
     ) -> AsyncGenerator[tuple[list[_Prepared], list[Record], int]]:
         async for batch in batches:
             chunks, ids = _chunks(batch)
-            records, made = await embed(chunks, ids, embedder=self.index.embedder, context=context)
+            with run.timed("embed"):
+                records, made = await embed(chunks, ids, embedder=self.index.embedder, context=context)
             yield batch, records, made
 
     async def _write(
@@ -361,18 +378,21 @@ class IngestPipeline:
         records = [record for _, found, _ in batches for record in found]
         parts = [part for one in prepared for part in one.parts]
         rows = [(part.document, part.version, part.language, part.chunks) for part in parts]
-        await asyncio.to_thread(
-            index.state.begin,
-            index.key,
-            rows,
-            tenant=index.tenant,
-            fingerprint=index.fingerprint,
-            removed=_vanished(prepared, run),
-        )
+        with run.timed("manifest"):
+            await asyncio.to_thread(
+                index.state.begin,
+                index.key,
+                rows,
+                tenant=index.tenant,
+                fingerprint=index.fingerprint,
+                removed=_vanished(prepared, run),
+            )
         entries = [entry for part in parts for entry in part.entries]
-        await write(records, entries, store=index.store, lexical=index.lexical, context=context)
-        await upkeep.drop_orphans(index, context=context)
-        await asyncio.to_thread(index.state.settle, index.key, [part.document.id for part in parts])
+        with run.timed("store"):
+            await write(records, entries, store=index.store, lexical=index.lexical, context=context)
+            await upkeep.drop_orphans(index, context=context)
+        with run.timed("manifest"):
+            await asyncio.to_thread(index.state.settle, index.key, [part.document.id for part in parts])
         for one in prepared:
             run.counts["added" if one.item.uri in added else "changed"] += 1
         run.embedded += sum(made for _, _, made in batches)
