@@ -21,6 +21,7 @@ from ragstone.project import Project, template
 from ragstone.prompts.file import PromptFile, load
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.registry import find
+from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 from ragstone.tracing.store import TraceStore
@@ -149,7 +150,7 @@ class ProjectParts:
             return found
         if found is not None:
             self._retire()
-        lock = FileLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest")
+        lock = LeaseLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest")
         return self._made(name, tenant, edition=edition, lock=lock)
 
     def _made(self, name: str, tenant: str, *, edition: int, lock: FileLock | None) -> Index:
