@@ -246,7 +246,7 @@ def llamaindex(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
         begun = time.perf_counter()
         splitter = SentenceSplitter(chunk_size=200, chunk_overlap=0)
         nodes = splitter.get_nodes_from_documents([Document(text=text) for _, text in texts(documents)])
-        store = ChromaVectorStore(chromadb.PersistentClient(name).create_collection("c"))
+        store = ChromaVectorStore(chromadb.PersistentClient(name).create_collection("chunks"))
         VectorStoreIndex(nodes, storage_context=StorageContext.from_defaults(vector_store=store), embed_model=embedding)
         return outcome([node.get_content() for node in nodes], time.perf_counter() - begun)
 
@@ -255,16 +255,23 @@ def haystack(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
     from dataclasses import replace
 
     from haystack import Document
-    from haystack.components.embedders import SentenceTransformersDocumentEmbedder
     from haystack.components.preprocessors import RecursiveDocumentSplitter
     from haystack.document_stores.in_memory import InMemoryDocumentStore
 
-    embedder = SentenceTransformersDocumentEmbedder(model=model, progress_bar=False)
+    embedder: Any = None
     if not free:
+        from haystack_integrations.components.embedders.sentence_transformers import (
+            SentenceTransformersDocumentEmbedder,
+        )
+
+        embedder = SentenceTransformersDocumentEmbedder(model=model, progress_bar=False)
         embedder.warm_up()
         embedder.run([Document(content="warm")])
     begun = time.perf_counter()
-    splitter = RecursiveDocumentSplitter(split_length=CHARACTERS, split_overlap=0, split_unit="char")
+    separators = ["\n\n", "\n", " "]  # its sentences would have to be downloaded
+    splitter = RecursiveDocumentSplitter(
+        split_length=CHARACTERS, split_overlap=0, split_unit="char", separators=separators
+    )
     splitter.warm_up()
     chunks = splitter.run([Document(content=text, meta={"name": name}) for name, text in texts(documents)])["documents"]
     if free:
