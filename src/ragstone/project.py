@@ -223,7 +223,7 @@ class Project:
                 spec = validate(spec_for(located.value), located)
                 if isinstance(spec, IngestSpec):
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
-                    builder.check_parsing(spec, located)
+                    builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
                 yield from self._reference_faults(located, spec)
             except ConfigError as error:

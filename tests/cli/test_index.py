@@ -186,3 +186,12 @@ def test_parse_shows_what_is_seen_in_a_file(ingested: Path, run):
     assert parsed["text"] == path.read_text()
     assert parsed["spans"][0]["kind"] == "heading"
     assert "text/markdown" in run("parse", str(path)).stdout
+
+
+def test_parse_uses_the_settings_of_the_project_here(ingested: Path, run, monkeypatch):
+    path = ingested / "pipelines" / "ingest.yaml"
+    path.write_text(path.read_text() + "parse: {timeout: 0.0001}\n")
+    monkeypatch.chdir(ingested)
+    shown = run("parse", "documents/halibut.md")
+    assert shown.exit_code == 1
+    assert "took longer than 0.0001 s" in shown.stderr

@@ -12,9 +12,11 @@ from rich.text import Text
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, IngestName, Json, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import ParseError
+from ragstone.errors import ConfigError, ParseError
 from ragstone.ingestion.detect import detect
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.build import Builder
+from ragstone.project import Project, find
 from ragstone.types import Parsed
 
 Uri = Annotated[str, typer.Argument(metavar="URI", help="The document as citations name it: documents/report.pdf")]
@@ -26,10 +28,10 @@ def parse(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show what Ragstone sees in a file. Exit code 1 when nothing can be read."""
+    """Show what Ragstone sees in a file, by the settings of the project here. Exit code 1 when nothing can be read."""
     uri, data = file.as_posix(), file.read_bytes()
     try:
-        first, *inside = Workers().read(data, uri)
+        first, *inside = _reader(Path()).read(data, uri)
     except ParseError as error:
         if as_json:
             said = str(error).removeprefix(f"{uri}: ")
@@ -52,6 +54,17 @@ def parse(
         show.out.print(Text(part.parsed.text), soft_wrap=True)
         show.out.print()
         show.remarks([f"{part.uri}: {warning}" for warning in part.parsed.warnings])
+
+
+def _reader(folder: Path) -> Workers:
+    """As the project here would read it; outside of any, with the defaults."""
+    try:
+        project = Project(find(folder))
+        located = project.pipeline("ingest")
+    except ConfigError:
+        return Workers()
+    builder = Builder(project.root, project.connectors, plugins=project.plugins)
+    return builder.parsing(project.ingest_spec("ingest"), located)["reader"]
 
 
 def _parsed(

@@ -27,14 +27,14 @@ from ragstone.registry import find
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 
-__all__ = ["Builder", "declared_kind"]
+__all__ = ["Builder", "Parsing", "declared_kind"]
 
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT = "tantivy"
 
 
-class _Parsing(TypedDict):
+class Parsing(TypedDict):
     """What of an index has to do with parsing."""
 
     reader: Workers
@@ -163,10 +163,6 @@ class Builder:
             error.where = error.where or spec.where(("split",))
             raise
 
-    def check_parsing(self, wanted: IngestSpec, spec: Located) -> None:
-        """Checks the keys of `parse:`. Raises ConfigError."""
-        self._parsing(wanted, spec)
-
     def _there(self, name: str, located: Located, kind: str, other: str) -> Connector:
         target = self.files.get(other)
         if target is None or declared_kind(target) != kind:
@@ -211,7 +207,7 @@ class Builder:
             lexical=lexical,
             lock=lock,
             situator=self._situator(wanted, spec, embedder),
-            **self._parsing(wanted, spec),
+            **self.parsing(wanted, spec),
         )
 
     def _situator(self, wanted: IngestSpec, spec: Located, embedder: Embedder) -> Situator | None:
@@ -231,8 +227,8 @@ class Builder:
         runner = PromptRunner(router, self.prompt_file, models=tuple(models))
         return Situator(runner, embedder, VectorCache(self._vectors.path, table=SENTENCES))
 
-    def _parsing(self, wanted: IngestSpec, spec: Located) -> _Parsing:
-        """Who reads files, with each parser's settings checked by its constructor."""
+    def parsing(self, wanted: IngestSpec, spec: Located) -> Parsing:
+        """Who reads files, by `parse:`, with each parser's keys checked by its constructor. Raises ConfigError."""
         settings: dict[str, dict[str, Any]] = {}
         for name, keys in wanted.parse.model_extra.items() if wanted.parse.model_extra else ():
             try:
