@@ -56,6 +56,7 @@ def test_a_word_document_keeps_headings_lists_and_tables_in_their_order():
     parsed = DocxParser().parse(saved(document), uri="a.docx")
     assert parsed.title == "Fish of the north"
     assert parsed.text.startswith("Confidential\n\nFish\n\nCod swims.")
+    assert "\n\n- salt\n\n" in parsed.text
     assert labels(parsed, "table") == [("", "name | kg\nCod | 3 4")]
     assert [label for label, _ in labels(parsed, "heading")] == ["Fish", "Trade"]
     assert labels(parsed, "heading")[0][1].endswith("Cod is sold.")
@@ -195,6 +196,11 @@ def test_a_damaged_file_is_one_clear_error(parser: Any):
 def test_a_bomb_is_refused_before_it_unpacks():
     with pytest.raises(ParseError, match="ZIP bomb"):
         opened(packed(bomb="0" * 30_000_000), uri="a.zip")
+
+
+def test_a_workbook_that_is_a_bomb_is_refused():
+    with pytest.raises(ParseError, match="ZIP bomb"):
+        SheetsParser().parse(packed(bomb="0" * 30_000_000), uri="a.xlsx")
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../../x", "a/../../x", "..\\x", ""])

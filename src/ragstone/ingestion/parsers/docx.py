@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any, ClassVar, TypeAlias
 
 from ragstone.errors import ParseError
@@ -22,7 +23,7 @@ Element: TypeAlias = Any  # lxml's elements have no types
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|заголовок|标题)\s*(\d)", re.IGNORECASE)
-_PARAGRAPH, _TABLE, _ROW, _CELL = (_WORD + name for name in ("p", "tbl", "tr", "tc"))
+_PARAGRAPH, _TABLE, _ROW, _CELL, _BOX = (_WORD + name for name in ("p", "tbl", "tr", "tc", "txbxContent"))
 
 
 class DocxParser(Parser):
@@ -123,10 +124,11 @@ def _style(paragraph: Element, levels: dict[str, int]) -> tuple[int, bool]:
     if not level and outline is not None:
         value = str(outline.get(f"{_WORD}val"))
         level = int(value) + 1 if value.isdigit() and int(value) < 9 else 0
-    return level, properties.find(f"{_WORD}numPr") is not None
+    named = str(style.get(f"{_WORD}val")) if style is not None else ""
+    return level, properties.find(f"{_WORD}numPr") is not None or named.startswith("List")
 
 
-_SKIPPED = (f"{_WORD}del", f"{_WORD}txbxContent", _FALLBACK, f"{_WORD}instrText", f"{_WORD}delText")
+_SKIPPED = (f"{_WORD}del", f"{_WORD}moveFrom", f"{_WORD}txbxContent", _FALLBACK, f"{_WORD}instrText", f"{_WORD}delText")
 
 
 def _words(paragraph: Element) -> str:
@@ -152,10 +154,11 @@ def _words(paragraph: Element) -> str:
 
 
 def _boxes(paragraph: Element) -> list[Element]:
+    """The text boxes of a paragraph, each once, though Word keeps a copy for older programs; none that lies in one."""
     return [
         box
-        for box in paragraph.iter(f"{_WORD}txbxContent")
-        if not any(up.tag == _FALLBACK for up in box.iterancestors())
+        for box in paragraph.iter(_BOX)
+        if not any(up.tag in (_FALLBACK, _BOX) for up in takewhile(lambda up: up is not paragraph, box.iterancestors()))
     ]
 
 
@@ -164,9 +167,24 @@ def _rows(table: Element) -> list[list[str]]:
     for row in table.iter(_ROW):
         if next(row.iterancestors(_TABLE)) is not table:
             continue  # of a table inside a cell, which reads as that cell's words
-        cells = [cell for cell in row.iter(_CELL) if next(cell.iterancestors(_TABLE)) is table]
-        rows.append([" ".join(" ".join(_words(p).split()) for p in cell.iter(_PARAGRAPH)).strip() for cell in cells])
+        cells: list[str] = []
+        for found in row.iter(_CELL):
+            if next(found.iterancestors(_TABLE)) is table:
+                words = (_words(p) for p in found.iter(_PARAGRAPH) if not any(map(_is_copy, p.iterancestors())))
+                cells.append(" ".join(" ".join(part.split()) for part in words).strip())
+                cells += [""] * (_width(found) - 1)  # of columns that it spans
+        rows.append(cells)
     return rows
+
+
+def _is_copy(element: Element) -> bool:
+    return element.tag == _FALLBACK
+
+
+def _width(found: Element) -> int:
+    span = found.find(f"{_WORD}tcPr/{_WORD}gridSpan")
+    value = str(span.get(f"{_WORD}val")) if span is not None else ""
+    return min(int(value), 100) if value.isdigit() else 1
 
 
 def _margins(document: Any, kind: str) -> Sequence[Element]:

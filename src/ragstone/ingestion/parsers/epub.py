@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -43,7 +44,7 @@ class EpubParser(Parser):
                 except KeyError:
                     warnings.append(f"the chapter {name} is missing")
                     continue
-                except (ParseError, zipfile.BadZipFile) as error:
+                except (ParseError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
                     if "empty" not in str(error):
                         warnings.append(f"the chapter {name} cannot be read: {error}")
                     continue
@@ -76,7 +77,7 @@ def _package(archive: zipfile.ZipFile, uri: str) -> tuple[str, list[str]]:
         container = root_of(archive.read(_CONTAINER))
         path = next(element.get("full-path") for element in container.iter() if local_name(element) == "rootfile")
         package = root_of(archive.read(path))
-    except (KeyError, StopIteration, ValueError) as error:
+    except (KeyError, StopIteration, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise ParseError("is a damaged EPUB: it does not say where its pages are", where=uri) from error
     title = next((" ".join((e.text or "").split()) for e in package.iter() if local_name(e) == "title"), "")
     items = {e.get("id"): e for e in package.iter() if local_name(e) == "item"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -53,16 +54,27 @@ def _converted(office: str, data: bytes, new: str, uri: str) -> bytes:
         source.write_bytes(data)
         command = [office, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", "--norestore"]
         command += ["--convert-to", new, "--outdir", str(folder), str(source)]
-        try:
-            subprocess.run(  # noqa: S603 - a program of this machine, and files of ours
-                command, timeout=TIMEOUT, check=False, capture_output=True, env={**os.environ, "HOME": name}
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ParseError("LibreOffice took too long to convert it", where=uri) from error
+        environment = {**os.environ, "HOME": name}
+        with subprocess.Popen(  # noqa: S603 - a program of this machine, and files of ours
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+        ) as process:
+            try:
+                process.wait(TIMEOUT)
+            except subprocess.TimeoutExpired as error:
+                _end(process)
+                raise ParseError("LibreOffice took too long to convert it", where=uri) from error
         target = folder / f"document.{new}"
         if not target.exists():
             raise ParseError("LibreOffice cannot convert it: it may be damaged or encrypted", where=uri)
         return target.read_bytes()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the program with what it has started: it is a script that starts another."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 class EncryptedParser(Parser):

@@ -98,7 +98,8 @@ def _chart(chart: Any, blocks: Blocks) -> None:
     for plot in chart.plots:
         rows = [["", *map(str, plot.categories)]]
         rows += [
-            [series.name, *("" if value is None else f"{value:g}" for value in series.values)] for series in plot.series
+            [series.name, *("" if value is None else f"{value:.15g}" for value in series.values)]
+            for series in plot.series
         ]
         blocks.table(rows)
 

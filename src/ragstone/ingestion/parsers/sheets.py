@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import title_from
 from ragstone.ingestion.parsers.blocks import Blocks
+from ragstone.ingestion.parsers.packed import opened
 from ragstone.protocols import Parser
 from ragstone.types import Parsed
 
@@ -34,6 +35,8 @@ class SheetsParser(Parser):
         """The text, its sheets and rows. Raises ParseError for a damaged, encrypted or empty workbook."""
         from python_calamine import CalamineError, CalamineWorkbook
 
+        if data.startswith(b"PK"):
+            opened(data, uri=uri).close()
         try:
             book = CalamineWorkbook.from_filelike(io.BytesIO(data))
             names = list(book.sheet_names)
