@@ -19,7 +19,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ragstone.errors import EmbedderError
 from ragstone.types import (
@@ -72,14 +73,21 @@ class Connector(ABC):  # noqa: B024 - each kind below has its own abstract metho
         """Gives back what the connector holds. Closing twice is harmless."""
 
 
+Versions: TypeAlias = Mapping[str, str]
+NO_VERSIONS: Versions = MappingProxyType({})
+
+
 class Source(Connector):
     """Where documents come from."""
 
     protected: bool = False  # whether any of its items may be other than public
 
     @abstractmethod
-    def items(self, *, context: Context) -> AsyncIterator[Item]:
-        """Lists every item, reading none. Raises SourceUnavailable when the place itself cannot be reached."""
+    def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
+        """Lists every item, reading none. Raises SourceUnavailable when the place itself cannot be reached.
+
+        `known` are the versions of what was ingested before, by uri: a place that tells changes by itself is asked so.
+        """
 
 
 class Parser(Connector):
@@ -106,6 +114,7 @@ class Splitter(Connector):
     """Cuts a document into ranges, in order. `fingerprint` changes whenever the cuts may."""
 
     fingerprint: str
+    tokenising: float = 0.0  # seconds that it has spent in a tokenizer so far
 
     @abstractmethod
     def split(self, document: Document) -> Sequence[Piece]:

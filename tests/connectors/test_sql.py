@@ -55,6 +55,11 @@ async def test_each_row_is_a_document(shop: Path):
     ]
 
 
+async def test_a_relative_file_is_the_projects(shop: Path):
+    made = SqlSource(url="sqlite:///shop.db", query="SELECT * FROM fish", key="id", text=["name"], root=shop.parent)
+    assert len(await listed(made)) == 3
+
+
 async def test_a_row_has_another_version_when_its_watermark_or_any_column_changes(shop: Path):
     before = await listed(source(shop)), await listed(source(shop, updated_at="changed"))
     with sqlite3.connect(shop) as db:

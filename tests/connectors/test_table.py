@@ -65,3 +65,8 @@ async def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, ke
 async def test_a_missing_file_is_said(tmp_path: Path):
     with pytest.raises(SourceUnavailable, match=r"none\.csv: cannot be read"):
         _ = [item async for item in TableSource(tmp_path / "none.csv", template="").items(context=Context())]
+
+
+async def test_a_quotation_mark_that_is_never_closed_is_said_with_its_line(tmp_path: Path):
+    with pytest.raises(SourceUnavailable, match="cannot be read at line"):
+        await listed(tmp_path / "f.csv", 'name,price\n"Cod,3\n' + "Eel,4\n" * 30_000)

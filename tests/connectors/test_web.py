@@ -12,6 +12,7 @@ import pytest
 
 from ragstone.connectors.web import WebSource
 from ragstone.errors import ConfigError, SourceUnavailable
+from ragstone.protocols import NO_VERSIONS, Versions
 from ragstone.types import Context, Item
 
 
@@ -20,10 +21,15 @@ class Site(BaseHTTPRequestHandler):
 
     pages: ClassVar[dict[str, tuple[int, dict[str, str], bytes]]] = {}
     asked: ClassVar[list[str]] = []
+    sent: ClassVar[list[int]] = []
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
         status, headers, body = self.pages.get(self.path, (404, {}, b"gone"))
+        validators = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+        if any(headers.get(name) == self.headers[asks] for name, asks in validators.items() if name in headers):
+            status, body = 304, b""
+        self.sent.append(len(body))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -37,7 +43,7 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    Site.pages, Site.asked = {}, []
+    Site.pages, Site.asked, Site.sent = {}, [], []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -49,9 +55,9 @@ def page(text: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     return 200, {"Content-Type": "text/html", **headers}, text.encode()
 
 
-async def listed(*urls: str, **keys: Any) -> list[Item]:
+async def listed(*urls: str, known: Versions = NO_VERSIONS, **keys: Any) -> list[Item]:
     source = WebSource(urls=list(urls), allow_private=True, **keys)
-    return [item async for item in source.items(context=Context())]
+    return [item async for item in source.items(context=Context(), known=known)]
 
 
 async def test_links_are_followed_as_deep_as_was_asked_and_never_to_other_hosts(site: str):
@@ -160,3 +166,31 @@ def test_only_web_addresses_are_taken(url: str):
 async def test_at_most_so_many_pages_are_listed(site: str):
     Site.pages = {"/": page("".join(f'<a href="/{n}">' for n in range(9))), **{f"/{n}": page("x") for n in range(9)}}
     assert len(await listed(f"{site}/", depth=1, max_pages=4)) == 4
+
+
+@pytest.mark.parametrize("validator", [{"ETag": '"v1"'}, {"Last-Modified": "Sat, 21 Nov 2026 07:00:00 GMT"}])
+async def test_a_known_page_comes_only_where_it_has_changed(site: str, validator: dict[str, str]):
+    Site.pages = {"/a": page("first", **validator)}
+    (first,) = await listed(f"{site}/a")
+    Site.sent.clear()
+    (same,) = await listed(f"{site}/a", known={first.uri: first.version})
+    assert (same.version, sum(Site.sent)) == (first.version, len("gone"))  # robots.txt, which is not there
+    assert same.read() == b"first"  # asked for again, in full
+    Site.pages = {"/a": page("second", ETag='"v2"')}
+    (changed,) = await listed(f"{site}/a", known={first.uri: first.version})
+    assert changed.version != first.version
+    assert changed.read() == b"second"
+
+
+async def test_a_known_page_whose_links_are_followed_is_read_in_full(site: str):
+    Site.pages = {"/": page('<a href="/a">a</a>', ETag='"v1"'), "/a": page("a", ETag='"v1"')}
+    first = await listed(f"{site}/", depth=1)
+    again = await listed(f"{site}/", depth=1, known={item.uri: item.version for item in first})
+    assert [(item.uri, item.version) for item in again] == [(item.uri, item.version) for item in first]
+
+
+async def test_one_address_written_in_several_ways_is_one_page(site: str):
+    Site.pages = {"/": page("home")}
+    port = site.rpartition(":")[2]
+    uris = [item.uri for item in await listed(f"HTTP://127.0.0.1:{port}", f"{site}/#top", site)]
+    assert uris == [f"{site}/"]

@@ -160,8 +160,8 @@ async def test_a_filter_that_a_store_lacks_raises():
 
 async def test_what_is_not_public_is_seen_by_those_it_names_alone():
     class Private(MemorySource):
-        async def items(self, *, context: Any) -> Any:
-            async for item in super().items(context=context):
+        async def items(self, *, context: Any, known: Any) -> Any:
+            async for item in super().items(context=context, known=known):
                 yield replace(item, acl=("group:hr",) if item.uri == "a.md" else ("public",))
 
     source = Private(FILES)

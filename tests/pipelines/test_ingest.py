@@ -14,7 +14,7 @@ from ragstone.errors import SourceEmpty, SourceUnavailable, StorageFull
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
 from ragstone.types import Context, Entry, Failure, Item, Record
@@ -106,7 +106,7 @@ async def test_an_empty_source_is_refused_unless_it_is_meant():
 class Unreachable(Source):
     """A source whose place is away."""
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         raise SourceUnavailable("the folder does not exist", where="elsewhere")
         yield
 
@@ -127,8 +127,8 @@ async def test_a_source_that_is_away_stops_no_other_and_loses_nothing():
 class HalfReachable(MemorySource):
     """A source with one folder that may not be listed."""
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
-        async for item in super().items(context=context):
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
+        async for item in super().items(context=context, known=known):
             yield item
         raise SourceUnavailable("cannot be listed", where="documents/locked")
 
@@ -211,8 +211,8 @@ async def test_permissions_taken_away_count_at_once_even_when_the_file_breaks():
         acl: tuple[str, ...] = ("public",)
         data = FILES["a.md"]
 
-        async def items(self, *, context: Context) -> AsyncIterator[Item]:
-            async for item in super().items(context=context):
+        async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
+            async for item in super().items(context=context, known=known):
                 yield replace(item, acl=self.acl, version=str(len(self.data)), read=lambda: self.data)
 
     found, source = index(), Labelled({"a.md": FILES["a.md"]})
@@ -228,8 +228,8 @@ async def test_nothing_slow_runs_on_the_event_loops_thread():
     loop_thread, seen = threading.get_ident(), dict[str, int]()
 
     class Source(MemorySource):
-        async def items(self, *, context: Context) -> AsyncIterator[Item]:
-            async for item in super().items(context=context):
+        async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
+            async for item in super().items(context=context, known=known):
 
                 def read(item: Item = item) -> bytes:
                     seen["read"] = threading.get_ident()

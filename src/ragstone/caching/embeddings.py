@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragstone.protocols import Embedder
+from ragstone.state import batches
 from ragstone.types import Context
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class VectorCache:
             try:
                 db = self._opened()
                 db.execute("BEGIN IMMEDIATE")
-                db.executemany(f"INSERT OR IGNORE INTO {self._table} VALUES (?,?)", vectors.items())  # noqa: S608
+                batches.insert(db, f"INSERT OR IGNORE INTO {self._table}", list(vectors.items()))
                 if vectors:
                     most = max(1, self.max_bytes // len(next(iter(vectors.values()))))
                     newest = f"(SELECT max(rowid) FROM {self._table})"  # noqa: S608 - a name of ours

@@ -28,7 +28,7 @@ from itertools import count
 from typing import Any, ClassVar, Literal, cast
 
 from ragstone.errors import ConfigError, MissingExtra, SourceUnavailable
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item, Metadata, Scalar
 
 __all__ = ["LangChainSource", "LlamaIndexSource"]
@@ -50,7 +50,7 @@ class _Loaded(Source):
         self._module, self._class, self._arguments = module, name, dict(arguments)
         self._acl = PUBLIC if acl == "public" else ()
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Loads everything, and lists it. Raises SourceUnavailable when the loader fails, saying how."""
         for item in await asyncio.to_thread(self._items):
             yield item

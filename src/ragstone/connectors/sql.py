@@ -32,7 +32,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict
 
 from ragstone.errors import ConfigError, MissingExtra, NotConfigured, SourceUnavailable, nearest
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item, Scalar
 
 __all__ = ["Column", "SqlSource"]
@@ -67,17 +67,18 @@ class SqlSource(Source):
         metadata: list[str] = [],  # noqa: B006 - only read, and shown as this key's default
         updated_at: str = "",
         acl: Literal["public", "private"] | Column = "public",
+        root: Path | None = None,
     ) -> None:
         if not url:
             raise NotConfigured("no url is set", expected="a SQLAlchemy URL, such as postgresql+psycopg://host/shop")
         if not _READS.match(query) or ";" in query.rstrip().rstrip(";"):
             raise ConfigError("the query may only read", expected="one SELECT", found=query.strip()[:60])
         self.protected = acl != "public"
-        self._url, self._query = url, query.strip().rstrip(";")
+        self._root, self._url, self._query = root, url, query.strip().rstrip(";")
         self._key, self._text, self._title, self._keep = key, tuple(text), title, tuple(metadata)
         self._updated_at, self._acl = updated_at, acl
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Lists every row. Raises SourceUnavailable when the database cannot be asked, or gives no such column."""
         listing = self._items()
         try:
@@ -155,12 +156,16 @@ class SqlSource(Source):
                 "a sql source needs the package 'sqlalchemy'", hint="Run: pip install 'ragstone[sql]'"
             ) from error
         try:
-            engine = sqlalchemy.create_engine(self._url)
-            path = engine.url.database if engine.dialect.name == "sqlite" else None
-            if path and not path.startswith((":memory:", "file:")) and not Path(path).is_file():
-                raise SourceUnavailable(
-                    "there is no such database", where=f"source {self.name!r}", found=Path(path).name
-                )
+            url = sqlalchemy.make_url(self._url)
+            file = (url.database or "") if url.get_backend_name() == "sqlite" else ""
+            if file and not file.startswith((":memory:", "file:")):
+                path = (self._root or Path()) / file  # the project's, wherever it is called from
+                if not path.is_file():
+                    raise SourceUnavailable(
+                        "there is no such database", where=f"source {self.name!r}", found=Path(path).name
+                    )
+                url = url.set(database=str(path))
+            engine = sqlalchemy.create_engine(url)
             options = {"stream_results": True, "yield_per": BATCH, "no_parameters": True, "postgresql_readonly": True}
             try:
                 with engine.connect().execution_options(**options) as connection:

@@ -28,7 +28,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from ragstone.errors import MissingExtra, SourceUnavailable, nearest
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item
 
 __all__ = ["Column", "TableSource"]
@@ -67,7 +67,7 @@ class TableSource(Source):
         self._template, self._key, self._title, self._keep = template, key, title, tuple(metadata)
         self._sheet, self._delimiter, self._encoding, self._acl = sheet, delimiter, encoding, acl
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Lists every row. Raises SourceUnavailable for a missing file, an unknown column or a key that comes twice."""
         for item in await asyncio.to_thread(lambda: list(self._items())):
             yield item
@@ -118,7 +118,11 @@ class TableSource(Source):
         except (UnicodeDecodeError, LookupError) as error:
             raise self._error(f"is not {self._encoding}", hint="Set `encoding`.") from error
         dialect = self._delimiter or _delimiter(text)
-        return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=dialect)]
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=dialect)
+        try:
+            return [[cell.strip() for cell in row] for row in rows]
+        except csv.Error as error:  # a cell of more than 128 KB, which is a quotation mark that is never closed
+            raise self._error(f"cannot be read at line {rows.line_num}: {error}") from error
 
     def _workbook(self, data: bytes) -> list[list[str]]:
         try:

@@ -35,7 +35,7 @@ import httpx
 from protego import Protego
 
 from ragstone.errors import ConfigError, ParseError, SourceUnavailable
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item
 
 __all__ = ["WebSource"]
@@ -52,8 +52,9 @@ _PAGE = re.compile(r"text/html|application/xhtml", re.IGNORECASE)
 class WebSource(Source):
     """Lists pages by asking for them; what a page said is kept, packed, until it is read.
 
-    A page's version is its ETag, else the hash of its content. A page that is gone (404, 410) is not listed; one that
-    cannot be reached makes the listing incomplete, so that nothing counts as removed.
+    A page's version is its ETag, else its Last-Modified, else the hash of its content. A known page whose links are not
+    followed is asked for with these, so that its content comes only where it has changed. A page that is gone (404,
+    410) is not listed; one that cannot be reached makes the listing incomplete, so that nothing counts as removed.
     """
 
     def __init__(
@@ -86,17 +87,17 @@ class WebSource(Source):
         self._agent, self._allow_private = user_agent, allow_private
         self._acl = PUBLIC if acl == "public" else ()
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Visits pages, and lists them. Raises SourceUnavailable at the end where one could not be reached."""
-        pages = self._pages()
+        pages = self._pages(known)
         try:
             while (item := await asyncio.to_thread(next, pages, None)) is not None:
                 yield item
         finally:
             await asyncio.to_thread(pages.close)
 
-    def _pages(self) -> Generator[Item]:
-        visit = _Visit(self._agent, self._timeout, self._max_bytes, self._delay, allow_private=self._allow_private)
+    def _pages(self, known: Versions) -> Generator[Item]:
+        visit = self._visit()
         problems: list[SourceUnavailable] = []
         waiting = deque((url, 0) for url in self._urls)
         with visit.client:
@@ -106,20 +107,20 @@ class WebSource(Source):
             listed = 0
             while waiting and listed < self._max_pages:
                 url, depth = waiting.popleft()
-                url = urldefrag(url)[0]
+                url = _normalised(url)
                 if url in seen or not self._may(url):
                     continue
                 seen.add(url)
                 try:
-                    response = visit.get(url)
+                    response = visit.get(url, known="" if depth < self._depth else known.get(url, ""))
                 except SourceUnavailable as error:
                     problems.append(error)
                     continue
                 if response is None:
                     continue
-                final = urldefrag(str(response.url))[0]
+                final = _normalised(response.url)
                 seen.add(final)
-                if depth < self._depth and _PAGE.search(response.type):
+                if depth < self._depth and response.body and _PAGE.search(response.type):
                     waiting.extend((link, depth + 1) for link in _links(response.body, final))
                 if self._wanted(final):
                     listed += 1
@@ -139,19 +140,31 @@ class WebSource(Source):
         return chosen and self._may(url) and not any(fnmatchcase(url, pattern) for pattern in self._exclude)
 
     def _item(self, url: str, response: _Response) -> Item:
-        version = response.etag or hashlib.blake2b(response.body, digest_size=16).hexdigest()
+        if response.body is None:  # it is read only if what makes the chunks has changed
+            return Item(uri=url, version=response.version, size=0, read=partial(self._read, url), acl=self._acl)
         read = partial(zlib.decompress, zlib.compress(response.body, 1))
-        return Item(uri=url, version=version, size=len(response.body), read=read, acl=self._acl)
+        return Item(uri=url, version=response.version, size=len(response.body), read=read, acl=self._acl)
+
+    def _read(self, url: str) -> bytes:
+        visit = self._visit()
+        with visit.client:
+            response = visit.get(url)
+        if response is None or response.body is None:
+            raise SourceUnavailable("is gone since it was listed", where=url)
+        return response.body
+
+    def _visit(self) -> _Visit:
+        return _Visit(self._agent, self._timeout, self._max_bytes, self._delay, allow_private=self._allow_private)
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """What a page answered, redirects followed."""
+    """What a page answered, redirects followed; no body where it is what it was."""
 
     url: str
     type: str
-    etag: str
-    body: bytes
+    version: str
+    body: bytes | None
 
 
 @dataclass
@@ -178,24 +191,30 @@ class _Visit:
             trust_env=False,
         )
 
-    def get(self, url: str) -> _Response | None:
-        """The page; None where it is gone or robots.txt asks to stay away. Raises SourceUnavailable."""
+    def get(self, url: str, *, known: str = "") -> _Response | None:
+        """The page; None where it is gone or robots.txt asks to stay away. Raises SourceUnavailable.
+
+        Where its version is the `known` one, it comes without a body.
+        """
         for _ in range(MOST_REDIRECTS + 1):
             rules = self._rules(url)
             if not rules.can_fetch(url, self.agent):
                 return None
             self._wait(url, rules)
-            response = self._ask(url)
+            response = self._ask(url, known=known)
             if isinstance(response, str):
+                known = ""  # that was the version of this address
                 url = urljoin(url, response)
                 continue
             return response
         raise SourceUnavailable("redirects too often", where=url)
 
-    def _ask(self, url: str, *, forgiving: bool = False) -> _Response | str | None:
+    def _ask(self, url: str, *, forgiving: bool = False, known: str = "") -> _Response | str | None:
         """The page, None where it is gone (`forgiving`: or refused), or where it leads."""
         try:
-            with self.client.stream("GET", url) as response:
+            with self.client.stream("GET", url, headers=_conditions(known)) as response:
+                if response.status_code == 304:
+                    return _Response(url, "", known, None)
                 if response.is_redirect:
                     return response.headers.get("location", "")
                 if response.status_code in (404, 410) or (forgiving and 400 <= response.status_code < 500):
@@ -209,8 +228,8 @@ class _Visit:
                         raise SourceUnavailable(
                             "is too large", where=url, expected=f"at most {self.max_bytes:,} bytes (`max_bytes`)"
                         )
-                headers = response.headers
-                return _Response(url, headers.get("content-type", ""), headers.get("etag", ""), bytes(body))
+                kind = response.headers.get("content-type", "")
+                return _Response(url, kind, _version(response.headers, bytes(body)), bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceUnavailable(f"cannot be reached: {error or type(error).__name__}", where=url) from error
 
@@ -226,7 +245,7 @@ class _Visit:
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._ask(url, forgiving=True)
             if not isinstance(answer, str):
-                return answer.body.decode("utf-8", "replace") if answer else ""
+                return answer.body.decode("utf-8", "replace") if answer and answer.body else ""
             url = urljoin(url, answer)
         return ""
 
@@ -235,6 +254,36 @@ class _Visit:
         delay = max(self.delay, min(float(rules.crawl_delay(self.agent) or 0), LONGEST_DELAY))
         time.sleep(max(0.0, self.last.get(host, 0.0) + delay - time.monotonic()))
         self.last[host] = time.monotonic()
+
+
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+"""What a page says of its version, and how to ask whether it is still that (RFC 9110, 13.1)."""
+
+
+def _version(headers: httpx.Headers, body: bytes) -> str:
+    for name in _VALIDATORS:
+        if name in headers:
+            return f"{name} {headers[name]}"
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _conditions(known: str) -> dict[str, str]:
+    name, _, value = known.partition(" ")
+    return {_VALIDATORS[name]: value} if name in _VALIDATORS else {}
+
+
+def _normalised(url: str) -> str:
+    """The same address, written one way (RFC 3986, 6.2): no fragment, the host in small letters, no usual port."""
+    parts = urlsplit(urldefrag(url)[0])
+    try:
+        usual = parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme))
+    except ValueError:  # no number: asking for it will say so
+        return url
+    if parts.username is not None:
+        return url
+    host = (parts.hostname or "").join("[]" if ":" in (parts.hostname or "") else ("", ""))
+    place = host if usual else f"{host}:{parts.port}"
+    return parts._replace(netloc=place, path=parts.path or "/").geturl()
 
 
 class _Checked(httpx.BaseTransport):
@@ -287,7 +336,7 @@ def _listed(visit: _Visit, url: str, problems: list[SourceUnavailable]) -> Itera
         if response is None:
             problems.append(SourceUnavailable("there is no such sitemap", where=at))
             continue
-        body = _unpacked(response.body, visit.max_bytes, at)
+        body = _unpacked(response.body or b"", visit.max_bytes, at)
         found = [html.unescape(place.decode("utf-8", "replace")) for place in _LOC.findall(body)]
         if b"<sitemapindex" in body:
             waiting.extend(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ragstone.errors import SourceEmpty, SourceError
-from ragstone.protocols import Source
+from ragstone.protocols import Source, Versions
 from ragstone.types import Context, Item
 
 __all__ = ["Listing", "load"]
@@ -19,17 +19,17 @@ class Listing:
     error: SourceError | None = None
 
 
-async def load(source: Source, *, known: int, allow_empty: bool, context: Context) -> Listing:
+async def load(source: Source, *, known: Versions, allow_empty: bool, context: Context) -> Listing:
     """Every item of a source, once, in the order of its listing.
 
-    Raises SourceUnavailable when nothing can be reached, and SourceEmpty when nothing is listed although `known`
-    documents came from there before: an unmounted disk must not empty the index.
+    Raises SourceUnavailable when nothing can be reached, and SourceEmpty when nothing is listed although documents
+    of `known` versions came from there before: an unmounted disk must not empty the index.
     """
     found: dict[str, Item] = {}
     problem: SourceError | None = None
     with context.trace.step("ingest.load", source=source.name) as step:
         try:
-            async for item in source.items(context=context):
+            async for item in source.items(context=context, known=known):
                 found.setdefault(item.uri, item)
         except SourceError as error:
             if not found:
@@ -38,7 +38,7 @@ async def load(source: Source, *, known: int, allow_empty: bool, context: Contex
         step.facts["items"] = len(found)
     if known and not found and not allow_empty:
         raise SourceEmpty(
-            f"is empty, and held {known} document{'s' if known > 1 else ''} before; nothing was removed",
+            f"is empty, and held {len(known)} document{'s' if len(known) > 1 else ''} before; nothing was removed",
             where=f"source {source.name!r}",
             hint="Is a disk not mounted? If it is meant, run: ragstone ingest --allow-empty",
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import TypeVar
 
-__all__ = ["ahead", "gathered", "mapped"]
+__all__ = ["gathered", "mapped"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -16,14 +15,6 @@ U = TypeVar("U")
 
 class _End:
     """Stands after the last item."""
-
-
-async def ahead(items: AsyncGenerator[T], *, by: int = 1) -> AsyncGenerator[T]:
-    """The same items, made in the background by as many as `by` before they are asked for."""
-    async with aclosing(gathered(items, most=by)) as lists:
-        async for found in lists:
-            for item in found:
-                yield item
 
 
 async def gathered(items: AsyncGenerator[T], *, most: int) -> AsyncGenerator[list[T]]:
@@ -64,19 +55,17 @@ async def gathered(items: AsyncGenerator[T], *, most: int) -> AsyncGenerator[lis
 
 
 async def mapped(items: Iterable[T], call: Callable[[T], Awaitable[U]], *, at_once: int) -> AsyncIterator[U]:
-    """`call(item)` for each item, in order, with at most `at_once` of them under way."""
-    waiting: deque[asyncio.Task[U]] = deque()
-
-    async def run(item: T) -> U:
-        return await call(item)
-
+    """`call(item)` for each item, each as soon as it is made, with at most `at_once` of them under way."""
+    waiting: set[asyncio.Future[U]] = set()
     try:
         for item in items:
-            waiting.append(asyncio.create_task(run(item)))
-            if len(waiting) >= at_once:
-                yield await waiting.popleft()
-        while waiting:
-            yield await waiting.popleft()
+            if len(waiting) == at_once:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+            waiting.add(asyncio.ensure_future(call(item)))
+        for task in asyncio.as_completed(waiting):
+            yield await task
     finally:
         for task in waiting:
             task.cancel()

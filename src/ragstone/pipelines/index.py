@@ -21,8 +21,8 @@ from ragstone.types import Chunk
 
 __all__ = ["Index", "collection_name"]
 
-FORMAT = 2
-"""Raise it when parsers or the analyzer make something else of the same file, so that everything is ingested again."""
+FORMAT = 3
+"""Raise it when parsers, the analyzer or a store keep something else of the same file: everything is ingested again."""
 
 
 def collection_name(*parts: str) -> str:

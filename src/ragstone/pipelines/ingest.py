@@ -22,7 +22,7 @@ from ragstone.ingestion.parse import Family, document_id, parse
 from ragstone.ingestion.split import split
 from ragstone.ingestion.write import entry, write
 from ragstone.pipelines import upkeep
-from ragstone.pipelines.ahead import ahead, gathered, mapped
+from ragstone.pipelines.ahead import gathered, mapped
 from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
 from ragstone.reports import IngestPlan, IngestReport, Progress
@@ -33,8 +33,10 @@ from ragstone.types import Chunk, Context, Document, Entry, Failure, Item, Recor
 __all__ = ["IngestPipeline"]
 
 NO_TEXT = "no text layer"  # what the parsers say of a scan: a person should be warned of these, to have them read
-BATCH = 256  # chunks that are embedded in one go: enough for the fixed costs, few enough to lose little
-TOGETHER = 4  # such batches in one write at most
+BATCH = 64  # chunks that are embedded in one go at least: enough for the fixed costs
+TOGETHER = (
+    4  # as many such batches are embedded in one go, where parsing is faster, and so many of these written in one
+)
 READERS = min(4, os.cpu_count() or 1)
 
 
@@ -77,6 +79,7 @@ class _Run:
     progress: Callable[[Progress], None] | None = None
     last_good: str = ""
     spent: dict[str, float] = field(default_factory=dict[str, float])
+    splitting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @contextmanager
     def timed(self, stage: str) -> Generator[None]:
@@ -147,8 +150,8 @@ class IngestPipeline:
             chunks=counts["chunks"],
             embedded=run.embedded,
             seconds=seconds,
-            failed=tuple(run.failed),
-            warnings=tuple(run.warnings),
+            failed=_sorted(run.failed),
+            warnings=_sorted(run.warnings),
         )
 
     async def plan(self, *, context: Context, only: Sequence[str] = (), allow_empty: bool = False) -> IngestPlan:
@@ -177,7 +180,7 @@ class IngestPipeline:
             chunks=count,
             tokens=tokens,
             cost=tokens * self.index.embedder.price / 1_000_000,
-            failed=tuple(run.failed),
+            failed=_sorted(run.failed),
         )
 
     # ── The plan ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +196,9 @@ class IngestPipeline:
         for source in self.sources:
             known = await asyncio.to_thread(index.state.manifest, index.key, tenant=index.tenant, source=source.name)
             try:
-                listing = await load(source, known=len(known), allow_empty=allow_empty or bool(only), context=context)
+                versions = {uri: row.version for uri, row in known.items()}
+                may_be_empty = allow_empty or bool(only)
+                listing = await load(source, known=versions, allow_empty=may_be_empty, context=context)
             except SourceError as error:
                 problems.append(error)
                 run.failed.append(Failure(source.name, str(error)))
@@ -253,7 +258,8 @@ class IngestPipeline:
         run.report()
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
         # What was embedded while the last write went on is written in one: a commit costs as much for few as for many.
-        async for batches in gathered(self._embedded(ahead(_batches(prepared)), run, context), most=TOGETHER):
+        embedded = self._embedded(gathered(_batches(prepared), most=TOGETHER), run, context)
+        async for batches in gathered(embedded, most=TOGETHER):
             await self._write(batches, run, added, context)
             run.report()
         run.report()
@@ -294,8 +300,8 @@ class IngestPipeline:
                 if not dry:
                     await asyncio.to_thread(index.state.touch, index.key, family.document.id, item.version)
                 return None
-            with run.timed("split"):
-                prepared = await asyncio.to_thread(self._cut, item, family)
+            async with run.splitting:  # threads that compute in Python only get in each other's way
+                prepared = await asyncio.to_thread(self._cut, item, family, run)
             return prepared if dry else await self._situated(prepared, context)
         except ParseError as error:
             return _failure(item.uri, error)
@@ -332,10 +338,15 @@ class IngestPipeline:
             state, index = self.index.state, self.index
             await asyncio.to_thread(state.fail, index.key, failure, tenant=index.tenant, source=source.name)
 
-    def _cut(self, item: Item, family: Family) -> _Prepared:
+    def _cut(self, item: Item, family: Family, run: _Run) -> _Prepared:
         # Without a version the item is read again next time: something in it failed.
         version = "" if family.failed else item.version
-        parts = [self._cut_one(document, version) for document in (family.document, *family.children)]
+        before = self.index.splitter.tokenising
+        with run.timed("split"):
+            parts = [self._cut_one(document, version) for document in (family.document, *family.children)]
+        tokenising = self.index.splitter.tokenising - before
+        run.spent["split"] -= tokenising
+        run.spent["tokenise"] = run.spent.get("tokenise", 0.0) + tokenising
         return _Prepared(item, parts, family.failed)
 
     def _cut_one(self, document: Document, version: str) -> _Cut:
@@ -358,9 +369,10 @@ class IngestPipeline:
         return replace(prepared, parts=parts)
 
     async def _embedded(
-        self, batches: AsyncGenerator[list[_Prepared]], run: _Run, context: Context
+        self, batches: AsyncGenerator[list[list[_Prepared]]], run: _Run, context: Context
     ) -> AsyncGenerator[tuple[list[_Prepared], list[Record], int]]:
-        async for batch in batches:
+        async for ready in batches:
+            batch = [one for some in ready for one in some]
             chunks, ids = _chunks(batch)
             with run.timed("embed"):
                 records, made = await embed(chunks, ids, embedder=self.index.embedder, context=context)
@@ -413,6 +425,11 @@ def _chunks(prepared: Sequence[_Prepared]) -> tuple[list[Chunk], list[Sequence[i
     """All chunks, and their token ids."""
     parts = [part for one in prepared for part in one.parts]
     return [chunk for part in parts for chunk in part.chunks], [ids for part in parts for ids in part.ids]
+
+
+def _sorted(failures: Sequence[Failure]) -> tuple[Failure, ...]:
+    """As they are shown: which file is ready first differs from run to run."""
+    return tuple(sorted(failures, key=lambda failure: failure.uri))
 
 
 def _failure(uri: str, error: RagstoneError) -> Failure:

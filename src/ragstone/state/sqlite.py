@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragstone.state import batches
 from ragstone.state import rows as to
+from ragstone.state.batches import IN
 from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
 from ragstone.types import Chunk, Document, Failure
@@ -23,7 +25,6 @@ from ragstone.types import Chunk, Document, Failure
 __all__ = ["ManifestRow", "ProjectState"]
 
 SWITCH = 10.0  # seconds to wait for another process that opens a new file
-BATCH = 500  # SQLite's older builds allow 999 variables in a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,37 +101,35 @@ class ProjectState:
         Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. All of it
         happens, or nothing.
         """
+        documents = [document for document, *_ in entries]
+        chunks = [chunk for *_, found in entries for chunk in found]
         with self._write() as db:
-            for found in removed:
-                self._remove(db, pipeline, tenant, found)
-            for document, version, language, chunks in entries:
-                known = db.execute(
-                    "SELECT state FROM documents WHERE pipeline=? AND id=?", (pipeline, document.id)
-                ).fetchone()
-                state = "changed" if known and known[0] != "new" else "new"
-                self._orphan(db, pipeline, tenant, document.id, keep={chunk.id for chunk in chunks})
-                db.execute(
-                    "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    to.document_row(pipeline, tenant, document, language, version, fingerprint, state),
-                )
-                db.executemany(
-                    "INSERT OR REPLACE INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                    (to.chunk_row(pipeline, chunk) for chunk in chunks),
-                )
-                self._forget_failure(db, pipeline, tenant, document.source, document.uri)
+            self._remove(db, pipeline, tenant, list(removed))
+            known = self._states(db, pipeline, documents)
+            kept = batches.ids(chunk.id for chunk in chunks)
+            self._orphan(db, pipeline, tenant, batches.ids(document.id for document in documents), kept)
+            # A chunk that came back (an edit that was undone) must not be deleted after it is written again.
+            db.execute(f"DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id {IN}", (pipeline, tenant, kept))
+            rows = [
+                to.document_row(pipeline, tenant, document, language, version, fingerprint, known[document.id])
+                for document, version, language, _ in entries
+            ]
+            batches.insert(db, "INSERT OR REPLACE INTO documents", rows)
+            batches.insert(db, "INSERT OR REPLACE INTO chunks", [to.chunk_row(pipeline, chunk) for chunk in chunks])
+            for source in {document.source for document in documents}:
+                uris = [document.uri for document in documents if document.source == source]
+                self._forget_failures(db, pipeline, tenant, source, uris)
 
     def settle(self, pipeline: str, ids: Iterable[str]) -> None:
         """Marks documents as live: their chunks are in every index."""
         with self._write() as db:
-            db.executemany(
-                "UPDATE documents SET state='live' WHERE pipeline=? AND id=?", [(pipeline, found) for found in ids]
-            )
+            live = f"UPDATE documents SET state='live' WHERE pipeline=? AND id {IN}"
+            db.execute(live, (pipeline, batches.ids(ids)))
 
     def remove(self, pipeline: str, ids: Iterable[str], *, tenant: str) -> None:
         """Removes documents; their chunks become orphans."""
         with self._write() as db:
-            for found in ids:
-                self._remove(db, pipeline, tenant, found)
+            self._remove(db, pipeline, tenant, list(ids))
 
     def orphans(self, pipeline: str, *, tenant: str) -> list[str]:
         """Chunk ids that have still to go from the indexes."""
@@ -140,14 +139,13 @@ class ProjectState:
     def forget_orphans(self, pipeline: str, ids: Iterable[str], *, tenant: str) -> None:
         """Notes that these chunks are gone from every index."""
         with self._write() as db:
-            rows = [(pipeline, tenant, found) for found in ids]
-            db.executemany("DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id=?", rows)
+            gone = f"DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id {IN}"
+            db.execute(gone, (pipeline, tenant, batches.ids(ids)))
 
     def add_orphans(self, pipeline: str, ids: Iterable[str], *, tenant: str) -> None:
         """Notes chunk ids that an index holds and nobody knows."""
         with self._write() as db:
-            rows = [(pipeline, tenant, found) for found in ids]
-            db.executemany("INSERT OR IGNORE INTO orphans VALUES (?,?,?)", rows)
+            batches.insert(db, "INSERT OR IGNORE INTO orphans", [(pipeline, tenant, found) for found in ids])
 
     def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
         """Changes who may see a document, at once; the indexes have still to follow."""
@@ -161,10 +159,10 @@ class ProjectState:
     def demand(self, pipeline: str, chunks: Iterable[str]) -> None:
         """Notes that an index lacks these chunks."""
         with self._write() as db:
-            db.executemany(
-                "UPDATE documents SET state='changed' WHERE pipeline=? AND state<>'new'"
-                " AND id=(SELECT document_id FROM chunks c WHERE c.pipeline=documents.pipeline AND c.id=?)",
-                [(pipeline, found) for found in chunks],
+            db.execute(
+                "UPDATE documents SET state='changed' WHERE pipeline=? AND state<>'new' AND id IN"
+                f" (SELECT document_id FROM chunks c WHERE c.pipeline=documents.pipeline AND c.id {IN})",
+                (pipeline, batches.ids(chunks)),
             )
 
     def pending(self, pipeline: str, *, tenant: str) -> list[ManifestRow]:
@@ -190,8 +188,7 @@ class ProjectState:
     def forget_failures(self, pipeline: str, uris: Iterable[str], *, tenant: str, source: str) -> None:
         """Forgets the failures of items that are no longer listed."""
         with self._write() as db:
-            for uri in uris:
-                self._forget_failure(db, pipeline, tenant, source, uri)
+            self._forget_failures(db, pipeline, tenant, source, uris)
 
     def failures(self, pipeline: str, *, tenant: str, source: str | None = None) -> list[Failure]:
         """Why each document that failed last time could not be read, of one source or of all."""
@@ -238,24 +235,19 @@ class ProjectState:
                 (pipeline, pipeline, tenant),
             )
             for table in ("documents", "orphans", "failures"):
-                db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))  # noqa: S608
+                db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))
 
     # ── What a question needs ────────────────────────────────────────────────────────────────────────────────────────
 
     def chunks(self, pipeline: str, ids: Sequence[str], *, tenant: str) -> dict[str, Chunk]:
         """Chunks by id; one that is unknown, or belongs to another tenant, is left out."""
-        found: dict[str, Chunk] = {}
-        for first in range(0, len(ids), BATCH):
-            part = ids[first : first + BATCH]
-            marks = ",".join("?" * len(part))
-            rows = self._rows(
-                f"SELECT {to.CHUNK} FROM chunks c"  # noqa: S608 - a constant, and marks
-                " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
-                f" WHERE d.tenant=? AND c.pipeline=? AND c.id IN ({marks})",
-                (tenant, pipeline, *part),
-            )
-            found.update((row[0], to.chunk(row)) for row in rows)
-        return found
+        rows = self._rows(
+            f"SELECT {to.CHUNK} FROM chunks c"
+            " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
+            f" WHERE d.tenant=? AND c.pipeline=? AND c.id {IN}",
+            (tenant, pipeline, batches.ids(ids)),
+        )
+        return {row[0]: to.chunk(row) for row in rows}
 
     def languages(self, pipeline: str, *, tenant: str) -> list[str]:
         """The languages of the documents, the most frequent first."""
@@ -280,7 +272,7 @@ class ProjectState:
     def document(self, pipeline: str, document_id: str, *, tenant: str) -> Document | None:
         """One document with its text; None when it is unknown, or another tenant's."""
         rows = self._rows(
-            f"SELECT {to.DOCUMENT} FROM documents WHERE pipeline=? AND id=? AND tenant=?",  # noqa: S608 - a constant
+            f"SELECT {to.DOCUMENT} FROM documents WHERE pipeline=? AND id=? AND tenant=?",
             (pipeline, document_id, tenant),
         )
         return to.document(rows[0]) if rows else None
@@ -288,8 +280,7 @@ class ProjectState:
     def named(self, pipeline: str, uri: str, *, tenant: str) -> list[Document]:
         """The documents of a uri, and those that lie inside it."""
         rows = self._rows(
-            f"SELECT {to.DOCUMENT} FROM documents"  # noqa: S608 - a constant
-            " WHERE pipeline=? AND tenant=? AND (uri=? OR parent=?) ORDER BY uri",
+            f"SELECT {to.DOCUMENT} FROM documents WHERE pipeline=? AND tenant=? AND (uri=? OR parent=?) ORDER BY uri",
             (pipeline, tenant, uri, uri),
         )
         return [to.document(row) for row in rows]
@@ -297,7 +288,7 @@ class ProjectState:
     def chunks_of(self, pipeline: str, document_id: str, *, tenant: str) -> list[Chunk]:
         """The chunks of one document, in order."""
         rows = self._rows(
-            f"SELECT {to.CHUNK} FROM chunks c"  # noqa: S608 - a constant
+            f"SELECT {to.CHUNK} FROM chunks c"
             " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
             " WHERE d.tenant=? AND c.pipeline=? AND c.document_id=? ORDER BY c.start, c.end",
             (tenant, pipeline, document_id),
@@ -374,25 +365,31 @@ class ProjectState:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, document_id: str) -> None:
-        self._orphan(db, pipeline, tenant, document_id, keep=set())
-        db.execute("DELETE FROM documents WHERE pipeline=? AND id=?", (pipeline, document_id))
+    def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, documents: Sequence[str]) -> None:
+        gone = batches.ids(documents)
+        self._orphan(db, pipeline, tenant, gone, batches.ids(()))
+        db.execute(f"DELETE FROM documents WHERE pipeline=? AND id {IN}", (pipeline, gone))
 
     @staticmethod
-    def _orphan(db: sqlite3.Connection, pipeline: str, tenant: str, document_id: str, *, keep: set[str]) -> None:
-        rows = db.execute("SELECT id FROM chunks WHERE pipeline=? AND document_id=?", (pipeline, document_id))
-        gone = [row[0] for row in rows if row[0] not in keep]
-        db.executemany("INSERT OR IGNORE INTO orphans VALUES (?,?,?)", [(pipeline, tenant, found) for found in gone])
-        db.executemany("DELETE FROM chunks WHERE pipeline=? AND id=?", [(pipeline, found) for found in gone])
-        # A chunk that came back (an edit that was undone) must not be deleted after it is written again.
-        back = [(pipeline, tenant, found) for found in keep]
-        db.executemany("DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id=?", back)
+    def _states(db: sqlite3.Connection, pipeline: str, documents: Sequence[Document]) -> dict[str, str]:
+        """The state of each document now that it is written again: `new` until it was live."""
+        ids = [document.id for document in documents]
+        held = db.execute(f"SELECT id, state FROM documents WHERE pipeline=? AND id {IN}", (pipeline, batches.ids(ids)))
+        known = dict(held.fetchall())
+        return {found: "changed" if known.get(found, "new") != "new" else "new" for found in ids}
 
     @staticmethod
-    def _forget_failure(db: sqlite3.Connection, pipeline: str, tenant: str, source: str, uri: str) -> None:
-        db.execute(
-            "DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri=?", (pipeline, tenant, source, uri)
-        )
+    def _orphan(db: sqlite3.Connection, pipeline: str, tenant: str, documents: str, kept: str) -> None:
+        """Their chunks but the kept ones."""
+        gone = f"FROM chunks WHERE pipeline=? AND document_id {IN} AND id NOT {IN}"
+        values = (pipeline, documents, kept)
+        db.execute(f"INSERT OR IGNORE INTO orphans SELECT pipeline, ?, id {gone}", (tenant, *values))
+        db.execute(f"DELETE {gone}", values)
+
+    @staticmethod
+    def _forget_failures(db: sqlite3.Connection, pipeline: str, tenant: str, source: str, uris: Iterable[str]) -> None:
+        gone = f"DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri {IN}"
+        db.execute(gone, (pipeline, tenant, source, batches.ids(uris)))
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 
-from ragstone.protocols import Capabilities, Source
+from ragstone.protocols import NO_VERSIONS, Capabilities, Source, Versions
 from ragstone.types import PUBLIC, Context, Item
 
 __all__ = ["MemorySource"]
@@ -35,7 +35,7 @@ class MemorySource(Source):
         self._acl = acl or {}
         self.protected = any(tuple(allowed) != PUBLIC for allowed in self._acl.values())
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Lists every item, in the mapping's order. The version is the hash of the content."""
         for uri, content in self.files.items():
             data = content.encode() if isinstance(content, str) else content

@@ -1,11 +1,13 @@
 r"""Our filters in Chroma's language, and what of a chunk they look at.
 
 Chroma takes 1.5 for 1 when it compares it with an integer, keeps lists of one kind only, knows no `exists`, and cannot
-negate a comparison. So numbers are stored as floats, members of lists as texts, and `fields` says which keys there are:
+negate a comparison. So numbers are stored as floats, members of lists as texts, and `fields` says which keys there are.
+Each key and each mark is a row of SQLite, and they are most of what a write costs: of the keys that every ingested
+chunk has, `fields` says only which are missing.
 
->>> stored(chunk)  # of metadata {"year": 1998, "tags": ["a", 2]}
-{'document_id': 'd1', 'acl': ['public'], 'm.year': 1998.0, 'm.tags': ['a', '\x002.0'],
- 'fields': ['number year', 'other tags']}
+>>> stored(chunk)  # of metadata {"source": "s", "uri": "a.md", "media_type": "text/x", "lang": "en", "year": 1998}
+{'acl': ['public'], 'm.source': 's', 'm.uri': 'a.md', 'm.media_type': 'text/x', 'm.lang'': 'en',
+ 'm.year': 1998.0, 'fields': ['number year']}
 >>> translate(Condition("year", "gte", 1990))
 {'m.year': {'$gte': 1990.0}}
 """
@@ -24,9 +26,10 @@ __all__ = ["EVERYTHING", "NOTHING", "stored", "translate"]
 
 Where: TypeAlias = dict[str, Any]
 
-EVERYTHING: Where = {"document_id": {"$ne": ""}}
-NOTHING: Where = {"document_id": {"$eq": ""}}
+EVERYTHING: Where = {"nothing": {"$ne": ""}}  # which is true of a key that is not there
+NOTHING: Where = {"nothing": {"$eq": ""}}
 
+_USUAL = frozenset({"other source", "other uri", "other media_type", "other lang"})
 WIDEST = 500  # parts side by side: SQLite refuses an expression that is 1,000 deep, and makes a chain of them
 _EXACT = 2**53  # integers up to here are floats without loss
 _NEGATED = {"$eq": "$ne", "$in": "$nin", "$contains": "$not_contains", "$and": "$or", "$or": "$and"}
@@ -38,7 +41,7 @@ _OTHER_SIDE = {"gt": "$lte", "gte": "$lt", "lt": "$gte", "lte": "$gt"}
 
 def stored(chunk: Chunk) -> dict[str, Scalar | list[str]]:
     """The metadata of a chunk as Chroma keeps it. What it cannot keep (an empty list, nan) stands in `fields` alone."""
-    kept: dict[str, Scalar | list[str]] = {"document_id": chunk.document_id}
+    kept: dict[str, Scalar | list[str]] = {}
     if chunk.acl:
         kept["acl"] = _members(chunk.acl)
     metadata = {name: value for name, value in chunk.metadata.items() if name != "acl"}  # only the chunk's own counts
@@ -48,8 +51,9 @@ def stored(chunk: Chunk) -> dict[str, Scalar | list[str]]:
                 kept[_key(name)] = _scalar(value)
         elif value:
             kept[_key(name)] = _members(value)
-    if metadata:
-        kept["fields"] = [_field("number" if _is_number(value) else "other", name) for name, value in metadata.items()]
+    fields = {_field("number" if _is_number(value) else "other", name) for name, value in metadata.items()}
+    if marks := fields ^ _USUAL:
+        kept["fields"] = sorted(marks)
     return kept
 
 
@@ -60,6 +64,12 @@ def _key(name: str) -> str:
 
 def _field(kind: str, name: str) -> str:
     return f"{kind} {_text(name)}"
+
+
+def _has(kind: str, name: str, negated: bool) -> Where:
+    """Whether a chunk has this key with a value of this kind. The mark of a usual one says that it is missing."""
+    field = _field(kind, name)
+    return _one("fields", "$contains", field, negated != (field in _USUAL))
 
 
 def _is_number(value: Any) -> bool:
@@ -145,7 +155,7 @@ def _member_of(name: str, values: Any, negated: bool) -> Where:
 def _exists(name: str, negated: bool) -> Where:
     if name == "acl":
         return NOTHING if negated else EVERYTHING
-    parts = [_one("fields", "$contains", _field(kind, name), negated) for kind in ("number", "other")]
+    parts = [_has(kind, name, negated) for kind in ("number", "other")]
     return _joined("$or", parts, negated=negated)
 
 
@@ -157,7 +167,7 @@ def _compared(name: str, op: str, value: Any, negated: bool) -> Where:
     if not negated:
         return {_key(name): {f"${op}": _number(value)}}
     other_side = {_key(name): {_OTHER_SIDE[op]: _number(value)}}
-    return {"$or": [other_side, _one("fields", "$contains", _field("number", name), negated)]}
+    return {"$or": [other_side, _has("number", name, negated)]}
 
 
 def _operand(name: str, value: Any) -> Scalar:

@@ -38,7 +38,7 @@ from ragstone.connectors.files.permissions import (
 )
 from ragstone.connectors.files.remote import Remote
 from ragstone.errors import ConfigError, SourceUnavailable
-from ragstone.protocols import Source
+from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import Context, Item, Metadata, Trust
 
 __all__ = ["FilesSource"]
@@ -84,7 +84,7 @@ class FilesSource(Source):
         elif options:
             raise ConfigError("`options` are for a store", expected="a URL as `path`", found=str(path))
 
-    async def items(self, *, context: Context) -> AsyncIterator[Item]:
+    async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Lists every file. Raises SourceUnavailable at once for a missing folder, at the end for one inside it."""
         unreadable: list[tuple[str, OSError]] = []
         listing = self._remote.items() if self._remote else self._items(unreadable)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from ragstone.errors import ConfigError
 from ragstone.ingestion.splitters import breaks as _breaks
@@ -30,6 +32,8 @@ FULL = (
     (Break.PARAGRAPH, 0.85),
     (Break.SENTENCE, 0.5),
 )  # of the size: a piece this full ends there, not at a later place
+
+Tokenise: TypeAlias = Callable[[str], tuple[Sequence[int], Sequence[tuple[int, int]]]]
 
 _INK = re.compile(r"\S")
 _SPACES = ("", " ", "\t", "\r", "\n")  # what every tokenizer takes for a space, and the ends of the text
@@ -58,16 +62,23 @@ class SizedSplitter(Splitter):
             raise ConfigError(
                 "size is out of range", expected=f"{LEAST} to {most}, what the embedder takes", found=str(size)
             )
-        self.embedder, self.size = embedder, size
+        self.embedder, self.size, self.tokenising = embedder, size, 0.0
 
     def identity(self, *parts: object) -> str:
         """A fingerprint of the rules, the settings and the embedder's tokenizer."""
         known = (*parts, VERSION, self.size, self.embedder.fingerprint)
         return hashlib.blake2b(repr(known).encode(), digest_size=16).hexdigest()
 
+    def tokenised(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+        """The embedder's tokens of a text, and what they took noted."""
+        begun = time.perf_counter()
+        found = self.embedder.tokens(text)
+        self.tokenising += time.perf_counter() - begun
+        return found
+
     def cutter(self, document: Document, *, size: int | None = None, overlap: int = 0) -> Cutter:
         """What cuts this document."""
-        return Cutter(self.embedder, document, size=size or self.size, overlap=overlap, separable=self._separable)
+        return Cutter(self.tokenised, document, size=size or self.size, overlap=overlap, separable=self._separable)
 
     @cached_property
     def _separable(self) -> bool:
@@ -80,11 +91,11 @@ class SizedSplitter(Splitter):
 class Tokens:
     """The tokens of one or more neighbouring stretches of text, at their places in the whole text."""
 
-    def __init__(self, embedder: Embedder, text: str, *ranges: tuple[int, int], size: int) -> None:
+    def __init__(self, tokenise: Tokenise, text: str, *ranges: tuple[int, int], size: int) -> None:
         known: list[int] = []
         self._starts: list[int] = []
         for start, end in ranges:
-            ids, offsets = embedder.tokens(text[start:end])
+            ids, offsets = tokenise(text[start:end])
             known += ids
             self._starts += [start + first for first, _ in offsets]
         self._ids = tuple(known)
@@ -129,9 +140,9 @@ class Cutter:
     """
 
     def __init__(
-        self, embedder: Embedder, document: Document, *, size: int, overlap: int = 0, separable: bool = False
+        self, tokenise: Tokenise, document: Document, *, size: int, overlap: int = 0, separable: bool = False
     ) -> None:
-        self.embedder, self.text, self.size, self.overlap = embedder, document.text, size, overlap
+        self.tokenise, self.text, self.size, self.overlap = tokenise, document.text, size, overlap
         self.headings = sorted(span.start for span in document.spans if span.kind == "heading")
         self.tables = tables(document)
         self._separable = separable
@@ -150,18 +161,18 @@ class Cutter:
 
     def tokens(self, start: int, end: int, *, size: int | None = None) -> Tokens:
         """The tokens of a stretch."""
-        return Tokens(self.embedder, self.text, (start, end), size=self.size if size is None else size)
+        return Tokens(self.tokenise, self.text, (start, end), size=self.size if size is None else size)
 
     def all_tokens(self) -> Tokens:
         """The tokens of the whole text, read stretch by stretch."""
-        return Tokens(self.embedder, self.text, *stretches(self.text, self.headings), size=self.size)
+        return Tokens(self.tokenise, self.text, *stretches(self.text, self.headings), size=self.size)
 
     def said(self, context: str) -> Said | None:
         """A context with its token ids; None where there is none, or no room for it."""
         context = context.strip()
         if not context or len(context) > self.size * CHARACTERS:
             return None
-        ids = tuple(self.embedder.tokens(context)[0])
+        ids = tuple(self.tokenise(context)[0])
         return Said(context, ids) if len(ids) <= self.size * CONTEXT else None
 
     # ── Text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,12 +239,12 @@ class Cutter:
             yield Piece(start, end, said.ids + ids, said.text) if said else Piece(start, end, ids)
             return
         context = f"{said.text}\n" if said else ""
-        ids, offsets = self.embedder.tokens(context + text[start:end])
+        ids, offsets = self.tokenise(context + text[start:end])
         if len(ids) <= self.size:
             yield Piece(start, end, tuple(ids), said.text if said else "")
             return
         if end - start == 1:
-            yield Piece(start, end, tuple(self.embedder.tokens(text[start:end])[0]))
+            yield Piece(start, end, tuple(self.tokenise(text[start:end])[0]))
             return
         inner = [first - len(context) for first, _ in offsets if first > len(context)]
         middle = start + (inner[len(inner) // 2] if inner else (end - start) // 2)
