@@ -13,6 +13,9 @@ from typing import Any
 
 __all__ = ["IN", "ids", "insert"]
 
+SIZES = (256, 32, 4, 1)
+"""Rows in a statement. sqlite3 keeps statements with the values that they had, so there are few different ones."""
+
 IN = "IN (SELECT value FROM json_each(?))"
 """An operator of SQL whose right side is what `ids` makes."""
 
@@ -29,8 +32,9 @@ def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) -
     """
     if not rows:
         return
-    marks = f"({','.join('?' * len(rows[0]))})"
-    most = db.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(rows[0])
-    for at in range(0, len(rows), most):
-        part = rows[at : at + most]
-        db.execute(f"{into} VALUES {','.join([marks] * len(part))}", [value for row in part for value in row])
+    marks, at = f"({','.join('?' * len(rows[0]))})", 0
+    for size in SIZES:
+        statement = f"{into} VALUES {','.join([marks] * size)}"
+        while at + size <= len(rows):
+            db.execute(statement, [value for row in rows[at : at + size] for value in row])
+            at += size

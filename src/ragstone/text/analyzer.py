@@ -18,7 +18,7 @@ from typing import Any, cast
 from ragstone.text.language import UNKNOWN, detect
 from ragstone.text.stopwords import STOPWORDS
 
-__all__ = ["MOST_QUERY_TERMS", "query_terms", "terms"]
+__all__ = ["MOST_QUERY_TERMS", "query_terms", "stop_words", "terms"]
 
 MOST_QUERY_TERMS = 512
 """Terms of one question, the first ones: a pasted page searches by its beginning."""
@@ -111,13 +111,13 @@ def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
         found = detect(text, among=languages)
         language = found if found in languages else language
     found_terms = terms(text, language=language)
-    stopped = _stopped(language)
+    stopped = stop_words(language)
     kept = [term for term in found_terms if term not in stopped] or found_terms
     return kept[:MOST_QUERY_TERMS]
 
 
 @cache
-def _stopped(language: str) -> frozenset[str]:
+def stop_words(language: str) -> frozenset[str]:
     """The terms that the language's stop words become."""
     return frozenset(term for word in STOPWORDS.get(language, ()) for term in terms(word, language=language))
 

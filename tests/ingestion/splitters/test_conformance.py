@@ -17,6 +17,7 @@ from ragstone.ingestion.splitters.markdown import MarkdownSplitter
 from ragstone.ingestion.splitters.page import PageSplitter
 from ragstone.ingestion.splitters.parent_child import ParentChildSplitter
 from ragstone.ingestion.splitters.row import RowSplitter
+from ragstone.ingestion.splitters.semantic import SemanticSplitter
 from ragstone.ingestion.splitters.sentences import SentenceSplitter
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.protocols import Embedder, Splitter
@@ -31,6 +32,7 @@ MAKE: dict[str, Callable[[Embedder, int], Splitter]] = {
     "sentences": lambda embedder, size: SentenceSplitter(embedder=embedder, size=size, sentences=3, overlap=1),
     "markdown": lambda embedder, size: MarkdownSplitter(embedder=embedder, size=size),
     "code": lambda embedder, size: CodeSplitter(embedder=embedder, size=size),
+    "semantic": lambda embedder, size: SemanticSplitter(embedder=embedder, size=size),
     "page": lambda embedder, size: PageSplitter(embedder=embedder, size=size),
     "row": lambda embedder, size: RowSplitter(embedder=embedder, size=size, rows=2),
     "parent_child": lambda embedder, size: ParentChildSplitter(embedder=embedder, size=size, parent_size=size * 3),
@@ -55,6 +57,11 @@ class TestMarkdown(SplitterSuite):
 class TestCode(SplitterSuite):
     def make(self, tmp_path: Path) -> Splitter:
         return CodeSplitter(embedder=self.embedder, size=50)
+
+
+class TestSemantic(SplitterSuite):
+    def make(self, tmp_path: Path) -> Splitter:
+        return SemanticSplitter(embedder=self.embedder, size=50)
 
 
 class TestPage(SplitterSuite):

@@ -122,6 +122,7 @@ class ChromaStore(VectorStore):
     def _flush(self) -> None:
         with self._translated(), self._writing:
             self._place.flush()
+        vendor.trim()
 
     def _close(self) -> None:
         with self._translated(), self._writing:
@@ -158,6 +159,7 @@ class ChromaStore(VectorStore):
     def _write(self, change: Callable[[Collection], None], writes: int, *, length: int | None = None) -> None:
         with self._translated(), self._writing, self._place.writing(writes):
             self._done(change, length)
+        vendor.trim()
 
     def _done(self, act: Callable[[Collection], T], length: int | None = None) -> T | None:
         """What `act` makes of the collection; None where there is none, and no length of vectors asks for one.
