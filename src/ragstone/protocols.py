@@ -176,6 +176,24 @@ class VectorStore(Connector):
     ) -> Sequence[Scored]:
         """At most k chunks, by cosine similarity in [-1, 1], best first."""
 
+    def joins(self, index: LexicalIndex) -> bool:
+        """Whether `search_both` asks that index in the same call: both live in one database."""
+        return False
+
+    async def search_both(
+        self,
+        vector: Vector,
+        terms: Sequence[str],
+        *,
+        index: LexicalIndex,
+        k: int,
+        where: Filter | None = None,
+        context: Context,
+    ) -> tuple[Sequence[Scored], Sequence[Scored]]:
+        """What `search` and the `search` of an index that it joins find, each at most k chunks."""
+        near = await self.search(vector, k=k, where=where, context=context)
+        return near, await index.search(terms, k=k, where=where, context=context)
+
     @abstractmethod
     async def ids(self, *, context: Context) -> Sequence[str]:
         """The ids of every record that it keeps, in any order."""
