@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+from ragstone.caching.tokens import TokenKeeper
+from ragstone.config import Located
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
@@ -16,10 +18,10 @@ from ragstone.pipelines.build import Builder
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.rebuild import Rebuild
-from ragstone.pipelines.spec import RetrieveSpec
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.project import Project, template
 from ragstone.prompts.file import PromptFile, load
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -132,9 +134,16 @@ class ProjectParts:
                 prompt=spec.prompt,
                 prompt_file=self.project.prompt,
                 retrieve=spec.retrieve,
+                reranker=self._reranker(spec, self.project.pipeline(pipeline)),
                 timeout=spec.route.timeout,
                 checks=spec.checks,
             )
+
+    def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
+        named = spec.retrieve.rerank
+        if named is None or named.by == INTERACTION:
+            return None
+        return self._parts()[0].reranker(named.by, located)
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:
@@ -161,14 +170,20 @@ class ProjectParts:
 
     def _builder(self) -> Builder:
         project = self.project
-        return Builder(project.root, project.connectors, plugins=project.plugins, prompt_file=project.prompt)
+        return Builder(
+            project.root,
+            project.connectors,
+            plugins=project.plugins,
+            prompt_file=project.prompt,
+            state=project.state_folder,
+        )
 
     def _retire(self) -> None:
         """Puts aside what was built of the project's files, which are read again; requests under way still use it."""
         builder, state = self._parts()
         self._retired += [builder, *self._indexes.values()]
         self._indexes.clear()
-        self.project = Project(self.project.root)
+        self.project = Project(self.project.root, self.project.state)
         self._built = self._builder(), state
 
     async def close(self) -> None:
@@ -199,7 +214,9 @@ class LooseParts:
     ) -> None:
         self._sources = list(sources)
         self._prompt = prompt
-        self._embedder = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
+        given = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
+        self._tokens = TokenKeeper(given, None) if given.capabilities.token_vectors else None
+        self._embedder = self._tokens or given
         self._model = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
@@ -276,6 +293,7 @@ class LooseParts:
                     store=self._store or self._default("store", "chroma", tenant, VectorStore),
                     lexical=self._lexical or self._default("lexical", "tantivy", tenant, LexicalIndex),
                     lock=self._lock,
+                    tokens=self._tokens,
                 )
             return self._indexes[tenant]
 

@@ -20,7 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from ragstone.errors import ConfigError, NotConfigured, nearest
 from ragstone.protocols import KINDS, Connector
 
-__all__ = ["Located", "bind", "expand", "parse_yaml", "read_yaml", "validate"]
+__all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "validate"]
+
+STATE = ".ragstone"  # the folder of a project's state
 
 Keys = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -250,11 +252,13 @@ def bind(
     folder: Path,
     connector: Callable[[str, str], Connector],
     given: Mapping[str, Any] | None = None,
+    state: Path | None = None,
 ) -> dict[str, Any]:
     """The constructor's arguments from YAML keys.
 
-    Relative paths start at `folder`; a name of another connector is handed to `connector(kind, name)`. What is in
-    `given` overrides. Raises ConfigError with the place of an unknown, missing or wrong key.
+    Relative paths start at `folder`, those in its `.ragstone/` at `state` where that is given; a name of another
+    connector is handed to `connector(kind, name)`. What is in `given` overrides. Raises ConfigError with the place of
+    an unknown, missing or wrong key.
     """
     given = given or {}
     model, references, paths = _settings(factory, frozenset(given))
@@ -265,6 +269,12 @@ def bind(
         if name in references and isinstance(value, str):
             value = connector(references[name], value)
         if name in paths and isinstance(value, Path | str) and "://" not in str(value):  # a URL stays as it is
-            value = folder / Path(value).expanduser()
+            value = _placed(Path(value).expanduser(), folder, state)
         arguments[name] = value
     return {**arguments, **given}
+
+
+def _placed(path: Path, folder: Path, state: Path | None) -> Path:
+    if state is not None and path.parts[:1] == (STATE,):
+        return state.joinpath(*path.parts[1:])
+    return folder / path

@@ -12,9 +12,10 @@
     │   └── SourceEmpty           it lists nothing, and held documents before
     ├── ParseError                one document cannot be read; the others go on
     ├── StateError                .ragstone/ cannot be read or written
-    │   ├── IndexBusy             another process holds the index
+    │   ├── IndexBusy             another process holds the index                  (retryable)
     │   ├── IndexMismatch         the index was built by another embedder
-    │   └── StorageFull           the disk is full
+    │   ├── StorageFull           the disk is full
+    │   └── StoreUnavailable      the server of a store cannot be reached          (retryable)
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
@@ -56,6 +57,7 @@ __all__ = [
     "SourceUnavailable",
     "StateError",
     "StorageFull",
+    "StoreUnavailable",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -150,6 +152,12 @@ class IndexMismatch(StateError):
 
 class StorageFull(StateError):
     """The disk is full. What was written before is intact."""
+
+
+class StoreUnavailable(StateError):
+    """The server of a store cannot be reached."""
+
+    retryable = True
 
 
 class EmbedderError(RagstoneError):

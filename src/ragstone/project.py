@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ragstone.config import Located, read_yaml, validate
+from ragstone.config import STATE, Located, read_yaml, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.spec import AnswerSpec, IngestSpec, spec_for
@@ -19,7 +19,6 @@ from ragstone.prompts.file import PromptFile, load
 
 __all__ = ["Project", "find", "template"]
 
-STATE = ".ragstone"
 FOLDERS = ("connectors", "pipelines", "prompts")
 
 
@@ -70,14 +69,18 @@ def template() -> Path:
 
 @dataclass(frozen=True)
 class Project:
-    """A project folder. Its files are read when they are first needed, its prompts each time."""
+    """A project folder. Its files are read when they are first needed, its prompts each time.
+
+    `state` is where its state lies, if not in `.ragstone/`: an evaluation keeps away from what people ask.
+    """
 
     root: Path
+    state: Path | None = None
 
     @property
     def state_folder(self) -> Path:
-        """Where the project's state lies: `.ragstone/`."""
-        return self.root / STATE
+        """Where the project's state lies: `.ragstone/`, or elsewhere."""
+        return self.state or self.root / STATE
 
     @cached_property
     def connectors(self) -> dict[str, Located]:

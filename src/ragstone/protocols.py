@@ -39,6 +39,7 @@ from ragstone.types import (
 )
 
 if TYPE_CHECKING:
+    from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
 
 FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "and", "or", "not"})
@@ -154,6 +155,22 @@ class Embedder(Connector):
         """For each text the vectors of its tokens, special ones left out, each of length 1: (tokens, dimensions)."""
         raise EmbedderError(f"{self.name or type(self).__name__} gives no token vectors")
 
+    async def projection(self) -> Projection:
+        """Fits how its token vectors are made compact. Raises EmbedderError when it gives none."""
+        raise EmbedderError(f"{self.name or type(self).__name__} gives no token vectors")
+
+    async def embed_compact(
+        self, texts: Sequence[str], *, by: Projection, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> tuple[Matrix, Sequence[Compact]]:
+        """What `embed` gives, and the compact rows of the texts' tokens, special ones left out, in one pass."""
+        rows = [by.rows(vectors) for vectors in await self.embed_tokens(texts, context=context)]
+        return await self.embed(texts, context=context, ids=ids), rows
+
+    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
+        """What `embed_query` gives, and the compact rows of as many of the question's tokens as `tokens` finds."""
+        (vectors,) = await self.embed_tokens([text], context=context)
+        return await self.embed_query(text, context=context), by.rows(vectors)
+
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """Token ids and their character ranges, special tokens left out. Raises when the embedder has no tokenizer."""
         raise EmbedderError(f"{self.name or type(self).__name__} has no tokenizer", hint="Split by characters instead.")
@@ -228,6 +245,10 @@ class LexicalIndex(Connector):
     ) -> Sequence[Scored]:
         """At most k chunks that hold any of the terms, by BM25, best first."""
 
+    async def frequencies(self, terms: Sequence[str], *, context: Context) -> Mapping[str, int]:
+        """In how many entries each of the terms stands; one that is left out is not known."""
+        return {}
+
     @abstractmethod
     async def ids(self, *, context: Context) -> Sequence[str]:
         """The ids of every entry that it keeps, in any order."""
@@ -239,6 +260,14 @@ class LexicalIndex(Connector):
     async def count(self, *, context: Context) -> int:
         """How many entries it keeps."""
         return len(await self.ids(context=context))
+
+
+class Reranker(Connector):
+    """Reads a question and a passage together, and says how well the one answers the other."""
+
+    @abstractmethod
+    async def scores(self, question: str, texts: Sequence[str], *, context: Context) -> Sequence[float]:
+        """One score for each text, higher is better; comparable within one call only."""
 
 
 class Model(Connector):
@@ -262,6 +291,7 @@ KINDS: dict[str, type[Connector]] = {
     "embedder": Embedder,
     "store": VectorStore,
     "lexical": LexicalIndex,
+    "reranker": Reranker,
     "model": Model,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -209,5 +209,5 @@ async def test_dense_search_counts_less_for_a_language_that_the_embedder_does_no
         for question in (SHIPS, "比目鱼项目什么时候发布？"):
             kept = await rag.trace((await rag.ask(question)).trace_id)
             assert kept is not None
-            weights.append(next(step for step in kept.steps if step.name == "retrieve").facts["dense_weight"])
+            weights.append(next(step for step in kept.steps if step.name == "retrieve.fuse").facts["dense_weight"])
     assert weights == [0.6, 0.2]

@@ -22,7 +22,7 @@ from ragstone.types import Context
 if TYPE_CHECKING:
     from ragstone.types import Matrix, Vector
 
-__all__ = ["SENTENCES", "CachedEmbedder", "VectorCache"]
+__all__ = ["SENTENCES", "CachedEmbedder", "VectorCache", "keys_of"]
 
 log = logging.getLogger("ragstone")
 
@@ -37,11 +37,13 @@ class VectorCache:
     """Vectors, or other bytes that were dear to make, by key in a file, or in memory without one. Its methods block.
 
     A cache never stands in the way: what cannot be read counts as not there, what cannot be written is not kept, and
-    the log says so.
+    the log says so. It holds `max_rows`, or where these are of one length, `max_bytes`.
     """
 
-    def __init__(self, path: Path | None, *, max_bytes: int = MAX_BYTES, table: str = VECTORS) -> None:
-        self.path, self.max_bytes, self._table = path, max_bytes, table
+    def __init__(
+        self, path: Path | None, *, max_bytes: int = MAX_BYTES, max_rows: int | None = None, table: str = VECTORS
+    ) -> None:
+        self.path, self.max_bytes, self.max_rows, self._table = path, max_bytes, max_rows, table
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
 
@@ -71,7 +73,7 @@ class VectorCache:
                 db.execute("BEGIN IMMEDIATE")
                 batches.insert(db, f"INSERT OR IGNORE INTO {self._table}", list(vectors.items()))
                 if vectors:
-                    most = max(1, self.max_bytes // len(next(iter(vectors.values()))))
+                    most = self.max_rows or max(1, self.max_bytes // len(next(iter(vectors.values()))))
                     newest = f"(SELECT max(rowid) FROM {self._table})"  # noqa: S608 - a name of ours
                     db.execute(f"DELETE FROM {self._table} WHERE rowid <= {newest} - ?", (most,))  # noqa: S608
                 db.execute("COMMIT")
@@ -158,7 +160,7 @@ class CachedEmbedder(Embedder):
         """Vectors of passages, shape (len(texts), dimensions); a text that stands there twice is embedded once."""
         import numpy as np
 
-        keys = self._keys(texts)
+        keys = keys_of(self.fingerprint, texts)
         found = await asyncio.to_thread(self.cache.get, list(dict.fromkeys(keys)))
         kept: dict[bytes, Vector] = {key: np.frombuffer(vector, dtype="<f4") for key, vector in found.items()}
         first: dict[bytes, int] = {}
@@ -178,7 +180,7 @@ class CachedEmbedder(Embedder):
 
     async def known(self, texts: Sequence[str], *, context: Context) -> Sequence[bool]:
         """For each text whether its vector is kept, or made once with an equal one before it."""
-        keys = self._keys(texts)
+        keys = keys_of(self.fingerprint, texts)
         held = await asyncio.to_thread(self.cache.held, list(dict.fromkeys(keys)))
         seen: set[bytes] = set(held)
         answer: list[bool] = []
@@ -201,13 +203,16 @@ class CachedEmbedder(Embedder):
 
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the vectors of texts from the cache."""
-        await asyncio.to_thread(self.cache.forget, self._keys(texts))
+        await asyncio.to_thread(self.cache.forget, keys_of(self.fingerprint, texts))
+        await self.embedder.forget(texts)
 
-    def _keys(self, texts: Sequence[str]) -> list[bytes]:
-        begun = hashlib.blake2b(self.fingerprint.encode() + b"\0", digest_size=16)
-        keys: list[bytes] = []
-        for text in texts:
-            key = begun.copy()
-            key.update(text.encode("utf-8", "surrogatepass"))
-            keys.append(key.digest())
-        return keys
+
+def keys_of(fingerprint: str, texts: Sequence[str]) -> list[bytes]:
+    """What vectors of these texts by that embedder are kept under."""
+    begun = hashlib.blake2b(fingerprint.encode() + b"\0", digest_size=16)
+    made: list[bytes] = []
+    for text in texts:
+        key = begun.copy()
+        key.update(text.encode("utf-8", "surrogatepass"))
+        made.append(key.digest())
+    return made

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ragstone import __version__
-from ragstone.cli import ask, chat, check, documents, index, ingest, init, prompt, search, serve, trace
+from ragstone.cli import ask, chat, check, documents, evaluate, index, ingest, init, prompt, search, serve, trace
 
 app = typer.Typer(
     name="ragstone",
@@ -34,6 +34,7 @@ for command in (
     app.command()(command)
 app.add_typer(index.app)
 app.add_typer(prompt.app)
+app.add_typer(evaluate.app)
 app.add_typer(trace.app)
 
 

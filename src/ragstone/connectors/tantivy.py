@@ -20,7 +20,7 @@ import shutil
 import struct
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +98,10 @@ class TantivyIndex(LexicalIndex):
         """
         return await asyncio.to_thread(self._search, Counter(terms), k, where)
 
+    async def frequencies(self, terms: Sequence[str], *, context: Context) -> Mapping[str, int]:
+        """In how many entries each term stands."""
+        return await asyncio.to_thread(self._frequencies, frozenset(terms))
+
     async def count(self, *, context: Context) -> int:
         """How many entries it keeps."""
         searcher = await asyncio.to_thread(self._searcher)
@@ -126,6 +130,13 @@ class TantivyIndex(LexicalIndex):
             hits = searcher.search(query, limit=min(k, searcher.num_docs), count=False).hits
             found = [Scored(str(searcher.doc(address)["id"][0]), float(score)) for score, address in hits]
         return sorted(found, key=lambda scored: (-scored.score, scored.id))
+
+    def _frequencies(self, terms: frozenset[str]) -> dict[str, int]:
+        searcher = self._searcher()
+        if searcher is None:
+            return {}
+        with self._translated():
+            return {term: searcher.doc_freq("terms", term) for term in terms}
 
     def _searcher(self) -> tantivy.Searcher | None:
         """The index as last committed, by whatever process; None where nothing was ever written."""

@@ -11,23 +11,17 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
+from ragstone.pipelines.retrieve import MAX_K, Asked, Candidate, Ranking, as_hits, check
+from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
-from ragstone.retrieval import fuse, where
-from ragstone.retrieval.expand import Place, expand, place
-from ragstone.retrieval.search import dense, hybrid, lexical
-from ragstone.text.analyzer import query_terms
-from ragstone.text.language import UNKNOWN, detect
-from ragstone.types import Answer, Completion, Context, Delta, Document, Filter, Hit, Message, Prompt, Scored
+from ragstone.protocols import Reranker
+from ragstone.retrieval import where
+from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt
 from ragstone.validation.grounding import cite
 
 __all__ = ["AnswerPipeline"]
-
-MAX_K = 1000
-UNREAD = 0.2
-"""The most that dense search weighs for a question in a language that the embedder does not read: what is near there is
-near by chance."""
 
 
 class AnswerPipeline:
@@ -45,10 +39,13 @@ class AnswerPipeline:
         prompt: str,
         prompt_file: Callable[[str], PromptFile],
         retrieve: RetrieveSpec,
+        reranker: Reranker | None = None,
         timeout: float = 120.0,
         checks: Sequence[str] = ("citations",),
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
+        self.ranking = Ranking(index, retrieve, reranker=reranker)
+        self.shaping = Shaping(self.ranking)
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
 
@@ -63,85 +60,32 @@ class AnswerPipeline:
         context: Context,
     ) -> list[Hit]:
         """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range."""
+        k, asked, found = await self._found(question, k, filters, context)
+        return await self.shaping.shape(asked, found, k=k, context=context) if asked else []
+
+    async def rank(
+        self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
+    ) -> list[Hit]:
+        """The best k chunks as they are stored: nothing is widened, trimmed or packed."""
+        k, _, found = await self._found(question, k, filters, context)
+        return as_hits(found[:k])
+
+    async def _found(
+        self, question: str, k: int | None, filters: Mapping[str, Any] | None, context: Context
+    ) -> tuple[int, Asked | None, list[Candidate]]:
         k = self.retrieve.k if k is None else k
-        _check(question)
+        check(question)
         if not 1 <= k <= MAX_K:
             raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k))
-        condition = where.parse(filters or {})
+        where.parse(filters or {})  # a wrong filter is reported also where there is nothing to be filtered
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             if await self.empty():
                 step.facts["note"] = "the index is empty"
-                return []
-            await self.index.load()
-            condition = where.required(condition, await self._permission(context))
-            languages = await asyncio.to_thread(self.index.state.languages, self.index.key, tenant=self.index.tenant)
-            wanted = max(k, self.retrieve.candidates)
-            lists = await self._lists(question, languages, wanted, condition, context)
-            weight = step.facts["dense_weight"] = self._dense_weight(question, languages)
-            ranked = self._fused(lists, weight)
-            hits = await self._hits(ranked, k, context)
-            step.facts["found"] = len(hits)
-        return hits
-
-    async def _permission(self, context: Context) -> Filter | None:
-        state, index = self.index.state, self.index
-        protected = await asyncio.to_thread(state.protected, index.key, tenant=index.tenant)
-        return where.allowed(context.principals) if protected else None
-
-    async def _lists(
-        self, question: str, languages: Sequence[str], k: int, condition: Filter | None, context: Context
-    ) -> Mapping[str, Sequence[Scored]]:
-        index, mode = self.index, self.retrieve.mode
-        if mode != "lexical":
-            await index.require_vectors()
-        if mode == "dense":
-            found = await dense(
-                question, embedder=index.embedder, store=index.store, k=k, where=condition, context=context
-            )
-            return {"dense": found}
-        terms = query_terms(question, languages=languages)
-        if mode == "lexical":
-            return {"lexical": await lexical(terms, index=index.lexical, k=k, where=condition, context=context)}
-        return await hybrid(
-            question,
-            terms,
-            embedder=index.embedder,
-            store=index.store,
-            index=index.lexical,
-            k=k,
-            where=condition,
-            context=context,
-        )
-
-    def _dense_weight(self, question: str, languages: Sequence[str]) -> float:
-        known = self.index.embedder.languages
-        if known is None or detect(question, among=languages) in {*known, UNKNOWN}:
-            return self.retrieve.dense_weight
-        return min(self.retrieve.dense_weight, UNREAD)
-
-    def _fused(self, lists: Mapping[str, Sequence[Scored]], weight: float) -> list[tuple[str, dict[str, float]]]:
-        if self.retrieve.fusion == "rrf":
-            return fuse.reciprocal_rank(lists)
-        weight = weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
-        return fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
-
-    async def _hits(self, ranked: Sequence[tuple[str, dict[str, float]]], k: int, context: Context) -> list[Hit]:
-        seen, hits, places = {"public", *context.principals}, list[Hit](), set[Place]()
-        for first in range(0, len(ranked), k):
-            part = ranked[first : first + k]
-            chunks = await self.index.chunks([id_ for id_, _ in part])
-            for id_, scores in part:
-                # The stores have filtered already. The state is asked once more: it knows of a revocation first.
-                if id_ not in chunks or not seen & set(chunks[id_].acl) or len(hits) == k:
-                    continue
-                if (found := place(chunks[id_])) not in places:  # of a parent's children the best one counts
-                    places.add(found)
-                    hits.append(Hit(chunks[id_], len(hits) + 1, scores))
-            if len(hits) == k:
-                break
-        wanted = {hit.chunk.document_id for hit in hits if hit.chunk.parent}
-        documents = [await self.document(each, context=context) for each in sorted(wanted)]
-        return expand(hits, {document.id: document for document in documents if document})
+                return k, None, []
+            asked = await self.ranking.ask(question, context)
+            found = await self.ranking.rank(asked, k=k, filters=filters, context=context)
+            step.facts["found"] = min(k, len(found))
+        return k, asked, found
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,7 +136,7 @@ class AnswerPipeline:
         `query` is what is searched for, where a follow-up question does not say it by itself.
         """
         self.router.require()
-        _check(question)
+        check(question)
         file = await self.file(prompt)  # a broken one is reported before anything is searched
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
@@ -240,15 +184,6 @@ class AnswerPipeline:
             verdicts=(verdict,) if "citations" in self.checks else (),
             notices=tuple(completion.notice.splitlines()) if completion.notice else (),
         )
-
-
-def _check(question: str) -> None:
-    if not question.strip():
-        raise UsageError("the question is empty", hint="Write what you want to know.")
-    try:
-        question.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("the question holds half a character", found=repr(question[error.start])) from None
 
 
 def _example(file: PromptFile) -> str:

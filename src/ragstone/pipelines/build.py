@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
 
 from ragstone.caching.embeddings import SENTENCES, CachedEmbedder, VectorCache
-from ragstone.config import Located, bind, expand
+from ragstone.caching.tokens import TokenKeeper
+from ragstone.config import STATE, Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
@@ -22,7 +23,7 @@ from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.prompts.file import PromptFile
-from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
 from ragstone.registry import find
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -42,7 +43,10 @@ class Parsing(TypedDict):
 
 
 class Builder:
-    """Builds connectors by name. `files` maps each name to what stands in `connectors/<name>.yaml`."""
+    """Builds connectors by name. `files` maps each name to what stands in `connectors/<name>.yaml`.
+
+    `state` is where the project's state lies, if not in `.ragstone/`.
+    """
 
     def __init__(
         self,
@@ -51,11 +55,14 @@ class Builder:
         *,
         plugins: bool = False,
         prompt_file: Callable[[str], PromptFile] | None = None,
+        state: Path | None = None,
     ) -> None:
         self.prompt_file = prompt_file
+        self.state = state or folder / STATE
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
-        self._vectors = VectorCache(folder / ".ragstone" / "cache.db")
+        self._keepers: dict[str, TokenKeeper] = {}
+        self._vectors = VectorCache(self.state / "cache.db")
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """The connector of that name. Raises ConfigError when there is none, or when it is of another kind."""
@@ -89,7 +96,12 @@ class Builder:
         try:
             factory = self._found(kind, str(type_name))
             arguments = bind(
-                factory, replace(filled, value=settings), folder=self.folder, connector=self.connector, given=given
+                factory,
+                replace(filled, value=settings),
+                folder=self.folder,
+                connector=self.connector,
+                given=given,
+                state=self.state,
             )
             built = factory(**arguments)
         except NotConfigured as error:
@@ -207,6 +219,7 @@ class Builder:
             lexical=lexical,
             lock=lock,
             situator=self._situator(wanted, spec, embedder),
+            tokens=self._keepers.get(wanted.embed) if wanted.tokens else None,
             **self.parsing(wanted, spec),
         )
 
@@ -259,6 +272,10 @@ class Builder:
             for place, name in enumerate(wanted.sources)
         ]
 
+    def reranker(self, name: str, spec: Located) -> Reranker:
+        """The reranker of an answer pipeline."""
+        return self._typed(Reranker, "reranker", name, spec.where(("retrieve", "rerank", "by")))
+
     def models(self, names: list[str], spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, in order; in place of one that is not configured stands the reason."""
         found: dict[str, Model | NotConfigured] = {}
@@ -272,7 +289,16 @@ class Builder:
     def _embedder(self, wanted: IngestSpec, spec: Located) -> Embedder:
         """The embedder of a pipeline, behind the cache of vectors that all pipelines of the project share."""
         found = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
-        return CachedEmbedder(found, self._vectors) if wanted.cache else found
+        keeper = self._keeper(wanted, found)
+        return CachedEmbedder(keeper or found, self._vectors) if wanted.cache else keeper or found
+
+    def _keeper(self, wanted: IngestSpec, embedder: Embedder) -> TokenKeeper | None:
+        """What keeps the token vectors of that embedder: one for all pipelines, since they share a file."""
+        if not wanted.tokens or not embedder.capabilities.token_vectors:
+            return None
+        if wanted.embed not in self._keepers:
+            self._keepers[wanted.embed] = TokenKeeper(embedder, self.state / "tokens.db")
+        return self._keepers[wanted.embed]
 
     def _splitter(self, spec: Located, wanted: IngestSpec, embedder: Embedder) -> Splitter:
         located = _split_section(wanted, spec)
@@ -287,6 +313,8 @@ class Builder:
         """Closes every connector that was built and is held here."""
         async with AsyncExitStack() as ends:
             ends.push_async_callback(asyncio.to_thread, self._vectors.close)
+            for keeper in self._keepers.values():
+                ends.push_async_callback(keeper.close)
             for built in self._built.values():
                 ends.push_async_callback(built.close)
 

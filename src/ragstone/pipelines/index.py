@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from ragstone.caching.tokens import TokenKeeper
 from ragstone.errors import IndexMismatch
 from ragstone.ingestion.parse import Reader
 from ragstone.ingestion.workers import Workers
@@ -34,7 +35,8 @@ def collection_name(*parts: str) -> str:
 class Index:
     """One edition of what an ingest pipeline writes for a tenant. `name` is the pipeline's.
 
-    `lock` keeps other processes from writing (None: no other can).
+    `tokens` keeps the token vectors of what the embedder reads, where it gives any. `lock` keeps other processes from
+    writing (None: no other can).
     """
 
     name: str
@@ -49,6 +51,7 @@ class Index:
     reader: Reader = field(default_factory=Workers)
     parsing: str = ""  # changes with the settings of the parsers
     situator: Situator | None = None
+    tokens: TokenKeeper | None = None
     _loaded: bool = field(default=False, init=False)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 

@@ -6,7 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AnswerSpec", "IngestSpec", "RetrieveSpec", "RouteSpec", "spec_for"]
+__all__ = ["INTERACTION", "AnswerSpec", "IngestSpec", "RetrieveSpec", "RouteSpec", "spec_for"]
+
+
+INTERACTION = "interaction"
+"""The reranker that needs no connector: late interaction on the embedder's own token vectors."""
 
 
 class Strict(BaseModel):
@@ -52,7 +56,8 @@ class IngestSpec(Strict):
 
     `context`: a model of the `route` writes a sentence before each chunk that says where it stands.
 
-    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice.
+    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice. `tokens`: token vectors
+    are kept in `.ragstone/tokens.db`, 64 bytes each, for late interaction and trimming.
     """
 
     sources: list[str] = Field(min_length=1)
@@ -62,6 +67,7 @@ class IngestSpec(Strict):
     store: str
     lexical: str = "tantivy"
     cache: bool = True
+    tokens: bool = True
     context: bool = False
     route: RouteSpec | None = None
 
@@ -72,14 +78,65 @@ class IngestSpec(Strict):
         return self
 
 
+class RerankSpec(Strict):
+    """How the first `top` candidates are put in a better order.
+
+    `by` is `interaction` (the embedder's own token vectors) or the name of a reranker in `connectors/`. `weight` is the
+    new score's beside the old one's. In an index of more than `limit` chunks there is no interaction.
+    """
+
+    by: str = INTERACTION
+    weight: float = Field(default=0.4, ge=0, le=1)
+    top: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=50_000, ge=0)
+
+
+class DiversifySpec(Strict):
+    """How the same thing is kept from being said twice.
+
+    Of texts that share `duplicates` of their shingles one is kept; `mmr` is how much a hit loses for its likeness to a
+    better one; there are at most `per_document` hits of one document.
+    """
+
+    duplicates: float | None = Field(default=0.9, gt=0, le=1)
+    mmr: float = Field(default=0.0, ge=0, le=1)
+    per_document: int | None = Field(default=None, ge=1)
+
+
+class ExpandSpec(Strict):
+    """`neighbours`: so many chunks on each side of a hit are read with it; `merge`: hits that touch become one."""
+
+    neighbours: int = Field(default=0, ge=0, le=20)
+    merge: bool = False
+
+
+class PackSpec(Strict):
+    """`tokens` are the room for all hits together; `order` is that in which a model reads them."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    order: Literal["rank", "edges", "source"] = "rank"
+
+
 class RetrieveSpec(Strict):
-    """How passages are found: `candidates` from each list, fused, of which the best `k` go on."""
+    """How passages are found: `candidates` from each list, fused, put in order, of which the best `k` go on.
+
+    `smooth` is the weight of a candidate's neighbours in its score. `trim` cuts each hit down to the sentences that the
+    question is about: the higher, the shorter; 0 leaves hits whole. `lexical_only`: what may be done while the vector
+    store is down.
+    """
 
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
     fusion: Literal["convex", "rrf"] = "convex"
     dense_weight: float = Field(default=0.6, ge=0, le=1)
     candidates: int = Field(default=100, ge=1, le=1000)
+    rerank: RerankSpec | None = RerankSpec()
+    smooth: float = Field(default=0.35, ge=0, le=1)
+    diversify: DiversifySpec = DiversifySpec()
+    expand: ExpandSpec = ExpandSpec()
+    trim: float = Field(default=0.6, ge=0, lt=1)
+    pack: PackSpec = PackSpec()
     k: int = Field(default=8, ge=1, le=1000)
+    lexical_only: bool = False
 
 
 class AnswerSpec(Strict):

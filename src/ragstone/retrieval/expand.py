@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ragstone.types import Chunk, Document, Hit
 
-__all__ = ["Place", "expand", "place"]
+__all__ = ["Place", "expand", "joined", "neighbourhood", "place"]
 
 Place = tuple[str, int, int]
 """A document's id and a range of its text."""
+
+Range = tuple[int, int]
 
 
 def place(chunk: Chunk) -> Place:
@@ -19,30 +22,67 @@ def place(chunk: Chunk) -> Place:
     return chunk.document_id, start, end
 
 
-def expand(hits: Sequence[Hit], documents: Mapping[str, Document]) -> list[Hit]:
-    """The hits, those with a parent replaced by it: once each, in the order of their best.
+def neighbourhood(chunk: Chunk, others: Sequence[Range], count: int) -> Range:
+    """The range from so many chunks before this one to as many after it; `others` are its document's, in order."""
+    at = bisect_left(others, (chunk.start, chunk.end))
+    last = min(bisect_right(others, (chunk.start, chunk.end)) - 1 + count, len(others) - 1)
+    start = others[max(0, at - count)][0] if at < len(others) else chunk.start
+    return min(start, chunk.start), max(others[last][1] if others else chunk.end, chunk.end)
 
-    `documents` by id; a hit whose document is not there stays as it is. A parent keeps the id and the scores of the
-    best chunk in it, so that what was found can be told.
+
+def expand(
+    hits: Sequence[Hit], documents: Mapping[str, Document], ranges: Mapping[str, Range] | None = None
+) -> list[Hit]:
+    """The hits, each replaced by its range in `ranges` (by chunk id) or by its parent: once each, the best one first.
+
+    `documents` by id; a hit whose document is not there stays as it is. What is put in its place keeps the id and the
+    scores of the best chunk in it, so that what was found can be told.
 
     >>> expand([Hit(small, 1, {}), Hit(its_neighbour, 2, {})], {"d": document})[0].chunk.text == document.text[0:900]
     True
     """
     best: dict[Place, Hit] = {}
     for hit in hits:
-        best.setdefault(place(hit.chunk), hit)
-    return [
-        Hit(_parent(hit.chunk, documents.get(hit.chunk.document_id)), rank, hit.scores)
-        for rank, hit in enumerate(best.values(), 1)
-    ]
+        wanted = (ranges or {}).get(hit.chunk.id) or hit.chunk.parent
+        document = documents.get(hit.chunk.document_id)
+        if wanted and document and document.text[hit.chunk.start : hit.chunk.end] == hit.chunk.text:
+            hit = replace(hit, chunk=_widened(hit.chunk, *wanted, document))
+        best.setdefault((hit.chunk.document_id, hit.chunk.start, hit.chunk.end), hit)
+    return _ranked(best.values())
 
 
-def _parent(chunk: Chunk, document: Document | None) -> Chunk:
-    if chunk.parent is None or document is None:
-        return chunk
-    if document.text[chunk.start : chunk.end] != chunk.text:
-        return chunk  # the document was written anew since the chunk was found
-    start, end = chunk.parent
+def joined(hits: Sequence[Hit], documents: Mapping[str, Document]) -> list[Hit]:
+    """The hits, those of one document that overlap or touch made into one, which stands where its best stood."""
+    groups: list[list[Hit]] = []
+    for hit in sorted(hits, key=lambda hit: (hit.chunk.document_id, hit.chunk.start)):
+        if groups and _touch(groups[-1], hit, documents):
+            groups[-1].append(hit)
+        else:
+            groups.append([hit])
+    return _ranked(sorted((_whole(group, documents) for group in groups), key=lambda hit: hit.rank))
+
+
+def _whole(group: Sequence[Hit], documents: Mapping[str, Document]) -> Hit:
+    best = min(group, key=lambda hit: hit.rank)
+    if len(group) == 1:
+        return best
+    start, end = min(hit.chunk.start for hit in group), max(hit.chunk.end for hit in group)
+    return replace(best, chunk=_widened(best.chunk, start, end, documents[best.chunk.document_id]))
+
+
+def _touch(group: Sequence[Hit], hit: Hit, documents: Mapping[str, Document]) -> bool:
+    document = documents.get(hit.chunk.document_id)
+    if document is None or group[0].chunk.document_id != document.id:
+        return False
+    end = max(other.chunk.end for other in group)
+    return hit.chunk.start <= end or not document.text[end : hit.chunk.start].strip()
+
+
+def _ranked(hits: Iterable[Hit]) -> list[Hit]:
+    return [replace(hit, rank=rank) for rank, hit in enumerate(hits, 1)]
+
+
+def _widened(chunk: Chunk, start: int, end: int, document: Document) -> Chunk:
     text = document.text[start:end]
     spans = [span for span in document.spans if span.start < end and span.end > start]
     return replace(

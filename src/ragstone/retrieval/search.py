@@ -1,24 +1,32 @@
-"""Asks the vector store and the lexical index at once; the question is embedded once."""
+"""Asks the vector store and the lexical index."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from ragstone.protocols import Embedder, LexicalIndex, VectorStore
-from ragstone.types import Context, Filter, Scored
+from ragstone.errors import StoreUnavailable
+from ragstone.protocols import LexicalIndex, VectorStore
+from ragstone.types import Context, Filter, Scored, Step
 
-__all__ = ["dense", "hybrid", "lexical"]
+if TYPE_CHECKING:
+    from ragstone.types import Vector
+
+__all__ = ["both", "dense", "lexical"]
+
+T = TypeVar("T")
+
+PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
+NO_TERMS = "no term of the question is left after analysis"
 
 
 async def dense(
-    question: str, *, embedder: Embedder, store: VectorStore, k: int, where: Filter | None, context: Context
+    vector: Vector, *, store: VectorStore, k: int, where: Filter | None, context: Context
 ) -> Sequence[Scored]:
     """The k chunks whose vectors are nearest to the question's."""
-    with context.trace.step("retrieve.embed"):
-        vector = await embedder.embed_query(question, context=context)
     with context.trace.step("retrieve.dense", k=k) as step:
-        found = await store.search(vector, k=k, where=where, context=context)
+        found = await _retried(lambda: store.search(vector, k=k, where=where, context=context), step)
         step.facts["found"] = len(found)
     return found
 
@@ -29,27 +37,38 @@ async def lexical(
     """The k chunks that rank highest by BM25. Where every term vanished in analysis the trace says so."""
     with context.trace.step("retrieve.lexical", k=k, terms=list(terms)) as step:
         if not terms:
-            step.facts["note"] = "no term of the question is left after analysis"
+            step.facts["note"] = NO_TERMS
             return []
-        found = await index.search(terms, k=k, where=where, context=context)
+        found = await _retried(lambda: index.search(terms, k=k, where=where, context=context), step)
         step.facts["found"] = len(found)
     return found
 
 
-async def hybrid(
-    question: str,
+async def both(
+    vector: Vector,
     terms: Sequence[str],
     *,
-    embedder: Embedder,
     store: VectorStore,
     index: LexicalIndex,
     k: int,
     where: Filter | None,
     context: Context,
-) -> dict[str, Sequence[Scored]]:
-    """Both lists by name: dense and lexical."""
-    near, matching = await asyncio.gather(
-        dense(question, embedder=embedder, store=store, k=k, where=where, context=context),
-        lexical(terms, index=index, k=k, where=where, context=context),
-    )
-    return {"dense": near, "lexical": matching}
+) -> tuple[Sequence[Scored], Sequence[Scored]]:
+    """What `dense` and `lexical` find, in one call to a store that joins the index."""
+    with context.trace.step("retrieve.both", k=k, terms=list(terms)) as step:
+        near, matching = await _retried(
+            lambda: store.search_both(vector, terms, index=index, k=k, where=where, context=context), step
+        )
+        step.facts.update(dense=len(near), lexical=len(matching), **({} if terms else {"note": NO_TERMS}))
+    return near, matching
+
+
+async def _retried(call: Callable[[], Awaitable[T]], step: Step) -> T:
+    """Calls again while a store cannot be reached: a server that restarts is back within a second."""
+    for wait in PAUSES:
+        try:
+            return await call()
+        except StoreUnavailable:
+            step.facts["retries"] = step.facts.get("retries", 0) + 1
+            await asyncio.sleep(wait)
+    return await call()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ragstone.compact import Projection, fitted
 from ragstone.errors import EmbedderError
 from ragstone.protocols import Capabilities, Embedder
 from ragstone.types import Context
@@ -56,6 +57,10 @@ class HashingEmbedder(Embedder):
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """For each text the vectors of its words: (tokens, dimensions)."""
         return [self._rows([self._sum([word]) for word in _TOKEN.findall(text)]) for text in texts]
+
+    async def projection(self) -> Projection:
+        """Fits the projection on the vectors of a thousand made-up words."""
+        return fitted(self._rows([self._sum([f"{number:x}"]) for number in range(1000)]))
 
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """An id and a character range for each word and each mark."""

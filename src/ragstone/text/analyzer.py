@@ -106,14 +106,17 @@ def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
     >>> query_terms("What is the range of a bat, and what is a bat?", languages=["en"])
     ['rang', 'bat', 'bat']
     """
-    language = languages[0] if languages else UNKNOWN
-    if len(languages) > 1:
-        found = detect(text, among=languages)
-        language = found if found in languages else language
+    language = query_language(text, languages)
     found_terms = terms(text, language=language)
     stopped = stop_words(language)
     kept = [term for term in found_terms if term not in stopped] or found_terms
     return kept[:MOST_QUERY_TERMS]
+
+
+def query_language(text: str, languages: Sequence[str]) -> str:
+    """The one of these languages that a question is analysed in: its own, or else the most frequent one."""
+    found = detect(text, among=languages) if len(languages) > 1 else UNKNOWN
+    return found if found in languages else languages[0] if languages else UNKNOWN
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ragstone.errors import IndexBusy, RagstoneError, StateError, StorageFull
+from ragstone.errors import IndexBusy, RagstoneError, StateError, StorageFull, StoreUnavailable
 
 __all__ = ["is_of_chroma", "translated"]
 
@@ -41,7 +41,7 @@ def translated(label: str, folder: Path | None, *, server: bool) -> Generator[No
 def _of_server(error: BaseException, label: str) -> StateError | None:
     # Where the connection fails or no Chroma answers, its client raises httpx's errors, ValueError or Exception itself.
     if _from(error, "httpx") or _from(error.__context__, "httpx"):
-        return StateError(
+        return StoreUnavailable(
             "the Chroma server does not answer",
             where=label,
             hint="Start it (`chroma run`), or take `url` out of connectors/chroma.yaml.",

@@ -10,6 +10,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ragstone.compact import fitted
 from ragstone.connectors.openvino.cache import Cache
 from ragstone.connectors.openvino.settings import read_settings
 from ragstone.connectors.openvino.weights import DEFAULT_MODEL, TOKENIZER, WEIGHTS, find_model
@@ -18,6 +19,7 @@ from ragstone.protocols import Capabilities, Embedder
 from ragstone.types import Context
 
 if TYPE_CHECKING:
+    from ragstone.compact import Compact, Projection
     from ragstone.connectors.openvino.runtime import Runtime
     from ragstone.connectors.openvino.tokenizer import Tokenizer
     from ragstone.types import Matrix, Vector
@@ -29,6 +31,7 @@ T = TypeVar("T")
 ENGLISH = frozenset({"en"})
 """What all-MiniLM-L6-v2 was trained on."""
 
+FITTED, FITTED_AT_ONCE = 20_000, 40  # words that the projection is fitted on
 _SPECIAL = 2  # tokens that stand around every text
 
 
@@ -48,6 +51,14 @@ class _Once(Generic[T]):
     def forget(self) -> None:
         with self._lock:
             self._value = None
+
+
+def _joined(vectors: Matrix, pieces: Sequence[Sequence[int]]) -> Vector:
+    """One vector for a text in pieces: their mean, each weighted by its tokens."""
+    import numpy as np
+
+    mean = np.average(vectors, axis=0, weights=[len(piece) or 1 for piece in pieces])
+    return (mean / np.linalg.norm(mean)).astype(np.float32)
 
 
 class OpenVINOEmbedder(Embedder):
@@ -132,6 +143,20 @@ class OpenVINOEmbedder(Embedder):
         """For each text the vectors of its tokens, special ones left out, each of length 1: (tokens, dimensions)."""
         return await asyncio.to_thread(self._token_vectors, texts)
 
+    async def projection(self) -> Projection:
+        """Fits the projection on 20,000 words of the vocabulary, drawn with a fixed seed and read 40 at a time."""
+        return await asyncio.to_thread(self._fitted)
+
+    async def embed_compact(
+        self, texts: Sequence[str], *, by: Projection, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> tuple[Matrix, Sequence[Compact]]:
+        """Vectors as from `embed` and compact rows of the tokens, in one pass."""
+        return await asyncio.to_thread(lambda: self._runtime().both(self._rows(texts, ids), by))
+
+    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
+        """The vector as from `embed_query` and compact rows of the question's tokens, in one pass."""
+        return await asyncio.to_thread(self._query, text, by)
+
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """Token ids and their character ranges, special tokens left out.
 
@@ -145,14 +170,29 @@ class OpenVINOEmbedder(Embedder):
         return self._runtime().pooled(rows)
 
     def _pooled_query(self, text: str) -> Vector:
+        pieces = self._pieces(text)
+        return _joined(self._pooled([text] * len(pieces), pieces), pieces)
+
+    def _query(self, text: str, by: Projection) -> tuple[Vector, Compact]:
         import numpy as np
 
+        pieces = self._pieces(text)
+        vectors, rows = self._runtime().both(self._rows([text] * len(pieces), pieces), by)
+        return _joined(vectors, pieces), np.concatenate(rows)
+
+    def _pieces(self, text: str) -> list[list[int]]:
+        """The ids of a question in pieces that fit the window, at least one."""
         (ids,) = self._tokenizer().encode([text])
         room = self.window - _SPECIAL
-        pieces = [ids[start : start + room] for start in range(0, len(ids), room)] or [ids]
-        vectors = self._pooled([text] * len(pieces), pieces)
-        mean = np.average(vectors, axis=0, weights=[len(piece) or 1 for piece in pieces])
-        return (mean / np.linalg.norm(mean)).astype(np.float32)
+        return [ids[start : start + room] for start in range(0, len(ids), room)] or [ids]
+
+    def _fitted(self) -> Projection:
+        import numpy as np
+
+        words = self._tokenizer().words()
+        drawn = np.random.default_rng(0).choice(words, (FITTED // FITTED_AT_ONCE, FITTED_AT_ONCE)).tolist()
+        states = self._runtime().tokens(self._rows([""] * len(drawn), drawn))
+        return fitted(np.concatenate([rows[1:-1] for rows in states]))
 
     def _token_vectors(self, texts: Sequence[str]) -> list[Matrix]:
         rows = self._rows(texts, None)

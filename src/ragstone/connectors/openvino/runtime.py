@@ -23,6 +23,7 @@ from ragstone.errors import EmbedderError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix
 
 __all__ = ["Runtime"]
@@ -80,6 +81,19 @@ class Runtime:
 
         self._run(rows, keep)
         return [found[row] for row in range(len(rows))]
+
+    def both(self, rows: Sequence[Sequence[int]], by: Projection) -> tuple[Matrix, list[Compact]]:
+        """What `pooled` gives, and the compact rows of each row's tokens, the first and the last one left out."""
+        vectors, found = np.zeros((len(rows), self.dimensions), np.float32), dict[int, "Compact"]()
+
+        def keep(batch: Batch, request: Any) -> None:
+            vectors[list(batch.rows)] = request.get_tensor("pooled").data
+            states = request.get_tensor("tokens").data
+            for place, row in enumerate(batch.rows):
+                found[row] = by.rows(_unit(states[place, 1 : len(rows[row]) - 1]))
+
+        self._run(rows, keep)
+        return _unit(vectors), [found[row] for row in range(len(rows))]
 
     def _run(self, rows: Sequence[Sequence[int]], keep: Callable[[Batch, Any], None]) -> None:
         """Runs all rows, some batches at once, and hands each batch with its results to `keep`."""

@@ -41,6 +41,10 @@ class Tokenizer:
         found = self._tokenizer.encode_batch_fast([_whole(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in found]
 
+    def words(self) -> list[int]:
+        """The ids of all tokens that are whole words of letters, in order."""
+        return sorted(id_ for token, id_ in self._tokenizer.get_vocab().items() if token.isalpha() and len(token) > 2)
+
     def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """The ids of a text and the range of characters of each, special tokens left out."""
         found = self._tokenizer.encode(_whole(text), add_special_tokens=False)

@@ -1,0 +1,159 @@
+"""Token vectors of chunks, kept in their compact form for late interaction and trimming."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragstone.caching.embeddings import VectorCache, keys_of
+from ragstone.compact import WIDTH, Projection
+from ragstone.protocols import Embedder
+from ragstone.types import Context
+
+if TYPE_CHECKING:
+    from ragstone.compact import Compact
+    from ragstone.types import Matrix, Vector
+
+__all__ = ["Kept", "TokenKeeper"]
+
+MAX_ROWS = 100_000  # texts; the oldest make room. A chunk of 200 tokens takes 13 kB, so all of them 1.3 GB
+AT_ONCE = 64  # texts that are read again together
+
+_ROWS, _PROJECTIONS = "tokens_2", "projections_1"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a text: its vector, and the compact rows of its tokens, shape (tokens, WIDTH)."""
+
+    vector: Vector
+    rows: Compact
+
+    @classmethod
+    def of(cls, packed: bytes, dimensions: int) -> Kept:
+        """From bytes; from none, a text without tokens."""
+        import numpy as np
+
+        halves = 2 * dimensions
+        vector = (
+            np.frombuffer(packed[:halves], "<f2").astype(np.float32) if packed else np.zeros(dimensions, np.float32)
+        )
+        return cls(vector, np.frombuffer(packed[halves:], np.int8).reshape(-1, WIDTH))
+
+    def packed(self) -> bytes:
+        """The vector in half precision, then the rows."""
+        import numpy as np
+
+        return np.asarray(self.vector, "<f2").tobytes() + self.rows.tobytes()
+
+
+class TokenKeeper(Embedder):
+    """Wraps an embedder: whatever it embeds leaves its token vectors here, made in the same pass.
+
+    They lie in a file of their own, or in memory without one, by fingerprint and text. The file may be deleted at any
+    time: what is missing is made again when a question needs it.
+    """
+
+    def __init__(self, embedder: Embedder, path: Path | None) -> None:
+        self.embedder = embedder
+        self.name, self.languages, self.price = embedder.name, embedder.languages, embedder.price
+        self.capabilities = embedder.capabilities
+        self._rows = VectorCache(path, table=_ROWS, max_rows=MAX_ROWS)
+        self._projections = VectorCache(path, table=_PROJECTIONS)
+        self._fitting = asyncio.Lock()
+        self._by: Projection | None = None
+
+    @property
+    def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.fingerprint
+
+    @property
+    def dimensions(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.dimensions
+
+    @property
+    def window(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The wrapped embedder's."""
+        return self.embedder.window
+
+    async def load(self) -> None:
+        """Starts the wrapped embedder."""
+        await self.embedder.load()
+
+    async def close(self) -> None:
+        """Closes the files and the wrapped embedder."""
+        await asyncio.to_thread(self._rows.close)
+        await asyncio.to_thread(self._projections.close)
+        await self.embedder.close()
+
+    async def embed(
+        self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> Matrix:
+        """The wrapped embedder's vectors; they and the rows of the texts' tokens are kept."""
+        vectors, rows = await self.embedder.embed_compact(texts, by=await self.projection(), context=context, ids=ids)
+        made = zip(keys_of(self.fingerprint, texts), vectors, rows, strict=True)
+        await asyncio.to_thread(self._rows.put, {key: Kept(vector, own).packed() for key, vector, own in made})
+        return vectors
+
+    async def embed_query(self, text: str, *, context: Context) -> Vector:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_query(text, context=context)
+
+    async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_tokens(texts, context=context)
+
+    def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+        """The wrapped embedder's."""
+        return self.embedder.tokens(text)
+
+    async def projection(self) -> Projection:
+        """That with which the kept rows were made; fitted when there are none."""
+        async with self._fitting:
+            if self._by is None:
+                self._by = await self._found() or await self._fitted()
+            return self._by
+
+    async def question(self, text: str, *, context: Context) -> tuple[Vector, Compact]:
+        """A question's vector and the rows of its tokens. It is not kept."""
+        return await self.embedder.embed_query_compact(text, by=await self.projection(), context=context)
+
+    async def kept(self, texts: Sequence[str], *, context: Context) -> list[Kept]:
+        """What is kept of each text; what is missing is made and kept now."""
+        wanted = keys_of(self.fingerprint, texts)
+        found = await asyncio.to_thread(self._rows.get, wanted)
+        missing = [at for at, key in enumerate(wanted) if key not in found]
+        for first in range(0, len(missing), AT_ONCE):
+            part = missing[first : first + AT_ONCE]
+            await self.embed([texts[at] for at in part], context=context)
+        if missing:
+            found |= await asyncio.to_thread(self._rows.get, [wanted[at] for at in missing])
+        return [Kept.of(found.get(key, b""), self.dimensions) for key in wanted]
+
+    async def forget(self, texts: Sequence[str]) -> None:
+        """Removes the rows of texts."""
+        await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
+        await self.embedder.forget(texts)
+
+    async def _found(self) -> Projection | None:
+        import numpy as np
+
+        kept = await asyncio.to_thread(self._projections.get, [self.fingerprint.encode()])
+        if not kept:
+            return None
+        numbers = np.frombuffer(next(iter(kept.values())), "<f4").reshape(-1, self.dimensions)
+        return Projection(numbers[0], np.ascontiguousarray(numbers[1:].T))
+
+    async def _fitted(self) -> Projection:
+        """A new one. Where another process was faster, it is the other's that counts."""
+        import numpy as np
+
+        made = await self.embedder.projection()
+        numbers = np.concatenate([made.mean[None], made.basis.T]).astype("<f4")
+        await asyncio.to_thread(self._projections.put, {self.fingerprint.encode(): numbers.tobytes()})
+        return await self._found() or made

@@ -1,0 +1,138 @@
+"""`ragstone eval`: measures the project's pipelines on questions whose answers are known."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ragstone.cli import show
+from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
+from ragstone.evaluation import runs
+from ragstone.evaluation.report import Report
+from ragstone.project import Project, find
+from ragstone.reports import Progress as Done
+
+app = typer.Typer(
+    name="eval", help="Measure the project's pipelines on questions with known answers.", no_args_is_help=True
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep the index in .ragstone/eval/: the next run starts with it.")]
+PerQuery = Annotated[
+    Path | None, typer.Option("--per-query", metavar="FILE", help="Write each question's figures, one JSON a line.")
+]
+Run = Callable[[Path, runs.Options], Awaitable[Report]]
+
+
+@app.command()
+@command
+def retrieval(
+    folder: Folder,
+    keep: Keep = False,
+    per_query: PerQuery = None,
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Documents with relevance judgements: corpus.jsonl, queries.jsonl, qrels.tsv (BEIR's layout)."""
+    _measure(lambda root, options: runs.retrieval(root, folder, **options), project, pipeline, keep, per_query, as_json)
+
+
+@app.command()
+@command
+def chunks(
+    folder: Folder,
+    keep: Keep = False,
+    per_query: PerQuery = None,
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Whole documents with evidence spans: corpora/*.md, questions.jsonl (chunking_evaluation's layout)."""
+    _measure(lambda root, options: runs.chunks(root, folder, **options), project, pipeline, keep, per_query, as_json)
+
+
+@app.command()
+@command
+def qa(
+    folder: Folder,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="XX", help="Only passages and questions of one language.")
+    ] = "",
+    keep: Keep = False,
+    per_query: PerQuery = None,
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Passages with questions and answers: passages.jsonl, questions.jsonl."""
+    _measure(
+        lambda root, options: runs.answers(root, folder, lang=lang, **options),
+        project,
+        pipeline,
+        keep,
+        per_query,
+        as_json,
+    )
+
+
+def _measure(run: Run, project: Path, pipeline: str, keep: bool, per_query: Path | None, as_json: bool) -> None:
+    root = find(project)
+    Project(root).require_settings()
+    with _bars() as told:
+        report = asyncio.run(_awaited(run(root, {"pipeline": pipeline, "keep": keep, **told})))
+    if per_query is not None:
+        lines = (json.dumps({"id": id_, **figures}, ensure_ascii=False) for id_, figures in report.each.items())
+        per_query.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if as_json:
+        show.as_json(report.as_dict())
+    else:
+        _print(report)
+
+
+async def _awaited(report: Awaitable[Report]) -> Report:
+    return await report
+
+
+@contextmanager
+def _bars() -> Generator[runs.Options]:
+    """A bar for the ingestion and one for the questions, on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=show.err, transient=True) as bar:
+        ingesting = bar.add_task("Ingesting", total=None)
+        asking = bar.add_task("Asking", total=None, visible=False)
+
+        def ingested(done: Done) -> None:
+            bar.update(ingesting, completed=done.done, total=max(done.total, 1))
+
+        def asked(done: int, total: int) -> None:
+            bar.update(ingesting, visible=False)
+            bar.update(asking, visible=True, completed=done, total=total)
+
+        yield {"progress": ingested, "asked": asked}
+
+
+def _print(report: Report) -> None:
+    table = Table("metric", "mean", "95 % interval", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, mean in report.metrics.items():
+        low, high = report.intervals[name]
+        table.add_row(name, f"{mean:.4f}", f"{low:.4f}–{high:.4f}")
+    show.out.print(table)
+    p50, p95 = report.milliseconds
+    show.out.print(
+        f"\n{report.queries:,} questions, {report.documents:,} documents, {report.chunks:,} chunks, "
+        f"{report.seconds:.1f} s in all; {p50:.1f} ms a question (p95 {p95:.1f})."
+    )

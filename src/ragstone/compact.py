@@ -1,0 +1,55 @@
+"""Token vectors in 64 bytes each, so that those of a whole corpus can be kept.
+
+What all tokens have in common is taken away first: a network's last layer puts every token into one narrow cone, in
+which cosines tell little (Ethayarajh 2019, arXiv 1909.00512). The rest is projected on the directions in which tokens
+differ most, scaled to length 1 and rounded to int8.
+
+The projection is fitted on words drawn from the embedder's own vocabulary, not on a corpus: so rows of one text are the
+same whatever stands beside it, and nothing is made anew when documents come and go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ragstone.types import Matrix
+
+    Compact: TypeAlias = "NDArray[np.int8]"  # shape (tokens, WIDTH); each row is 127 times a vector of length 1
+
+__all__ = ["SCALE", "WIDTH", "Projection", "fitted"]
+
+WIDTH = 64
+"""Dimensions that are kept. With 48 nDCG@10 fell by a point; with 96, 128 or all 384 it did not rise."""
+
+SCALE = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """From an embedder's token vectors to compact rows: `mean` of shape (dimensions,), `basis` (dimensions, WIDTH)."""
+
+    mean: Matrix
+    basis: Matrix
+
+    def rows(self, vectors: Matrix) -> Compact:
+        """The compact rows of token vectors of shape (tokens, dimensions)."""
+        import numpy as np
+
+        kept = (vectors - self.mean) @ self.basis
+        kept *= SCALE / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+        return np.rint(kept).astype(np.int8)
+
+
+def fitted(vectors: Matrix) -> Projection:
+    """The principal components of token vectors, shape (tokens, dimensions); fewer than WIDTH where there are fewer."""
+    import numpy as np
+
+    mean = vectors.mean(axis=0)
+    moved = vectors - mean
+    _, directions = np.linalg.eigh(moved.T @ moved)  # in rising order
+    return Projection(mean.astype(np.float32), np.ascontiguousarray(directions[:, ::-1][:, :WIDTH], dtype=np.float32))

@@ -1,0 +1,297 @@
+"""From a question to candidates in their best order: search, fuse, rerank, smooth, diversify.
+
+What is read in place of them (parents, neighbours, the sentences that matter) is for shape.py to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ragstone.errors import StoreUnavailable, UsageError
+from ragstone.pipelines.index import Index
+from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
+from ragstone.protocols import Reranker
+from ragstone.retrieval import diversify, fuse, interaction, rerank, where
+from ragstone.retrieval.search import both, dense, lexical
+from ragstone.text.analyzer import query_language, query_terms
+from ragstone.text.language import UNKNOWN, detect
+from ragstone.types import Chunk, Context, Filter, Hit, Scored, Step
+
+if TYPE_CHECKING:
+    from ragstone.compact import Compact
+    from ragstone.types import Matrix, Vector
+
+__all__ = ["MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check"]
+
+MAX_K = 1000
+UNREAD = 0.2
+"""The most that dense search weighs for a question in a language that the embedder does not read: what is near there is
+near by chance."""
+
+SHOWN = 10  # candidates that the trace names for each stage
+COUNTED = 60.0  # seconds for which the size of an index is remembered
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question on its way. Its vector and the compact rows of its tokens are made once, when they are needed."""
+
+    text: str
+    languages: Sequence[str]
+    read: bool  # whether the embedder reads its language
+    terms: Sequence[str]
+    vector: Vector | None = None
+    rows: Compact | None = None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A chunk with its scores by name; `score` is the one that counts last."""
+
+    id: str
+    scores: dict[str, float]
+    chunk: Chunk | None = None
+    vector: Vector | None = field(default=None, repr=False)
+    score: float = 0.0
+
+
+class Ranking:
+    """Finds and orders. `reranker` is the connector that the pipeline names; None for late interaction or nothing."""
+
+    def __init__(self, index: Index, spec: RetrieveSpec, *, reranker: Reranker | None = None) -> None:
+        self.index, self.spec, self.reranker = index, spec, reranker
+        self._size: tuple[float, int] = (0.0, -1)
+
+    async def ask(self, question: str, context: Context) -> Asked:
+        """What there is to know of a question before anything is searched. Raises UsageError for a blank one."""
+        check(question)
+        await self.index.load()
+        languages = await asyncio.to_thread(self.index.state.languages, self.index.key, tenant=self.index.tenant)
+        known = self.index.embedder.languages
+        language = detect(question, among=languages)
+        read = known is None or language in {*known, UNKNOWN}
+        return Asked(question, languages, read, query_terms(question, languages=languages))
+
+    async def rank(
+        self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
+    ) -> list[Candidate]:
+        """The candidates that the caller may see, best first, each with its chunk: k of them or more, if there are."""
+        condition = where.required(where.parse(filters or {}), await self._permission(context))
+        lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
+        found = await self._candidates(self._fused(asked, lists, context), context)
+        found = await self._reranked(asked, found, context)
+        found = await self._smoothed(asked, found, context)
+        return await self._diverse(asked, found, k, context)
+
+    # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _permission(self, context: Context) -> Filter | None:
+        state, index = self.index.state, self.index
+        protected = await asyncio.to_thread(state.protected, index.key, tenant=index.tenant)
+        return where.allowed(context.principals) if protected else None
+
+    async def _lists(
+        self, asked: Asked, k: int, condition: Filter | None, context: Context
+    ) -> Mapping[str, Sequence[Scored]]:
+        index, mode = self.index, self.spec.mode
+        if mode == "lexical":
+            return {"lexical": await self._lexical(asked, k, condition, context)}
+        await index.require_vectors()
+        if mode == "dense":
+            return {"dense": await self._dense(asked, k, condition, context)}
+        try:
+            if index.store.joins(index.lexical):
+                vector = await self._vector(asked, context)
+                near, matching = await both(
+                    vector,
+                    asked.terms,
+                    store=index.store,
+                    index=index.lexical,
+                    k=k,
+                    where=condition,
+                    context=context,
+                )
+                return {"dense": near, "lexical": matching}
+            near, matching = await asyncio.gather(
+                self._dense(asked, k, condition, context), self._lexical(asked, k, condition, context)
+            )
+        except StoreUnavailable:
+            if not self.spec.lexical_only:
+                raise
+            with context.trace.step("retrieve.fallback", note="the vector store is down: only words were searched"):
+                return {"lexical": await self._lexical(asked, k, condition, context)}
+        return {"dense": near, "lexical": matching}
+
+    async def _dense(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
+        vector = await self._vector(asked, context)
+        return await dense(vector, store=self.index.store, k=k, where=condition, context=context)
+
+    async def _lexical(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
+        return await lexical(asked.terms, index=self.index.lexical, k=k, where=condition, context=context)
+
+    async def _vector(self, asked: Asked, context: Context) -> Vector:
+        if asked.vector is None:
+            await self.embed(asked, context)
+        assert asked.vector is not None
+        return asked.vector
+
+    async def embed(self, asked: Asked, context: Context) -> None:
+        """Embeds a question: once, its token vectors in the same pass where they will be needed."""
+        with context.trace.step("retrieve.embed"):
+            if self.index.tokens is not None and (self._interacts(asked) or self.spec.trim):
+                asked.vector, asked.rows = await self.index.tokens.question(asked.text, context=context)
+            else:
+                asked.vector = await self.index.embedder.embed_query(asked.text, context=context)
+
+    def _interacts(self, asked: Asked) -> bool:
+        spec = self.spec.rerank
+        return spec is not None and spec.by == INTERACTION and self.index.tokens is not None and asked.read
+
+    # ── Fuse ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _fused(self, asked: Asked, lists: Mapping[str, Sequence[Scored]], context: Context) -> fuse.Fused:
+        with context.trace.step("retrieve.fuse", by=self.spec.fusion) as step:
+            if self.spec.fusion == "rrf":
+                fused = fuse.reciprocal_rank(lists)
+            else:
+                weight = self.spec.dense_weight if asked.read else min(self.spec.dense_weight, UNREAD)
+                step.facts["dense_weight"] = weight
+                weight = weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
+                fused = fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
+            _note(step, [(id_, scores["fused"]) for id_, scores in fused])
+        return fused
+
+    async def _candidates(self, fused: fuse.Fused, context: Context) -> list[Candidate]:
+        """Chunks are read from the state, which is asked once more who may see them: it knows of a revocation first."""
+        with context.trace.step("retrieve.read"):
+            chunks = await self.index.chunks([id_ for id_, _ in fused])
+        seen = {"public", *context.principals}
+        return [
+            Candidate(id_, scores, chunks[id_], score=scores["fused"])
+            for id_, scores in fused
+            if id_ in chunks and seen & set(chunks[id_].acl)
+        ]
+
+    # ── Rerank and smooth ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _reranked(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
+        spec = self.spec.rerank
+        if spec is None or len(found) < 2 or (self.reranker is None and not self._interacts(asked)):
+            return found
+        with context.trace.step("retrieve.rerank", by=spec.by) as step:
+            if self.reranker is None and await self._count(context) > spec.limit:
+                step.facts["note"] = f"more than {spec.limit:,} chunks: no late interaction"
+                return found
+            top = found[: spec.top]
+            scores = await self._scores(asked, top, context)
+            for one, score in zip(top, scores, strict=True):
+                one.scores["rerank"] = float(score)
+            mixed = rerank.mixed([one.score for one in found], scores, weight=spec.weight)
+            return _ordered(found, mixed, step)
+
+    async def _scores(self, asked: Asked, top: Sequence[Candidate], context: Context) -> Sequence[float]:
+        texts = [one.chunk.embedded for one in top if one.chunk]
+        if self.reranker is not None:
+            return await self.reranker.scores(asked.text, texts, context=context)
+        if asked.rows is None:
+            await self.embed(asked, context)
+        assert asked.rows is not None
+        assert self.index.tokens is not None
+        kept = await self.index.tokens.kept(texts, context=context)
+        for one, own in zip(top, kept, strict=True):
+            one.vector = own.vector
+        weight = await self._weights(asked, context)
+        rows = [own.rows for own in kept]
+        return (await asyncio.to_thread(interaction.interact, asked.rows, weight, rows)).tolist()
+
+    async def _weights(self, asked: Asked, context: Context) -> list[float]:
+        """How much each token of the question counts: by how rare its word is in the index."""
+        language = query_language(asked.text, asked.languages)
+        _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
+        found = interaction.words(asked.text, ranges)
+        terms = {word: query_terms(word, languages=[language]) for word in set(found)}
+        every = sorted({term for own in terms.values() for term in own})
+        frequencies = await self.index.lexical.frequencies(every, context=context)
+        return interaction.weights(found, terms, frequencies, await self._count(context))
+
+    async def _count(self, context: Context) -> int:
+        at, size = self._size
+        if size < 0 or time.monotonic() - at > COUNTED:
+            size = await self.index.lexical.count(context=context)
+            self._size = time.monotonic(), size
+        return size
+
+    async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
+        weight = self.spec.smooth
+        if not weight or len(found) < 3 or self.spec.mode == "lexical" or not asked.read:
+            return found
+        with context.trace.step("retrieve.smooth", weight=weight) as step:
+            top = found[: self.spec.candidates]
+            near = await self._vectors(top, context)
+            smooth = await asyncio.to_thread(rerank.smoothed, [one.score for one in top], near, weight=weight)
+            worst = min(smooth)
+            rest = [min(one.score, worst) for one in found[len(top) :]]
+            return _ordered(found, [*smooth, *rest], step)
+
+    async def _vectors(self, top: Sequence[Candidate], context: Context) -> Matrix:
+        """The vectors of candidates, in their order: those that were read already, the others from the store."""
+        import numpy as np
+
+        missing = [one.id for one in top if one.vector is None]
+        found: Mapping[str, Vector] = await self.index.store.vectors(missing, context=context) if missing else {}
+        nothing = np.zeros(self.index.embedder.dimensions, np.float32)
+        for one in top:
+            if one.vector is None:
+                one.vector = found.get(one.id, nothing)
+        return np.stack([nothing if one.vector is None else one.vector for one in top])
+
+    # ── Diversify ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _diverse(self, asked: Asked, found: list[Candidate], k: int, context: Context) -> list[Candidate]:
+        spec = self.spec.diversify
+        with context.trace.step("retrieve.diversify") as step:
+            before = len(found)
+            if spec.per_document is not None:
+                documents = [one.chunk.document_id for one in found if one.chunk]
+                found = [found[at] for at in diversify.capped(documents, most=spec.per_document)]
+            if spec.mmr:
+                near = await self._vectors(found, context)
+                scores = [one.score for one in found]
+                found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
+            if spec.duplicates is not None:
+                chunks = [one.chunk for one in found[: 2 * k] if one.chunk]
+                found = [found[at] for at in diversify.distinct(chunks, alike=spec.duplicates)] + found[2 * k :]
+            step.facts["dropped"] = before - len(found)
+            _note(step, [(one.id, one.score) for one in found])
+        return found
+
+
+def check(question: str) -> None:
+    """Raises UsageError for a question without a word, or with half a character."""
+    if not question.strip():
+        raise UsageError("the question is empty", hint="Write what you want to know.")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the question holds half a character", found=repr(question[error.start])) from None
+
+
+def as_hits(found: Sequence[Candidate]) -> list[Hit]:
+    """Candidates as hits, ranked in their order."""
+    return [Hit(one.chunk, rank, one.scores) for rank, one in enumerate(found, 1) if one.chunk]
+
+
+def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:
+    """The candidates by new scores; equal ones by id, so that one index gives one order."""
+    pairs = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
+    _note(step, [(one.id, score) for score, one in pairs])
+    return [replace(one, score=score) for score, one in pairs]
+
+
+def _note(step: Step, found: Sequence[tuple[str, float]]) -> None:
+    step.facts["candidates"] = len(found)
+    step.facts["best"] = [[id_, round(score, 4)] for id_, score in found[:SHOWN]]

@@ -1,0 +1,156 @@
+"""From the best candidates to what is read in place of them: parents, neighbours, the sentences that matter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ragstone.errors import EmbedderError
+from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits
+from ragstone.retrieval import trim
+from ragstone.retrieval.expand import expand, joined, neighbourhood, place
+from ragstone.retrieval.pack import estimated, ordered, pack
+from ragstone.text.sentences import sentences
+from ragstone.types import Chunk, Context, Document, Hit
+
+if TYPE_CHECKING:
+    from ragstone.compact import Compact
+
+__all__ = ["Shaping"]
+
+Range = tuple[int, int]
+
+SPECIAL = 2  # tokens that an embedder puts around a text
+
+
+class Shaping:
+    """Makes the hits that are read of those that were found."""
+
+    def __init__(self, ranking: Ranking) -> None:
+        self.ranking, self.spec, self.index = ranking, ranking.spec, ranking.index
+
+    async def shape(self, asked: Asked, found: Sequence[Candidate], *, k: int, context: Context) -> list[Hit]:
+        """At most k hits, in the order in which a model reads them; ranks say which is best."""
+        placed = _placed(found, k)
+        shaped = await self._expanded(placed, context)
+        if self.spec.trim and asked.read and self.index.tokens is not None:
+            # Who asks for parents or neighbours wants to read them whole.
+            as_found = {hit.chunk.id for hit in placed if not hit.chunk.parent and not self.spec.expand.neighbours}
+            shaped = await self._trimmed(asked, shaped, as_found, context)
+        spec = self.spec.pack
+        with context.trace.step("retrieve.pack", order=spec.order) as step:
+            if spec.tokens is not None:
+                shaped = await asyncio.to_thread(pack, shaped, tokens=spec.tokens, count=self._tokens)
+            step.facts["found"] = len(shaped)
+        return ordered(shaped, spec.order)
+
+    def _tokens(self, chunk: Chunk) -> int:
+        try:
+            return len(self.index.embedder.tokens(chunk.embedded)[0])
+        except EmbedderError:  # it has no tokenizer
+            return estimated(chunk)
+
+    # ── Expand ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _expanded(self, found: list[Hit], context: Context) -> list[Hit]:
+        spec = self.spec.expand
+        if not spec.neighbours and not spec.merge and not any(hit.chunk.parent for hit in found):
+            return found
+        with context.trace.step("retrieve.expand", neighbours=spec.neighbours, merge=spec.merge) as step:
+            wanted = sorted({hit.chunk.document_id for hit in found})
+            documents = {one.id: one for one in [await self._document(id_, context) for id_ in wanted] if one}
+            ranges: dict[str, Range] = {}
+            if spec.neighbours:
+                places = {id_: await self._places(id_) for id_ in documents}
+                ranges = {
+                    hit.chunk.id: neighbourhood(hit.chunk, places[hit.chunk.document_id], spec.neighbours)
+                    for hit in found
+                    if hit.chunk.document_id in places
+                }
+            found = expand(found, documents, ranges)
+            if spec.merge:
+                found = joined(found, documents)
+            step.facts["found"] = len(found)
+        return found
+
+    async def _document(self, document_id: str, context: Context) -> Document | None:
+        """One document, where the caller may see it."""
+        state, index = self.index.state, self.index
+        found = await asyncio.to_thread(state.document, index.key, document_id, tenant=index.tenant)
+        return found if found and {"public", *context.principals} & set(found.acl) else None
+
+    async def _places(self, document_id: str) -> list[Range]:
+        state, index = self.index.state, self.index
+        chunks = await asyncio.to_thread(state.chunks_of, index.key, document_id, tenant=index.tenant)
+        return [(chunk.start, chunk.end) for chunk in chunks]
+
+    # ── Trim ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _trimmed(self, asked: Asked, found: list[Hit], which: set[str], context: Context) -> list[Hit]:
+        """Each hit cut down to the run of its sentences that the question is about; tables stay whole."""
+        with context.trace.step("retrieve.trim", threshold=self.spec.trim) as step:
+            if asked.rows is None:
+                await self.ranking.embed(asked, context)
+            whole = [hit.chunk for hit in found if hit.chunk.id in which and not _tabular(hit.chunk)]
+            parts = await asyncio.to_thread(self._parts, whole)
+            prose = [hit for hit in found if hit.chunk.id in parts]
+            assert asked.rows is not None
+            assert self.index.tokens is not None
+            kept = await self.index.tokens.kept([hit.chunk.embedded for hit in prose], context=context)
+            wanted = [(hit.chunk, parts[hit.chunk.id]) for hit in prose]
+            cuts = await asyncio.to_thread(self._cuts, asked.rows, wanted, [own.rows for own in kept])
+            made = {id(hit): replace(hit, chunk=chunk) for hit, chunk in zip(prose, cuts, strict=True)}
+            before = sum(len(hit.chunk.text) for hit in found)
+            found = [made.get(id(hit), hit) for hit in found]
+            step.facts.update(characters=before, kept=sum(len(hit.chunk.text) for hit in found))
+        return found
+
+    def _parts(self, chunks: Sequence[Chunk]) -> dict[str, _Parts]:
+        """The sentences of each chunk that has several and fits the window: a parent may not."""
+        made: dict[str, _Parts] = {}
+        for chunk in chunks:
+            found = sentences(chunk.text)
+            if len(found) > 1:
+                _, ranges = self.index.embedder.tokens(chunk.embedded)
+                if len(ranges) + SPECIAL <= self.index.embedder.window:
+                    made[chunk.id] = _Parts.of(chunk, found, ranges)
+        return made
+
+    def _cuts(self, question: Compact, chunks: Sequence[tuple[Chunk, _Parts]], rows: Sequence[Compact]) -> list[Chunk]:
+        cuts: list[Chunk] = []
+        for (chunk, parts), own in zip(chunks, rows, strict=True):
+            if len(parts.tokens) > 1 and len(own):
+                scores = trim.relevance(question, own, parts.tokens)
+                lengths = [end - start for start, end in parts.tokens]
+                first, last = trim.run(scores, lengths, threshold=self.spec.trim, best=max(scores))
+                chunk = trim.cut(chunk, parts.characters[first][0], parts.characters[last - 1][1])
+            cuts.append(chunk)
+        return cuts
+
+
+class _Parts:
+    """The sentences of a chunk, as ranges of its text and of its tokens; those without a token are left out."""
+
+    def __init__(self, characters: list[Range], tokens: list[Range]) -> None:
+        self.characters, self.tokens = characters, tokens
+
+    @classmethod
+    def of(cls, chunk: Chunk, found: Sequence[Range], ranges: Sequence[Range]) -> _Parts:
+        shift = len(chunk.embedded) - len(chunk.text)  # the context that stands before the text
+        tokens = trim.spans(ranges, [(start + shift, end + shift) for start, end in found])
+        kept = [(c, t) for c, t in zip(found, tokens, strict=True) if t[0] < t[1]]
+        return cls([c for c, _ in kept], [t for _, t in kept])
+
+
+def _placed(found: Sequence[Candidate], k: int) -> list[Hit]:
+    """The best hit of each place that is read: of a parent's children only the best one counts."""
+    best: dict[object, Hit] = {}
+    for hit in as_hits(found):
+        best.setdefault(place(hit.chunk), hit)
+    return [replace(hit, rank=rank) for rank, hit in enumerate(list(best.values())[:k], 1)]
+
+
+def _tabular(chunk: Chunk) -> bool:
+    return any(span.kind == "table" and span.start < chunk.end and span.end > chunk.start for span in chunk.spans)

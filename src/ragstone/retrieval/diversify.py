@@ -1,0 +1,93 @@
+"""Keeps the same thing from being said twice."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ragstone.types import Chunk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Scores = NDArray[np.float32]
+
+__all__ = ["capped", "distinct", "marginal"]
+
+SHINGLE = 4  # words in a row
+ALIKE = 0.9
+
+_WORD = re.compile(r"\w")
+_WORDS = re.compile(r"\w+")
+
+
+def distinct(chunks: Sequence[Chunk], *, alike: float = ALIKE) -> list[int]:
+    """The places of the chunks that say something new, in order: of near-duplicates only the first one counts.
+
+    Two are near-duplicates when the shingles of four words that they share are `alike` of all that they have (the
+    resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters.
+    """
+    kept: list[int] = []
+    seen: list[frozenset[str]] = []
+    for place, chunk in enumerate(chunks):
+        parts = _shingles(chunk.text)
+        if all(_resemblance(parts, other) < alike for other in seen):
+            kept.append(place)
+            seen.append(parts)
+    return kept
+
+
+def capped(documents: Sequence[str], *, most: int) -> list[int]:
+    """The places, in order, of at most so many of each document.
+
+    >>> capped(["a", "a", "b", "a"], most=2)
+    [0, 1, 2]
+    """
+    counts: Counter[str] = Counter()
+    kept: list[int] = []
+    for place, document in enumerate(documents):
+        counts[document] += 1
+        if counts[document] <= most:
+            kept.append(place)
+    return kept
+
+
+def marginal(scores: Sequence[float], centres: Scores, *, weight: float, k: int) -> list[int]:
+    """The places of k candidates by maximal marginal relevance (Carbonell and Goldstein 1998, SIGIR).
+
+    One after the other that is taken which maximises (1 - weight) · score - weight · its highest cosine to one that is
+    taken already. Scores are stretched to [0, 1]; `centres` has one row of length 1 for each.
+    """
+    import numpy as np
+
+    given = np.asarray(scores, np.float32)
+    spread = float(given.max() - given.min()) if len(given) else 0.0
+    own = (given - given.min()) / spread if spread else np.ones_like(given)
+    nearest = np.zeros(len(given), np.float32)
+    left = np.ones(len(given), bool)
+    taken: list[int] = []
+    while len(taken) < min(k, len(given)):
+        value = np.where(left, (1 - weight) * own - weight * nearest, -np.inf)
+        place = int(np.argmax(value))
+        taken.append(place)
+        left[place] = False
+        nearest = np.maximum(nearest, centres @ centres[place])
+    return taken
+
+
+def _shingles(text: str) -> frozenset[str]:
+    words = _WORDS.findall(text.casefold())
+    if len(words) >= 2 * SHINGLE and len(text) < 12 * len(words):
+        return frozenset(" ".join(words[at : at + SHINGLE]) for at in range(len(words) - SHINGLE + 1))
+    letters = "".join(_WORD.findall(text.casefold())) or text
+    return frozenset(letters[at : at + SHINGLE] for at in range(max(1, len(letters) - SHINGLE + 1)))
+
+
+def _resemblance(one: frozenset[str], other: frozenset[str]) -> float:
+    if min(len(one), len(other)) < 0.5 * max(len(one), len(other)):
+        return 0.0  # too different in length to be alike; spares the intersection
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)

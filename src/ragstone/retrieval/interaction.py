@@ -1,0 +1,82 @@
+"""Late interaction: each word of the question looks for its best match among the tokens of a passage.
+
+After ColBERT (Khattab and Zaharia 2020, SIGIR), with the token vectors that the embedder makes anyway.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ragstone.compact import SCALE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ragstone.compact import Compact
+
+    Scores = NDArray[np.float32]
+
+__all__ = ["interact", "rarity", "weights", "words"]
+
+FLOOR = 0.3
+"""Cosines below it tell nothing: any two tokens of English text come near it."""
+
+
+def interact(question: Compact, weight: Sequence[float], passages: Sequence[Compact]) -> Scores:
+    """For each passage Σ w·max(0, best cosine - .3)² / Σ w over the question's tokens, in [0, .49].
+
+    `weight` has one number for each row of `question`. A passage without tokens scores 0.
+    """
+    import numpy as np
+
+    scores = np.zeros(len(passages), np.float32)
+    filled = [at for at, rows in enumerate(passages) if len(rows)]
+    total = float(sum(weight))
+    if not filled or not len(question) or total <= 0:
+        return scores
+    lengths = [len(passages[at]) for at in filled]
+    starts = np.cumsum([0, *lengths[:-1]])
+    stacked = np.concatenate([passages[at] for at in filled]).astype(np.float32)
+    cosines = stacked @ (question.astype(np.float32).T / SCALE**2)
+    best = np.maximum.reduceat(cosines, starts, axis=0)
+    scores[filled] = np.maximum(best - FLOOR, 0) ** 2 @ (np.asarray(weight, np.float32) / total)
+    return scores
+
+
+def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
+    """For each token the whole word that it is a piece of; "" where it is none.
+
+    >>> words("soft ferrites", [(0, 4), (5, 10), (10, 13)])
+    ['soft', 'ferrites', 'ferrites']
+    """
+    found: list[str] = []
+    for start, end in ranges:
+        first, last = start, end
+        while first > 0 and text[first - 1].isalnum():
+            first -= 1
+        while last < len(text) and text[last].isalnum():
+            last += 1
+        word = text[first:last]
+        found.append(word if any(map(str.isalnum, word)) else "")
+    return found
+
+
+def weights(
+    found: Sequence[str], terms: Mapping[str, Sequence[str]], frequencies: Mapping[str, int], total: int
+) -> list[float]:
+    """How much each word counts: the rarity of its rarest term, and nothing for a word without terms.
+
+    `terms` has those of each word, `frequencies` says in how many of `total` chunks a term stands.
+    """
+    known = {
+        word: max((rarity(frequencies.get(term, 0), total) for term in own), default=0.0) for word, own in terms.items()
+    }
+    return [known[word] for word in found]
+
+
+def rarity(frequency: int, total: int) -> float:
+    """The inverse document frequency of BM25: ln(1 + (N - n + .5) / (n + .5))."""
+    return math.log(1 + (max(total, frequency) - frequency + 0.5) / (frequency + 0.5))
