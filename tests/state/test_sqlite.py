@@ -128,7 +128,7 @@ def test_languages_come_most_frequent_first(state: ProjectState):
     for number, language in enumerate(["de", "en", "en"]):
         document = replace(DOCUMENT, id=f"d{number}", uri=f"{number}.md")
         state.begin("ingest", [(document, "v", language, [])], tenant="default", fingerprint="e/s")
-    assert state.languages("ingest", tenant="default") == ["en", "de"]
+    assert list(state.languages("ingest", tenant="default")) == ["en", "de"]
 
 
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path):

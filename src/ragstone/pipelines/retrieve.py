@@ -15,7 +15,8 @@ from ragstone.errors import StoreUnavailable, UsageError
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
-from ragstone.retrieval import diversify, fuse, interaction, rerank, where
+from ragstone.retrieval import diversify, fuse, rerank, where
+from ragstone.retrieval.interaction import Asking, interact, rarity, words
 from ragstone.retrieval.search import both, dense, lexical
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from ragstone.compact import Compact
     from ragstone.types import Matrix, Vector
 
-__all__ = ["MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check"]
+__all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check"]
 
 MAX_K = 1000
 UNREAD = 0.2
 """The most that dense search weighs for a question in a language that the embedder does not read: what is near there is
 near by chance."""
 
+FINAL = "final"  # the name of the score that hits are ordered by
 SHOWN = 10  # candidates that the trace names for each stage
 COUNTED = 60.0  # seconds for which the size of an index is remembered
 
@@ -41,11 +43,12 @@ class Asked:
     """A question on its way. Its vector and the compact rows of its tokens are made once, when they are needed."""
 
     text: str
-    languages: Sequence[str]
+    language: str  # that in which it is analysed
     read: bool  # whether the embedder reads its language
     terms: Sequence[str]
     vector: Vector | None = None
     rows: Compact | None = None
+    asking: Asking | None = None
 
 
 @dataclass(slots=True)
@@ -74,7 +77,8 @@ class Ranking:
         known = self.index.embedder.languages
         language = detect(question, among=languages)
         read = known is None or language in {*known, UNKNOWN}
-        return Asked(question, languages, read, query_terms(question, languages=languages))
+        analysed = query_language(question, languages)
+        return Asked(question, analysed, read, query_terms(question, languages=languages))
 
     async def rank(
         self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
@@ -197,26 +201,29 @@ class Ranking:
         texts = [one.chunk.embedded for one in top if one.chunk]
         if self.reranker is not None:
             return await self.reranker.scores(asked.text, texts, context=context)
-        if asked.rows is None:
-            await self.embed(asked, context)
-        assert asked.rows is not None
         assert self.index.tokens is not None
+        asking = await self.asking(asked, context)
         kept = await self.index.tokens.kept(texts, context=context)
         for one, own in zip(top, kept, strict=True):
             one.vector = own.vector
-        weight = await self._weights(asked, context)
-        rows = [own.rows for own in kept]
-        return (await asyncio.to_thread(interaction.interact, asked.rows, weight, rows)).tolist()
+        return (await asyncio.to_thread(interact, asking.rows, asking.weights, [own.rows for own in kept])).tolist()
 
-    async def _weights(self, asked: Asked, context: Context) -> list[float]:
-        """How much each token of the question counts: by how rare its word is in the index."""
-        language = query_language(asked.text, asked.languages)
-        _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
-        found = interaction.words(asked.text, ranges)
-        terms = {word: query_terms(word, languages=[language]) for word in set(found)}
-        every = sorted({term for own in terms.values() for term in own})
-        frequencies = await self.index.lexical.frequencies(every, context=context)
-        return interaction.weights(found, terms, frequencies, await self._count(context))
+    async def asking(self, asked: Asked, context: Context) -> Asking:
+        """A question's tokens and terms, each with its weight: how rare its word is in the index."""
+        if asked.asking is None:
+            if asked.rows is None:
+                await self.embed(asked, context)
+            assert asked.rows is not None
+            _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
+            found = words(asked.text, ranges)
+            terms = {word: query_terms(word, languages=[asked.language]) for word in set(found)}
+            every = sorted({term for own in terms.values() for term in own})
+            frequencies = await self.index.lexical.frequencies(every, context=context)
+            total = await self._count(context)
+            rare = {term: rarity(frequencies.get(term, 0), total) for term in every}
+            weight = [max((rare[term] for term in terms[word]), default=0.0) for word in found]
+            asked.asking = Asking(asked.rows, weight, frozenset(asked.terms))
+        return asked.asking
 
     async def _count(self, context: Context) -> int:
         at, size = self._size
@@ -282,7 +289,7 @@ def check(question: str) -> None:
 
 def as_hits(found: Sequence[Candidate]) -> list[Hit]:
     """Candidates as hits, ranked in their order."""
-    return [Hit(one.chunk, rank, one.scores) for rank, one in enumerate(found, 1) if one.chunk]
+    return [Hit(one.chunk, rank, {**one.scores, FINAL: one.score}) for rank, one in enumerate(found, 1) if one.chunk]
 
 
 def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:

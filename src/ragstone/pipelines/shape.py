@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ragstone.errors import EmbedderError
-from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits
+from ragstone.pipelines.retrieve import FINAL, Asked, Candidate, Ranking, as_hits
 from ragstone.retrieval import trim
 from ragstone.retrieval.expand import expand, joined, neighbourhood, place
 from ragstone.retrieval.pack import estimated, ordered, pack
+from ragstone.text.analyzer import terms
 from ragstone.text.sentences import sentences
 from ragstone.types import Chunk, Context, Document, Hit
 
@@ -89,25 +90,28 @@ class Shaping:
     # ── Trim ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _trimmed(self, asked: Asked, found: list[Hit], which: set[str], context: Context) -> list[Hit]:
-        """Each hit cut down to the run of its sentences that the question is about; tables stay whole."""
+        """Those hits cut down to the runs of their sentences that the question is about; tables stay whole."""
         with context.trace.step("retrieve.trim", threshold=self.spec.trim) as step:
-            if asked.rows is None:
-                await self.ranking.embed(asked, context)
-            whole = [hit.chunk for hit in found if hit.chunk.id in which and not _tabular(hit.chunk)]
-            parts = await asyncio.to_thread(self._parts, whole)
-            prose = [hit for hit in found if hit.chunk.id in parts]
-            assert asked.rows is not None
+            whole = [hit for hit in found if hit.chunk.id in which and not _tabular(hit.chunk)]
+            parts = await asyncio.to_thread(self._parts, [hit.chunk for hit in whole], asked)
+            prose = [hit for hit in whole if hit.chunk.id in parts]
             assert self.index.tokens is not None
             kept = await self.index.tokens.kept([hit.chunk.embedded for hit in prose], context=context)
-            wanted = [(hit.chunk, parts[hit.chunk.id]) for hit in prose]
-            cuts = await asyncio.to_thread(self._cuts, asked.rows, wanted, [own.rows for own in kept])
-            made = {id(hit): replace(hit, chunk=chunk) for hit, chunk in zip(prose, cuts, strict=True)}
+            passages = [
+                parts[hit.chunk.id].passage(own.rows, hit.scores[FINAL]) for hit, own in zip(prose, kept, strict=True)
+            ]
+            scores = await asyncio.to_thread(trim.relevance, await self.ranking.asking(asked, context), passages)
+            made: dict[str, Chunk] = {}
+            for hit, passage, own in zip(prose, passages, scores, strict=True):
+                lengths = [end - start for start, end in passage.sentences]
+                first, last = trim.run(own, lengths, threshold=self.spec.trim)
+                made[hit.chunk.id] = parts[hit.chunk.id].cut(first, last)
             before = sum(len(hit.chunk.text) for hit in found)
-            found = [made.get(id(hit), hit) for hit in found]
+            found = [replace(hit, chunk=made.get(hit.chunk.id, hit.chunk)) for hit in found]
             step.facts.update(characters=before, kept=sum(len(hit.chunk.text) for hit in found))
         return found
 
-    def _parts(self, chunks: Sequence[Chunk]) -> dict[str, _Parts]:
+    def _parts(self, chunks: Sequence[Chunk], asked: Asked) -> dict[str, _Parts]:
         """The sentences of each chunk that has several and fits the window: a parent may not."""
         made: dict[str, _Parts] = {}
         for chunk in chunks:
@@ -115,33 +119,28 @@ class Shaping:
             if len(found) > 1:
                 _, ranges = self.index.embedder.tokens(chunk.embedded)
                 if len(ranges) + SPECIAL <= self.index.embedder.window:
-                    made[chunk.id] = _Parts.of(chunk, found, ranges)
-        return made
-
-    def _cuts(self, question: Compact, chunks: Sequence[tuple[Chunk, _Parts]], rows: Sequence[Compact]) -> list[Chunk]:
-        cuts: list[Chunk] = []
-        for (chunk, parts), own in zip(chunks, rows, strict=True):
-            if len(parts.tokens) > 1 and len(own):
-                scores = trim.relevance(question, own, parts.tokens)
-                lengths = [end - start for start, end in parts.tokens]
-                first, last = trim.run(scores, lengths, threshold=self.spec.trim, best=max(scores))
-                chunk = trim.cut(chunk, parts.characters[first][0], parts.characters[last - 1][1])
-            cuts.append(chunk)
-        return cuts
+                    made[chunk.id] = _Parts(chunk, found, ranges, asked.language)
+        return {id_: parts for id_, parts in made.items() if len(parts.tokens) > 1}
 
 
 class _Parts:
     """The sentences of a chunk, as ranges of its text and of its tokens; those without a token are left out."""
 
-    def __init__(self, characters: list[Range], tokens: list[Range]) -> None:
-        self.characters, self.tokens = characters, tokens
-
-    @classmethod
-    def of(cls, chunk: Chunk, found: Sequence[Range], ranges: Sequence[Range]) -> _Parts:
+    def __init__(self, chunk: Chunk, found: Sequence[Range], ranges: Sequence[Range], language: str) -> None:
         shift = len(chunk.embedded) - len(chunk.text)  # the context that stands before the text
         tokens = trim.spans(ranges, [(start + shift, end + shift) for start, end in found])
         kept = [(c, t) for c, t in zip(found, tokens, strict=True) if t[0] < t[1]]
-        return cls([c for c, _ in kept], [t for _, t in kept])
+        self.chunk = chunk
+        self.characters, self.tokens = [c for c, _ in kept], [t for _, t in kept]
+        self.terms = [frozenset(terms(chunk.text[start:end], language=language)) for start, end in self.characters]
+
+    def passage(self, rows: Compact, score: float) -> trim.Passage:
+        """What there is to score."""
+        return trim.Passage(rows, self.tokens, self.terms, score)
+
+    def cut(self, first: int, last: int) -> Chunk:
+        """The chunk from one sentence to before another."""
+        return trim.cut(self.chunk, self.characters[first][0], self.characters[last - 1][1])
 
 
 def _placed(found: Sequence[Candidate], k: int) -> list[Hit]:

@@ -127,13 +127,13 @@ class RetrieveSpec(Strict):
 
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
     fusion: Literal["convex", "rrf"] = "convex"
-    dense_weight: float = Field(default=0.6, ge=0, le=1)
+    dense_weight: float = Field(default=0.5, ge=0, le=1)
     candidates: int = Field(default=100, ge=1, le=1000)
     rerank: RerankSpec | None = RerankSpec()
     smooth: float = Field(default=0.35, ge=0, le=1)
     diversify: DiversifySpec = DiversifySpec()
     expand: ExpandSpec = ExpandSpec()
-    trim: float = Field(default=0.6, ge=0, lt=1)
+    trim: float = Field(default=0.68, ge=0, lt=1)
     pack: PackSpec = PackSpec()
     k: int = Field(default=8, ge=1, le=1000)
     lexical_only: bool = False

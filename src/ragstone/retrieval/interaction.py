@@ -6,7 +6,8 @@ After ColBERT (Khattab and Zaharia 2020, SIGIR), with the token vectors that the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ragstone.compact import SCALE
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float32]
 
-__all__ = ["interact", "rarity", "weights", "words"]
+__all__ = ["Asking", "interact", "rarity", "words"]
 
 FLOOR = 0.3
 """Cosines below it tell nothing: any two tokens of English text come near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question: the compact rows of its tokens, the weight of each, and its terms."""
+
+    rows: Compact
+    weights: Sequence[float]
+    terms: frozenset[str]
 
 
 def interact(question: Compact, weight: Sequence[float], passages: Sequence[Compact]) -> Scores:
@@ -62,19 +72,6 @@ def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
         word = text[first:last]
         found.append(word if any(map(str.isalnum, word)) else "")
     return found
-
-
-def weights(
-    found: Sequence[str], terms: Mapping[str, Sequence[str]], frequencies: Mapping[str, int], total: int
-) -> list[float]:
-    """How much each word counts: the rarity of its rarest term, and nothing for a word without terms.
-
-    `terms` has those of each word, `frequencies` says in how many of `total` chunks a term stands.
-    """
-    known = {
-        word: max((rarity(frequencies.get(term, 0), total) for term in own), default=0.0) for word, own in terms.items()
-    }
-    return [known[word] for word in found]
 
 
 def rarity(frequency: int, total: int) -> float:

@@ -249,13 +249,14 @@ class ProjectState:
         )
         return {row[0]: to.chunk(row) for row in rows}
 
-    def languages(self, pipeline: str, *, tenant: str) -> list[str]:
-        """The languages of the documents, the most frequent first."""
+    def languages(self, pipeline: str, *, tenant: str) -> dict[str, int]:
+        """How many documents are in each language, the most frequent first."""
         rows = self._rows(
-            "SELECT language FROM documents WHERE pipeline=? AND tenant=? GROUP BY language ORDER BY COUNT(*) DESC, 1",
+            "SELECT language, COUNT(*) FROM documents WHERE pipeline=? AND tenant=?"
+            " GROUP BY language ORDER BY COUNT(*) DESC, 1",
             (pipeline, tenant),
         )
-        return [row[0] for row in rows]
+        return dict(rows)
 
     def protected(self, pipeline: str, *, tenant: str) -> bool:
         """Whether any document is not for everyone, so that every search has to ask who asks."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
 from typing import Any, cast
 
-from ragstone.text.language import UNKNOWN, detect
+from ragstone.text.language import UNKNOWN, Languages, detect
 from ragstone.text.stopwords import STOPWORDS
 
 __all__ = ["MOST_QUERY_TERMS", "query_terms", "stop_words", "terms"]
@@ -97,7 +97,7 @@ def terms(text: str, *, language: str) -> list[str]:
     return list(chain.from_iterable(map(expanded.__getitem__, _TOKEN.findall(text.casefold()))))
 
 
-def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
+def query_terms(text: str, *, languages: Languages) -> list[str]:
     """The terms of a question to an index whose documents are in these languages, the most frequent language first.
 
     A question in one of them is analysed in it, any other in the most frequent. Words that only put the question are
@@ -113,10 +113,10 @@ def query_terms(text: str, *, languages: Sequence[str]) -> list[str]:
     return kept[:MOST_QUERY_TERMS]
 
 
-def query_language(text: str, languages: Sequence[str]) -> str:
+def query_language(text: str, languages: Languages) -> str:
     """The one of these languages that a question is analysed in: its own, or else the most frequent one."""
     found = detect(text, among=languages) if len(languages) > 1 else UNKNOWN
-    return found if found in languages else languages[0] if languages else UNKNOWN
+    return found if found in languages else next(iter(languages), UNKNOWN)
 
 
 @cache

@@ -13,13 +13,17 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
-__all__ = ["UNKNOWN", "detect"]
+__all__ = ["UNKNOWN", "Languages", "detect"]
+
+Languages: TypeAlias = Sequence[str] | Mapping[str, int]
+"""Languages in order, or each with how many documents are in it, the most frequent first."""
 
 UNKNOWN = "und"
 """ISO 639-2 for "undetermined": no letters to go by, or a script that is not listed here."""
@@ -79,11 +83,12 @@ _WEIGHTS = {"Latin": 1, "Han": 6, "Kana": 4, "Hangul": 4}
 _OTHER_WEIGHT = 2
 
 
-def detect(text: str, *, among: Sequence[str] = ()) -> str:
+def detect(text: str, *, among: Languages = ()) -> str:
     """The ISO 639-1 code of the language that most of a text is in, "und" where nothing tells.
 
-    `among` are the languages to expect, the most likely first: those of an index, for a question to it. The answer is
-    one of them where one fits the script, so that a short question is not taken for a neighbour's language.
+    `among` are the languages to expect, the most likely first, or each with how often it was met: those of an index,
+    for a question to it. The answer is one of them where one fits the script, so that a short question is not taken for
+    a neighbour's language.
 
     >>> detect("检索增强生成是什么？"), detect("Wie wird ein Dokument gelesen?"), detect("42")
     ('zh', 'de', 'und')
@@ -94,7 +99,14 @@ def detect(text: str, *, among: Sequence[str] = ()) -> str:
         return UNKNOWN
     languages = _LANGUAGES[script]
     likely = tuple(language for language in among if language in languages) or languages
-    return likely[0] if len(likely) == 1 else _by_letters(text, likely)
+    return likely[0] if len(likely) == 1 else _by_letters(text, likely, _priors(likely, among))
+
+
+def _priors(likely: Sequence[str], among: Languages) -> list[float]:
+    """The log of each language's prior: its share where that is known, else 1 / its place."""
+    if isinstance(among, Mapping):
+        return [math.log(among[language] + 1) for language in likely]
+    return [-math.log(place) for place in range(1, len(likely) + 1)]
 
 
 def _script(text: str) -> str | None:
@@ -129,13 +141,14 @@ class _Profile:
         return sum(count * self.seen.get(gram, unseen) for gram, count in grams.items())
 
 
-def _by_letters(text: str, languages: tuple[str, ...]) -> str:
-    """The most probable of some languages. A language's prior is 1 / its place among them."""
+def _by_letters(text: str, languages: tuple[str, ...], priors: Sequence[float]) -> str:
+    """The most probable of some languages."""
     grams = Counter(_grams(text))
     if not grams:
         return UNKNOWN
     scores = [
-        _INDEPENDENT * _profile(language).score(grams) - math.log(place) for place, language in enumerate(languages, 1)
+        _INDEPENDENT * _profile(language).score(grams) + prior
+        for language, prior in zip(languages, priors, strict=True)
     ]
     return languages[scores.index(max(scores))]
 
