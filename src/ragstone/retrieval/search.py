@@ -47,7 +47,14 @@ async def hybrid(
     where: Filter | None,
     context: Context,
 ) -> dict[str, Sequence[Scored]]:
-    """Both lists by name: dense and lexical."""
+    """Both lists by name: dense and lexical; in one question where the two share a database."""
+    if terms and store.joins(index):
+        with context.trace.step("retrieve.embed"):
+            vector = await embedder.embed_query(question, context=context)
+        with context.trace.step("retrieve.both", k=k, terms=list(terms)) as step:
+            near, matching = await store.search_both(vector, terms, index=index, k=k, where=where, context=context)
+            step.facts.update(dense=len(near), lexical=len(matching))
+        return {"dense": near, "lexical": matching}
     near, matching = await asyncio.gather(
         dense(question, embedder=embedder, store=store, k=k, where=where, context=context),
         lexical(terms, index=index, k=k, where=where, context=context),

@@ -59,19 +59,23 @@ CREATE INDEX IF NOT EXISTS {acl} ON {entries} USING gin (acl) WITH (fastupdate =
 CREATE INDEX IF NOT EXISTS {metadata} ON {entries} USING gin (metadata jsonb_path_ops) WITH (fastupdate = off)""")
 
 _MATCHING = sql.SQL("""
-WITH asked AS MATERIALIZED (
-  SELECT t.number AS term, (0.9 * s.entries / s.length)::float8 AS slope,
-    (2.2 * w.times * ln(1 + (s.entries - t.entries + 0.5) / (t.entries + 0.5)))::float8 AS weight
-  FROM unnest({words}::text[], {times}::integer[]) AS w (term, times) JOIN {terms} t USING (term), {statistics} s
+WITH counts AS MATERIALIZED (SELECT entries::float8, length::float8 FROM {statistics} LIMIT 1),
+asked AS MATERIALIZED (
+  SELECT t.number AS term, 0.9::float8 * s.entries / s.length AS slope,
+    2.2::float8 * w.times * ln(1 + (s.entries - t.entries + 0.5::float8) / (t.entries + 0.5::float8)) AS weight
+  FROM unnest({words}::text[], {times}::integer[]) AS w (term, times) JOIN {terms} t USING (term), counts s
   WHERE t.entries > 0
 ), scored AS (
-  SELECT p.entry, sum(a.weight * p.times / (p.times + 0.3 + a.slope * p.length))::float4 AS score
-  FROM asked a JOIN {postings} p ON p.term = a.term GROUP BY p.entry
+  SELECT p.entry, sum(a.weight * p.times / (p.times + 0.3::float8 + a.slope * p.length))::float4 AS score
+  FROM asked a, LATERAL (
+    SELECT entry, times::float8, length::float8 FROM {postings} WHERE term = a.term OFFSET 0
+  ) p GROUP BY p.entry
 ), passing AS (
   SELECT e.id, s.score FROM (SELECT * FROM scored ORDER BY score DESC) s JOIN {entries} e ON e.number = s.entry
   WHERE {where} ORDER BY s.score DESC FETCH FIRST {k} ROWS WITH TIES
 )
-SELECT id, score FROM passing ORDER BY score DESC, id LIMIT {k}""")
+SELECT id, score::float8 FROM passing ORDER BY score DESC, id LIMIT {k}""")
+# LATERAL and OFFSET 0 hold each term to its part of the index: how common it is Postgres cannot foresee.
 
 _POSTING = np.dtype(
     [("fields", ">i2")] + [(name, ">i4") for field in "tenl" for name in (f"size {field}", f"value {field}")]

@@ -40,9 +40,8 @@ _VECTORS, _HNSW = "vectors", "vectors.hnsw"
 _TABLE = sql.SQL("""
 CREATE TABLE IF NOT EXISTS {table} (
   id text COLLATE "C" PRIMARY KEY, acl text[] NOT NULL, metadata jsonb NOT NULL, vector vector({length}) NOT NULL
-) WITH (toast_tuple_target = 512);
-ALTER TABLE {table} ALTER vector SET STATISTICS 0, ALTER metadata SET STORAGE MAIN, ALTER acl SET STORAGE MAIN""")
-# Vectors lie beside the table, so that a filter reads a tenth of the pages.
+);
+ALTER TABLE {table} ALTER vector SET STATISTICS 0""")
 
 _INDEXES = sql.SQL("""
 CREATE INDEX IF NOT EXISTS {acl} ON {table} USING gin (acl) WITH (fastupdate = off);

@@ -163,7 +163,7 @@ def _metadata(where: Condition, values: Values) -> sql.Composable:
             return there if where.value else _not(there)
         case "gt" | "gte" | "lt" | "lte":
             number = _number(where)
-            if math.isnan(number):
+            if number != number:  # nan; `math.isnan` takes no integer beyond all floats
                 return NOTHING
             path = f"strict $.{_text(name)} {_ORDER[where.op]} {_scalar(number)}"
             return sql.SQL("metadata @@ {}::jsonpath").format(values.bind(path))
