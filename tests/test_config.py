@@ -148,6 +148,6 @@ class Shelf(Splitter):
 @pytest.mark.parametrize(("settings", "found"), [({}, "ours"), ({"schema": "theirs"}, "theirs")])
 def test_a_key_may_have_any_name(settings: dict[str, object], found: str):
     located = Located(settings, HERE, {})
-    assert bind(Shelf, located, folder=Path(), connector=lambda kind, name: None) == {"schema": found}
+    assert bind(Shelf, located, folder=Path(), connector=no_connector) == {"schema": found}
     with pytest.raises(ConfigError, match="schema"):
-        bind(Shelf, Located({"schem": "x"}, HERE, {}), folder=Path(), connector=lambda kind, name: None)
+        bind(Shelf, Located({"schem": "x"}, HERE, {}), folder=Path(), connector=no_connector)

@@ -49,7 +49,7 @@ CREATE INDEX IF NOT EXISTS {metadata} ON {table} USING gin (metadata jsonb_path_
 
 _GRAPH = sql.SQL("""
 CREATE INDEX IF NOT EXISTS {hnsw} ON {table} USING hnsw (vector vector_cosine_ops)
-WITH (m = 24, ef_construction = 100)""")
+WITH (m = 16, ef_construction = 64)""")
 
 _UPSERT = sql.SQL("""
 INSERT INTO {table} (id, acl, metadata, vector) VALUES (%s, %s::text[], %s::jsonb, %s)
