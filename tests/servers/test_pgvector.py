@@ -19,7 +19,7 @@ from ragstone.cli.init import Default
 from ragstone.cli.init import write as write_project
 from ragstone.connectors.pgvector import PgLexicalIndex, PgVectorStore
 from ragstone.connectors.tantivy import TantivyIndex
-from ragstone.errors import IndexMismatch
+from ragstone.errors import IndexMismatch, UsageError
 from ragstone.testing.filters import matches
 from ragstone.testing.suites import LexicalIndexSuite, VectorStoreSuite
 from ragstone.testing.suites.samples import chunk
@@ -205,6 +205,30 @@ async def test_both_find_what_each_finds(postgres: str) -> None:
     assert (len(near), matching) == (5, [])
     with pytest.raises(IndexMismatch):
         await store.search_both(vector[:3], terms, index=index, k=5, context=CONTEXT)
+    await store.close()
+    await index.close()
+
+
+async def test_an_id_that_is_too_long_for_an_index_is_refused(postgres: str) -> None:
+    store, index = parts(postgres, "long")
+    name = np.random.default_rng(0).bytes(5_000).hex()
+    with pytest.raises(UsageError, match="too long"):
+        await store.upsert([Record(chunk(name), np.ones(4, np.float32))], context=CONTEXT)
+    with pytest.raises(UsageError, match="too long"):
+        await index.upsert([Entry(chunk(name), ["word"])], context=CONTEXT)
+    assert await index.count(context=CONTEXT) == 0
+    await store.close()
+    await index.close()
+
+
+async def test_a_vector_of_another_length_is_refused_where_nothing_passes_the_filter(postgres: str) -> None:
+    store, index = parts(postgres, "lengths")
+    await write(store, index, range(3))
+    nothing = Condition("at", "lt", 0)
+    with pytest.raises(IndexMismatch):
+        await store.search(np.ones(5, np.float32), k=3, where=nothing, context=CONTEXT)
+    with pytest.raises(IndexMismatch):
+        await store.search_both(np.ones(5, np.float32), ["word"], index=index, k=3, where=nothing, context=CONTEXT)
     await store.close()
     await index.close()
 

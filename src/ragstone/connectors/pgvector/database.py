@@ -97,7 +97,7 @@ class Database:
         try:
             return await asyncio.to_thread(self._tried, act, call, writing)
         except asyncio.CancelledError:
-            await asyncio.to_thread(call.cancel)
+            threading.Thread(target=call.cancel).start()  # the pool's threads may all be waiting for the server
             raise
 
     # ── In threads ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -102,8 +102,9 @@ class PgLexicalIndex(LexicalIndex):
     async def flush(self) -> None:
         """Makes the indexes for filters once the collection has grown, and cleans up after many writes."""
         if self._wrote:
-            wrote, self._wrote = self._wrote, 0
+            wrote = self._wrote
             await self.database.write(self._settle)
+            self._wrote -= wrote
             if wrote >= CLEANED:
                 await self.database.read(self._clean)
 

@@ -100,13 +100,14 @@ class PgVectorStore(VectorStore):
 
     async def load(self) -> None:
         """Connects, so that a server that is not there is named before anything else is done."""
-        await self._database.read(self._count)
+        await self._database.read(self._length)
 
     async def flush(self) -> None:
         """Makes the indexes if this store has written and the collection has grown enough for them."""
         if self._wrote:
-            wrote, self._wrote = self._wrote, 0
+            wrote = self._wrote
             await self._database.write(self._settle)
+            self._wrote -= wrote
             if wrote >= INDEXED // 10:
                 await self._database.read(self._analyze)
 
@@ -190,6 +191,8 @@ class PgVectorStore(VectorStore):
         except psycopg.errors.DataException as error:
             self._demand_length(connection, vector, error)
             raise
+        if not found:  # then nothing was compared
+            self._demand_length(connection, vector)
         return _ranked(found)
 
     def _search_both(
@@ -211,7 +214,10 @@ class PgVectorStore(VectorStore):
         except psycopg.errors.DataException as error:
             self._demand_length(connection, vector, error)
             raise
-        return tuple(_ranked([row[1:] for row in found if row[0] is kind]) for kind in (True, False))  # pyright: ignore[reportReturnType]
+        dense, lexical = (_ranked([row[1:] for row in found if row[0] is kind]) for kind in (True, False))
+        if not dense:
+            self._demand_length(connection, vector)
+        return dense, lexical
 
     def _nearest(self, vector: Vector, k: int, where: Filter | None, values: Values) -> sql.Composed:
         near = sql.SQL("{}::vector").format(values.bind(_packed(vector)))
