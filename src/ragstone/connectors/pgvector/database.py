@@ -30,7 +30,7 @@ CONNECTING = 5  # seconds that a server may take to answer
 IDLE = 8  # connections that are kept
 
 _SETTINGS = {
-    "hnsw.ef_search": "200",  # fusion reads the hundred nearest, not only the ten that are shown
+    "hnsw.ef_search": "400",  # fusion reads the hundred nearest, not only the ten that are shown
     "hnsw.iterative_scan": "strict_order",  # a filter takes hits away: go on until there are k
     "hnsw.max_scan_tuples": "2000000000",
     "hnsw.scan_mem_multiplier": "8",
