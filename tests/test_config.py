@@ -133,3 +133,21 @@ def test_a_constructor_is_the_schema_of_its_connector():
 def test_a_wrong_setting_of_a_connector_is_explained(settings: dict[str, object], words: str):
     with pytest.raises(ConfigError, match=words):
         bind(Sample, Located(settings, HERE, {}), folder=Path(), connector=no_connector)
+
+
+class Shelf(Splitter):
+    """Has a parameter that pydantic has a method for."""
+
+    def __init__(self, *, schema: str = "ours") -> None:
+        self.schema = schema
+
+    def split(self, document):
+        return []
+
+
+@pytest.mark.parametrize(("settings", "found"), [({}, "ours"), ({"schema": "theirs"}, "theirs")])
+def test_a_key_may_have_any_name(settings: dict[str, object], found: str):
+    located = Located(settings, HERE, {})
+    assert bind(Shelf, located, folder=Path(), connector=no_connector) == {"schema": found}
+    with pytest.raises(ConfigError, match="schema"):
+        bind(Shelf, Located({"schem": "x"}, HERE, {}), folder=Path(), connector=no_connector)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ragstone.errors import ConfigError, NotConfigured, nearest
 from ragstone.protocols import KINDS, Connector
@@ -240,7 +240,11 @@ def _settings(
         if Path in parts:
             paths.add(name)
         default = None if name in given else ...
-        fields[name] = (annotation, default if parameter.default is inspect.Parameter.empty else parameter.default)
+        default = default if parameter.default is inspect.Parameter.empty else parameter.default
+        if hasattr(BaseModel, name):  # pydantic's own, such as `schema`
+            fields[f"{name}_"] = (annotation, Field(default, alias=name))
+        else:
+            fields[name] = (annotation, default)
     model = create_model(f"{factory.__name__} settings", __config__=ConfigDict(extra="forbid"), **fields)
     return model, references, frozenset(paths)
 
@@ -264,8 +268,8 @@ def bind(
     model, references, paths = _settings(factory, frozenset(given))
     checked = validate(model, located)
     arguments: dict[str, Any] = {}
-    for name in model.model_fields:
-        value = getattr(checked, name)
+    for attribute, field in model.model_fields.items():
+        name, value = field.alias or attribute, getattr(checked, attribute)
         if name in references and isinstance(value, str):
             value = connector(references[name], value)
         if name in paths and isinstance(value, Path | str) and "://" not in str(value):  # a URL stays as it is

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres import Postgres
 from servers import free_port, missing, running
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +53,13 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         environment=VLLM_ENVIRONMENT,
     ):
         yield Served(f"{server}/v1", "tiny")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres with pgvector. It trusts the disk: nobody cuts the power of a test."""
+    server = Postgres("fsync=off")
+    try:
+        yield server.url()
+    finally:
+        server.remove()

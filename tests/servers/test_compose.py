@@ -34,7 +34,8 @@ def test_the_service_waits_for_a_healthy_store() -> None:
 
 
 def test_nothing_listens_beyond_this_machine() -> None:
-    published = [port for service in configured("--profile", "gpu").values() for port in service.get("ports", [])]
+    services = configured("--profile", "gpu", "--profile", "postgres")
+    published = [port for service in services.values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:8321:8321/tcp"]
 
 
@@ -42,6 +43,16 @@ def test_the_app_asks_for_the_model_that_the_gpu_serves() -> None:
     services = configured("--profile", "gpu", RAGSTONE_LOCAL_URL="http://vllm:8000/v1")
     assert services["vllm"]["command"] == ["--model", services["app"]["environment"]["RAGSTONE_LOCAL_MODEL"]]
     assert services["vllm"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+
+
+def test_postgres_is_started_on_request_alone() -> None:
+    assert configured()["postgres"]["profiles"] == ["postgres"]
+    url = "postgresql://ragstone:ragstone@postgres/ragstone"
+    services = configured("--profile", "postgres", RAGSTONE_POSTGRES_URL=url)
+    assert services["app"]["environment"]["RAGSTONE_POSTGRES_URL"] == url
+    user, password = (services["postgres"]["environment"][f"POSTGRES_{part}"] for part in ("USER", "PASSWORD"))
+    assert f"//{user}:{password}@postgres/" in url
+    assert "healthcheck" in services["postgres"]
 
 
 def test_a_project_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:

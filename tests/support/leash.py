@@ -18,6 +18,8 @@ GRACE = 10.0  # seconds from the polite signal to the other one
 def main(command: list[str]) -> int:
     """Returns the command's exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is pytest's; it closes the pipe
+    for number in (signal.SIGTERM, signal.SIGHUP):  # those of its group, too; a handler is not handed on to the command
+        signal.signal(number, lambda *_: None)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_end_when_let_go, args=(child,), daemon=True).start()
     status = child.wait()

