@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ragstone.connectors.qdrant.faults import is_no_collection
 from ragstone.connectors.qdrant.places import Place
-from ragstone.connectors.qdrant.where import INDEXED, Where
+from ragstone.connectors.qdrant.where import INDEXED, Where, received, sent
 from ragstone.errors import RagstoneError
 from ragstone.types import Context, Scored
 
@@ -32,8 +32,7 @@ _SPACE = uuid.UUID("7c2f6a54-4a0e-5a3c-9b1d-0d6d5c7f2b11")  # any other would gi
 
 def point_id(chunk_id: str) -> str:
     """The point of a chunk: Qdrant takes UUIDs alone. The same id always gives the same one."""
-    digest = chunk_id.encode("utf-8", "backslashreplace").decode()
-    return str(uuid.uuid5(_SPACE, digest))
+    return str(uuid.uuid5(_SPACE, sent(chunk_id)))
 
 
 class Collection:
@@ -64,10 +63,13 @@ class Collection:
         self.do(lambda client: self._make(client, settings), context=context)
         self._ready = True
 
-    def upsert(self, points: Sequence[Any], *, context: Context) -> None:
+    def upsert(self, points: Sequence[Any], settings: Callable[[], dict[str, Any]], *, context: Context) -> None:
         """Writes or replaces; on return they are on disk and can be found."""
         for at in range(0, len(points), BATCH):
-            self.do(partial(self._upsert, list(points[at : at + BATCH])), context=context)
+            write = partial(self._upsert, list(points[at : at + BATCH]))
+            if not self.asked(write, context=context):  # somebody has dropped it since it was made
+                self.make(settings, context=context)
+                self.do(write, context=context)
 
     def delete(self, ids: Sequence[str], *, context: Context) -> None:
         """Removes; an unknown id is no error, nor is a collection that is not there."""
@@ -75,13 +77,21 @@ class Collection:
             points = [point_id(one) for one in ids[at : at + PAGE]]
             self.asked(partial(self._delete, points), context=context)
 
-    def nearest(self, query: Any, using: str, k: int, where: Where | None, *, context: Context) -> list[Scored]:
-        """The k best points for a query, best first; equal scores by id."""
+    def nearest(
+        self, query: Any, using: str, k: int, where: Where | None, *, params: Any = None, context: Context
+    ) -> list[Scored]:
+        """The k best points for a query, best first; equal scores by id. `params` are for a server alone."""
         limit = min(k, max(self.count(context=context), 1)) if k > MOST else k
         wanted = models().Filter.model_validate(where) if where else None
         found = self.asked(
             lambda client: client.query_points(
-                self.name, query=query, using=using, query_filter=wanted, limit=limit, with_payload=["id"]
+                self.name,
+                query=query,
+                using=using,
+                query_filter=wanted,
+                limit=limit,
+                search_params=params if self.place.shared else None,
+                with_payload=["id"],
             ),
             context=context,
         )
@@ -151,9 +161,10 @@ class Collection:
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
-    def _upsert(self, points: list[Any], client: QdrantClient) -> None:
+    def _upsert(self, points: list[Any], client: QdrantClient) -> bool:
         with self.place.durable(client, self.name):
             client.upsert(self.name, points, wait=True)
+        return True
 
     def _delete(self, points: list[Any], client: QdrantClient) -> None:
         with self.place.durable(client, self.name):
@@ -174,7 +185,7 @@ class Collection:
 
 
 def _chunk_id(point: Any) -> str:
-    return str(point.payload["id"])
+    return received(point.payload["id"])
 
 
 def models() -> Any:

@@ -85,10 +85,13 @@ class QdrantIndex(LexicalIndex):
             made(id=point_id(entry.chunk.id), vector=_vector(written(entry.terms)), payload=stored(entry.chunk))
             for entry in entries
         ]
-        self._collection.upsert(points, context=context)
+        self._collection.upsert(points, _settings, context=context)
 
     def _search(self, terms: Sequence[str], k: int, where: Where | None, context: Context) -> list[Scored]:
-        return self._collection.nearest(_sparse(asked(terms)), TERMS, k, where, context=context)
+        # A server's own count of chunks and terms includes removed ones for a while. Over a filter it counts those that
+        # are there, and the empty filter costs it nothing that can be measured.
+        live = models().SearchParams(idf=models().IdfCorpusParams(corpus=models().Filter()))
+        return self._collection.nearest(_sparse(asked(terms)), TERMS, k, where, params=live, context=context)
 
 
 def _settings() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import re
 import shutil
@@ -73,6 +74,10 @@ def place_of(path: Path | None, *, url: str, api_key: str, collection: str) -> P
     if not url:
         return Folder(path / collection) if path else Memory()
     parts = urlsplit(url)
+    if "@" in parts.netloc:  # the vendor's client would leave it out, and say nothing
+        raise ConfigError(
+            "the URL of the Qdrant server names a user", expected="http://host:port", hint="Set `api_key`."
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError("the URL of the Qdrant server", expected="http://… or https://…", found=repr(url))
     return Server(url.rstrip("/"), api_key)
@@ -88,8 +93,7 @@ class Server(Place):
     shared = True
 
     def __init__(self, url: str, api_key: str) -> None:
-        self.label = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
-        self._url, self._key = url, api_key
+        self.label, self._key = url, api_key
         self._client: QdrantClient | None = None
         self._lock = threading.Lock()
 
@@ -100,7 +104,7 @@ class Server(Place):
             if self._client is None:
                 # The check of the server's version would ask it before anybody has, and warn where it does not answer.
                 self._client = _opened(
-                    url=self._url, api_key=self._key or None, timeout=TIMEOUT, check_compatibility=False
+                    url=self.label, api_key=self._key or None, timeout=TIMEOUT, check_compatibility=False
                 )
             client = self._client
         yield client
@@ -210,6 +214,14 @@ class Folder(Place):
                 shutil.rmtree(self._data, ignore_errors=True)
                 mine.client = self._client_of_data()
 
+    @classmethod
+    def close_all(cls) -> None:
+        """Closes what a program has left open: the vendor's own attempt comes too late, and prints a traceback."""
+        while cls._all:
+            _, mine = cls._all.popitem()
+            mine.client.close()
+            mine.held.release()
+
     def translated(self, error: Exception) -> RagstoneError | None:
         """Why the folder cannot be used."""
         return of_folder(error, self.label)
@@ -222,6 +234,9 @@ class Folder(Place):
         return FileLock(self._folder / "open.lock", purpose="Qdrant in a folder", wait=WAIT)
 
     def _client_of_data(self) -> QdrantClient:
+        about = self._data / "meta.json"
+        if about.exists() and not about.stat().st_size:  # killed while it made the folder, the vendor leaves it empty
+            about.unlink()
         return _opened(path=str(self._data), force_disable_check_same_thread=True)  # `lock` lets one in at a time
 
     def _joined(self) -> _Open:
@@ -248,6 +263,9 @@ class Folder(Place):
                 mine.client.close()
             finally:
                 mine.held.release()
+
+
+atexit.register(Folder.close_all)
 
 
 def _database(client: Any, name: str) -> sqlite3.Connection | None:

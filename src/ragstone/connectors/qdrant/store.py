@@ -109,7 +109,7 @@ class QdrantStore(VectorStore):
             )
             for record in records
         ]
-        self._collection.upsert(points, context=context)
+        self._collection.upsert(points, settings, context=context)
 
     def _search(self, vector: Vector, k: int, where: Where | None, context: Context) -> list[Scored]:
         if not self._demand_length(vector, context):

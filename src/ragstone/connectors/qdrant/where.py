@@ -2,20 +2,27 @@ r"""Our filters in Qdrant's language, and what of a chunk they look at.
 
 To Qdrant a list is equal to each of its members, 2 is not 2.0, an empty list is no value at all, and an odd key is no
 path. So the metadata is kept as facts, short texts of which each says one thing, and a comparison for equality is a
-look-up of texts: one index on a server serves every key that there is. Numbers are kept once more, for their order.
+look-up of texts: one index on a server serves every key that there is.
+
+Numbers are kept once more, for their order, in digits of 32 bits. A server orders floats alone, so it takes 2⁵³ + 1 for
+2⁵³; and it reads a float of 16 decimals or more with an error in the last bit.
 
 >>> stored(chunk)  # of metadata {"lang": "en", "year": 1998.0, "tags": ["law"]}
 {'id': '0b3c…', 'acl': ['public'],
  'metadata': ['["lang"]', '["lang","is","en"]', '["year"]', '["year","is",1998]', '["tags"]', '["tags","has","law"]'],
- 'numbers': {'k79656172': 1998.0}}
+ 'numbers': {'k79656172': {'a': 3231660032, 'b': 0}}}
 >>> translate(Condition("year", "gte", 1990))
-{'must': [{'key': 'numbers.k79656172', 'range': {'gte': 1990.0}}]}
+{'must': [{'should': [
+    {'key': 'numbers.k79656172.a', 'range': {'gt': 3231651840}},
+    {'must': [{'key': 'numbers.k79656172.a', 'match': {'value': 3231651840}},
+              {'key': 'numbers.k79656172.b', 'range': {'gte': 0}}]}]}]}
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, cast
@@ -24,7 +31,7 @@ from ragstone.errors import UnsupportedFilter, UsageError
 from ragstone.protocols import FILTERS
 from ragstone.types import Chunk, Condition, Filter, Scalar
 
-__all__ = ["INDEXED", "stored", "translate"]
+__all__ = ["DEEPEST", "INDEXED", "received", "sent", "stored", "translate"]
 
 Where: TypeAlias = dict[str, Any]  # a filter, or a condition in one, as Qdrant's own JSON
 
@@ -33,8 +40,9 @@ INDEXED = ("acl", "metadata")  # what a server keeps an index of
 NOTHING: Where = {"key": "metadata", "match": {"value": ""}}  # no fact is empty
 EVERYTHING: Where = {"must_not": [NOTHING]}
 
+DEEPEST = 40  # groups in each other: a server reads JSON that is 128 deep, and a group is two of that
 _LONG = 200  # characters; of a longer text its digest is kept
-_EXACT = 2.0**53  # below it a float says which number was meant
+_EXACT = 2.0**53  # below it every integer is a float
 _LARGEST = sys.float_info.max
 
 
@@ -45,15 +53,13 @@ def stored(chunk: Chunk) -> dict[str, Any]:
     """What Qdrant keeps of a chunk beside its vector."""
     metadata = {name: value for name, value in chunk.metadata.items() if name != "acl"}  # only the chunk's own counts
     kept: dict[str, Any] = {
-        "id": _text(chunk.id),
-        "acl": [_text(one) for one in chunk.acl],
+        "id": sent(chunk.id),
+        "acl": [sent(one) for one in chunk.acl],
         "metadata": list(dict.fromkeys(_facts(metadata))),
     }
-    numbers = {_key(name): _split(cast("float", value)) for name, value in metadata.items() if _is_number(value)}
+    numbers = {_key(name): _digits(cast("float", value)) for name, value in metadata.items() if _is_number(value)}
     if numbers:
-        kept["numbers"] = {key: high for key, (high, _) in numbers.items()}
-    if rests := {key: rest for key, (_, rest) in numbers.items() if rest}:
-        kept["rests"] = rests
+        kept["numbers"] = numbers
     return kept
 
 
@@ -85,13 +91,18 @@ def _plain(value: Scalar) -> Any:
     return value
 
 
-def _text(value: str) -> str:
-    """The same text, where it is one: half a surrogate pair, as in an odd file name, cannot be sent."""
+def sent(text: str) -> str:
+    """The same text, where it is one: half a surrogate pair, as in an odd file name, cannot be sent as it is."""
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return f"\0{json.dumps(value)}"
-    return value
+        return f"\0{json.dumps(text)}"
+    return f"\0{json.dumps(text)}" if text.startswith("\0") else text
+
+
+def received(text: str) -> str:
+    """The text that was sent so."""
+    return str(json.loads(text[1:])) if text.startswith("\0") else text
 
 
 def _key(name: str) -> str:
@@ -103,14 +114,28 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-def _split(value: float) -> tuple[float, float]:
-    """The nearest float, and what a large integer has above it. Qdrant orders floats alone."""
+def _digits(value: float) -> dict[str, int]:
+    """The digits of a number, the first one counts most.
+
+    They are those of the nearest float, and where several integers share one, of what this one has above it. An integer
+    beyond all floats counts as infinite.
+    """
     try:
         high = min(max(float(value), -_LARGEST), _LARGEST)
     except OverflowError:
         high = _LARGEST if value > 0 else -_LARGEST
-    rest = value - (int(high) if isinstance(value, int) else high)
-    return high, float(min(max(rest, -_LARGEST), _LARGEST))
+    digits = _halves(high)
+    if abs(high) >= _EXACT:
+        rest = value - (int(high) if isinstance(value, int) else high)
+        digits += _halves(float(min(max(rest, -_LARGEST), _LARGEST)))
+    return dict(zip("abcd", digits, strict=False))
+
+
+def _halves(value: float) -> tuple[int, ...]:
+    """The bits of a float as two integers that sort as the floats do."""
+    (bits,) = struct.unpack(">Q", struct.pack(">d", value + 0.0))  # so that -0.0 is 0.0
+    # Of a negative number every bit is flipped, of any other the sign alone.
+    return divmod(bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63), 1 << 32)
 
 
 # ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,20 +146,23 @@ def translate(where: Filter) -> Where:
 
     Raises UnsupportedFilter for an operator that Qdrant lacks, UsageError for an operand that makes no sense.
     """
-    return {"must": [_translated(where)]}
+    return {"must": [_translated(where, DEEPEST)]}
 
 
-def _translated(where: Filter) -> Where:
+def _translated(where: Filter, left: int) -> Where:
     if isinstance(where, Condition):
         return _condition(where)
+    if not left:
+        raise UsageError("the filter is nested too deeply", expected=f"at most {DEEPEST} groups in each other")
+    parts = [_translated(part, left - 1) for part in where.parts]
     match where.op:
         case "and":
-            return {"must": [_translated(part) for part in where.parts]} if where.parts else EVERYTHING
+            return _all_of(parts)
         case "or":
-            return _any_of([_translated(part) for part in where.parts])
+            return _any_of(parts)
         case "not":
-            (part,) = where.parts
-            return _no(_translated(part))
+            (part,) = parts
+            return _no(part)
     raise UnsupportedFilter(f"Qdrant knows no {where.op!r}", expected="and, or, not")
 
 
@@ -163,7 +191,7 @@ def _condition(condition: Condition) -> Where:
 def _holds(name: str, relations: Sequence[str], values: Sequence[Scalar]) -> Where:
     """The value is one of these, or the list holds one of these, as the relations say. The acl is a list of texts."""
     if name == "acl":
-        wanted = [_text(value) for value in values if isinstance(value, str)] if "has" in relations else []
+        wanted = [sent(value) for value in values if isinstance(value, str)] if "has" in relations else []
         return _matches("acl", wanted)
     return _matches("metadata", [fact for relation in relations for fact in _about(name, relation, values)])
 
@@ -174,8 +202,13 @@ def _matches(key: str, texts: Sequence[str]) -> Where:
     return {"key": key, "match": {"any": [*texts]} if len(texts) > 1 else {"value": texts[0]}}
 
 
+def _all_of(parts: Sequence[Where]) -> Where:
+    return EVERYTHING if not parts else parts[0] if len(parts) == 1 else {"must": [*parts]}
+
+
 def _any_of(parts: Sequence[Where]) -> Where:
-    return {"should": [*parts]} if parts else NOTHING  # an empty `should` asks for nothing, and so lets all through
+    # An empty `should` would ask for nothing, and so let all through.
+    return NOTHING if not parts else parts[0] if len(parts) == 1 else {"should": [*parts]}
 
 
 def _no(part: Where) -> Where:
@@ -185,16 +218,14 @@ def _no(part: Where) -> Where:
 def _compared(name: str, op: str, value: Any) -> Where:
     if not _is_number(value):
         raise UsageError(f"the filter on {name!r}", expected="a number", found=repr(value))
-    high, rest = _split(value)
-    numbers, rests = f"numbers.{_key(name)}", f"rests.{_key(name)}"
-    if abs(high) < _EXACT:
-        return {"key": numbers, "range": {op: high}}
-    # Above that several integers share a float: those of the same one are told apart by what they have above it.
-    level = {"key": numbers, "range": {"gte": high, "lte": high}}
-    parts: list[Where] = [{"key": rests, "range": {op: rest}}]
-    if (op.endswith("e") and rest == 0) or (rest < 0 if op.startswith("g") else rest > 0):
-        parts.append({"is_empty": {"key": rests}})  # where nothing is kept, it is 0
-    return _any_of([{"key": numbers, "range": {op[:2]: high}}, {"must": [level, _any_of(parts)]}])
+    path = f"numbers.{_key(name)}"
+    *upper, (last, digit) = _digits(value).items()
+    found: Where = {"key": f"{path}.{last}", "range": {op: digit}}
+    for place, digit in reversed(upper):
+        beyond: Where = {"key": f"{path}.{place}", "range": {op[:2]: digit}}
+        level: Where = {"key": f"{path}.{place}", "match": {"value": digit}}
+        found = _any_of([beyond, _all_of([level, found])])
+    return found
 
 
 def _operands(name: str, values: Any) -> list[Scalar]:
