@@ -63,7 +63,8 @@ class EngineClient:
             shard.close()
 
     def collection_exists(self, name: str) -> bool:
-        return self._folder.exists()
+        with self._lock:
+            return self._folder.exists()
 
     def create_collection(
         self, name: str, *, vectors_config: Mapping[str, Any], sparse_vectors_config: Mapping[str, Any] | None = None
@@ -123,7 +124,7 @@ class EngineClient:
         return self.shard.retrieve(list(ids), with_payload, with_vectors)
 
     def _demand(self, name: str) -> None:
-        if not self._folder.exists():
+        if not self.collection_exists(name):
             raise ValueError(f"Collection {name} not found")
 
 
