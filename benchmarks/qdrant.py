@@ -3,6 +3,7 @@
     RAGSTONE_DATA=../shared/data python benchmarks/qdrant.py
 
 nDCG@10 × 100 on the judged collections that benchmarks/analyzer.py reads, and m, the mean number of terms of a text.
+How many of the true hundred nearest a server's graph finds, by how wide it searches: NPL on the server's own engine.
 Then chunks per second written and milliseconds per search, in a folder, for 10,000 chunks of 384 dimensions.
 """
 
@@ -16,9 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import qdrant_edge as edge
 from analyzer import CONTEXT, JUDGED, chunk, judged, ndcg
 
+from ragstone.connectors.openvino import OpenVINOEmbedder
 from ragstone.connectors.qdrant import QdrantIndex, QdrantStore
+from ragstone.connectors.qdrant.store import EF
 from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.protocols import LexicalIndex
 from ragstone.text.analyzer import query_terms, terms
@@ -44,6 +48,31 @@ async def constant_length() -> None:
         mean = statistics.mean(len(entry.terms) for entry in entries)
         scores = [await quality(index, entries, asked, dict(of.gains)) for index in (TantivyIndex(), QdrantIndex())]
         print(f"{name:10} {mean:5.0f} {scores[0]:8.1f} {scores[1]:8.1f}")
+
+
+async def recall(folder: Path) -> None:
+    of, embedder = judged("npl"), OpenVINOEmbedder(download=False)
+    texts, asked = [text[:600] for text in of.texts.values()], list(of.questions.values())  # what the window holds
+    parts = [await embedder.embed(texts[at : at + 512], context=CONTEXT) for at in range(0, len(texts), 512)]
+    rows, questions = np.concatenate(parts), await embedder.embed(asked, context=CONTEXT)
+    nearest = np.argsort(-(questions @ rows.T), axis=1)[:, :100]
+    graph = edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=1000)  # as a server has it, but always
+    config = edge.EdgeConfig({"dense": edge.EdgeVectorParams(rows.shape[1], edge.Distance.Cosine)}, hnsw_config=graph)
+    shard = edge.EdgeShard.create(str(folder), config)
+    points = [edge.Point(at, {"dense": row.tolist()}) for at, row in enumerate(rows)]
+    shard.update(edge.UpdateOperation.upsert_points(points))
+    shard.optimize()
+    print(f"\nNPL, {len(rows)} texts, {shard.info().indexed_vectors_count} in the graph")
+    for width in (100, 200, EF):
+        begun, found = time.perf_counter(), 0
+        for question, wanted in zip(questions, nearest, strict=True):
+            query = edge.Query.Nearest(question.tolist(), using="dense")
+            hits = shard.search(edge.SearchRequest(query, 100, params=edge.SearchParams(hnsw_ef=width)))
+            found += len({hit.id for hit in hits} & set(wanted.tolist()))
+        each = 1000 * (time.perf_counter() - begun) / len(questions)
+        print(f"hnsw_ef {width}: {found / len(questions):.2f} of 100, {each:.2f} ms a search")
+    shard.close()
+    print()
 
 
 async def milliseconds(searches: Sequence) -> float:
@@ -87,4 +116,5 @@ def matching(index: QdrantIndex, where: Filter | None) -> list:
 if __name__ == "__main__":
     asyncio.run(constant_length())
     with tempfile.TemporaryDirectory() as made:
+        asyncio.run(recall(Path(made) / "engine"))
         asyncio.run(speed(Path(made)))

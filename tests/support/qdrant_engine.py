@@ -107,7 +107,7 @@ class EngineClient:
         self._demand(name)
         wanted = _filter(query_filter.model_dump(exclude_none=True)) if query_filter else None
         nearest = edge.Query.Nearest(_vector(query), using=using)
-        params = edge.SearchParams(idf=edge.IdfParams(corpus=edge.Filter())) if _counts_live(search_params) else None
+        params = _params(search_params.model_dump(exclude_none=True)) if search_params else None
         request = edge.SearchRequest(nearest, limit, filter=wanted, params=params, with_payload=True)
         return SimpleNamespace(points=self.shard.search(request))
 
@@ -128,8 +128,9 @@ class EngineClient:
             raise ValueError(f"Collection {name} not found")
 
 
-def _counts_live(params: Any) -> bool:
-    return params is not None and params.model_dump(exclude_none=True)["idf"] == {"corpus": {}}
+def _params(params: Mapping[str, Any]) -> Any:
+    idf = edge.IdfParams(corpus=_filter(params["idf"]["corpus"])) if "idf" in params else None
+    return edge.SearchParams(hnsw_ef=params.get("hnsw_ef"), idf=idf)
 
 
 def _vectors(vectors: Mapping[str, Any]) -> dict[str, Any]:

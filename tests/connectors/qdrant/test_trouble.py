@@ -19,7 +19,15 @@ from lexical_entries import entry
 from qdrant_engine import EnginePlace
 from ragstone.connectors.qdrant import QdrantIndex, QdrantStore, faults, places
 from ragstone.connectors.qdrant.pickles import demand_harmless
-from ragstone.errors import ConfigError, IndexBusy, IndexMismatch, IndexUnavailable, StateError, StorageFull
+from ragstone.errors import (
+    ConfigError,
+    IndexBusy,
+    IndexMismatch,
+    IndexUnavailable,
+    MissingExtra,
+    StateError,
+    StorageFull,
+)
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Condition, Record
 from servers import free_port, running
@@ -189,7 +197,7 @@ async def test_a_second_process_is_told_that_the_folder_is_busy(
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         for call in (store.load, lambda: index.search(["word"], k=1, context=CONTEXT)):
-            with pytest.raises(IndexBusy, match=rf"in use by Qdrant in a folder \(process {holder.pid}\)"):
+            with pytest.raises(IndexBusy, match=rf"in use by Ragstone \(process {holder.pid}\)"):
                 await call()
         with pytest.raises(IndexBusy):
             await store.drop(context=CONTEXT)
@@ -362,6 +370,20 @@ def test_no_error_of_the_vendor_is_left_over() -> None:
             if isinstance(found, type) and issubclass(found, Exception) and found.__module__ == module.__name__:
                 assert isinstance(faults.of_server(found(*arguments.get(name, ())), "here"), StateError), name
     assert faults.of_server(ZeroDivisionError(), "here") is None
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "qdrant_client", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'ragstone\[qdrant\]'"):
+        QdrantStore()
+
+
+def test_importing_the_connector_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, ragstone.connectors.qdrant; print({'qdrant_client', 'grpc', 'numpy', 'httpx'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("make", [QdrantStore, QdrantIndex])

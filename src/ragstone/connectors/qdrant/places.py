@@ -231,7 +231,7 @@ class Folder(Place):
         return self._folder / "data"
 
     def _held(self) -> FileLock:
-        return FileLock(self._folder / "open.lock", purpose="Qdrant in a folder", wait=WAIT)
+        return FileLock(self._folder / "open.lock", purpose="Ragstone", wait=WAIT)
 
     def _client_of_data(self) -> QdrantClient:
         about = self._data / "meta.json"
