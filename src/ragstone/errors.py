@@ -14,8 +14,8 @@
     ├── StateError                .ragstone/ cannot be read or written
     │   ├── IndexBusy             another process holds the index
     │   ├── IndexMismatch         the index was built by another embedder
-    │   ├── IndexUnavailable      the server that keeps the index cannot be reached    (retryable)
-    │   └── StorageFull           the disk is full
+    │   ├── StorageFull           the disk is full
+    │   └── StoreUnavailable      the database of the index cannot be reached       (retryable)
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
@@ -41,7 +41,6 @@ __all__ = [
     "EmbedderError",
     "IndexBusy",
     "IndexMismatch",
-    "IndexUnavailable",
     "MissingExtra",
     "ModelDenied",
     "ModelError",
@@ -58,6 +57,7 @@ __all__ = [
     "SourceUnavailable",
     "StateError",
     "StorageFull",
+    "StoreUnavailable",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -150,14 +150,14 @@ class IndexMismatch(StateError):
     """The index was built by another embedder, so its vectors cannot be compared with the question's."""
 
 
-class IndexUnavailable(StateError):
-    """The server that keeps the index cannot be reached, is overloaded, or broke off."""
-
-    retryable = True
-
-
 class StorageFull(StateError):
     """The disk is full. What was written before is intact."""
+
+
+class StoreUnavailable(StateError):
+    """The server that holds the index cannot be reached, or broke off."""
+
+    retryable = True
 
 
 class EmbedderError(RagstoneError):

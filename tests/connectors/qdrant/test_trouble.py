@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,10 +24,10 @@ from ragstone.errors import (
     ConfigError,
     IndexBusy,
     IndexMismatch,
-    IndexUnavailable,
     MissingExtra,
     StateError,
     StorageFull,
+    StoreUnavailable,
 )
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Condition, Record
@@ -298,16 +299,24 @@ async def test_a_server_that_does_not_answer_is_named_and_may_be_asked_again_lat
         lambda: index.drop(context=CONTEXT),
     ):
         pauses.clear()
-        with pytest.raises(IndexUnavailable, match=f"{url}: the Qdrant server does not answer: .*refused") as caught:
+        with pytest.raises(StoreUnavailable, match=f"{url}: the Qdrant server does not answer: .*refused") as caught:
             await call()
         assert caught.value.retryable
         assert pauses == [0.2, 0.5, 1.0]
     pauses.clear()
-    with pytest.raises(IndexUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.count(context=CONTEXT.within(0.3))
     assert pauses == [0.2]
     await store.close()
     await index.close()
+
+
+async def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = QdrantIndex(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(StoreUnavailable, match="does not answer: timed out"):
+            await index.search(["apple"], k=1, context=CONTEXT.within(0.5))
+        await index.close()
 
 
 async def test_a_server_that_is_none_of_qdrant_is_named(tmp_path: Path) -> None:
@@ -332,8 +341,8 @@ async def test_a_server_that_is_none_of_qdrant_is_named(tmp_path: Path) -> None:
     [
         (401, "Must provide an API key", StateError, "refused the key"),
         (403, "Forbidden", StateError, "refused the key"),
-        (429, "Too many requests", IndexUnavailable, "overloaded: Too many"),
-        (503, "Service unavailable", IndexUnavailable, "overloaded"),
+        (429, "Too many requests", StoreUnavailable, "overloaded: Too many"),
+        (503, "Service unavailable", StoreUnavailable, "overloaded"),
         (507, "Disk", StorageFull, "disk is full"),
         (500, "Service internal error: No space left on device", StorageFull, "disk is full"),
         (400, "Wrong input: Vector dimension error", StateError, "failed: Wrong input: Vector dimension error"),

@@ -80,9 +80,14 @@ def test_terms_that_share_a_dimension_count_as_one(monkeypatch: pytest.MonkeyPat
     assert written(["apple", "pear"]) == written(["pear", "pear"])
 
 
-async def test_a_chunk_without_terms_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [False, True])
+async def test_a_chunk_without_terms_is_kept(tmp_path: Path, engine: bool) -> None:
     index = QdrantIndex()
+    if engine:
+        index._collection.place = EnginePlace(tmp_path)
     await index.upsert([entry("a", "apple"), entry("blank", "")], context=CONTEXT)
     assert sorted(await index.ids(context=CONTEXT)) == ["a", "blank"]
     assert [one.id for one in await index.search(["apple"], k=9, context=CONTEXT)] == ["a"]
+    await index.delete(["a", "blank"], context=CONTEXT)
+    assert await index.count(context=CONTEXT) == 0
     await index.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -92,6 +93,7 @@ class Collection:
                 limit=limit,
                 search_params=params if self.place.shared else None,
                 with_payload=["id"],
+                timeout=_seconds(context),
             ),
             context=context,
         )
@@ -182,6 +184,12 @@ class Collection:
             for key in INDEXED:
                 if key not in there:
                     client.create_payload_index(self.name, key, field_schema=models().PayloadSchemaType.KEYWORD)
+
+
+def _seconds(context: Context) -> int | None:
+    """What is left until the deadline; the vendor counts in whole seconds."""
+    left = context.remaining()
+    return None if left is None else max(1, math.ceil(left))
 
 
 def _chunk_id(point: Any) -> str:

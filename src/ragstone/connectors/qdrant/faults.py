@@ -7,7 +7,7 @@ import json
 import sqlite3
 from typing import Any
 
-from ragstone.errors import IndexBusy, IndexUnavailable, RagstoneError, StateError, StorageFull
+from ragstone.errors import IndexBusy, RagstoneError, StateError, StorageFull, StoreUnavailable
 
 __all__ = ["is_no_collection", "of_folder", "of_server"]
 
@@ -30,7 +30,7 @@ def of_server(error: Exception, label: str) -> RagstoneError | None:
         return None
     source = getattr(error, "source", None)
     if type(source).__module__.split(".")[0] in ("httpx", "httpcore"):
-        return IndexUnavailable(
+        return StoreUnavailable(
             f"the Qdrant server does not answer: {_line(source) or type(source).__name__}",
             where=label,
             hint="Start it, or correct `url` in the connector's file.",
@@ -39,7 +39,7 @@ def of_server(error: Exception, label: str) -> RagstoneError | None:
         return StateError("what answers is no Qdrant server", where=label, hint="Correct `url`.")
     status = getattr(error, "status_code", None)
     if status in _PASSING or type(error).__name__ == "ResourceExhaustedResponse":
-        return IndexUnavailable(
+        return StoreUnavailable(
             f"the Qdrant server is overloaded: {_said(error)}", where=label, hint="Try again later."
         )
     if status in (401, 403):
