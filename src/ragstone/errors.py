@@ -14,6 +14,7 @@
     ├── StateError                .ragstone/ cannot be read or written
     │   ├── IndexBusy             another process holds the index
     │   ├── IndexMismatch         the index was built by another embedder
+    │   ├── IndexUnavailable      the server that holds it does not answer           (retryable)
     │   └── StorageFull           the disk is full
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── UnsupportedFilter         a store lacks a filter that was asked for
@@ -40,6 +41,7 @@ __all__ = [
     "EmbedderError",
     "IndexBusy",
     "IndexMismatch",
+    "IndexUnavailable",
     "MissingExtra",
     "ModelDenied",
     "ModelError",
@@ -146,6 +148,12 @@ class IndexBusy(StateError):
 
 class IndexMismatch(StateError):
     """The index was built by another embedder, so its vectors cannot be compared with the question's."""
+
+
+class IndexUnavailable(StateError):
+    """The server that holds the vectors does not answer."""
+
+    retryable = True
 
 
 class StorageFull(StateError):
