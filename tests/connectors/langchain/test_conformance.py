@@ -43,3 +43,17 @@ class TestWithoutFilters(VectorStoreSuite):
 
     def make(self, tmp_path: Path) -> LangChainStore:
         return LangChainStore(tmp_path, vectorstore=MEMORY, memory=True)
+
+
+class TestChroma(VectorStoreSuite):
+    """Lasts by itself, is opened by its constructor, and takes a mapping."""
+
+    vendors, persistent = (*THEIRS, "langchain_chroma", "chromadb"), True
+
+    def make(self, tmp_path: Path) -> LangChainStore:
+        arguments = {
+            "collection_name": "{collection}",
+            "persist_directory": str(tmp_path / "theirs"),
+            "collection_configuration": {"hnsw": {"space": "cosine", "ef_search": 400}},
+        }
+        return LangChainStore(tmp_path, vectorstore="langchain_chroma.Chroma", arguments=arguments, filters="mapping")

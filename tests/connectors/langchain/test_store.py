@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,13 @@ class Short(Lasting):
 
     def similarity_search(self, query: str, k: int = 4, filter: Any = None, **kwargs: Any) -> list[Document]:  # noqa: A002
         return [one for one in super().similarity_search(query, 3) if filter is None or filter(one)][:k]
+
+
+class Deaf(Lasting):
+    """Swallows what it does not know, as many stores."""
+
+    def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
+        return super().similarity_search(query, k)
 
 
 class Silent(Lasting):
@@ -154,6 +162,29 @@ async def test_a_filter_that_sees_a_part_of_the_records_is_refused(tmp_path: Pat
     assert [one.id for one in found] == ["r0", "r1"]
     with pytest.raises(UnsupportedFilter, match="a part of its records"):
         await names(store, where=Condition("at", "eq", 4))
+    await store.close()
+
+
+@pytest.mark.parametrize("filters", ["callable", "mapping"])
+async def test_a_store_that_swallows_its_filter_is_refused(
+    tmp_path: Path, filters: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ragstone.connectors.langchain.vendor.WAITS", (0.0, 0.0))
+    store = lasting(tmp_path, "Deaf", filters=filters)
+    hidden = replace(record("hidden", 0.1), chunk=chunk("hidden", acl=["ana"]))
+    await store.upsert([hidden], context=CONTEXT)
+    assert await names(store, where=Condition("acl", "in", ["ana"])) == ["hidden"]
+    with pytest.raises(UnsupportedFilter, match="does not keep to a filter"):
+        await names(store, where=Condition("acl", "in", ["public"]))
+    await store.close()
+
+
+async def test_a_mapping_has_no_negation(tmp_path: Path):
+    store = LangChainStore(tmp_path, vectorstore=FAISS, memory=True, filters="mapping")
+    await store.upsert([record("a", 0.1, lang="en"), record("b", 0.2, lang="de")], context=CONTEXT)
+    assert await names(store, where=Condition("lang", "in", ["de", "fr"])) == ["b"]
+    with pytest.raises(UnsupportedFilter, match="cannot express the filter 'ne'"):
+        await names(store, where=Condition("lang", "ne", "en"))
     await store.close()
 
 

@@ -91,14 +91,11 @@ class Ledger:
             found = db.execute("SELECT length(vector) / 4 FROM records LIMIT 1").fetchone()
             return found[0] if found else None
 
-    def vectors(self, ids: Iterable[str]) -> dict[str, Vector]:
-        """The vectors of those ids that are noted, as float32."""
-        import numpy as np
-
-        statement = f"SELECT id, vector FROM records WHERE id {batches.IN}"  # noqa: S608 - a constant
+    def rows(self, ids: Iterable[str]) -> list[Row]:
+        """Those that are noted, in any order."""
+        statement = f"SELECT id, vector, fields FROM records WHERE id {batches.IN}"  # noqa: S608 - a constant
         with self._reading() as db:
-            found = db.execute(statement, (batches.ids(ids),)).fetchall()
-        return {name: np.frombuffer(vector, "<f4") for name, vector in found}
+            return _rows(db.execute(statement, (batches.ids(ids),)).fetchall())
 
     def version(self) -> tuple[int, int]:
         """Another one when another connection has written, or the file is another."""
@@ -107,8 +104,6 @@ class Ledger:
 
     def since(self, revision: int) -> tuple[list[Row], int]:
         """The rows that were written after a revision, and the last revision."""
-        import numpy as np
-
         with self._reading() as db:
             db.execute("BEGIN")
             try:
@@ -116,8 +111,7 @@ class Ledger:
                 found = db.execute("SELECT id, vector, fields FROM records WHERE revision > ?", (revision,)).fetchall()
             finally:
                 db.execute("COMMIT")
-        rows = [Row(name, np.frombuffer(vector, "<f4"), json.loads(said)) for name, vector, said in found]
-        return rows, last
+        return _rows(found), last
 
     def close(self) -> None:
         """Closes the file; the next call opens it again. What was noted in memory alone is gone."""
@@ -180,3 +174,9 @@ class Ledger:
 
     def _format(self, db: sqlite3.Connection) -> Any:
         return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _rows(found: Iterable[tuple[str, bytes, str]]) -> list[Row]:
+    import numpy as np
+
+    return [Row(name, np.frombuffer(vector, "<f4"), json.loads(said)) for name, vector, said in found]

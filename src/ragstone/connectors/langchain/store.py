@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from ragstone.connectors.langchain import vendor
 from ragstone.connectors.langchain.ledger import Ledger, Row
 from ragstone.connectors.langchain.vendor import Found, Store
-from ragstone.connectors.langchain.where import Fields, compiled, fields
+from ragstone.connectors.langchain.where import MAPPED, Fields, compiled, fields, mapping, marks
 from ragstone.errors import ConfigError, IndexMismatch, MissingExtra, UnsupportedFilter
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
 from ragstone.types import Context, Filter, Record, Scored
@@ -27,7 +28,9 @@ __all__ = ["LangChainStore"]
 
 BATCH = 500  # records in one write
 COLLECTION = "{collection}"
-FIELDS = "ragstone"  # the one key of our metadata
+FIELDS = "ragstone"  # the key of our metadata that every record has
+
+_RUN = {"none": frozenset[str](), "callable": FILTERS, "mapping": MAPPED}
 
 
 class LangChainStore(VectorStore):
@@ -37,6 +40,7 @@ class LangChainStore(VectorStore):
         type: langchain
         vectorstore: langchain_chroma.Chroma
         arguments: {collection_name: "{collection}", persist_directory: .ragstone/theirs}
+        filters: mapping                # it takes a mapping with $eq, $and and $or
         path: .ragstone/langchain
 
         kind: store
@@ -59,7 +63,7 @@ class LangChainStore(VectorStore):
         *,
         vectorstore: str,
         arguments: dict[str, Any] = {},  # noqa: B006 - only read, and shown as this key's default
-        filters: Literal["none", "callable"] = "none",
+        filters: Literal["none", "callable", "mapping"] = "none",
         memory: bool = False,
         collection: str = "ragstone",
     ) -> None:
@@ -80,7 +84,8 @@ class LangChainStore(VectorStore):
         self._held: set[str] = set()  # what a store in memory was given
         self._seen: tuple[int, int] | None = None
         self._revision = 0
-        self.capabilities = Capabilities(filters=FILTERS if filters == "callable" else frozenset(), local=memory)
+        self._filters = filters
+        self.capabilities = Capabilities(filters=_RUN[filters], local=memory)
 
     async def load(self) -> None:
         """Imports the store's package and opens it, or fills it where it lives in memory."""
@@ -104,12 +109,12 @@ class LangChainStore(VectorStore):
     ) -> Sequence[Scored]:
         """At most k chunks, by cosine similarity in [-1, 1], best first; equal scores by id.
 
-        Raises UnsupportedFilter where the store runs none, or has looked at a part of its records only.
+        Raises UnsupportedFilter where the store lacks the filter, or does not keep to it.
         """
-        passes = self._passes(where) if where else None
+        filters = self._asked(where) if where else None
         if k < 1:
             return []
-        return await asyncio.to_thread(self._search, vector, k, passes)
+        return await asyncio.to_thread(self._search, vector, k, filters)
 
     async def ids(self, *, context: Context) -> Sequence[str]:
         """The ids that were noted, and that the store still has where it can be asked."""
@@ -117,21 +122,21 @@ class LangChainStore(VectorStore):
 
     async def vectors(self, ids: Sequence[str], *, context: Context) -> Mapping[str, Vector]:
         """The vectors of those that it keeps, as float32."""
-        return await asyncio.to_thread(self._ledger.vectors, list(ids))
+        return {row.id: row.vector for row in await asyncio.to_thread(self._ledger.rows, list(ids))}
 
     async def drop(self, *, context: Context) -> None:
         """Removes every record that was noted, and the notes."""
         await asyncio.to_thread(self._drop)
 
-    def _passes(self, where: Filter) -> Callable[[Fields], bool]:
+    def _asked(self, where: Filter) -> _Asked:
         passes = compiled(where)
-        if not self.capabilities.filters:
+        if self._filters == "none":
             raise UnsupportedFilter(
                 f"{self._vectorstore} is declared to run no filters",
                 where=self.name or "langchain",
-                hint="If it calls a function for each record, set filters: callable. Permissions need a filter, too.",
+                hint="If it takes a function or a mapping, say so under `filters`. Permissions need a filter, too.",
             )
-        return passes
+        return _Asked(passes, mapping(where) if self._filters == "mapping" else None)
 
     # ── In threads ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,33 +173,50 @@ class LangChainStore(VectorStore):
             self._apply((), known)
             self._ledger.remove(known)
 
-    def _search(self, vector: Vector, k: int, passes: Callable[[Fields], bool] | None) -> list[Scored]:
+    def _search(self, vector: Vector, k: int, filters: _Asked | None) -> list[Scored]:
         with self._alone if self._memory else nullcontext(), self._translated():
             store, count = self._current(), self._ledger.count()
             if store is None or not count:
                 return []
             self._demand_length(vector)
-            looked = _Looked(passes) if passes else None
-            how: dict[str, Any] = {"filter": looked} if looked else {}
-            if looked and vendor.fetches(store):
-                how["fetch_k"] = count
             most = min(k, count) if self._memory else k  # others may write into the same collection
-            found = vendor.patiently(partial(self._nearest, store, vector, most, how))
-            if looked and len(found) < min(k, count) and looked.records < self._ledger.count():
-                raise UnsupportedFilter(
-                    f"{self._vectorstore} filters only a part of its records: it is not `filters: callable`",
-                    expected=f"{count} records",
-                    found=str(looked.records),
-                )
-            vectors = self._ledger.vectors(found)
-        scored = [Scored(name, max(-1.0, min(1.0, float(vectors[name] @ vector)))) for name in found if name in vectors]
+            found = self._ledger.rows(self._nearest(store, vector, most, filters, count))
+            if filters:
+                for seconds in vendor.WAITS:  # a record may have been noted anew, and not written yet
+                    if filters.kept_to(found):
+                        break
+                    time.sleep(seconds)
+                    found = self._ledger.rows(self._nearest(store, vector, most, filters, count))
+                self._demand_obedience(filters, found, min(most, count))
+        scored = [Scored(row.id, max(-1.0, min(1.0, float(row.vector @ vector)))) for row in found]
         return sorted(scored, key=lambda one: (-one.score, one.id))
 
-    def _nearest(self, store: Store, vector: Vector, k: int, how: Mapping[str, Any]) -> list[str]:
+    def _nearest(self, store: Store, vector: Vector, k: int, filters: _Asked | None, count: int) -> list[str]:
+        how: dict[str, Any] = {"filter": filters.as_theirs()} if filters else {}
+        if filters and vendor.fetches(store):
+            how["fetch_k"] = count
         question = f"question {secrets.token_hex(8)}"
         with self._embedder().ready({question: vector}):
-            found = store.similarity_search(question, k, **how)
+            found = vendor.patiently(partial(store.similarity_search, question, k, **how))
         return list(dict.fromkeys(one.page_content for one in found))
+
+    def _demand_obedience(self, filters: _Asked, found: Sequence[Row], most: int) -> None:
+        """Refuses what a store has found that does not do as was declared: many swallow arguments that they lack."""
+        if not filters.kept_to(found):
+            raise UnsupportedFilter(
+                f"{self._vectorstore} does not keep to a filter that it is declared to run",
+                where=self.name or "langchain",
+                expected=f"filters: {self._filters}",
+                hint="Set filters: none.",
+            )
+        if self._filters == "callable" and len(found) < most and filters.looked < (count := self._ledger.count()):
+            raise UnsupportedFilter(
+                f"{self._vectorstore} filters only a part of its records",
+                where=self.name or "langchain",
+                expected=f"{count} records",
+                found=str(filters.looked),
+                hint="Set filters: none.",
+            )
 
     def _ids(self) -> list[str]:
         with self._alone, self._translated():
@@ -259,8 +281,7 @@ class LangChainStore(VectorStore):
     def _put_in(self, rows: Sequence[Row], known: Sequence[str]) -> None:
         ids = [row.id for row in rows]
         self._take_out(ids, known)
-        told = self.capabilities.filters
-        metadatas = [{FIELDS: dict(row.fields) if told else row.id} for row in rows]
+        metadatas = [self._told(row) for row in rows]
         with self._embedder().ready({row.id: row.vector for row in rows}):
             if self._store:
                 self._store.add_texts(ids, metadatas, ids=ids)
@@ -269,6 +290,12 @@ class LangChainStore(VectorStore):
                 self._store = make(ids, self._embedder(), metadatas, ids=ids, **self._arguments)
         if self._memory:
             self._held.update(ids)
+
+    def _told(self, row: Row) -> dict[str, Any]:
+        """The metadata that the store gets, no more than its filters look at."""
+        if self._filters == "callable":
+            return {FIELDS: dict(row.fields)}
+        return {FIELDS: row.id, **marks(row.fields)} if self._filters == "mapping" else {FIELDS: row.id}
 
     def _there(self, ids: Sequence[str], known: Sequence[str]) -> list[str]:
         """Those of the ids that the store has: as it says itself, where it can be asked, else those known before."""
@@ -317,14 +344,23 @@ class LangChainStore(VectorStore):
         return vendor.translated(f"{self.name or 'langchain'} ({self._vectorstore})")
 
 
-class _Looked:
-    """A filter as LangChain's stores call it, with a record's metadata or its document; it counts them."""
+class _Asked:
+    """A filter of one search: as the store takes it, and as what it finds is checked by."""
 
-    def __init__(self, passes: Callable[[Fields], bool]) -> None:
-        self._passes, self.records = passes, 0
+    def __init__(self, passes: Callable[[Fields], bool], mapped: Mapping[str, Any] | None) -> None:
+        self._passes, self._mapped, self.looked = passes, mapped, 0
 
-    def __call__(self, found: Found | Mapping[str, Any]) -> bool:
-        self.records += 1
+    def as_theirs(self) -> Any:
+        """A mapping, or a function that is called with a record's metadata or with its document, and counts."""
+        self.looked = 0
+        return self._look if self._mapped is None else self._mapped
+
+    def kept_to(self, found: Sequence[Row]) -> bool:
+        """Whether everything that was found passes."""
+        return all(self._passes(row.fields) for row in found)
+
+    def _look(self, found: Found | Mapping[str, Any]) -> bool:
+        self.looked += 1
         metadata = found if isinstance(found, Mapping) else found.metadata
         return self._passes(metadata[FIELDS])
 

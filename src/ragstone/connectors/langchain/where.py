@@ -1,7 +1,15 @@
-"""A filter as a function, for stores that call one for each record."""
+"""A filter as a function, for stores that call one for each record, and as a mapping, for those that take one.
+
+The mappings of LangChain's stores agree in little more than `$eq`, `$and` and `$or`, not in what a list or a missing
+key means. So each value of a record becomes a mark, a key of its own with the value 1, and a filter asks for marks.
+
+>>> mapping(Condition("lang", "eq", "en"))
+{'r1c0f…': {'$eq': 1}}
+"""
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
@@ -9,10 +17,15 @@ from typing import Any, TypeAlias, cast
 from ragstone.errors import UnsupportedFilter
 from ragstone.types import Chunk, Condition, Filter
 
-__all__ = ["Fields", "compiled", "fields"]
+__all__ = ["MAPPED", "Fields", "compiled", "fields", "mapping", "marks"]
 
 Fields: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Fields], bool]
+
+MAPPED = frozenset({"eq", "in", "contains", "and", "or"})
+"""The operators that marks can express: no negation, since stores differ in what it means for a missing key."""
+
+WIDEST = 200  # parts side by side; thousands of principals would be too many for some stores
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -100,3 +113,45 @@ def _key(value: Any) -> tuple[str, Any] | None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# ── As marks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def marks(found: Fields) -> dict[str, int]:
+    """What is stored of a chunk's fields: a mark for each value, and for each member of a list."""
+    made: dict[str, int] = {}
+    for name, value in found.items():
+        members = cast("list[Any]", value) if isinstance(value, list) else [value]
+        kind = "member" if isinstance(value, list) else "value"
+        made.update({_mark(kind, name, key): 1 for one in members if (key := _key(one))})
+    return made
+
+
+def mapping(where: Filter) -> dict[str, Any]:
+    """The filter as a mapping of marks. Raises UnsupportedFilter for an operator that marks cannot express."""
+    if where.op not in MAPPED:
+        raise UnsupportedFilter(f"a mapping of LangChain cannot express the filter {where.op!r}")
+    if not isinstance(where, Condition):
+        return _joined(f"${where.op}", [mapping(part) for part in where.parts])
+    kinds = {"eq": ("value",), "contains": ("member",), "in": ("value", "member")}[where.op]
+    keys = [key for one in (where.value if where.op == "in" else [where.value]) if (key := _key(one))]
+    wanted = [{_mark(kind, where.field, key): {"$eq": 1}} for key in keys for kind in kinds]
+    return _joined("$or", wanted or [{_mark("nothing", "", ("", "")): {"$eq": 1}}])
+
+
+def _joined(word: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) <= WIDEST:
+        return {word: parts}
+    return _joined(word, [_joined(word, parts[at : at + WIDEST]) for at in range(0, len(parts), WIDEST)])
+
+
+def _mark(kind: str, name: str, key: tuple[str, Any]) -> str:
+    """A key of letters and digits, which every store takes, whatever the field and the value are called."""
+    sort, value = key
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 2024.0 is 2024
+    said = "\0".join((kind, name, sort, repr(value))).encode("utf-8", "surrogatepass")
+    return "r" + hashlib.blake2b(said, digest_size=10).hexdigest()
