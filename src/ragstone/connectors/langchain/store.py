@@ -92,7 +92,7 @@ class LangChainStore(VectorStore):
         await asyncio.to_thread(self._load)
 
     async def close(self) -> None:
-        """Lets the store go. The next call opens it again."""
+        """Closes the store where it can be, and lets it go. The next call opens it again."""
         await asyncio.to_thread(self._close)
 
     async def upsert(self, records: Sequence[Record], *, context: Context) -> None:
@@ -146,9 +146,12 @@ class LangChainStore(VectorStore):
             self._current()
 
     def _close(self) -> None:
-        with self._alone:
+        with self._alone, self._translated():
+            end = getattr(self._store, "close", None)  # LangChain's interface has none, but some stores do
             self._let_go()
             self._ledger.close()
+            if callable(end):
+                end()
 
     def _upsert(self, records: Sequence[Record]) -> None:
         rows = [Row(record.chunk.id, record.vector, fields(record.chunk)) for record in records]
