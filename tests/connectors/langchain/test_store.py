@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.documents import Document
-from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from typer.testing import CliRunner
 
 import ragstone
 from ragstone.cli.app import app
 from ragstone.connectors.langchain import LangChainStore
+from ragstone.connectors.langchain.vendor import translated
 from ragstone.errors import ConfigError, IndexUnavailable, MissingExtra, StateError, UnsupportedFilter
 from ragstone.project import Project
 from ragstone.testing.suites.samples import chunk
@@ -78,7 +79,23 @@ class Deaf(Lasting):
 class Silent(Lasting):
     """Cannot be asked for ids, as many stores."""
 
-    get_by_ids = InMemoryVectorStore.__mro__[1].get_by_ids
+    get_by_ids = VectorStore.get_by_ids
+
+
+class Broken(Silent):
+    """Breaks off after the first text, once; removes what is there of the ids that it is given."""
+
+    whole = True
+
+    def add_texts(self, texts: Any, metadatas: Any = None, *, ids: Any = None, **kwargs: Any) -> list[str]:
+        if not type(self).whole:
+            type(self).whole = True
+            super().add_texts(texts[:1], metadatas[:1], ids=ids[:1])
+            raise ConnectionResetError("gone")
+        return super().add_texts(texts, metadatas, ids=ids)
+
+    def delete(self, ids: Any = None, **kwargs: Any) -> None:
+        super().delete([name for name in ids if name in self.store])
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +180,36 @@ async def test_a_filter_that_sees_a_part_of_the_records_is_refused(tmp_path: Pat
     with pytest.raises(UnsupportedFilter, match="a part of its records"):
         await names(store, where=Condition("at", "eq", 4))
     await store.close()
+
+
+async def test_a_try_that_was_cut_short_leaves_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ragstone.connectors.langchain.vendor.WAITS", (0.0, 0.0))
+    monkeypatch.setattr(Broken, "whole", False)
+    store = lasting(tmp_path, "Broken")
+    await store.upsert([record("a", 0.1), record("b", 0.2)], context=CONTEXT)
+    assert sorted(Lasting.kept["ragstone"]) == ["a", "b"]
+    assert await names(store) == ["a", "b"]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("raised", "ours"),
+    [
+        (ConnectionResetError("gone"), IndexUnavailable),
+        (type("OperationalError", (Exception,), {})("failed: Connection refused\n\tIs it running?"), IndexUnavailable),
+        (type("ServiceUnavailable", (Exception,), {})("503"), IndexUnavailable),
+        (TimeoutError(), IndexUnavailable),
+        (ValueError("no such column"), StateError),
+        (ImportError("install it"), MissingExtra),
+    ],
+)
+def test_what_a_vendor_raises_is_ours(raised: Exception, ours: type[Exception]):
+    with pytest.raises(ours, match="theirs") as found, translated("theirs"):
+        raise raised
+    assert type(found.value) is ours
+    if ours is IndexUnavailable:
+        with pytest.raises(ours), translated("theirs"):
+            raise RuntimeError("wrapped") from raised
 
 
 @pytest.mark.parametrize("filters", ["callable", "mapping"])

@@ -167,7 +167,7 @@ class LangChainStore(VectorStore):
         revision = self._ledger.put(rows)
         if revision == self._revision + 1:  # else another process has written meanwhile, and is followed later
             self._revision = revision
-        self._apply(rows, (), known)
+        self._apply(rows, (), set(known))
 
     def _delete(self, ids: Sequence[str]) -> None:
         with self._alone, self._translated():
@@ -227,7 +227,7 @@ class LangChainStore(VectorStore):
             if self._memory or not noted:
                 return noted
             self._current()
-            return self._there(noted, noted)
+            return self._there(noted, set(noted))
 
     def _drop(self) -> None:
         with self._alone, self._translated():
@@ -257,7 +257,7 @@ class LangChainStore(VectorStore):
     def _opened(self) -> Store:
         return vendor.create(vendor.find(self._vectorstore), self._embedder(), self._arguments)
 
-    def _apply(self, rows: Sequence[Row], gone: Sequence[str], known: Sequence[str] = ()) -> None:
+    def _apply(self, rows: Sequence[Row], gone: Sequence[str], known: set[str] | None = None) -> None:
         """Writes rows, of which some were `known` before, and removes what is gone.
 
         A store in memory that fails at it is filled anew with the next call.
@@ -265,15 +265,15 @@ class LangChainStore(VectorStore):
         try:
             for at in range(0, len(gone), BATCH):
                 part = gone[at : at + BATCH]
-                vendor.patiently(partial(self._take_out, part, known=part))
+                vendor.patiently(partial(self._take_out, part, known=set(part)))
             for at in range(0, len(rows), BATCH):
-                vendor.patiently(partial(self._put_in, rows[at : at + BATCH], known))
+                vendor.patiently(partial(self._put_in, rows[at : at + BATCH], known or set()))
         except BaseException:
             if self._memory:
                 self._let_go()
             raise
 
-    def _take_out(self, ids: Sequence[str], known: Sequence[str]) -> None:
+    def _take_out(self, ids: Sequence[str], known: set[str]) -> None:
         there = self._there(ids, known)
         if self._memory and len(there) == len(self._held):
             self._empty()  # the next vectors may be of another length
@@ -281,9 +281,10 @@ class LangChainStore(VectorStore):
             self._store.delete(there)
             self._held.difference_update(there)
 
-    def _put_in(self, rows: Sequence[Row], known: Sequence[str]) -> None:
+    def _put_in(self, rows: Sequence[Row], known: set[str]) -> None:
         ids = [row.id for row in rows]
         self._take_out(ids, known)
+        known.update(ids)  # a try that fails may have written some of them, and the next one replaces these
         metadatas = [self._told(row) for row in rows]
         with self._embedder().ready({row.id: row.vector for row in rows}):
             if self._store:
@@ -300,13 +301,13 @@ class LangChainStore(VectorStore):
             return {FIELDS: dict(row.fields)}
         return {FIELDS: row.id, **marks(row.fields)} if self._filters == "mapping" else {FIELDS: row.id}
 
-    def _there(self, ids: Sequence[str], known: Sequence[str]) -> list[str]:
+    def _there(self, ids: Sequence[str], known: set[str]) -> list[str]:
         """Those of the ids that the store has: as it says itself, where it can be asked, else those known before."""
         if self._memory:
             return [name for name in ids if name in self._held]
         store = self._store
         if store is None or not vendor.gives_by_id(store):
-            return list(known)
+            return [name for name in ids if name in known]
         parts = [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
         found = [one for part in parts for one in vendor.patiently(partial(store.get_by_ids, part))]
         return [one.page_content for one in found]

@@ -20,6 +20,7 @@ WAITS = (0.2, 0.8)
 
 _EMBEDDERS = ("embedding", "embedding_function", "embeddings")
 _AWAY = ("connect", "timeout", "timedout", "unavailable")
+_SAID = ("connection refused", "connection reset", "could not connect", "closed the connection", "failed to connect")
 
 
 class Found(Protocol):
@@ -129,12 +130,14 @@ def translated(label: str) -> Generator[None]:
 
 
 def _is_away(error: BaseException | None) -> bool:
-    """Whether a server could not be reached, by the name of an error or of one that it came from."""
+    """Whether a server could not be reached, by the name or the words of an error, or of one that it came from."""
     seen = 0
     while error is not None and seen < 10:
         if isinstance(error, ConnectionError | TimeoutError):
             return True
         if any(word in type(error).__name__.lower() for word in _AWAY):
+            return True
+        if any(words in str(error).lower() for words in _SAID):
             return True
         error, seen = error.__cause__ or error.__context__, seen + 1
     return False
