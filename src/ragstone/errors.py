@@ -150,14 +150,14 @@ class IndexMismatch(StateError):
     """The index was built by another embedder, so its vectors cannot be compared with the question's."""
 
 
-class StorageFull(StateError):
-    """The disk is full. What was written before is intact."""
-
-
 class StoreUnavailable(StateError):
-    """The server of a store cannot be reached."""
+    """The server that holds the vectors does not answer."""
 
     retryable = True
+
+
+class StorageFull(StateError):
+    """The disk is full. What was written before is intact."""
 
 
 class EmbedderError(RagstoneError):

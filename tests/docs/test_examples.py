@@ -107,7 +107,7 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         (tmp_path / folder).mkdir(exist_ok=True)
     for table in re.findall(r"^path: (\w+\.csv)$", text, re.MULTILINE):
         (tmp_path / table).touch()
-    if re.search(r"^(?:loader|reader): ", text, re.MULTILINE):  # it runs code, which a project must allow
+    if re.search(r"^(?:loader|reader|vectorstore): ", text, re.MULTILINE):  # it runs code, which a project must allow
         project = tmp_path / "pyproject.toml"
         project.write_text(project.read_text().replace("[tool.ragstone]", "[tool.ragstone]\nplugins = true"))
     if "{ocr: tesseract}" in text:  # as the block before it on that page has it

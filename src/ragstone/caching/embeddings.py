@@ -88,6 +88,14 @@ class VectorCache:
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
 
+    def clear(self) -> None:
+        """Removes everything."""
+        with self._lock:
+            try:
+                self._opened().execute(f"DELETE FROM {self._table}")  # noqa: S608 - a name of ours
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+
     def close(self) -> None:
         """Closes the file; the next call opens it again."""
         with self._lock:
