@@ -16,7 +16,7 @@ from ragstone.errors import StateError, UsageError
 from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
-from ragstone.reports import IngestPlan, IngestReport, Progress
+from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.types import (
     Answer,
     Context,
@@ -209,6 +209,25 @@ class AsyncRag:
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.search(question, k=k, filters=where, context=context)
+        finally:
+            await self._keep(context, question=question)
+
+    async def explain_search(
+        self,
+        question: str,
+        /,
+        *,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> Explained:
+        """What `search` finds, with the candidates, scores and milliseconds of each stage."""
+        context = _context("search", tenant, principals)
+        found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
+        try:
+            return await found.explain_search(question, k=k, filters=where, context=context)
         finally:
             await self._keep(context, question=question)
 

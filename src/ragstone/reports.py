@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ragstone.types import Failure
+from ragstone.types import Chunk, Failure, Hit
 
-__all__ = ["Difference", "IndexStatus", "IngestPlan", "IngestReport", "Progress"]
+__all__ = ["Difference", "Explained", "IndexStatus", "IngestPlan", "IngestReport", "Progress", "Stage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +96,30 @@ class Progress:
     total: int
     chunks: int
     waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a search. `facts` are its settings and counts, `best` its first candidates with their scores."""
+
+    name: str
+    milliseconds: float
+    facts: Mapping[str, Any]
+    best: tuple[tuple[Chunk, float], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stage as `ragstone search --explain --json` prints it."""
+        best = [{"uri": c.uri, "start": c.start, "end": c.end, "score": score} for c, score in self.best]
+        return {"name": self.name, "milliseconds": round(self.milliseconds, 3), **self.facts, "best": best}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What a search found, and how: its stages in the order in which they began."""
+
+    hits: tuple[Hit, ...]
+    stages: tuple[Stage, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The search as `ragstone search --explain --json` prints it."""
+        return {"hits": [hit.as_dict() for hit in self.hits], "stages": [stage.as_dict() for stage in self.stages]}

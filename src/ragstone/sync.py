@@ -15,7 +15,7 @@ from typing import Any, TypedDict, TypeVar
 from ragstone.indexes import AsyncIndex
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
-from ragstone.reports import Difference, IndexStatus, IngestPlan, IngestReport, Progress
+from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt, StoredTrace
 
 __all__ = ["Chat", "Rag", "Stream"]
@@ -270,6 +270,24 @@ class Rag:
         """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
         return _wait(
             self._rag.search(question, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        )
+
+    def explain_search(
+        self,
+        question: str,
+        /,
+        *,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> Explained:
+        """What `search` finds, with the candidates, scores and milliseconds of each stage."""
+        return _wait(
+            self._rag.explain_search(
+                question, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline
+            )
         )
 
     def ask(

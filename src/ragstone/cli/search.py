@@ -23,6 +23,7 @@ from ragstone.cli.options import (
 )
 from ragstone.errors import UsageError
 from ragstone.project import find
+from ragstone.reports import Explained
 
 
 @command
@@ -34,6 +35,9 @@ def search(
     where: Annotated[
         str | None, typer.Option("--where", metavar="JSON", help='A filter on metadata, such as {"lang": "en"}.')
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show each stage with its candidates, scores and milliseconds.")
+    ] = False,
     pipeline: PipelineName = "answer",
     as_json: Json = False,
     project: ProjectFolder = Path(),
@@ -42,14 +46,26 @@ def search(
     debug: Debug = False,
 ) -> None:
     """Show the best passages for a question."""
+    asked: dict[str, Any] = {"k": k, "where": _filter(where), "principals": principal or (), "tenant": tenant}
     with ragstone.open(project) as rag:
-        found = rag.search(
-            read(question), k=k, where=_filter(where), principals=principal or (), tenant=tenant, pipeline=pipeline
-        )
+        if explain:
+            explained = rag.explain_search(read(question), pipeline=pipeline, **asked)
+            _explain(explained, root=find(project), as_json=as_json)
+            return
+        found = rag.search(read(question), pipeline=pipeline, **asked)
     if as_json:
         show.as_json({"hits": [hit.as_dict() for hit in found]})
     else:
         show.hits(found, root=find(project))
+
+
+def _explain(found: Explained, *, root: Path, as_json: bool) -> None:
+    if as_json:
+        show.as_json(found.as_dict())
+        return
+    show.stages(found.stages, root=root)
+    show.out.print()
+    show.hits(found.hits, root=root)
 
 
 def _filter(text: str | None) -> dict[str, Any] | None:

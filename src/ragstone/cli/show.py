@@ -15,12 +15,14 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
+from ragstone.reports import Stage
 from ragstone.sync import Stream
 from ragstone.types import Answer, Citation, Hit
 
-__all__ = ["answer", "as_json", "as_json_line", "err", "hits", "out", "place", "remarks", "streamed"]
+__all__ = ["answer", "as_json", "as_json_line", "err", "hits", "out", "place", "remarks", "stages", "streamed"]
 
 EXCERPT = 300  # characters of a hit
+SHOWN = 5  # candidates of a stage
 
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
@@ -87,6 +89,22 @@ def remarks(lines: Sequence[str]) -> None:
     """What a person should know beside the data, on stderr."""
     for line in lines:
         err.print(Text(line, style="dim"), soft_wrap=not err.is_terminal)
+
+
+def stages(found: Sequence[Stage], *, root: Path) -> None:
+    """Each stage of a search on a line, its best candidates below it."""
+    for stage in found:
+        facts = ", ".join(f"{name} {_fact(value)}" for name, value in stage.facts.items())
+        out.print(Text(f"{stage.name:20} {stage.milliseconds:7.1f} ms   {facts}", style="bold"), soft_wrap=True)
+        for rank, (chunk, score) in enumerate(stage.best[:SHOWN], 1):
+            where = place(root, chunk.uri, line=chunk.line, page=chunk.page_at(chunk.start))
+            said = " ".join(chunk.text.split())
+            line = Text(f"{rank:4} {score:9.4f}  {where}  {said}", overflow="ellipsis", no_wrap=True)
+            out.print(line, overflow="ellipsis", no_wrap=True, crop=True)
+
+
+def _fact(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def streamed(stream: Stream) -> Answer:

@@ -17,6 +17,7 @@ from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import Reranker
+from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
 from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt
 from ragstone.validation.grounding import cite
@@ -44,10 +45,24 @@ class AnswerPipeline:
         checks: Sequence[str] = ("citations",),
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
+        self.reranker = reranker
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
+
+    def retrieving(self, spec: RetrieveSpec) -> AnswerPipeline:
+        """The same pipeline with other settings of `retrieve:`, over the same index."""
+        return AnswerPipeline(
+            self.index,
+            self.router,
+            prompt=self.prompt,
+            prompt_file=self._prompt_file,
+            retrieve=spec,
+            reranker=self.reranker,
+            timeout=self.timeout,
+            checks=self.checks,
+        )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -62,6 +77,26 @@ class AnswerPipeline:
         """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range."""
         k, asked, found = await self._found(question, k, filters, context)
         return await self.shaping.shape(asked, found, k=k, context=context) if asked else []
+
+    async def explain_search(
+        self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
+    ) -> Explained:
+        """What `search` finds, and what each stage made of the candidates."""
+        hits = await self.search(question, k=k, filters=filters, context=context)
+        steps = [step for step in context.trace.steps if step.name.startswith("retrieve")]
+        named = {id_ for step in steps for id_, _ in step.facts.get("best", ())}
+        seen = {"public", *context.principals}
+        chunks = {id_: c for id_, c in (await self.index.chunks(sorted(named))).items() if seen & set(c.acl)}
+        stages = (
+            Stage(
+                name=step.name,
+                milliseconds=1000 * step.seconds,
+                facts={key: value for key, value in step.facts.items() if key != "best"},
+                best=tuple((chunks[id_], score) for id_, score in step.facts.get("best", ()) if id_ in chunks),
+            )
+            for step in steps
+        )
+        return Explained(hits=tuple(hits), stages=tuple(stages))
 
     async def rank(
         self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context

@@ -17,7 +17,7 @@ from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
 from ragstone.retrieval import diversify, fuse, rerank, where
 from ragstone.retrieval.interaction import Asking, interact, rarity, words
-from ragstone.retrieval.search import both, dense, lexical
+from ragstone.retrieval.search import both, dense, lexical, note
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
 from ragstone.types import Chunk, Context, Filter, Hit, Scored, Step
@@ -34,7 +34,6 @@ UNREAD = 0.2
 near by chance."""
 
 FINAL = "final"  # the name of the score that hits are ordered by
-SHOWN = 10  # candidates that the trace names for each stage
 COUNTED = 60.0  # seconds for which the size of an index is remembered
 
 
@@ -166,7 +165,7 @@ class Ranking:
                 step.facts["dense_weight"] = weight
                 weight = weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
                 fused = fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
-            _note(step, [(id_, scores["fused"]) for id_, scores in fused])
+            note(step, [Scored(id_, scores["fused"]) for id_, scores in fused])
         return fused
 
     async def _candidates(self, fused: fuse.Fused, context: Context) -> list[Candidate]:
@@ -273,7 +272,7 @@ class Ranking:
                 chunks = [one.chunk for one in found[: 2 * k] if one.chunk]
                 found = [found[at] for at in diversify.distinct(chunks, alike=spec.duplicates)] + found[2 * k :]
             step.facts["dropped"] = before - len(found)
-            _note(step, [(one.id, one.score) for one in found])
+            note(step, [Scored(one.id, one.score) for one in found])
         return found
 
 
@@ -295,10 +294,5 @@ def as_hits(found: Sequence[Candidate]) -> list[Hit]:
 def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:
     """The candidates by new scores; equal ones by id, so that one index gives one order."""
     pairs = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    _note(step, [(one.id, score) for score, one in pairs])
+    note(step, [Scored(one.id, score) for score, one in pairs])
     return [replace(one, score=score) for score, one in pairs]
-
-
-def _note(step: Step, found: Sequence[tuple[str, float]]) -> None:
-    step.facts["candidates"] = len(found)
-    step.facts["best"] = [[id_, round(score, 4)] for id_, score in found[:SHOWN]]

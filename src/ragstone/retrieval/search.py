@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ragstone.protocols import LexicalIndex, VectorStore
-from ragstone.types import Context, Filter, Scored
+from ragstone.types import Context, Filter, Scored, Step
 
 if TYPE_CHECKING:
     from ragstone.types import Vector
 
-__all__ = ["both", "dense", "lexical"]
+__all__ = ["both", "dense", "lexical", "note"]
 
+SHOWN = 10  # candidates that a trace names for each stage
 NO_TERMS = "no term of the question is left after analysis"
 
 
@@ -22,7 +23,7 @@ async def dense(
     """The k chunks whose vectors are nearest to the question's."""
     with context.trace.step("retrieve.dense", k=k) as step:
         found = await store.search(vector, k=k, where=where, context=context)
-        step.facts["found"] = len(found)
+        note(step, found)
     return found
 
 
@@ -35,7 +36,7 @@ async def lexical(
             step.facts["note"] = NO_TERMS
             return []
         found = await index.search(terms, k=k, where=where, context=context)
-        step.facts["found"] = len(found)
+        note(step, found)
     return found
 
 
@@ -54,3 +55,9 @@ async def both(
         near, matching = await store.search_both(vector, terms, index=index, k=k, where=where, context=context)
         step.facts.update(dense=len(near), lexical=len(matching), **({} if terms else {"note": NO_TERMS}))
     return near, matching
+
+
+def note(step: Step, found: Sequence[Scored]) -> None:
+    """Writes into a trace how many were found, and the best of them with their scores."""
+    step.facts["found"] = len(found)
+    step.facts["best"] = [[one.id, round(one.score, 4)] for one in found[:SHOWN]]
