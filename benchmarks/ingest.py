@@ -6,8 +6,9 @@
 
 Each runs in a process of its own; what is imported and loaded before the first document is not counted. Ours counts
 everything: reading, parsing in workers, splitting, embedding, Chroma, BM25 and the manifest. A free embedder (a vector
-from a hash) shows what the framework itself costs. Peers cut at 800 characters and Ragstone at 200 tokens, so compare
-the text per second, too. The peers compute in float32; where Ragstone takes bfloat16, a second row has it in float32,
+from a hash) shows what the framework itself costs. Peers cut at 800 characters and Ragstone at 250 tokens, so compare
+the text per second, too. Questions ask the peers' vectors alone, and ours hybrid with late interaction and trimming.
+The peers compute in float32; where Ragstone takes bfloat16, a second row has it in float32,
 with the least cosine between the two. RAGSTONE_DATA names the folder with the evaluation data.
 """
 
@@ -69,13 +70,16 @@ def speed(folder: Path, peers: str | None, names: Sequence[str]) -> None:
     for embedder in ("real", "free"):
         best = {"chunks": 0.0, "characters": 0.0}
         print(f"\nWith the {'real embedder' if embedder == 'real' else 'free embedder'}:\n")
-        print("| | chunks | seconds | chunks/s | kB of text/s | peak MB |\n|---|---|---|---|---|---|")
+        print("| | chunks | seconds | chunks/s | kB of text/s | peak MB | query p50 / p95 ms |")
+        print("|---|---|---|---|---|---|---|")
         for name in names if peers else ():
             found = one(peers or "", name, embedder, documents, model)
             best = {what: max(most, found[what] / found["seconds"]) for what, most in best.items()}
             print(row(name, found))
         ours = one(sys.executable, "ragstone", embedder, documents, model)
         print(row("ragstone", ours))
+        for said, plain in ours.get("plain", {}).items():
+            print(f"| {said} | | | | | | {plain[0]:.1f} / {plain[1]:.1f} |")
         if embedder == "real":
             full = one(sys.executable, "fp32", embedder, documents, model)
             print(row("ragstone, float32", full))
@@ -107,11 +111,27 @@ def one(python: str, name: str, embedder: str, documents: Path, model: str) -> d
 def row(name: str, found: dict[str, Any]) -> str:
     chunks, seconds = found["chunks"], found["seconds"]
     rates = f"{chunks / seconds:,.0f} | {found['characters'] / seconds / 1000:,.0f}"
-    return f"| {name} | {chunks:,} | {seconds:.2f} | {rates} | {found['peak']:.0f} |"
+    query = f"{found['p50']:.1f} / {found['p95']:.1f}" if "p50" in found else ""
+    return f"| {name} | {chunks:,} | {seconds:.2f} | {rates} | {found['peak']:.0f} | {query} |"
 
 
-def outcome(chunks: Sequence[str], seconds: float) -> dict[str, Any]:
-    return {"chunks": len(chunks), "characters": sum(map(len, chunks)), "seconds": seconds, "peak": peak()}
+def outcome(chunks: Sequence[str], seconds: float, ask: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """What was measured; `ask` finds the eight best chunks for a question."""
+    took = timed(ask) if ask else []
+    found = {"chunks": len(chunks), "characters": sum(map(len, chunks)), "seconds": seconds, "peak": peak()}
+    return found | ({"p50": took[len(took) // 2], "p95": took[len(took) * 95 // 100]} if took else {})
+
+
+def timed(ask: Callable[[str], Any]) -> list[float]:
+    """The milliseconds of 200 questions one after the other, sorted; the first twenty warm up."""
+    lines = (DATA / "retrieval/chunking_eval/questions.jsonl").read_text(encoding="utf-8").splitlines()
+    took: list[float] = []
+    for line in lines[:220]:
+        question = json.loads(line)["question"]
+        begun = time.perf_counter()
+        ask(question)
+        took.append(1000 * (time.perf_counter() - begun))
+    return sorted(took[20:])
 
 
 def peak() -> float:
@@ -144,9 +164,31 @@ def ragstone(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
         vectors = {} if free else _vectors(Path(name) / ".ragstone/cache.db")
         texts = [chunk.text for path in documents.iterdir() for chunk in rag.index().chunks(_uri(rag, path))]
         assert isinstance(rag, ragstone.Rag)
+        memory = peak()
+        found = {} if free else _asked(rag, Path(name))
     spent = next(step.facts for step in steps if step.name == "ingest.spent")
-    found = {"again": seconds, "embedded_again": again.embedded, "spent": spent, "vectors": vectors}
+    found |= {"again": seconds, "embedded_again": again.embedded, "spent": spent, "vectors": vectors, "peak": memory}
     return {**outcome(texts, first.seconds), **found}
+
+
+def _asked(rag: Any, project: Path) -> dict[str, Any]:
+    """Milliseconds of a search: as it is by default, without trimming, and without late interaction either."""
+    took = outcome([], 1.0, lambda question: rag.search(question, k=8))
+    found: dict[str, Any] = {"p50": took["p50"], "p95": took["p95"], "plain": {}}
+    path = project / "pipelines/answer.yaml"
+    text = path.read_text(encoding="utf-8")
+    for said, keys in {"no trimming": "trim: 0", "fusion alone": "trim: 0, rerank: null, smooth: 0"}.items():
+        path.with_name("plain.yaml").write_text(text.replace("k: 8}", f"k: 8, {keys}}}"), encoding="utf-8")
+        with ragstone_opened(project) as other:
+            took = outcome([], 1.0, lambda question, other=other: other.search(question, k=8, pipeline="plain"))
+        found["plain"][f"ragstone, {said}"] = took["p50"], took["p95"]
+    return found
+
+
+def ragstone_opened(project: Path) -> Any:
+    import ragstone
+
+    return ragstone.open(project)
 
 
 def counted(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
@@ -259,8 +301,10 @@ def langchain(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
         splitter = RecursiveCharacterTextSplitter(chunk_size=CHARACTERS, chunk_overlap=0)
         loaded = [Document(page_content=text, metadata={"source": name}) for name, text in texts(documents)]
         chunks = splitter.split_documents(loaded)
-        Chroma.from_documents(chunks, embeddings, persist_directory=name)
-        return outcome([chunk.page_content for chunk in chunks], time.perf_counter() - begun)
+        store = Chroma.from_documents(chunks, embeddings, persist_directory=name)
+        seconds = time.perf_counter() - begun
+        ask = None if free else lambda question: store.similarity_search(question, k=8)
+        return outcome([chunk.page_content for chunk in chunks], seconds, ask)
 
 
 def llamaindex(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
@@ -288,8 +332,11 @@ def llamaindex(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
         splitter = SentenceSplitter(chunk_size=200, chunk_overlap=0)
         nodes = splitter.get_nodes_from_documents([Document(text=text) for _, text in texts(documents)])
         store = ChromaVectorStore(chromadb.PersistentClient(name).create_collection("chunks"))
-        VectorStoreIndex(nodes, storage_context=StorageContext.from_defaults(vector_store=store), embed_model=embedding)
-        return outcome([node.get_content() for node in nodes], time.perf_counter() - begun)
+        context = StorageContext.from_defaults(vector_store=store)
+        index = VectorStoreIndex(nodes, storage_context=context, embed_model=embedding)
+        seconds = time.perf_counter() - begun
+        ask = None if free else index.as_retriever(similarity_top_k=8).retrieve
+        return outcome([node.get_content() for node in nodes], seconds, ask)
 
 
 def haystack(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
@@ -319,8 +366,20 @@ def haystack(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
         chunks = [replace(chunk, embedding=free_vector(chunk.content)) for chunk in chunks]
     else:
         chunks = embedder.run(chunks)["documents"]
-    InMemoryDocumentStore().write_documents(chunks)
-    return outcome([chunk.content for chunk in chunks], time.perf_counter() - begun)
+    store = InMemoryDocumentStore()
+    store.write_documents(chunks)
+    seconds = time.perf_counter() - begun
+    return outcome([chunk.content for chunk in chunks], seconds, None if free else _haystack_ask(store, model))
+
+
+def _haystack_ask(store: Any, model: str) -> Callable[[str], Any]:
+    from haystack.components.retrievers.in_memory import InMemoryEmbeddingRetriever
+    from haystack_integrations.components.embedders.sentence_transformers import SentenceTransformersTextEmbedder
+
+    embedder = SentenceTransformersTextEmbedder(model=model, progress_bar=False)
+    embedder.warm_up()
+    retriever = InMemoryEmbeddingRetriever(store, top_k=8)
+    return lambda question: retriever.run(query_embedding=embedder.run(question)["embedding"])
 
 
 def txtai(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
@@ -343,7 +402,7 @@ def txtai(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
     index.index(chunks)
     with tempfile.TemporaryDirectory() as name:
         index.save(name + "/index")
-    return outcome(chunks, time.perf_counter() - begun)
+    return outcome(chunks, time.perf_counter() - begun, None if free else lambda question: index.search(question, 8))
 
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {

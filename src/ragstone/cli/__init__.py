@@ -14,6 +14,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> None:
     """Runs the command that the arguments name, and exits with its code."""
+    # Our matrices are small: beside a busy embedder the threads of numpy's BLAS wait for each other ten times longer
+    # than they compute. It reads this when it is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark

@@ -20,6 +20,7 @@ from ragstone.types import Answer, Context, Hit
 
 __all__ = ["Options", "answers", "by_document", "chunks", "retrieval"]
 
+# Some data sets hold questions without a word: they count, and nothing is found for them.
 DEEP = 100  # chunks; enough for ten documents, however many chunks of one stand before the next
 RETURNED = 5  # spans that are judged together
 
@@ -86,7 +87,7 @@ async def _run(
 
 async def _retrieval(question: Question, pipeline: AnswerPipeline, context: Context) -> tuple[Figures, float]:
     begun = time.perf_counter()
-    hits = await pipeline.rank(question.text, k=DEEP, context=context)
+    hits = await pipeline.rank(question.text, k=DEEP, context=context) if question.text.strip() else []
     seconds = time.perf_counter() - begun
     found = {question.id: by_document(hits)}
     return metrics.ranking(found, {question.id: question.relevant})[question.id], seconds
@@ -94,7 +95,7 @@ async def _retrieval(question: Question, pipeline: AnswerPipeline, context: Cont
 
 async def _chunks(question: Question, pipeline: AnswerPipeline, context: Context) -> tuple[Figures, float]:
     begun = time.perf_counter()
-    hits = await pipeline.search(question.text, k=RETURNED, context=context)
+    hits = await pipeline.search(question.text, k=RETURNED, context=context) if question.text.strip() else []
     seconds = time.perf_counter() - begun
     corpus = next(iter(question.relevant))
     # A span of another corpus is returned text, too, and none of it is right: it lies behind every right character.
@@ -107,6 +108,8 @@ async def _chunks(question: Question, pipeline: AnswerPipeline, context: Context
 
 
 async def _answer(question: Question, pipeline: AnswerPipeline, context: Context) -> tuple[Figures, float]:
+    if not question.text.strip():
+        return dict.fromkeys(("hit@1", "hit@5", "answer_contained", "exact", "f1"), 0.0), 0.0
     begun = time.perf_counter()
     answer: Answer | None = None
     async for part in pipeline.stream(question.text, context=context):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ragstone.errors import StoreUnavailable, UsageError
@@ -17,7 +17,7 @@ from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
 from ragstone.retrieval import diversify, fuse, rerank, where
 from ragstone.retrieval.interaction import Asking, interact, rarity, words
-from ragstone.retrieval.search import both, dense, lexical, note
+from ragstone.retrieval.search import SHOWN, both, dense, lexical, note
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
 from ragstone.types import Chunk, Context, Filter, Hit, Scored, Step
@@ -165,7 +165,7 @@ class Ranking:
                 step.facts["dense_weight"] = weight
                 weight = weight if len(lists) > 1 else 0.5  # one list alone keeps its own order
                 fused = fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
-            note(step, [Scored(id_, scores["fused"]) for id_, scores in fused])
+            note(step, [Scored(id_, scores["fused"]) for id_, scores in fused[:SHOWN]], len(fused))
         return fused
 
     async def _candidates(self, fused: fuse.Fused, context: Context) -> list[Candidate]:
@@ -205,7 +205,7 @@ class Ranking:
         kept = await self.index.tokens.kept(texts, context=context)
         for one, own in zip(top, kept, strict=True):
             one.vector = own.vector
-        return (await asyncio.to_thread(interact, asking.rows, asking.weights, [own.rows for own in kept])).tolist()
+        return (await asyncio.to_thread(interact, asking, [own.rows for own in kept])).tolist()
 
     async def asking(self, asked: Asked, context: Context) -> Asking:
         """A question's tokens and terms, each with its weight: how rare its word is in the index."""
@@ -255,6 +255,16 @@ class Ranking:
                 one.vector = found.get(one.id, nothing)
         return np.stack([nothing if one.vector is None else one.vector for one in top])
 
+    def _near(self, first: Sequence[Candidate]) -> Matrix | None:
+        """The cosines between candidates, where their vectors were read anyway."""
+        import numpy as np
+
+        vectors = [one.vector for one in first if one.vector is not None]
+        if len(vectors) < max(len(first), 1):
+            return None
+        stacked = np.stack(vectors)
+        return stacked @ stacked.T
+
     # ── Diversify ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _diverse(self, asked: Asked, found: list[Candidate], k: int, context: Context) -> list[Candidate]:
@@ -269,10 +279,13 @@ class Ranking:
                 scores = [one.score for one in found]
                 found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
             if spec.duplicates is not None:
-                chunks = [one.chunk for one in found[: 2 * k] if one.chunk]
-                found = [found[at] for at in diversify.distinct(chunks, alike=spec.duplicates)] + found[2 * k :]
+                first = found[: 2 * k]
+                texts = [one.chunk.text for one in first if one.chunk]
+                near = self._near(first)
+                kept = await asyncio.to_thread(diversify.distinct, texts, alike=spec.duplicates, near=near)
+                found = [*(first[at] for at in kept), *found[2 * k :]]
             step.facts["dropped"] = before - len(found)
-            note(step, [Scored(one.id, one.score) for one in found])
+            note(step, [Scored(one.id, one.score) for one in found[:SHOWN]], len(found))
         return found
 
 
@@ -293,6 +306,8 @@ def as_hits(found: Sequence[Candidate]) -> list[Hit]:
 
 def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:
     """The candidates by new scores; equal ones by id, so that one index gives one order."""
-    pairs = sorted(zip(scores, found, strict=True), key=lambda pair: (-pair[0], pair[1].id))
-    note(step, [Scored(one.id, score) for score, one in pairs])
-    return [replace(one, score=score) for score, one in pairs]
+    for one, score in zip(found, scores, strict=True):
+        one.score = score
+    ordered = sorted(found, key=lambda one: (-one.score, one.id))
+    note(step, [Scored(one.id, one.score) for one in ordered[:SHOWN]], len(ordered))
+    return ordered

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ragstone.errors import EmbedderError
 from ragstone.pipelines.retrieve import FINAL, Asked, Candidate, Ranking, as_hits
 from ragstone.retrieval import trim
-from ragstone.retrieval.expand import expand, joined, neighbourhood, place
+from ragstone.retrieval.expand import Place, expand, joined, neighbourhood, place
 from ragstone.retrieval.pack import estimated, ordered, pack
 from ragstone.text.analyzer import terms
 from ragstone.text.sentences import sentences
@@ -145,10 +145,11 @@ class _Parts:
 
 def _placed(found: Sequence[Candidate], k: int) -> list[Hit]:
     """The best hit of each place that is read: of a parent's children only the best one counts."""
-    best: dict[object, Hit] = {}
-    for hit in as_hits(found):
-        best.setdefault(place(hit.chunk), hit)
-    return [replace(hit, rank=rank) for rank, hit in enumerate(list(best.values())[:k], 1)]
+    best: dict[Place, Candidate] = {}
+    for one in found:
+        if one.chunk and len(best) < k:
+            best.setdefault(place(one.chunk), one)
+    return as_hits(list(best.values()))
 
 
 def _tabular(chunk: Chunk) -> bool:

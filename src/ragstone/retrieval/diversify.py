@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ragstone.types import Chunk
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,24 +17,31 @@ __all__ = ["capped", "distinct", "marginal"]
 
 SHINGLE = 4  # words in a row
 ALIKE = 0.9
+AGREEING = 0.9  # a cosine below which no two texts are near-duplicates
 
 _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 
 
-def distinct(chunks: Sequence[Chunk], *, alike: float = ALIKE) -> list[int]:
-    """The places of the chunks that say something new, in order: of near-duplicates only the first one counts.
+def distinct(texts: Sequence[str], *, alike: float = ALIKE, near: Scores | None = None) -> list[int]:
+    """The places of the texts that say something new, in order: of near-duplicates only the first one counts.
 
     Two are near-duplicates when the shingles of four words that they share are `alike` of all that they have (the
-    resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters.
+    resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters. With `near`, the
+    cosines between their vectors, only those are compared whose vectors nearly agree.
     """
     kept: list[int] = []
-    seen: list[frozenset[str]] = []
-    for place, chunk in enumerate(chunks):
-        parts = _shingles(chunk.text)
-        if all(_resemblance(parts, other) < alike for other in seen):
+    parts: dict[int, frozenset[str]] = {}
+
+    def shingles(place: int) -> frozenset[str]:
+        if place not in parts:
+            parts[place] = _shingles(texts[place])
+        return parts[place]
+
+    for place in range(len(texts)):
+        rivals = [other for other in kept if near is None or near[place, other] > AGREEING]
+        if all(_resemblance(shingles(place), shingles(other)) < alike for other in rivals):
             kept.append(place)
-            seen.append(parts)
     return kept
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float32]
 
-__all__ = ["Asking", "interact", "rarity", "words"]
+__all__ = ["Asking", "cosines", "interact", "rarity", "weighted", "words"]
 
 FLOOR = 0.3
 """Cosines below it tell nothing: any two tokens of English text come near it."""
@@ -35,25 +35,37 @@ class Asking:
     terms: frozenset[str]
 
 
-def interact(question: Compact, weight: Sequence[float], passages: Sequence[Compact]) -> Scores:
+def interact(asking: Asking, passages: Sequence[Compact]) -> Scores:
     """For each passage Σ w·max(0, best cosine - .3)² / Σ w over the question's tokens, in [0, .49].
 
-    `weight` has one number for each row of `question`. A passage without tokens scores 0.
+    A passage without tokens scores 0.
     """
     import numpy as np
 
     scores = np.zeros(len(passages), np.float32)
     filled = [at for at, rows in enumerate(passages) if len(rows)]
-    total = float(sum(weight))
-    if not filled or not len(question) or total <= 0:
-        return scores
-    lengths = [len(passages[at]) for at in filled]
-    starts = np.cumsum([0, *lengths[:-1]])
-    stacked = np.concatenate([passages[at] for at in filled]).astype(np.float32)
-    cosines = stacked @ (question.astype(np.float32).T / SCALE**2)
-    best = np.maximum.reduceat(cosines, starts, axis=0)
-    scores[filled] = np.maximum(best - FLOOR, 0) ** 2 @ (np.asarray(weight, np.float32) / total)
+    if filled and len(asking.rows):
+        starts = np.cumsum([0, *(len(passages[at]) for at in filled[:-1])])
+        found = cosines(asking, np.concatenate([passages[at] for at in filled]))
+        scores[filled] = weighted(asking, np.maximum.reduceat(found, starts, axis=0))
     return scores
+
+
+def cosines(asking: Asking, rows: Compact) -> Scores:
+    """Between tokens of a passage and those of the question, shape (passage's tokens, question's tokens)."""
+    import numpy as np
+
+    question = asking.rows.astype(np.float32) / np.float32(SCALE**2)
+    return rows.astype(np.float32) @ question.T
+
+
+def weighted(asking: Asking, best: Scores) -> Scores:
+    """The score of each row of best cosines, shape (rows, question's tokens)."""
+    import numpy as np
+
+    weight = np.asarray(asking.weights, np.float32)
+    scores: Scores = np.maximum(best - FLOOR, 0) ** 2 @ weight
+    return (scores / max(float(weight.sum()), 1e-9)).astype(np.float32)
 
 
 def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:

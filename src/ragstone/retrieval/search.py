@@ -11,7 +11,7 @@ from ragstone.types import Context, Filter, Scored, Step
 if TYPE_CHECKING:
     from ragstone.types import Vector
 
-__all__ = ["both", "dense", "lexical", "note"]
+__all__ = ["SHOWN", "both", "dense", "lexical", "note"]
 
 SHOWN = 10  # candidates that a trace names for each stage
 NO_TERMS = "no term of the question is left after analysis"
@@ -23,7 +23,7 @@ async def dense(
     """The k chunks whose vectors are nearest to the question's."""
     with context.trace.step("retrieve.dense", k=k) as step:
         found = await store.search(vector, k=k, where=where, context=context)
-        note(step, found)
+        note(step, found, len(found))
     return found
 
 
@@ -36,7 +36,7 @@ async def lexical(
             step.facts["note"] = NO_TERMS
             return []
         found = await index.search(terms, k=k, where=where, context=context)
-        note(step, found)
+        note(step, found, len(found))
     return found
 
 
@@ -57,7 +57,7 @@ async def both(
     return near, matching
 
 
-def note(step: Step, found: Sequence[Scored]) -> None:
+def note(step: Step, best: Sequence[Scored], found: int) -> None:
     """Writes into a trace how many were found, and the best of them with their scores."""
-    step.facts["found"] = len(found)
-    step.facts["best"] = [[one.id, round(one.score, 4)] for one in found[:SHOWN]]
+    step.facts["found"] = found
+    step.facts["best"] = [[one.id, round(one.score, 4)] for one in best[:SHOWN]]

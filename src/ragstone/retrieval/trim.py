@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ragstone.retrieval.interaction import Asking, interact, rarity
+from ragstone.retrieval.interaction import Asking, cosines, rarity, weighted
 from ragstone.types import Chunk
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ragstone.compact import Compact
 
     Floats = NDArray[np.float32]
+    Places = NDArray[np.intp]
 
 __all__ = ["Passage", "cut", "relevance", "run", "spans"]
 
@@ -113,32 +114,34 @@ def _reach(gains: Sequence[float]) -> int:
 # ── The three measures ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _ranges(passage: Passage) -> list[list[Range]]:
-    """The sentences themselves, then for each width the windows around them, as ranges of tokens."""
-    length, found = len(passage.rows), [list(passage.sentences)]
-    for width in WINDOWS:
-        starts = [max(0, min((first + last - width) // 2, length - width)) for first, last in passage.sentences]
-        found.append(
-            [
-                (min(start, first), max(min(start + width, length), last))
-                for start, (first, last) in zip(starts, passage.sentences, strict=True)
-            ]
-        )
-    return found
+def _windows(passage: Passage) -> tuple[Places, Places]:
+    """Where ranges of tokens begin and end: first those of the sentences, then for each width the windows around them.
 
-
-def _windowed(scores: Sequence[Floats]) -> Floats:
+    Both of shape (1 + widths, sentences).
+    """
     import numpy as np
 
-    own, *around = scores
-    return (OWN * own + (1 - OWN) / len(around) * sum(around[1:], around[0])).astype(np.float32)
+    length = len(passage.rows)
+    first, last = np.array(passage.sentences).T
+    starts = [first, *(np.clip((first + last - width) // 2, 0, max(0, length - width)) for width in WINDOWS)]
+    ends = [last, *(start + width for start, width in zip(starts[1:], WINDOWS, strict=True))]
+    return np.minimum(starts, first), np.maximum(np.minimum(ends, length), last)
 
 
-def _interactions(asking: Asking, passage: Passage) -> list[Floats]:
-    return [
-        interact(asking.rows, asking.weights, [passage.rows[start:end] for start, end in ranges])
-        for ranges in _ranges(passage)
-    ]
+def _windowed(scores: Floats) -> Floats:
+    """One score for each sentence, of those of its own range and of the windows around it."""
+    return OWN * scores[0] + (1 - OWN) * scores[1:].mean(axis=0)
+
+
+def _interactions(asking: Asking, passage: Passage) -> Floats:
+    import numpy as np
+
+    starts, ends = _windows(passage)
+    found = cosines(asking, passage.rows)
+    padded = np.concatenate([found, found[-1:]])  # so that a range may end where the tokens do
+    pairs = np.stack([starts.ravel(), ends.ravel()], axis=1).ravel()
+    best = np.maximum.reduceat(padded, pairs, axis=0)[::2]
+    return weighted(asking, best).reshape(starts.shape)
 
 
 def _rarities(asking: Asking, passages: Sequence[Passage]) -> dict[str, float]:
@@ -146,29 +149,26 @@ def _rarities(asking: Asking, passages: Sequence[Passage]) -> dict[str, float]:
     return {term: rarity(sum(term in own for own in every), len(every)) for term in asking.terms}
 
 
-def _coverage(rare: Mapping[str, float], passage: Passage) -> list[Floats]:
+def _coverage(rare: Mapping[str, float], passage: Passage) -> Floats:
     import numpy as np
 
-    total = sum(rare.values()) or 1.0
-    held = [own & rare.keys() for own in passage.terms]
-
-    def share(start: int, end: int) -> float:
-        inside: set[str] = set()
-        for own, (first, last) in zip(held, passage.sentences, strict=True):
-            if first < end and last > start:
-                inside |= own
-        return sum(rare[term] for term in inside) / total
-
-    return [np.array([share(*each) for each in ranges], np.float32) for ranges in _ranges(passage)]
+    starts, ends = _windows(passage)
+    first, last = starts[0], ends[0]
+    held = np.array([[term in own for term in rare] for own in passage.terms], np.int32).reshape(len(first), -1)
+    sums = np.concatenate([np.zeros((1, len(rare)), np.int32), held.cumsum(axis=0)])
+    begun, ended = np.searchsorted(last, starts, side="right"), np.searchsorted(first, ends, side="left")
+    weight = np.array(list(rare.values()), np.float32)
+    return ((sums[ended] > sums[begun]) @ weight / max(float(weight.sum()), 1e-9)).astype(np.float32)
 
 
 def _cosines(asking: Asking, passage: Passage) -> Floats:
     import numpy as np
 
-    width = passage.rows.shape[1]
-    sums = np.concatenate([np.zeros((1, width), np.float32), np.cumsum(passage.rows, axis=0, dtype=np.float32)])
+    first, last = np.array(passage.sentences).T
+    sums = np.concatenate(
+        [np.zeros((1, passage.rows.shape[1]), np.float32), passage.rows.cumsum(axis=0, dtype=np.float32)]
+    )
     asked = asking.rows.sum(axis=0, dtype=np.float32)
     asked /= max(float(np.linalg.norm(asked)), 1e-12)
-    parts = np.array([sums[end] - sums[start] for start, end in passage.sentences])
-    lengths = np.maximum(np.linalg.norm(parts, axis=1), 1e-12)
-    return np.maximum(parts @ asked / lengths, 0).astype(np.float32)
+    parts = sums[last] - sums[first]
+    return np.maximum(parts @ asked / np.maximum(np.linalg.norm(parts, axis=1), 1e-12), 0).astype(np.float32)
