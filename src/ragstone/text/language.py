@@ -105,7 +105,7 @@ def detect(text: str, *, among: Languages = ()) -> str:
 def _priors(likely: Sequence[str], among: Languages) -> list[float]:
     """The log of each language's prior: its share where that is known, else 1 / its place."""
     if isinstance(among, Mapping):
-        return [math.log(among[language] + 1) for language in likely]
+        return [math.log(among.get(language, 0) + 1) for language in likely]
     return [-math.log(place) for place in range(1, len(likely) + 1)]
 
 
