@@ -78,7 +78,7 @@ def test_an_index_that_cannot_be_read_is_made_anew(ingested: Path, run):
 
 def test_a_rebuild_swaps_in_an_index_made_by_the_new_settings(ingested: Path, run):
     path = ingested / "pipelines" / "ingest.yaml"
-    path.write_text(path.read_text().replace("size: 200", "size: 8"))
+    path.write_text(path.read_text().replace("size: 250", "size: 8"))
     report = said(run, "ingest", "--rebuild")
     assert report["added"] == 1
     status = said(run, "index", "status")
@@ -97,7 +97,7 @@ def test_an_open_project_sees_a_rebuild_with_the_settings_that_made_it(ingested:
     with ragstone.open(ingested) as rag:
         assert "2031" in rag.ask(question).text
         path = ingested / "pipelines" / "ingest.yaml"
-        path.write_text(path.read_text().replace("size: 200", "size: 100"))
+        path.write_text(path.read_text().replace("size: 250", "size: 100"))
         assert run("ingest", "--rebuild").exit_code == 0
         assert "2031" in rag.ask(question).text
         assert rag.index().status().edition == 1
