@@ -85,7 +85,8 @@ class Ranking:
         """The candidates that the caller may see, best first, each with its chunk: k of them or more, if there are."""
         condition = where.required(where.parse(filters or {}), await self._permission(context))
         lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
-        found = await self._candidates(self._fused(asked, lists, context), context)
+        fused = self._fused(asked, lists, context)[: max(k, self.spec.candidates)]
+        found = await self._candidates(fused, context)
         found = await self._reranked(asked, found, context)
         found = await self._smoothed(asked, found, context)
         return await self._diverse(asked, found, k, context)
