@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -21,33 +21,26 @@ LONGEST = 50_000  # characters; a text beyond is cut
 class Server:
     """Where the requests arrive. `texts` is what it calls the texts, `requests` are the bodies in order.
 
-    `most` is how many texts it takes at once. `busy` counts down: so many requests are told to come again.
+    `score` may be another than the share of words.
     """
 
     def __init__(self, http: ThreadingHTTPServer, form: Literal["documents", "texts"]) -> None:
         self.url = f"http://127.0.0.1:{http.server_port}/v1"
-        self.form, self.most, self.busy = form, 1000, 0
+        self.form: Literal["documents", "texts"] = form
+        self.score: Callable[[str, str], float] = _score
         self.requests: list[dict[str, Any]] = []
-        self.one = threading.Lock()
 
-    def reply(self, body: dict[str, Any]) -> tuple[int, str, Any]:
-        """Status, Retry-After and body."""
-        with self.one:
-            self.requests.append(body)
-            if self.busy:
-                self.busy -= 1
-                return 429, "0", {"error": {"message": "come again"}}
+    def reply(self, body: dict[str, Any]) -> tuple[int, Any]:
+        """Status and body."""
+        self.requests.append(body)
         if self.form == "texts" and "texts" not in body:
-            return 422, "", MISSING
-        texts = body[self.form]
-        if len(texts) > self.most:
-            return 413, "", {"error": f"batch size {len(texts)} > maximum allowed batch size {self.most}"}
-        scored = [(_score(body["query"], text[:LONGEST]), at) for at, text in enumerate(texts)]
+            return 422, MISSING
+        scored = [(self.score(body["query"], text[:LONGEST]), at) for at, text in enumerate(body[self.form])]
         ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))  # best first, as such servers do
         if self.form == "texts":
-            return 200, "", [{"index": at, "score": score} for score, at in ranked]
+            return 200, [{"index": at, "score": score} for score, at in ranked]
         results = [{"index": at, "relevance_score": score} for score, at in ranked[: body["top_n"]]]
-        return 200, "", {"id": "r", "model": body.get("model", "m"), "results": results, "usage": {"total_tokens": 1}}
+        return 200, {"id": "r", "model": body.get("model", "m"), "results": results, "usage": {"total_tokens": 1}}
 
 
 def _score(query: str, text: str) -> float:
@@ -75,12 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server: Server = self.server.reranking  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        status, again, reply = server.reply(body) if self.path == "/v1/rerank" else (404, "", {"detail": "Not Found"})
+        status, reply = server.reply(body) if self.path == "/v1/rerank" else (404, {"detail": "Not Found"})
         data = (reply if isinstance(reply, str) else json.dumps(reply)).encode()
         try:
             self.send_response(status)
-            if again:
-                self.send_header("retry-after", again)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
