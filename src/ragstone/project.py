@@ -173,11 +173,11 @@ class Project:
                 yield from error.faults or (error,)
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The models that wait for a variable to be set. What is wrong otherwise is for `faults` to say."""
+        """The models and rerankers that wait for a variable to be set. Other faults are for `faults` to say."""
         for name, located in self._readable("connectors").items():
             try:
-                if declared_kind(located) == "model":
-                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector("model", name)
+                if (kind := declared_kind(located)) in ("model", "reranker"):
+                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error
             except RagstoneError:

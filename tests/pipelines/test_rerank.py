@@ -107,6 +107,8 @@ async def test_one_without_an_address_is_not_configured_optional_or_not(tmp_path
     project = made(tmp_path, "${env:RAGSTONE_RERANK_URL:}", "{by: cross, optional: true}")
     with pytest.raises(NotConfigured, match="RAGSTONE_RERANK_URL is not set"):
         await found(project)
+    assert any("cross.yaml" in str(one) for one in Project(project).waiting()), "ragstone check says so"
+    assert not list(Project(project).faults())
 
 
 def test_check_names_the_faults_of_a_rerankers_file(tmp_path: Path):
