@@ -32,8 +32,10 @@ class CrossEncoderReranker(Reranker):
     """Scores in batches of texts of like length, so that little of a batch is padding.
 
     >>> reranker = CrossEncoderReranker(model="cross-encoder/ms-marco-MiniLM-L6-v2")
-    >>> await reranker.scores("Who wrote Faust?", ["Goethe wrote Faust.", "A faust is a fist."], context=Context())
-    [9.1, -4.2]
+    >>> texts = ["Interest rates rose by a point.", "Goethe wrote Faust."]
+    >>> off, on = await reranker.scores("Who wrote Faust?", texts, context=Context())
+    >>> on > off
+    True
 
     Scores are the model's own numbers, without the sigmoid that would make the best ones equal. A text that is longer
     than the window is cut: what a person waits for is an order, not an error.
