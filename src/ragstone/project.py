@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragstone.config import STATE, Located, read_yaml, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
-from ragstone.pipelines.spec import AnswerSpec, IngestSpec, spec_for
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.prompts.file import PromptFile, load
 
 __all__ = ["Project", "find", "template"]
@@ -173,11 +173,11 @@ class Project:
                 yield from error.faults or (error,)
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The models that wait for a variable to be set. What is wrong otherwise is for `faults` to say."""
+        """The models and rerankers that wait for a variable to be set. Other faults are for `faults` to say."""
         for name, located in self._readable("connectors").items():
             try:
-                if declared_kind(located) == "model":
-                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector("model", name)
+                if (kind := declared_kind(located)) in ("model", "reranker"):
+                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error
             except RagstoneError:
@@ -284,5 +284,8 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
     else:
         yield ("index",), "pipeline", spec.index
         yield ("prompt",), "prompt", spec.prompt
+        rerank = spec.retrieve.rerank
+        if rerank is not None and rerank.by != INTERACTION:
+            yield ("retrieve", "rerank", "by"), "reranker", rerank.by
         for place, name in enumerate(spec.route.models):
             yield ("route", "models", place), "model", name

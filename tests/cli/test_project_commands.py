@@ -42,6 +42,8 @@ def test_init_makes_a_project_of_a_folder_that_has_a_pyproject(tmp_path: Path, r
         ("pipelines/answer.yaml", "k: 8", "k: many", "retrieve.k"),
         ("pipelines/answer.yaml", "prompt: answer", "prompt: anser", "Did you mean 'answer'?"),
         ("pipelines/answer.yaml", "[local, extractive]", "[lokal]", "Did you mean 'local'?"),
+        ("pipelines/answer.yaml", "k: 8", "rerank: {by: minilm}, k: 8", "'minilm' is of kind embedder"),
+        ("pipelines/answer.yaml", "k: 8", "rerank: {by: croma}, k: 8", "Did you mean 'chroma'?"),
         ("pipelines/ingest.yaml", "store: chroma", "store: minilm", "'minilm' is of kind embedder"),
         ("pipelines/ingest.yaml", "[documents]", "[]", "sources"),
         ("pipelines/ingest.yaml", "size: 250", "sise: 250", "unknown key 'sise'"),

@@ -112,6 +112,8 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         project.write_text(project.read_text().replace("[tool.ragstone]", "[tool.ragstone]\nplugins = true"))
     if "{ocr: tesseract}" in text:  # as the block before it on that page has it
         (tmp_path / "connectors" / "tesseract.yaml").write_text("kind: ocr\ntype: tesseract\n")
+    if "rerank: {by: cross}" in text:  # likewise
+        (tmp_path / "connectors" / "cross.yaml").write_text("kind: reranker\ntype: rerank\n")
     path = tmp_path / name.group(1)
     path.write_text(text)
     assert [str(fault) for fault in Project(tmp_path).faults()] == []

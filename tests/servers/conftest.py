@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from servers import free_port, missing, running
 ROOT = Path(__file__).parents[2]
 VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 VLLM_SECONDS = 300.0
-VLLM_FLAGS = ["--served-model-name", "tiny", "--max-model-len", "8192", "--enforce-eager", "--host", "127.0.0.1"]
+VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0.0.1"]
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "HF_HUB_OFFLINE": "1",
@@ -27,32 +28,44 @@ VLLM_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that a server offers under the OpenAI API."""
+    """A model that a server offers, and the folder that it lies in."""
 
     base_url: str
     model: str
+    folder: Path
 
 
 @pytest.fixture(scope="session")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """vLLM on the CPU with a tiny random Llama, whose tokenizer is trained on our handbook."""
+    with _serving("make_tiny_model.py", tmp_path_factory.mktemp("vllm"), "--max-model-len", "8192") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def vllm_reranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """vLLM on the CPU with a tiny random cross-encoder."""
+    with _serving("make_tiny_cross_encoder.py", tmp_path_factory.mktemp("reranker"), "--runner", "pooling") as served:
+        yield served
+
+
+@contextmanager
+def _serving(maker: str, folder: Path, *flags: str) -> Iterator[Served]:
     if not VLLM_PYTHON.exists():
         missing("vLLM", "Run: make test-vllm")
-    folder = tmp_path_factory.mktemp("vllm")
     texts = sorted(ROOT.glob("docs/*.md"))
-    maker = Path(__file__).with_name("make_tiny_model.py")
-    subprocess.run([VLLM_PYTHON, maker, folder / "model", *texts], check=True)
+    subprocess.run([VLLM_PYTHON, Path(__file__).with_name(maker), folder / "model", *texts], check=True)
     port = free_port()
     server = f"http://127.0.0.1:{port}"
     command = [VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", folder / "model", *VLLM_FLAGS]
     with running(
-        [*command, "--port", str(port)],
+        [*command, *flags, "--port", str(port)],
         health=f"{server}/health",
         log=folder / "vllm.log",
         timeout=VLLM_SECONDS,
         environment=VLLM_ENVIRONMENT,
     ):
-        yield Served(f"{server}/v1", "tiny")
+        yield Served(f"{server}/v1", "tiny", folder / "model")
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.protocols import FILTERS, Capabilities
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel, matches
-from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, SplitterSuite, VectorStoreSuite
+from ragstone.testing import (
+    HashingEmbedder,
+    MemoryLexicalIndex,
+    MemoryStore,
+    OverlapReranker,
+    ScriptedModel,
+    matches,
+)
+from ragstone.testing.suites import (
+    EmbedderSuite,
+    LexicalIndexSuite,
+    ModelSuite,
+    RerankerSuite,
+    SplitterSuite,
+    VectorStoreSuite,
+)
 from ragstone.types import Delta, Entry, Piece, Record, Scored
 
 
@@ -144,6 +159,40 @@ class Patient(ScriptedModel):
         return await super().generate(prompt, context=dataclasses.replace(context, deadline=None))
 
 
+class BestFirst(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        return sorted(await super().scores(question, texts, context=context), reverse=True)
+
+
+class Relative(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        found = await super().scores(question, texts, context=context)
+        return [score / max(map(abs, found)) for score in found]
+
+
+class Blanking(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        return await super().scores(question, [text for text in texts if text.strip()], context=context)
+
+
+class Windowed(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        assert all(len(text) < 50_000 for text in texts)
+        return await super().scores(question, texts, context=context)
+
+
+class Sharing(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        self.question = question
+        await asyncio.sleep(0)
+        return await super().scores(self.question, texts, context=context)
+
+
+class Distant(OverlapReranker):
+    async def scores(self, question, texts, *, context):
+        return [-score for score in await super().scores(question, texts, context=context)]
+
+
 class Splitting(TokenSplitter):
     def __init__(self):
         super().__init__(embedder=HashingEmbedder())
@@ -179,6 +228,8 @@ for embedder in (Unsized, Cutting, Shuffled):
     globals()[f"Test{embedder.__name__}"] = suite(EmbedderSuite, embedder)
 for index in (Counting, Lingering, Folding):
     globals()[f"Test{index.__name__}"] = suite(LexicalIndexSuite, index)
+for reranker in (BestFirst, Relative, Blanking, Windowed, Sharing, Distant):
+    globals()[f"Test{reranker.__name__}"] = suite(RerankerSuite, reranker)
 for splitter in (Dropping, Overlong, Restless):
     globals()[f"Test{splitter.__name__}"] = suite(SplitterSuite, splitter)
 for model in (Silent, Stripping, Patient):

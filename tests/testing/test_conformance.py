@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
-from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, VectorStoreSuite
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, OverlapReranker, ScriptedModel
+from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, RerankerSuite, VectorStoreSuite
 
 
 class TestHashingEmbedder(EmbedderSuite):
@@ -28,3 +28,8 @@ class TestScriptedModel(ModelSuite):
 
     def make(self, tmp_path: Path) -> ScriptedModel:
         return ScriptedModel(lambda prompt: f"{prompt.messages[-1].content.split()[1]} [1].")
+
+
+class TestOverlapReranker(RerankerSuite):
+    def make(self, tmp_path: Path) -> OverlapReranker:
+        return OverlapReranker()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone.errors import EmbedderError, ModelTimeout, ModelUnavailable
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, ScriptedModel
+from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, OverlapReranker, ScriptedModel
 from ragstone.testing.suites.model import prompt
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Context, Entry
@@ -99,6 +99,17 @@ async def test_a_call_past_its_deadline_is_kept_and_refused() -> None:
         await model.generate(prompt(), context=CONTEXT.within(0))
     assert len(model.prompts) == 1
     assert (await model.generate(prompt(), context=CONTEXT)).text == "late"
+
+
+# ── OverlapReranker ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_share_of_the_words_counts_and_then_the_length() -> None:
+    reranker = OverlapReranker()
+    texts = ["A cat sat.", "A dog sat.", "a CAT " * 50, "", "cats"]
+    assert await reranker.scores("a cat", texts, context=CONTEXT) == [0.9997, 0.4997, 0.995, 0.0, -0.0001]
+    assert await reranker.scores("?!", ["A cat"], context=CONTEXT) == [-0.0002]
+    assert reranker.calls == [("a cat", tuple(texts)), ("?!", ("A cat",))]
 
 
 # ── MemorySource and MemoryLexicalIndex ─────────────────────────────────────────────────────────────────────────────

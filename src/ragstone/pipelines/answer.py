@@ -91,7 +91,7 @@ class AnswerPipeline:
             Stage(
                 name=step.name,
                 milliseconds=1000 * step.seconds,
-                facts={key: value for key, value in step.facts.items() if key != "best"},
+                facts={key: value for key, value in step.facts.items() if key not in ("best", "rerank")},
                 best=tuple((chunks[id_], score) for id_, score in step.facts.get("best", ()) if id_ in chunks),
             )
             for step in steps

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ragstone.errors import StoreUnavailable, UsageError
+from ragstone.errors import ModelError, StoreUnavailable, UsageError
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
@@ -191,9 +191,17 @@ class Ranking:
                 step.facts["note"] = f"more than {spec.limit:,} chunks: no late interaction"
                 return found
             top = found[: spec.top]
-            scores = await self._scores(asked, top, context)
+            try:
+                scores = await self._scores(asked, top, context)
+            except ModelError as error:
+                if not (spec.optional and error.retryable):
+                    raise
+                step.facts["note"] = f"not reranked: {error}"
+                return found
             for one, score in zip(top, scores, strict=True):
                 one.scores["rerank"] = float(score)
+            best = sorted(top, key=lambda one: (-one.scores["rerank"], one.id))[:SHOWN]
+            step.facts["rerank"] = [[one.id, round(one.scores["rerank"], 4)] for one in best]
             mixed = rerank.mixed([one.score for one in found], scores, weight=spec.weight)
             return _ordered(found, mixed, step)
 
@@ -306,9 +314,9 @@ def as_hits(found: Sequence[Candidate]) -> list[Hit]:
 
 
 def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:
-    """The candidates by new scores; equal ones by id, so that one index gives one order."""
+    """The candidates by new scores; equal ones as the search had them, then by id: one index gives one order."""
     for one, score in zip(found, scores, strict=True):
         one.score = score
-    ordered = sorted(found, key=lambda one: (-one.score, one.id))
+    ordered = sorted(found, key=lambda one: (-one.score, -one.scores["fused"], one.id))
     note(step, [Scored(one.id, one.score) for one in ordered[:SHOWN]], len(ordered))
     return ordered

@@ -4,6 +4,7 @@ The fakes are real implementations, small and deterministic: the same input give
 
     HashingEmbedder      vectors of words and their parts; similar texts are near each other
     ScriptedModel        answers from a list, or from a function of the prompt, and remembers what it was asked
+    OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
     MemorySource         documents from a mapping of uri to text
@@ -23,7 +24,16 @@ from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.filters import matches
 from ragstone.testing.lexical import MemoryLexicalIndex
 from ragstone.testing.model import ScriptedModel
+from ragstone.testing.reranker import OverlapReranker
 from ragstone.testing.source import MemorySource
 from ragstone.testing.store import MemoryStore
 
-__all__ = ["HashingEmbedder", "MemoryLexicalIndex", "MemorySource", "MemoryStore", "ScriptedModel", "matches"]
+__all__ = [
+    "HashingEmbedder",
+    "MemoryLexicalIndex",
+    "MemorySource",
+    "MemoryStore",
+    "OverlapReranker",
+    "ScriptedModel",
+    "matches",
+]
