@@ -52,25 +52,30 @@ def interact(question: Compact, weight: Sequence[float], passages: Sequence[Comp
     stacked = np.concatenate([passages[at] for at in filled]).astype(np.float32)
     cosines = stacked @ (question.astype(np.float32).T / SCALE**2)
     best = np.maximum.reduceat(cosines, starts, axis=0)
-    scores[filled] = np.maximum(best - FLOOR, 0) ** 2 @ (np.asarray(weight, np.float32) / total)
+    scores[filled] = np.maximum(best - FLOOR, 0) ** 2 @ (np.asarray(weight) / total).astype(np.float32)
     return scores
 
 
 def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
     """For each token the whole word that it is a piece of; "" where it is none.
 
-    >>> words("soft ferrites", [(0, 4), (5, 10), (10, 13)])
-    ['soft', 'ferrites', 'ferrites']
+    >>> words("soft ferrites?", [(0, 4), (5, 10), (10, 13), (13, 14)])
+    ['soft', 'ferrites', 'ferrites', '']
     """
     found: list[str] = []
+    first = last = 0
     for start, end in ranges:
-        first, last = start, end
-        while first > 0 and text[first - 1].isalnum():
-            first -= 1
-        while last < len(text) and text[last].isalnum():
-            last += 1
-        word = text[first:last]
-        found.append(word if any(map(str.isalnum, word)) else "")
+        inside = [at for at in range(start, end) if text[at].isalnum()]
+        if not inside:
+            found.append("")  # a mark is no piece of the word that it touches
+            continue
+        if not first <= inside[0] <= inside[-1] < last:  # else it is a piece of the last word, too
+            first, last = inside[0], inside[-1] + 1
+            while first > 0 and text[first - 1].isalnum():
+                first -= 1
+            while last < len(text) and text[last].isalnum():
+                last += 1
+        found.append(text[first:last])
     return found
 
 
