@@ -210,4 +210,4 @@ async def test_dense_search_counts_less_for_a_language_that_the_embedder_does_no
             kept = await rag.trace((await rag.ask(question)).trace_id)
             assert kept is not None
             weights.append(next(step for step in kept.steps if step.name == "retrieve.fuse").facts["dense_weight"])
-    assert weights == [0.6, 0.2]
+    assert weights == [0.5, 0.2]

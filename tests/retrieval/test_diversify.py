@@ -59,6 +59,11 @@ def test_how_alike_is_too_alike_is_for_the_caller_to_say():
     assert distinct(chunks(one, other), alike=15 / 19 + 0.01) == [0, 1]
 
 
+def test_it_looks_no_further_than_it_must():
+    texts = chunks("one", "one", "two", "three", "three")
+    assert [distinct(texts, most=most) for most in (1, 2, 3, 9)] == [[0], [0, 2], [0, 2, 3], [0, 2, 3]]
+
+
 def test_what_is_dropped_shadows_nothing():
     # The third is like the second, which is dropped, and not like the first.
     words = [f"w{at}" for at in range(60)]

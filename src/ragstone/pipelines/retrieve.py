@@ -46,6 +46,7 @@ class Asked:
     language: str  # that in which it is analysed
     read: bool  # whether the embedder reads its language
     terms: Sequence[str]
+    down: bool = False  # whether the vector store was found to be down, so that only words were searched
     vector: Vector | None = None
     rows: Compact | None = None
     asking: Asking | None = None
@@ -126,6 +127,7 @@ class Ranking:
         except StoreUnavailable:
             if not self.spec.lexical_only:
                 raise
+            asked.down = True
             with context.trace.step("retrieve.fallback", note="the vector store is down: only words were searched"):
                 return {"lexical": await self._lexical(asked, k, condition, context)}
         return {"dense": near, "lexical": matching}
@@ -234,7 +236,7 @@ class Ranking:
 
     async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
         weight = self.spec.smooth
-        if not weight or len(found) < 3 or self.spec.mode == "lexical" or not asked.read:
+        if not weight or len(found) < 3 or self.spec.mode == "lexical" or asked.down or not asked.read:
             return found
         with context.trace.step("retrieve.smooth", weight=weight) as step:
             top = found[: self.spec.candidates]
@@ -265,13 +267,15 @@ class Ranking:
             if spec.per_document is not None:
                 documents = [one.chunk.document_id for one in found if one.chunk]
                 found = [found[at] for at in diversify.capped(documents, most=spec.per_document)]
-            if spec.mmr:
+            if spec.mmr and not asked.down:
                 near = await self._vectors(found, context)
                 scores = [one.score for one in found]
                 found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
             if spec.duplicates is not None:
-                chunks = [one.chunk for one in found[: 2 * k] if one.chunk]
-                found = [found[at] for at in diversify.distinct(chunks, alike=spec.duplicates)] + found[2 * k :]
+                chunks = [one.chunk for one in found if one.chunk]
+                kept = diversify.distinct(chunks, alike=spec.duplicates, most=2 * k)
+                rest = found[kept[-1] + 1 :] if len(kept) == 2 * k else []  # several children may have one parent
+                found = [found[at] for at in kept] + rest
             step.facts["dropped"] = before - len(found)
             _note(step, [(one.id, one.score) for one in found])
         return found

@@ -24,15 +24,18 @@ _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 
 
-def distinct(chunks: Sequence[Chunk], *, alike: float = ALIKE) -> list[int]:
-    """The places of the chunks that say something new, in order: of near-duplicates only the first one counts.
+def distinct(chunks: Sequence[Chunk], *, alike: float = ALIKE, most: int | None = None) -> list[int]:
+    """The places of the first chunks that say something new, in order: of near-duplicates only the first one counts.
 
     Two are near-duplicates when the shingles of four words that they share are `alike` of all that they have (the
-    resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters.
+    resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters. After `most` of them
+    it looks no further.
     """
     kept: list[int] = []
     seen: list[frozenset[str]] = []
     for place, chunk in enumerate(chunks):
+        if len(kept) == most:
+            break
         parts = _shingles(chunk.text)
         if all(_resemblance(parts, other) < alike for other in seen):
             kept.append(place)
