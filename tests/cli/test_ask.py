@@ -60,7 +60,7 @@ def test_search_prints_hits_with_every_score(ingested: Path, run):
     found = json.loads(run("search", SHIPS, "--k", "1", "--json").stdout)
     (hit,) = found["hits"]
     assert hit["uri"] == "documents/halibut.md"
-    assert set(hit["scores"]) == {"dense", "lexical", "fused"}
+    assert set(hit["scores"]) == {"dense", "lexical", "fused", "final"}
     assert "documents/halibut.md:1" in run("search", SHIPS).stdout
 
 
