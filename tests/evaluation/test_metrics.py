@@ -34,6 +34,12 @@ def test_what_comes_after_the_tenth_does_not_count():
     assert ranking(found, {"q": {"d10": 1}})["q"] == {"ndcg@10": 0, "recall@10": 0, "mrr@10": 0}
 
 
+def test_of_documents_with_one_score_the_later_id_comes_first():
+    found = {"q": {f"d{(7 * at) % 12:02}": 1.0 for at in range(12)}}
+    places = {name: ranking(found, {"q": {name: 1}})["q"]["mrr@10"] for name in found["q"]}
+    assert places == pytest.approx({f"d{at:02}": 1 / (12 - at) if at >= 2 else 0 for at in range(12)})
+
+
 def test_a_question_without_a_hit_counts_nothing():
     assert ranking({"q": {}}, {"q": {"a": 1}, "p": {"a": 1}}) == {
         "q": {"ndcg@10": 0, "recall@10": 0, "mrr@10": 0},

@@ -59,6 +59,15 @@ def test_how_alike_is_too_alike_is_for_the_caller_to_say():
     assert distinct(chunks(one, other), alike=15 / 19 + 0.01) == [0, 1]
 
 
+def test_a_part_of_another_text_is_as_alike_as_it_is_long():
+    words = [f"w{at}" for at in range(103)]  # 100 shingles
+    for count in (20, 45, 93):
+        whole, part = " ".join(words), " ".join(words[: count + 3])
+        for least in (count / 100 - 0.01, count / 100):
+            assert distinct(chunks(whole, part), alike=least) == distinct(chunks(part, whole), alike=least) == [0]
+        assert distinct(chunks(whole, part), alike=count / 100 + 0.01) == [0, 1]
+
+
 def test_it_looks_no_further_than_it_must():
     texts = chunks("one", "one", "two", "three", "three")
     assert [distinct(texts, most=most) for most in (1, 2, 3, 9)] == [[0], [0, 2], [0, 2, 3], [0, 2, 3]]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ragstone.compact import SCALE, WIDTH
-from ragstone.retrieval.interaction import Asking
+from ragstone.retrieval.interaction import Asking, interact, rarity
 from ragstone.retrieval.trim import Passage, cut, relevance, run, spans
 from ragstone.types import Chunk, Document, Span
 
@@ -93,6 +93,63 @@ def passages(draw: st.DrawFn) -> list[Passage]:
         score = draw(st.integers(0, 10)) / 10
         made.append(Passage(rows(draw(st.integers(0, 99)), length), list(pairwise(places)), terms, score))
     return made
+
+
+def windows(passage: Passage, at: int) -> list[tuple[int, int]]:
+    """The tokens around a sentence, so many in all, or as many as there are; all of the sentence, however long."""
+    first, last = passage.sentences[at]
+    length, found = len(passage.rows), list[tuple[int, int]]()
+    for width in (60, 100, 200):
+        start = min((first + last - width) // 2, length - width)
+        start = max(start, 0)
+        found.append((min(first, start), max(last, min(start + width, length))))
+    return found
+
+
+def slowly(question: Asking, found: list[Passage]) -> list[list[float]]:
+    """The three measures, sentence by sentence, and their mean."""
+    every = [terms for passage in found for terms in passage.terms]
+    rare = {term: rarity(sum(term in own for own in every), len(every)) for term in question.terms}
+    asked = question.rows.astype(float).sum(axis=0)
+
+    def interaction(passage: Passage, start: int, end: int) -> float:
+        return float(interact(question.rows, question.weights, [passage.rows[start:end]])[0])
+
+    def coverage(passage: Passage, start: int, end: int) -> float:
+        own = [
+            terms for terms, (a, b) in zip(passage.terms, passage.sentences, strict=True) if max(a, start) < min(b, end)
+        ]
+        return sum(rare[term] for term in question.terms if any(term in terms for terms in own)) / sum(rare.values())
+
+    def cosine(passage: Passage, start: int, end: int) -> float:
+        mean = passage.rows[start:end].astype(float).sum(axis=0)
+        return max(0.0, float(mean @ asked) / float(np.linalg.norm(mean) * np.linalg.norm(asked)))
+
+    table: list[list[list[float]]] = []
+    for passage in found:
+        table.append([])
+        for at, own in enumerate(passage.sentences):
+            around = windows(passage, at)
+            both = [
+                0.3 * measure(passage, *own) + 0.7 * sum(measure(passage, *each) for each in around) / len(around)
+                for measure in (interaction, coverage)
+            ]
+            table[-1].append([*both, cosine(passage, *own)])
+    best = [max(max(row[at] for row in rows) for rows in table) or 1.0 for at in range(3)]
+    highest = max(passage.score for passage in found) or 1.0
+    standing = [(passage.score / highest) ** 0.25 if any(one.score for one in found) else 1.0 for passage in found]
+    return [
+        [own * sum(figure / top for figure, top in zip(row, best, strict=True)) / 3 for row in rows]
+        for own, rows in zip(standing, table, strict=True)
+    ]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 99), passages())
+def test_relevance_is_the_mean_of_the_three_measures(seed: int, found: list[Passage]):
+    question = asking(seed)
+    for own, expected in zip(relevance(question, found), slowly(question, found), strict=True):
+        assert own == pytest.approx(expected, abs=1e-4)
 
 
 @given(st.integers(0, 99), passages())

@@ -37,7 +37,7 @@ def distinct(chunks: Sequence[Chunk], *, alike: float = ALIKE, most: int | None 
         if len(kept) == most:
             break
         parts = _shingles(chunk.text)
-        if all(_resemblance(parts, other) < alike for other in seen):
+        if not any(_alike(parts, other, alike) for other in seen):
             kept.append(place)
             seen.append(parts)
     return kept
@@ -89,8 +89,8 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(letters[at : at + SHINGLE] for at in range(max(1, len(letters) - SHINGLE + 1)))
 
 
-def _resemblance(one: frozenset[str], other: frozenset[str]) -> float:
-    if min(len(one), len(other)) < 0.5 * max(len(one), len(other)):
-        return 0.0  # too different in length to be alike; spares the intersection
+def _alike(one: frozenset[str], other: frozenset[str], least: float) -> bool:
+    if min(len(one), len(other)) < least * max(len(one), len(other)):
+        return False  # too different in length; spares the intersection
     shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+    return shared >= least * (len(one) + len(other) - shared)
