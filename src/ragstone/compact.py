@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ragstone.types import Matrix
 
-    Compact: TypeAlias = "NDArray[np.int8]"  # shape (tokens, WIDTH); each row is 127 times a vector of length 1
+    Compact: TypeAlias = "NDArray[np.int8]"  # shape (tokens, at most WIDTH); each row is 127 times one of length 1
 
 __all__ = ["SCALE", "WIDTH", "Projection", "fitted"]
 

@@ -100,4 +100,4 @@ def test_equal_content_in_two_files_stays_two_documents(ingested: Path, run):
     for uri in ("documents/halibut.md", "documents/copy.md"):
         hits = json.loads(run("search", "halibut", "--where", json.dumps({"uri": uri}), "--json").stdout)["hits"]
         assert [hit["uri"] for hit in hits] == [uri]
-    (hit,) = json.loads(run("search", "halibut", "--json").stdout)["hits"]  # the same words are not shown twice
+    assert len(json.loads(run("search", "halibut", "--json").stdout)["hits"]) == 1  # equal words are not shown twice

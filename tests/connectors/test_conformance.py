@@ -11,7 +11,7 @@ import pytest
 from openai_server import Reply, Server, completion, piece, serving, streamed
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.connectors.openai import OpenAIModel
-from ragstone.connectors.openvino import OpenVINOEmbedder
+from ragstone.connectors.openvino import OpenVINOEmbedder, embedder
 from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.testing import HashingEmbedder
 from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite
@@ -19,6 +19,10 @@ from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite
 
 class TestOpenVINOEmbedder(EmbedderSuite):
     vendors = ("openvino", "tokenizers")
+
+    @pytest.fixture(autouse=True)
+    def _fitted_on_few_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(embedder, "FITTED", 2_000)
 
     def make(self, tmp_path: Path) -> OpenVINOEmbedder:
         return OpenVINOEmbedder(download=False)

@@ -114,6 +114,12 @@ class Shuffled(HashingEmbedder):
         return await super().embed([texts[at] for at in order], context=context)
 
 
+class Framed(HashingEmbedder):
+    async def embed_compact(self, texts, *, by, context, ids=None):
+        vectors, rows = await super().embed_compact(texts, by=by, context=context, ids=ids)
+        return vectors, [own[[0, *range(len(own)), -1]] for own in rows]
+
+
 class Counting(MemoryLexicalIndex):
     async def search(self, terms, *, k, where=None, context):
         counts = [(sum(e.terms.count(t) for t in terms), name) for name, e in self._entries.items()]
@@ -224,7 +230,7 @@ for store in (*STORES, Lengthless):
     globals()[f"Test{store.__name__}"] = suite(VectorStoreSuite, store)
 TestBlocking = suite(VectorStoreSuite, Blocking, vendors=("json",))
 TestLosing = suite(VectorStoreSuite, type("Losing", (MemoryStore,), {}), persistent=True)
-for embedder in (Unsized, Cutting, Shuffled):
+for embedder in (Unsized, Cutting, Shuffled, Framed):
     globals()[f"Test{embedder.__name__}"] = suite(EmbedderSuite, embedder)
 for index in (Counting, Lingering, Folding):
     globals()[f"Test{index.__name__}"] = suite(LexicalIndexSuite, index)

@@ -20,6 +20,7 @@ from ragstone.state import batches
 from ragstone.types import Context
 
 if TYPE_CHECKING:
+    from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
 
 __all__ = ["SENTENCES", "CachedEmbedder", "VectorCache", "keys_of"]
@@ -204,6 +205,14 @@ class CachedEmbedder(Embedder):
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """The wrapped embedder's."""
         return await self.embedder.embed_tokens(texts, context=context)
+
+    async def projection(self) -> Projection:
+        """The wrapped embedder's."""
+        return await self.embedder.projection()
+
+    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_query_compact(text, by=by, context=context)
 
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """The wrapped embedder's."""

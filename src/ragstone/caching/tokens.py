@@ -27,21 +27,19 @@ _ROWS, _PROJECTIONS = "tokens_2", "projections_1"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a text: its vector, and the compact rows of its tokens, shape (tokens, WIDTH)."""
+    """What is kept of a text: its vector, and the compact rows of its tokens, shape (tokens, at most WIDTH)."""
 
     vector: Vector
     rows: Compact
 
     @classmethod
     def of(cls, packed: bytes, dimensions: int) -> Kept:
-        """From bytes; from none, a text without tokens."""
+        """From the bytes that `packed` made."""
         import numpy as np
 
         halves = 2 * dimensions
-        vector = (
-            np.frombuffer(packed[:halves], "<f2").astype(np.float32) if packed else np.zeros(dimensions, np.float32)
-        )
-        return cls(vector, np.frombuffer(packed[halves:], np.int8).reshape(-1, WIDTH))
+        vector = np.frombuffer(packed[:halves], "<f2").astype(np.float32)
+        return cls(vector, np.frombuffer(packed[halves:], np.int8).reshape(-1, min(WIDTH, dimensions)))
 
     def packed(self) -> bytes:
         """The vector in half precision, then the rows."""
@@ -95,10 +93,7 @@ class TokenKeeper(Embedder):
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
     ) -> Matrix:
         """The wrapped embedder's vectors; they and the rows of the texts' tokens are kept."""
-        vectors, rows = await self.embedder.embed_compact(texts, by=await self.projection(), context=context, ids=ids)
-        made = zip(keys_of(self.fingerprint, texts), vectors, rows, strict=True)
-        await asyncio.to_thread(self._rows.put, {key: Kept(vector, own).packed() for key, vector, own in made})
-        return vectors
+        return (await self._made(texts, context=context, ids=ids))[0]
 
     async def embed_query(self, text: str, *, context: Context) -> Vector:
         """The wrapped embedder's."""
@@ -107,6 +102,10 @@ class TokenKeeper(Embedder):
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """The wrapped embedder's."""
         return await self.embedder.embed_tokens(texts, context=context)
+
+    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_query_compact(text, by=by, context=context)
 
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """The wrapped embedder's."""
@@ -130,15 +129,24 @@ class TokenKeeper(Embedder):
         missing = [at for at, key in enumerate(wanted) if key not in found]
         for first in range(0, len(missing), AT_ONCE):
             part = missing[first : first + AT_ONCE]
-            await self.embed([texts[at] for at in part], context=context)
-        if missing:
-            found |= await asyncio.to_thread(self._rows.get, [wanted[at] for at in missing])
-        return [Kept.of(found.get(key, b""), self.dimensions) for key in wanted]
+            # Not read back: a file that cannot be written keeps nothing, and must not stand in the way.
+            found |= (await self._made([texts[at] for at in part], context=context))[1]
+        return [Kept.of(found[key], self.dimensions) for key in wanted]
 
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the rows of texts."""
         await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
         await self.embedder.forget(texts)
+
+    async def _made(
+        self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
+    ) -> tuple[Matrix, dict[bytes, bytes]]:
+        """The texts' vectors, and by key what is now kept of them."""
+        vectors, rows = await self.embedder.embed_compact(texts, by=await self.projection(), context=context, ids=ids)
+        made = zip(keys_of(self.fingerprint, texts), vectors, rows, strict=True)
+        packed = {key: Kept(vector, own).packed() for key, vector, own in made}
+        await asyncio.to_thread(self._rows.put, packed)
+        return vectors, packed
 
     async def _found(self) -> Projection | None:
         import numpy as np

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
+from ragstone.errors import UsageError
 from ragstone.evaluation import runs
 from ragstone.evaluation.report import Report
 from ragstone.project import Project, find
@@ -90,6 +91,8 @@ def qa(
 def _measure(run: Run, project: Path, pipeline: str, keep: bool, per_query: Path | None, as_json: bool) -> None:
     root = find(project)
     Project(root).require_settings()
+    if per_query is not None and not per_query.parent.is_dir():  # said now, not after an hour
+        raise UsageError("there is no such folder", where="--per-query", found=str(per_query.parent))
     with _bars() as told:
         report = asyncio.run(_awaited(run(root, {"pipeline": pipeline, "keep": keep, **told})))
     if per_query is not None:

@@ -75,7 +75,8 @@ def contained(answer: str, gold: Iterable[str]) -> float:
 
 def exact(answer: str, gold: Iterable[str]) -> float:
     """1 when the answer is a right one but for case, punctuation and English articles, else 0."""
-    return float(any(_words(answer) == _words(right) for right in gold))
+    said = _words(answer)
+    return float(bool(said) and any(said == _words(right) for right in gold))
 
 
 def f1(answer: str, gold: Iterable[str]) -> float:

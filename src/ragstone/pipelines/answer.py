@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from ragstone.prompts.file import PromptFile
 from ragstone.protocols import Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
-from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt
+from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Step
 from ragstone.validation.grounding import cite
 
 __all__ = ["AnswerPipeline"]
@@ -75,8 +75,11 @@ class AnswerPipeline:
         context: Context,
     ) -> list[Hit]:
         """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range."""
-        k, asked, found = await self._found(question, k, filters, context)
-        return await self.shaping.shape(asked, found, k=k, context=context) if asked else []
+        with self._retrieving(question, k, filters, context) as step:
+            asked, found = await self._found(question, step, filters, context)
+            hits = await self.shaping.shape(asked, found, k=step.facts["k"], context=context) if asked else []
+            step.facts["found"] = len(hits)
+        return hits
 
     async def explain_search(
         self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
@@ -102,25 +105,33 @@ class AnswerPipeline:
         self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
     ) -> list[Hit]:
         """The best k chunks as they are stored: nothing is widened, trimmed or packed."""
-        k, _, found = await self._found(question, k, filters, context)
-        return as_hits(found[:k])
+        with self._retrieving(question, k, filters, context) as step:
+            _, found = await self._found(question, step, filters, context)
+            hits = as_hits(found[: step.facts["k"]])
+            step.facts["found"] = len(hits)
+        return hits
 
-    async def _found(
+    @contextmanager
+    def _retrieving(
         self, question: str, k: int | None, filters: Mapping[str, Any] | None, context: Context
-    ) -> tuple[int, Asked | None, list[Candidate]]:
+    ) -> Generator[Step]:
+        """The step that all others of a search lie inside; what is asked is checked before."""
         k = self.retrieve.k if k is None else k
         check(question)
         if not 1 <= k <= MAX_K:
             raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k))
         where.parse(filters or {})  # a wrong filter is reported also where there is nothing to be filtered
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
-            if await self.empty():
-                step.facts["note"] = "the index is empty"
-                return k, None, []
-            asked = await self.ranking.ask(question, context)
-            found = await self.ranking.rank(asked, k=k, filters=filters, context=context)
-            step.facts["found"] = min(k, len(found))
-        return k, asked, found
+            yield step
+
+    async def _found(
+        self, question: str, step: Step, filters: Mapping[str, Any] | None, context: Context
+    ) -> tuple[Asked | None, list[Candidate]]:
+        if await self.empty():
+            step.facts["note"] = "the index is empty"
+            return None, []
+        asked = await self.ranking.ask(question, context)
+        return asked, await self.ranking.rank(asked, k=step.facts["k"], filters=filters, context=context)
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

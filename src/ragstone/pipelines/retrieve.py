@@ -45,6 +45,7 @@ class Asked:
     language: str  # that in which it is analysed
     read: bool  # whether the embedder reads its language
     terms: Sequence[str]
+    down: bool = False  # whether the vector store was found to be down, so that only words were searched
     vector: Vector | None = None
     rows: Compact | None = None
     asking: Asking | None = None
@@ -87,8 +88,10 @@ class Ranking:
         lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
         fused = self._fused(asked, lists, context)[: max(k, self.spec.candidates)]
         found = await self._candidates(fused, context)
-        found = await self._reranked(asked, found, context)
-        found = await self._smoothed(asked, found, context)
+        # A reranker of its own has the last word; late interaction is one measure beside others, smoothed with them.
+        stages = [self._smoothed, self._reranked] if self.reranker else [self._reranked, self._smoothed]
+        for stage in stages:
+            found = await stage(asked, found, context)
         return await self._diverse(asked, found, k, context)
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,6 +129,7 @@ class Ranking:
         except StoreUnavailable:
             if not self.spec.lexical_only:
                 raise
+            asked.down = True
             with context.trace.step("retrieve.fallback", note="the vector store is down: only words were searched"):
                 return {"lexical": await self._lexical(asked, k, condition, context)}
         return {"dense": near, "lexical": matching}
@@ -242,7 +246,7 @@ class Ranking:
 
     async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
         weight = self.spec.smooth
-        if not weight or len(found) < 3 or self.spec.mode == "lexical" or not asked.read:
+        if not weight or len(found) < 3 or self.spec.mode == "lexical" or asked.down or not asked.read:
             return found
         with context.trace.step("retrieve.smooth", weight=weight) as step:
             top = found[: self.spec.candidates]
@@ -283,16 +287,17 @@ class Ranking:
             if spec.per_document is not None:
                 documents = [one.chunk.document_id for one in found if one.chunk]
                 found = [found[at] for at in diversify.capped(documents, most=spec.per_document)]
-            if spec.mmr:
+            if spec.mmr and not asked.down:
                 near = await self._vectors(found, context)
                 scores = [one.score for one in found]
                 found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
             if spec.duplicates is not None:
-                first = found[: 2 * k]
-                texts = [one.chunk.text for one in first if one.chunk]
-                near = self._near(first)
-                kept = await asyncio.to_thread(diversify.distinct, texts, alike=spec.duplicates, near=near)
-                found = [*(first[at] for at in kept), *found[2 * k :]]
+                texts = [one.chunk.text for one in found if one.chunk]
+                kept = await asyncio.to_thread(
+                    diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=2 * k
+                )
+                rest = found[kept[-1] + 1 :] if len(kept) == 2 * k else []  # several children may have one parent
+                found = [found[at] for at in kept] + rest
             step.facts["dropped"] = before - len(found)
             note(step, [Scored(one.id, one.score) for one in found[:SHOWN]], len(found))
         return found

@@ -23,12 +23,15 @@ _WORD = re.compile(r"\w")
 _WORDS = re.compile(r"\w+")
 
 
-def distinct(texts: Sequence[str], *, alike: float = ALIKE, near: Scores | None = None) -> list[int]:
-    """The places of the texts that say something new, in order: of near-duplicates only the first one counts.
+def distinct(
+    texts: Sequence[str], *, alike: float = ALIKE, near: Scores | None = None, most: int | None = None
+) -> list[int]:
+    """The places of the first texts that say something new, in order: of near-duplicates only the first one counts.
 
     Two are near-duplicates when the shingles of four words that they share are `alike` of all that they have (the
     resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters. With `near`, the
-    cosines between their vectors, only those are compared whose vectors nearly agree.
+    cosines between their vectors, only those are compared whose vectors nearly agree. After `most` of them it looks no
+    further.
     """
     kept: list[int] = []
     parts: dict[int, frozenset[str]] = {}
@@ -39,8 +42,10 @@ def distinct(texts: Sequence[str], *, alike: float = ALIKE, near: Scores | None 
         return parts[place]
 
     for place in range(len(texts)):
+        if len(kept) == most:
+            break
         rivals = [other for other in kept if near is None or near[place, other] > AGREEING]
-        if all(_resemblance(shingles(place), shingles(other)) < alike for other in rivals):
+        if not any(_alike(shingles(place), shingles(other), alike) for other in rivals):
             kept.append(place)
     return kept
 
@@ -91,8 +96,8 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(letters[at : at + SHINGLE] for at in range(max(1, len(letters) - SHINGLE + 1)))
 
 
-def _resemblance(one: frozenset[str], other: frozenset[str]) -> float:
-    if min(len(one), len(other)) < 0.5 * max(len(one), len(other)):
-        return 0.0  # too different in length to be alike; spares the intersection
+def _alike(one: frozenset[str], other: frozenset[str], least: float) -> bool:
+    if min(len(one), len(other)) < least * max(len(one), len(other)):
+        return False  # too different in length; spares the intersection
     shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+    return shared >= least * (len(one) + len(other) - shared)

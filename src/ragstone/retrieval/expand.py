@@ -24,10 +24,9 @@ def place(chunk: Chunk) -> Place:
 
 def neighbourhood(chunk: Chunk, others: Sequence[Range], count: int) -> Range:
     """The range from so many chunks before this one to as many after it; `others` are its document's, in order."""
-    at = bisect_left(others, (chunk.start, chunk.end))
-    last = min(bisect_right(others, (chunk.start, chunk.end)) - 1 + count, len(others) - 1)
-    start = others[max(0, at - count)][0] if at < len(others) else chunk.start
-    return min(start, chunk.start), max(others[last][1] if others else chunk.end, chunk.end)
+    own = chunk.start, chunk.end
+    near = others[max(0, bisect_left(others, own) - count) : bisect_right(others, own) + count]
+    return min([chunk.start, *(start for start, _ in near)]), max([chunk.end, *(end for _, end in near)])
 
 
 def expand(

@@ -56,33 +56,41 @@ def cosines(asking: Asking, rows: Compact) -> Scores:
     import numpy as np
 
     question = asking.rows.astype(np.float32) / np.float32(SCALE**2)
-    return rows.astype(np.float32) @ question.T
+    return (rows.astype(np.float32) @ question.T).astype(np.float32, copy=False)
 
 
 def weighted(asking: Asking, best: Scores) -> Scores:
     """The score of each row of best cosines, shape (rows, question's tokens)."""
     import numpy as np
 
-    weight = np.asarray(asking.weights, np.float32)
-    scores: Scores = np.maximum(best - FLOOR, 0) ** 2 @ weight
-    return (scores / max(float(weight.sum()), 1e-9)).astype(np.float32)
+    total = float(sum(asking.weights))
+    if total <= 0:
+        return np.zeros(len(best), np.float32)
+    weight = (np.asarray(asking.weights) / total).astype(np.float32)
+    scores: Scores = np.maximum(best - np.float32(FLOOR), np.float32(0)) ** 2 @ weight
+    return scores
 
 
 def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
     """For each token the whole word that it is a piece of; "" where it is none.
 
-    >>> words("soft ferrites", [(0, 4), (5, 10), (10, 13)])
-    ['soft', 'ferrites', 'ferrites']
+    >>> words("soft ferrites?", [(0, 4), (5, 10), (10, 13), (13, 14)])
+    ['soft', 'ferrites', 'ferrites', '']
     """
     found: list[str] = []
+    first = last = 0
     for start, end in ranges:
-        first, last = start, end
-        while first > 0 and text[first - 1].isalnum():
-            first -= 1
-        while last < len(text) and text[last].isalnum():
-            last += 1
-        word = text[first:last]
-        found.append(word if any(map(str.isalnum, word)) else "")
+        inside = [at for at in range(start, end) if text[at].isalnum()]
+        if not inside:
+            found.append("")  # a mark is no piece of the word that it touches
+            continue
+        if not first <= inside[0] <= inside[-1] < last:  # else it is a piece of the last word, too
+            first, last = inside[0], inside[-1] + 1
+            while first > 0 and text[first - 1].isalnum():
+                first -= 1
+            while last < len(text) and text[last].isalnum():
+                last += 1
+        found.append(text[first:last])
     return found
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ragstone.compact import SCALE, WIDTH
 from ragstone.errors import EmbedderError
 from ragstone.protocols import Embedder
 from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
 
 if TYPE_CHECKING:
+    from ragstone.compact import Compact
     from ragstone.types import Matrix
 
 __all__ = ["EmbedderSuite"]
@@ -30,6 +32,7 @@ TEXTS = (
     "A longer text says more, and what it says it says in several clauses; " * 5,
 )
 SAME = 0.999  # the cosine of two runs over one text: padding and low precision cost a little
+NEARLY = 0.98  # the same of compact rows: what tokens have in common is taken away, so noise weighs more
 
 
 class EmbedderSuite(ConnectorSuite[Embedder]):
@@ -108,6 +111,23 @@ class EmbedderSuite(ConnectorSuite[Embedder]):
         for part in rows:
             assert np.linalg.norm(part, axis=1) == pytest.approx(1.0, abs=1e-3)
 
+    async def test_compact_rows_are_those_of_the_token_vectors(self, connector: Embedder) -> None:
+        if not connector.capabilities.token_vectors:
+            with pytest.raises(EmbedderError):
+                await connector.projection()
+            return
+        by = await connector.projection()
+        vectors, rows = await connector.embed_compact(TEXTS, by=by, context=CONTEXT)
+        assert cosines(vectors, await connector.embed(TEXTS, context=CONTEXT)).min() > SAME
+        whole = await connector.embed_tokens(TEXTS, context=CONTEXT)
+        for text, own, tokens in zip(TEXTS, rows, whole, strict=True):
+            assert own.dtype == np.int8
+            assert own.shape == (len(tokens), min(WIDTH, connector.dimensions))
+            assert alike(own, by.rows(tokens)), text
+        question, own = await connector.embed_query_compact(TEXTS[0], by=by, context=CONTEXT)
+        assert question @ await connector.embed_query(TEXTS[0], context=CONTEXT) > SAME
+        assert alike(own, rows[0])
+
     async def test_the_fingerprint_is_the_same_for_another_one(self, connector: Embedder, tmp_path: Path) -> None:
         other = self.make(tmp_path)
         await other.load()
@@ -134,3 +154,9 @@ class EmbedderSuite(ConnectorSuite[Embedder]):
 def cosines(rows: Matrix, others: Matrix) -> Matrix:
     """The cosine of each row with the other's of the same place; all are of length 1."""
     return (rows * others).sum(axis=1)
+
+
+def alike(rows: Compact, others: Compact) -> bool:
+    """Whether compact rows say the same, but for what rounding and low precision cost."""
+    one, other = rows.astype(np.float32), others.astype(np.float32)
+    return one.shape == other.shape and float(cosines(one, other).min(initial=SCALE**2)) > NEARLY * SCALE**2
