@@ -261,6 +261,36 @@ async def test_a_reranker_of_ones_own_reads_the_first_and_has_its_weight(sea: Se
     )
 
 
+class Undecided(Reranker):
+    """Likes everything alike."""
+
+    async def scores(self, question: str, texts: Sequence[str], *, context: Context) -> Sequence[float]:
+        return [0.5] * len(texts)
+
+
+async def test_equal_scores_are_ordered_by_id(sea: Sea):
+    hits = await sea.search(k=18, reranker=Undecided(), **{**PLAIN, "rerank": {"by": "mine", "weight": 1.0}})
+    assert {hit.scores["final"] for hit in hits} == {1.0}
+    assert order(hits) == sorted(order(hits))
+
+
+class Lost(MemoryStore):
+    """Has lost its vectors since they were searched."""
+
+    async def vectors(self, ids: Sequence[str], *, context: Context) -> Any:
+        return {}
+
+
+async def test_what_was_not_smoothed_overtakes_nothing_that_was():
+    sea = await Sea(store=Lost()).ingested()
+    spec = {**PLAIN, "candidates": 6}
+    before = order(await sea.search(k=12, **spec))
+    hits = await sea.pipeline(**{**spec, "smooth": 0.9}).rank(QUESTION, k=12, context=Context())
+    assert sorted(order(hits)[:5]) == sorted(before[:5])  # the worst of six may be level with the others
+    top, *_ = (hit.scores for hit in hits)
+    assert top["final"] == pytest.approx(0.1 * top["fused"])  # without a vector nothing is near
+
+
 class Down(MemoryStore):
     """Takes what is written, and cannot be reached by a question."""
 
@@ -316,11 +346,15 @@ async def test_likeness_to_a_better_hit_can_count_against_one(sea: Sea):
 
 async def test_parents_are_read_whole_and_once():
     embedder = HashingEmbedder(dimensions=96)
-    sea = await Sea(splitter=ParentChildSplitter(embedder=embedder, size=12, parent_size=60)).ingested()
-    hits = await sea.search(k=3)
+    files = {"halibut.md": FILES["halibut.md"]}
+    sea = await Sea(files, splitter=ParentChildSplitter(embedder=embedder, size=12, parent_size=60)).ingested()
+    question = "halibut swims in the cold north, its colour is grey, nobody sells it before May"
+    found = await sea.pipeline().rank(question, k=2, context=Context())
+    assert len({hit.chunk.parent for hit in found}) == 1  # the best two are of one parent
+    hits = await sea.search(question, k=2)
     documents = await sea.documents()
-    assert "They stay out for a week. The crew has six people." in texts(hits)[0]
-    assert len({(hit.chunk.uri, hit.chunk.start) for hit in hits}) == len(hits) == 3
+    assert texts(hits)[0].endswith("Its colour is grey. Nobody sells Halibut before May.")
+    assert len({(hit.chunk.uri, hit.chunk.start) for hit in hits}) == len(hits) == 2
     for hit in hits:
         assert hit.chunk.text == documents[hit.chunk.uri].text[hit.chunk.start : hit.chunk.end]
     assert sea.facts("trim")["kept"] == sea.facts("trim")["characters"]
