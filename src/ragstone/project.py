@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragstone.config import STATE, Located, read_yaml, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
-from ragstone.pipelines.spec import AnswerSpec, IngestSpec, spec_for
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.prompts.file import PromptFile, load
 
 __all__ = ["Project", "find", "template"]
@@ -284,5 +284,7 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
     else:
         yield ("index",), "pipeline", spec.index
         yield ("prompt",), "prompt", spec.prompt
+        if spec.retrieve.rerank is not None and spec.retrieve.rerank.by != INTERACTION:
+            yield ("retrieve", "rerank", "by"), "reranker", spec.retrieve.rerank.by
         for place, name in enumerate(spec.route.models):
             yield ("route", "models", place), "model", name

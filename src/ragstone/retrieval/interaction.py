@@ -63,14 +63,17 @@ def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
     ['soft', 'ferrites', 'ferrites']
     """
     found: list[str] = []
+    first = last = 0
+    plain = False  # whether what lies between them is one word and nothing else
     for start, end in ranges:
-        first, last = start, end
-        while first > 0 and text[first - 1].isalnum():
-            first -= 1
-        while last < len(text) and text[last].isalnum():
-            last += 1
-        word = text[first:last]
-        found.append(word if any(map(str.isalnum, word)) else "")
+        if not (plain and first <= start and end <= last):  # a long word is looked for once, not for each piece
+            first, last = start, end
+            while first > 0 and text[first - 1].isalnum():
+                first -= 1
+            while last < len(text) and text[last].isalnum():
+                last += 1
+            plain = text[first:last].isalnum()
+        found.append(text[first:last] if plain or any(map(str.isalnum, text[first:last])) else "")
     return found
 
 

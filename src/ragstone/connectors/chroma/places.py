@@ -27,6 +27,7 @@ class Place(ABC):
 
     label: str
     folder: Path | None = None
+    pauses: tuple[float, ...] = ()  # seconds before a question that was not answered is asked again
 
     @abstractmethod
     def opened(self, length: int | None) -> Session | None:
@@ -54,6 +55,8 @@ class Place(ABC):
 
 class Server(Place):
     """A Chroma server. It looks after its files itself."""
+
+    pauses = (0.05, 0.2, 0.6)
 
     def __init__(self, url: str, collection: str) -> None:
         self.label = url.rstrip("/")
