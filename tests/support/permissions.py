@@ -23,8 +23,10 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.protocols import NO_VERSIONS, LexicalIndex, Reranker, Source, VectorStore, Versions
 from ragstone.rag import AsyncRag
+from ragstone.retrieval.where import allowed
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
-from ragstone.types import Context, Item
+from ragstone.testing.suites.samples import chunk
+from ragstone.types import Context, Item, Record
 
 Backend = Callable[[str], tuple[VectorStore, LexicalIndex]]
 """A store and an index for the collection of that name."""
@@ -294,12 +296,16 @@ async def _require_all(rag: AsyncRag, world: World) -> None:
             parts.spec, parts.reranked = RetrieveSpec.model_validate(settings), False
             found = await rag.search(" ".join(WORDS), k=1000, principals=principals)
             assert must <= {hit.chunk.uri for hit in found} <= may
+        if must and all(text.later is None for text in world.texts):
+            parts.spec = RetrieveSpec(mode="dense", candidates=1)  # what is forbidden takes no place in the store
+            assert len(await rag.search(" ".join(WORDS), k=1, principals=principals)) == 1
 
 
-async def require_indifference(world: World, backend: Backend) -> None:
+async def require_indifference(world: World) -> None:
     """What a caller may not see changes nothing: the same hits with the same scores as where it was never ingested.
 
-    That holds for vectors. By words it cannot: how rare a word is, is counted over the whole index (BM25).
+    That holds for vectors. By words it cannot: how rare a word is, is counted over the whole index (BM25). The store is
+    one that computes each score by itself: the last digit of the others' depends on what they compute beside it.
     """
     for ask in world.asks:
         given = {"mode": "dense", "rerank": ask.spec.rerank if ask.reranked else None, "trim": 0.0}
@@ -307,9 +313,28 @@ async def require_indifference(world: World, backend: Backend) -> None:
         less = replace(world, texts=tuple(text for text in world.texts if text.seen_by(ask.principals)))
         found: list[list[tuple[str, float, str]]] = []
         for part in (world, less):
-            async with ingested(part, backend) as rag:
+            async with ingested(part, in_memory) as rag:
                 parts: Any = rag._parts  # pyright: ignore[reportPrivateUsage]
                 parts.spec, parts.reranked = ask.spec, ask.reranked
                 hits = await rag.search(ask.words, k=ask.k, principals=ask.principals)
             found.append([(hit.chunk.id, round(hit.scores["final"], 4), hit.chunk.text) for hit in hits])
         assert found[0] == found[1]
+
+
+async def require_no_rights_left(make: Callable[[str], VectorStore]) -> None:
+    """What takes the place of a dropped collection, in the same store or in another, has none of its rights."""
+    context, vector = Context(), HashingEmbedder(dimensions=8)
+    (row,) = await vector.embed(["halibut"], context=context)
+    kept = make("kept")
+    await kept.upsert(
+        [Record(chunk("kept", acl=("public",)), row)], context=context
+    )  # memory goes with its last client
+    dropped, after = make("dropped"), make("after")
+    for store in (dropped, after):
+        await dropped.upsert([Record(chunk(f"a{n}", acl=("public",)), row) for n in range(9)], context=context)
+        await dropped.drop(context=context)
+        await store.upsert([Record(chunk(f"b{n}", acl=()), row) for n in range(9)], context=context)
+        assert await store.search(row, k=9, where=allowed(frozenset()), context=context) == []
+        await store.drop(context=context)
+    for store in (kept, dropped, after):
+        await store.close()
