@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
@@ -32,6 +32,8 @@ from ragstone.types import (
 __all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
 
 log = logging.getLogger("ragstone")
+
+KEPT = 2_000  # characters of a question that its trace keeps
 
 
 class AnswerStream:
@@ -171,7 +173,8 @@ class AsyncRag:
                 report = await found.run(only=only, keep_removed=keep_removed, **shared)
             outcome = {"outcome": "done", **report.as_dict()}
         finally:
-            await self._keep(context, **outcome)
+            # Its uris are of documents that not everyone may see, so it is the operator's.
+            await self._keep(context, principals=None, **outcome)
         return report
 
     async def plan(
@@ -210,7 +213,7 @@ class AsyncRag:
         try:
             return await found.search(question, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, question=question)
+            await self._keep(context, principals=context.principals, question=_shown(question))
 
     async def explain_search(
         self,
@@ -229,7 +232,7 @@ class AsyncRag:
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, question=question)
+            await self._keep(context, principals=context.principals, question=_shown(question))
 
     async def ask(
         self,
@@ -310,7 +313,7 @@ class AsyncRag:
         try:
             return await found.explain(question, prompt=prompt, inputs=inputs, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, question=question or "")
+            await self._keep(context, principals=context.principals, question=_shown(question or ""))
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
@@ -320,13 +323,23 @@ class AsyncRag:
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         return await found.document(document_id, context=context)
 
-    async def trace(self, trace_id: str, *, tenant: str = "default") -> StoredTrace | None:
-        """What happened during one request of a tenant, by its id or the beginning of it."""
-        return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant)
+    async def trace(
+        self, trace_id: str, *, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it.
 
-    async def traces(self, *, limit: int = 20, tenant: str = "default") -> list[StoredTrace]:
-        """A tenant's last requests, newest first."""
-        return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant)
+        A request is shown to who has all the principals that it was made with, since it tells what they may see. None
+        instead of principals stands for the operator, who may see every request, and each ingestion.
+        """
+        who = None if principals is None else _who(principals)
+        return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant, principals=who)
+
+    async def traces(
+        self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> list[StoredTrace]:
+        """A tenant's last requests that the principals may see, newest first; see `trace`."""
+        who = None if principals is None else _who(principals)
+        return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -343,6 +356,7 @@ class AsyncRag:
         context: Context,
     ) -> AsyncGenerator[Delta | Answer]:
         outcome: dict[str, Any] = {"outcome": "failed"}
+        asked = context.principals
         try:
             found = await asyncio.to_thread(self._parts.answer, tenant=context.tenant, pipeline=pipeline)
             parts = found.stream(
@@ -359,16 +373,17 @@ class AsyncRag:
                 async for part in parts:
                     if isinstance(part, Answer):
                         outcome = _outcome(part)
-                        await self._keep(context, question=question, **outcome)
+                        await self._keep(context, principals=asked, question=_shown(question), **outcome)
                     yield part
         except BaseException:
             if outcome["outcome"] == "failed":
-                await self._keep(context, question=question, **outcome)
+                await self._keep(context, principals=asked, question=_shown(question), **outcome)
             raise
 
-    async def _keep(self, context: Context, **facts: Any) -> None:
+    async def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
+        keep = self._parts.traces.keep
         try:
-            await asyncio.to_thread(self._parts.traces.keep, context.trace, tenant=context.tenant, **facts)
+            await asyncio.to_thread(keep, context.trace, tenant=context.tenant, principals=principals, **facts)
         except StateError as error:
             # A full disk must not take an answer away that is already there.
             log.warning("%s", error)
@@ -407,12 +422,29 @@ class AsyncChat:
 
 
 def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    return Context(tenant=tenant, principals=_who(principals), trace=Trace(name))
+    return Context(tenant=_tenant(tenant), principals=_who(principals), trace=Trace(name))
 
 
-def _who(principals: Iterable[str]) -> frozenset[str]:
+def _tenant(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
+    return name
+
+
+def _who(principals: object) -> frozenset[str]:
     """The principals; one alone may be given as it is, and is not taken for its letters."""
-    return frozenset((principals,) if isinstance(principals, str) else principals)
+    given: object = (principals,) if isinstance(principals, str) else principals
+    named: list[object] = list(cast("Iterable[object]", given)) if isinstance(given, Iterable) else [given]
+    for one in named:
+        if not isinstance(one, str):
+            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(principals)[:80])
+    return frozenset(cast("list[str]", named))
+
+
+def _shown(question: object) -> str:
+    """As much of a question as a trace keeps."""
+    text = str(question)
+    return text if len(text) <= KEPT else f"{text[:KEPT]} …"
 
 
 def _outcome(answer: Answer) -> dict[str, Any]:

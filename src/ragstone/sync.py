@@ -358,10 +358,14 @@ class Rag:
         """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
         return _wait(self._rag.document(document_id, principals=principals, tenant=tenant, pipeline=pipeline))
 
-    def trace(self, trace_id: str, *, tenant: str = "default") -> StoredTrace | None:
-        """What happened during one request of a tenant, by its id or the beginning of it."""
-        return _wait(self._rag.trace(trace_id, tenant=tenant))
+    def trace(
+        self, trace_id: str, *, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it; None asks as the operator."""
+        return _wait(self._rag.trace(trace_id, principals=principals, tenant=tenant))
 
-    def traces(self, *, limit: int = 20, tenant: str = "default") -> list[StoredTrace]:
-        """A tenant's last requests, newest first."""
-        return _wait(self._rag.traces(limit=limit, tenant=tenant))
+    def traces(
+        self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> list[StoredTrace]:
+        """A tenant's last requests that the principals may see, newest first; None asks as the operator."""
+        return _wait(self._rag.traces(limit=limit, principals=principals, tenant=tenant))

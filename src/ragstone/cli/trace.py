@@ -28,9 +28,9 @@ def list_(
     tenant: Tenant = "default",
     debug: Debug = False,
 ) -> None:
-    """List the last requests, newest first."""
+    """List the last requests, newest first: all of them, or with --principal those that it may see."""
     with ragstone.open(project) as rag:
-        found = rag.traces(limit=limit, tenant=tenant)
+        found = rag.traces(limit=limit, principals=principal, tenant=tenant)
     if as_json:
         show.as_json([trace.as_dict() for trace in found])
         return
@@ -60,7 +60,10 @@ def show_(
 ) -> None:
     """Show each step of one request with its time."""
     with ragstone.open(project) as rag:
-        found = rag.trace(trace_id, tenant=tenant) if trace_id else next(iter(rag.traces(limit=1, tenant=tenant)), None)
+        if trace_id:
+            found = rag.trace(trace_id, principals=principal, tenant=tenant)
+        else:
+            found = next(iter(rag.traces(limit=1, principals=principal, tenant=tenant)), None)
     if found is None:
         raise UsageError(
             f"there is no trace {trace_id!r}" if trace_id else "there are no traces yet", hint=_hint(trace_id)

@@ -11,7 +11,7 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
-from ragstone.pipelines.retrieve import MAX_K, Asked, Candidate, Ranking, as_hits, check
+from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
@@ -118,9 +118,10 @@ class AnswerPipeline:
         """The step that all others of a search lie inside; what is asked is checked before."""
         k = self.retrieve.k if k is None else k
         check(question)
-        if not 1 <= k <= MAX_K:
-            raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k))
-        where.parse(filters or {})  # a wrong filter is reported also where there is nothing to be filtered
+        check_k(k)
+        where.parse(
+            {} if filters is None else filters
+        )  # a wrong filter is reported also where there is nothing to be filtered
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             yield step
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ragstone.compact import Compact
     from ragstone.types import Matrix, Vector
 
-__all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check"]
+__all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check", "check_k"]
 
 MAX_K = 1000
 UNREAD = 0.2
@@ -34,6 +34,9 @@ UNREAD = 0.2
 near by chance."""
 
 FINAL = "final"  # the name of the score that hits are ordered by
+MOST_TOKENS = 512
+"""Tokens of a question that late interaction reads, the first ones: a pasted page is about what it begins with."""
+
 COUNTED = 60.0  # seconds for which the size of an index is remembered
 
 
@@ -45,10 +48,10 @@ class Asked:
     language: str  # that in which it is analysed
     read: bool  # whether the embedder reads its language
     terms: Sequence[str]
-    down: bool = False  # whether the vector store was found to be down, so that only words were searched
     vector: Vector | None = None
     rows: Compact | None = None
     asking: Asking | None = None
+    wordy: bool = False  # whether only words are searched, since the vector store is down
 
 
 @dataclass(slots=True)
@@ -72,13 +75,14 @@ class Ranking:
     async def ask(self, question: str, context: Context) -> Asked:
         """What there is to know of a question before anything is searched. Raises UsageError for a blank one."""
         check(question)
-        await self.index.load()
+        whole = await self._load()
         languages = await asyncio.to_thread(self.index.state.languages, self.index.key, tenant=self.index.tenant)
         known = self.index.embedder.languages
         language = detect(question, among=languages)
         read = known is None or language in {*known, UNKNOWN}
         analysed = query_language(question, languages)
-        return Asked(question, analysed, read, query_terms(question, languages=languages))
+        terms = query_terms(question, languages=languages)
+        return Asked(question, analysed, read, terms, wordy=not whole)
 
     async def rank(
         self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
@@ -86,13 +90,25 @@ class Ranking:
         """The candidates that the caller may see, best first, each with its chunk: k of them or more, if there are."""
         condition = where.required(where.parse(filters or {}), await self._permission(context))
         lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
+        lists, chunks = await self._seen(lists, context)
         fused = self._fused(asked, lists, context)[: max(k, self.spec.candidates)]
-        found = await self._candidates(fused, context)
+        found = [Candidate(id_, scores, chunks[id_], score=scores["fused"]) for id_, scores in fused]
         # A reranker of its own has the last word; late interaction is one measure beside others, smoothed with them.
         stages = [self._smoothed, self._reranked] if self.reranker else [self._reranked, self._smoothed]
         for stage in stages:
             found = await stage(asked, found, context)
         return await self._diverse(asked, found, k, context)
+
+    async def _load(self) -> bool:
+        """Starts every part. False where the vector store is down, and this pipeline can do without."""
+        try:
+            await self.index.load()
+        except StoreUnavailable:
+            if self.spec.mode == "dense" or (self.spec.mode == "hybrid" and not self.spec.lexical_only):
+                raise
+            await asyncio.gather(self.index.embedder.load(), self.index.lexical.load())
+            return False
+        return True
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,6 +124,8 @@ class Ranking:
         if mode == "lexical":
             return {"lexical": await self._lexical(asked, k, condition, context)}
         await index.require_vectors()
+        if asked.wordy:
+            return await self._words_alone(asked, k, condition, context)
         if mode == "dense":
             return {"dense": await self._dense(asked, k, condition, context)}
         try:
@@ -129,10 +147,15 @@ class Ranking:
         except StoreUnavailable:
             if not self.spec.lexical_only:
                 raise
-            asked.down = True
-            with context.trace.step("retrieve.fallback", note="the vector store is down: only words were searched"):
-                return {"lexical": await self._lexical(asked, k, condition, context)}
+            asked.wordy = True
+            return await self._words_alone(asked, k, condition, context)
         return {"dense": near, "lexical": matching}
+
+    async def _words_alone(
+        self, asked: Asked, k: int, condition: Filter | None, context: Context
+    ) -> Mapping[str, Sequence[Scored]]:
+        with context.trace.step("retrieve.fallback", note="the vector store is down: only words were searched"):
+            return {"lexical": await self._lexical(asked, k, condition, context)}
 
     async def _dense(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
         vector = await self._vector(asked, context)
@@ -151,13 +174,32 @@ class Ranking:
         """Embeds a question: once, its token vectors in the same pass where they will be needed."""
         with context.trace.step("retrieve.embed"):
             if self.index.tokens is not None and (self._interacts(asked) or self.spec.trim):
-                asked.vector, asked.rows = await self.index.tokens.question(asked.text, context=context)
+                asked.vector, rows = await self.index.tokens.question(asked.text, context=context)
+                asked.rows = rows[:MOST_TOKENS]
             else:
                 asked.vector = await self.index.embedder.embed_query(asked.text, context=context)
 
     def _interacts(self, asked: Asked) -> bool:
         spec = self.spec.rerank
         return spec is not None and spec.by == INTERACTION and self.index.tokens is not None and asked.read
+
+    async def _seen(
+        self, lists: Mapping[str, Sequence[Scored]], context: Context
+    ) -> tuple[Mapping[str, Sequence[Scored]], Mapping[str, Chunk]]:
+        """What of the lists the caller may see, and its chunks.
+
+        They are read from the state, which is asked once more who may see them: it knows of a revocation first. What it
+        keeps back must reach neither the scores of the others nor the trace, so this comes before fusion.
+        """
+        with context.trace.step("retrieve.read"):
+            chunks = await self.index.chunks(list({one.id: None for found in lists.values() for one in found}))
+        seen = {"public", *context.principals}
+        chunks = {id_: chunk for id_, chunk in chunks.items() if seen & set(chunk.acl)}
+        kept = {name: [one for one in found if one.id in chunks] for name, found in lists.items()}
+        for name, found in kept.items():
+            with context.trace.step(f"retrieve.{name}.seen") as step:
+                note(step, found, len(found))
+        return kept, chunks
 
     # ── Fuse ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -172,17 +214,6 @@ class Ranking:
                 fused = fuse.convex(lists, weights={"dense": weight, "lexical": 1 - weight})
             note(step, [Scored(id_, scores["fused"]) for id_, scores in fused[:SHOWN]], len(fused))
         return fused
-
-    async def _candidates(self, fused: fuse.Fused, context: Context) -> list[Candidate]:
-        """Chunks are read from the state, which is asked once more who may see them: it knows of a revocation first."""
-        with context.trace.step("retrieve.read"):
-            chunks = await self.index.chunks([id_ for id_, _ in fused])
-        seen = {"public", *context.principals}
-        return [
-            Candidate(id_, scores, chunks[id_], score=scores["fused"])
-            for id_, scores in fused
-            if id_ in chunks and seen & set(chunks[id_].acl)
-        ]
 
     # ── Rerank and smooth ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -227,7 +258,7 @@ class Ranking:
                 await self.embed(asked, context)
             assert asked.rows is not None
             _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
-            found = words(asked.text, ranges)
+            found = words(asked.text, ranges[:MOST_TOKENS])
             terms = {word: query_terms(word, languages=[asked.language]) for word in set(found)}
             every = sorted({term for own in terms.values() for term in own})
             frequencies = await self.index.lexical.frequencies(every, context=context)
@@ -246,21 +277,24 @@ class Ranking:
 
     async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
         weight = self.spec.smooth
-        if not weight or len(found) < 3 or self.spec.mode == "lexical" or asked.down or not asked.read:
+        if not weight or len(found) < 3 or self.spec.mode == "lexical" or asked.wordy or not asked.read:
             return found
         with context.trace.step("retrieve.smooth", weight=weight) as step:
             top = found[: self.spec.candidates]
-            near = await self._vectors(top, context)
+            near = await self._vectors(asked, top, context)
             smooth = await asyncio.to_thread(rerank.smoothed, [one.score for one in top], near, weight=weight)
             worst = min(smooth)
             rest = [min(one.score, worst) for one in found[len(top) :]]
             return _ordered(found, [*smooth, *rest], step)
 
-    async def _vectors(self, top: Sequence[Candidate], context: Context) -> Matrix:
-        """The vectors of candidates, in their order: those that were read already, the others from the store."""
+    async def _vectors(self, asked: Asked, top: Sequence[Candidate], context: Context) -> Matrix:
+        """The vectors of candidates, in their order: those that were read already, the others from the store.
+
+        Where neither has one it is 0, which is like nothing.
+        """
         import numpy as np
 
-        missing = [one.id for one in top if one.vector is None]
+        missing = [] if asked.wordy else [one.id for one in top if one.vector is None]
         found: Mapping[str, Vector] = await self.index.store.vectors(missing, context=context) if missing else {}
         nothing = np.zeros(self.index.embedder.dimensions, np.float32)
         for one in top:
@@ -287,8 +321,8 @@ class Ranking:
             if spec.per_document is not None:
                 documents = [one.chunk.document_id for one in found if one.chunk]
                 found = [found[at] for at in diversify.capped(documents, most=spec.per_document)]
-            if spec.mmr and not asked.down:
-                near = await self._vectors(found, context)
+            if spec.mmr and len(found) > 1:
+                near = await self._vectors(asked, found, context)
                 scores = [one.score for one in found]
                 found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
             if spec.duplicates is not None:
@@ -303,14 +337,24 @@ class Ranking:
         return found
 
 
-def check(question: str) -> None:
-    """Raises UsageError for a question without a word, or with half a character."""
+def check(question: object) -> None:
+    """Raises UsageError for what is no question: no text, no word, or half a character."""
+    if not isinstance(question, str):
+        raise UsageError("the question is no text", expected="text", found=type(question).__name__)
     if not question.strip():
         raise UsageError("the question is empty", hint="Write what you want to know.")
     try:
         question.encode()
     except UnicodeEncodeError as error:
         raise UsageError("the question holds half a character", found=repr(question[error.start])) from None
+
+
+def check_k(k: object) -> None:
+    """Raises UsageError for what is no number of hits."""
+    if isinstance(k, bool) or not isinstance(k, int):
+        raise UsageError("k is no whole number", expected=f"1 to {MAX_K}", found=repr(k)[:40])
+    if not 1 <= k <= MAX_K:
+        raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k)[:40])
 
 
 def as_hits(found: Sequence[Candidate]) -> list[Hit]:

@@ -23,7 +23,7 @@ async def dense(
     """The k chunks whose vectors are nearest to the question's."""
     with context.trace.step("retrieve.dense", k=k) as step:
         found = await store.search(vector, k=k, where=where, context=context)
-        note(step, found, len(found))
+        step.facts["found"] = len(found)
     return found
 
 
@@ -36,7 +36,7 @@ async def lexical(
             step.facts["note"] = NO_TERMS
             return []
         found = await index.search(terms, k=k, where=where, context=context)
-        note(step, found, len(found))
+        step.facts["found"] = len(found)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,20 +18,29 @@ __all__ = ["TraceStore"]
 KEPT = 1000  # the newest traces; older ones make room
 
 # The number is the format's: these are kept for a while only, so another format begins with a table of its own.
+# `principals` are those of who asked, as a JSON list; null where it was no caller's request but the operator's work.
 _TABLE = """
-CREATE TABLE IF NOT EXISTS traces_1 (
+DROP TABLE IF EXISTS traces_1;
+CREATE TABLE IF NOT EXISTS traces_2 (
   id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, started REAL NOT NULL, seconds REAL NOT NULL,
-  facts TEXT NOT NULL, steps TEXT NOT NULL
+  facts TEXT NOT NULL, steps TEXT NOT NULL, principals TEXT
 );
-CREATE INDEX IF NOT EXISTS traces_1_by_time ON traces_1 (tenant, started);
+CREATE INDEX IF NOT EXISTS traces_2_by_time ON traces_2 (tenant, started);
 """
 
-
 _COLUMNS = "id, name, started, seconds, facts, steps"
+_MAY_SEE = (
+    "(:all OR (principals IS NOT NULL AND NOT EXISTS"
+    " (SELECT 1 FROM json_each(principals) WHERE value NOT IN (SELECT value FROM json_each(:principals)))))"
+)
 
 
 class TraceStore:
-    """Keeps traces in a file, or in memory without one. Its methods block."""
+    """Keeps traces in a file, or in memory without one. Its methods block.
+
+    A trace tells what was asked and what was found, so it is shown to those alone who may see all that its caller may:
+    who has every principal of theirs. To principals of None, the operator, it shows all.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -39,34 +48,37 @@ class TraceStore:
         if self._memory:
             self._memory.executescript(_TABLE)
 
-    def keep(self, trace: Trace, *, tenant: str, **facts: Any) -> None:
-        """Writes a finished trace, and drops the oldest beyond the newest thousand."""
+    def keep(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
+        """Writes a finished trace of a caller, or of the operator, and drops the oldest beyond the newest thousand."""
         seconds = max((step.start + step.seconds for step in trace.steps), default=0.0)
         steps = json.dumps([asdict(step) for step in trace.steps], default=str)
         with self._open(writing=True) as db, db:
-            row = (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps)
-            db.execute("INSERT OR REPLACE INTO traces_1 VALUES (?,?,?,?,?,?,?)", row)
+            asked = None if principals is None else _listed(principals)
+            row = (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
+            db.execute("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", row)
             db.execute(
-                "DELETE FROM traces_1 WHERE started <"
-                " (SELECT started FROM traces_1 ORDER BY started DESC LIMIT 1 OFFSET ?)",
+                "DELETE FROM traces_2 WHERE started <"
+                " (SELECT started FROM traces_2 ORDER BY started DESC LIMIT 1 OFFSET ?)",
                 (KEPT - 1,),
             )
 
-    def show(self, trace_id: str, *, tenant: str) -> StoredTrace | None:
-        """One trace; a prefix of its id will do where it is the only one of the tenant's."""
+    def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
+        """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
         with self._open() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM traces_1 WHERE tenant=? AND substr(id, 1, ?) = ?",  # noqa: S608 - a constant
-                (tenant, len(trace_id), trace_id),
+                f"SELECT {_COLUMNS} FROM traces_2"  # noqa: S608 - constants
+                f" WHERE tenant=:tenant AND substr(id, 1, :length) = :id AND {_MAY_SEE}",
+                {"tenant": tenant, "length": len(trace_id), "id": trace_id, **_who(principals)},
             ).fetchall()
         return _stored(rows[0]) if trace_id and len(rows) == 1 else None
 
-    def newest(self, limit: int = 20, *, tenant: str) -> list[StoredTrace]:
-        """A tenant's last traces, newest first."""
+    def newest(self, limit: int = 20, *, tenant: str, principals: Collection[str] | None = None) -> list[StoredTrace]:
+        """A tenant's last traces that may be seen, newest first."""
         with self._open() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM traces_1 WHERE tenant=? ORDER BY started DESC LIMIT ?",  # noqa: S608 - a constant
-                (tenant, limit),
+                f"SELECT {_COLUMNS} FROM traces_2 WHERE tenant=:tenant AND {_MAY_SEE}"  # noqa: S608 - constants
+                " ORDER BY started DESC LIMIT :limit",
+                {"tenant": tenant, "limit": limit, **_who(principals)},
             ).fetchall()
         return [_stored(row) for row in rows]
 
@@ -75,7 +87,7 @@ class TraceStore:
         written = json.dumps(words)[1:-1]
         with self._open(writing=True) as db, db:
             db.execute(
-                "DELETE FROM traces_1 WHERE tenant=? AND (instr(facts, ?) OR instr(steps, ?))",
+                "DELETE FROM traces_2 WHERE tenant=? AND (instr(facts, ?) OR instr(steps, ?))",
                 (tenant, written, written),
             )
 
@@ -101,6 +113,14 @@ class TraceStore:
             where = str(self.path or "memory")
             hint = "The file may be deleted at any time."
             raise StateError(f"traces cannot be kept: {error}", where=where, hint=hint) from error
+
+
+def _who(principals: Collection[str] | None) -> dict[str, Any]:
+    return {"all": principals is None, "principals": _listed(principals or ())}
+
+
+def _listed(principals: Collection[str]) -> str:
+    return json.dumps(sorted(principals))
 
 
 def _stored(row: tuple[Any, ...]) -> StoredTrace:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +18,7 @@ from ragstone.connectors.chroma.places import Folder, Memory, Place, Server
 from ragstone.connectors.chroma.session import Sessions
 from ragstone.connectors.chroma.vendor import Collection, dimensions, touch
 from ragstone.connectors.chroma.where import Where, stored, translate
-from ragstone.errors import ConfigError, IndexMismatch
+from ragstone.errors import ConfigError, IndexMismatch, StoreUnavailable
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
 from ragstone.types import Context, Filter, Record, Scored
 
@@ -147,6 +148,13 @@ class ChromaStore(VectorStore):
             self._write(partial(_remove, batch), len(batch))
 
     def _read(self, ask: Callable[[Collection], T]) -> T | None:
+        for pause in self._place.pauses:
+            with suppress(StoreUnavailable):  # a server may be about to start again
+                return self._read_once(ask)
+            time.sleep(pause)
+        return self._read_once(ask)
+
+    def _read_once(self, ask: Callable[[Collection], T]) -> T | None:
         with self._translated():
             try:
                 return self._done(ask)
