@@ -37,8 +37,9 @@ class Shaping:
         placed = _placed(found, k)
         shaped = await self._expanded(placed, context)
         if self.spec.trim and asked.read and self.index.tokens is not None:
-            # Who asks for parents or neighbours wants to read them whole.
-            as_found = {hit.chunk.id for hit in placed if not hit.chunk.parent and not self.spec.expand.neighbours}
+            # Who asks for parents, neighbours or merged hits wants to read them whole.
+            ranges = {hit.chunk.id: (hit.chunk.start, hit.chunk.end) for hit in placed}
+            as_found = {hit.chunk.id for hit in shaped if ranges[hit.chunk.id] == (hit.chunk.start, hit.chunk.end)}
             shaped = await self._trimmed(asked, shaped, as_found, context)
         spec = self.spec.pack
         with context.trace.step("retrieve.pack", order=spec.order) as step:
