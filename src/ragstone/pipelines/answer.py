@@ -49,6 +49,19 @@ class AnswerPipeline:
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
 
+    def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
+        """The same pipeline with another way to find passages, over the same index and with the same reranker."""
+        return AnswerPipeline(
+            self.index,
+            self.router,
+            prompt=self.prompt,
+            prompt_file=self._prompt_file,
+            retrieve=retrieve,
+            reranker=self.ranking.reranker,
+            timeout=self.timeout,
+            checks=self.checks,
+        )
+
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def search(
