@@ -203,8 +203,10 @@ def _print(found: Found) -> None:
         show.out.print()
     show.out.print("* best on the half of the questions that chooses; the other half judges.", style="dim")
     show.out.print(SAID[found.origin].format(count=_count(found)))
+    said = Table.grid("", "", padding=(0, 1))
     for sentence in _sentences(found):
-        show.out.print(f"- {escape(sentence)}")
+        said.add_row("-", escape(sentence))
+    show.out.print(said)
 
 
 def _sentences(found: Found) -> list[str]:

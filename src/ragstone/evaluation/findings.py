@@ -55,10 +55,10 @@ def _verdict(tuning: Tuning) -> str:
             f"{chosen.name} is better than the current pipeline: {said(gain)} on the {gain.questions} questions "
             "that had no say in the choice."
         )
-    luck = "it is worse" if gain.lost else "that may be luck"
+    verdict = "it is worse" if gain.lost else "that is no gain beyond luck"
     return (
-        f"{chosen.name} was best on the questions that choose, but its gain over the current pipeline on the others "
-        f"is {said(gain)}: {luck}, and there is nothing to change."
+        f"{chosen.name} was best on the questions that choose, but on the others it makes {said(gain)} against the "
+        f"current pipeline: {verdict}, and there is nothing to change."
     )
 
 
