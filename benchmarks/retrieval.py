@@ -129,7 +129,7 @@ async def passages(project: Path) -> None:
 def with_settings(scratch: Scratch, settings: Mapping[str, Any]) -> AnswerPipeline:
     """The pipeline of the project with other settings of `retrieve:`."""
     own = scratch.answer.retrieve.model_dump() | dict(settings)
-    return scratch.answer.retrieving(RetrieveSpec.model_validate(own))
+    return scratch.answer.using(RetrieveSpec.model_validate(own))
 
 
 if __name__ == "__main__":

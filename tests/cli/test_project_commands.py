@@ -148,7 +148,19 @@ def test_chat_goes_on_after_an_empty_answer_and_ends_at_the_end_of_input(ingeste
 
 
 def test_every_command_explains_itself_in_80_columns(run):
-    names = ["init", "ingest", "ask", "search", "chat", "check", "serve", "prompt explain", "trace list", "trace show"]
+    names = [
+        "init",
+        "ingest",
+        "ask",
+        "search",
+        "chat",
+        "check",
+        "serve",
+        "tune",
+        "prompt explain",
+        "trace list",
+        "trace show",
+    ]
     for name in names:
         shown = run(*name.split(), "--help")
         assert shown.exit_code == 0

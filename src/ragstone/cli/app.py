@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ragstone import __version__
-from ragstone.cli import ask, chat, check, documents, evaluate, index, ingest, init, prompt, search, serve, trace
+from ragstone.cli import ask, chat, check, documents, evaluate, index, ingest, init, prompt, search, serve, trace, tune
 
 app = typer.Typer(
     name="ragstone",
@@ -30,6 +30,7 @@ for command in (
     documents.forget,
     check.check,
     serve.serve,
+    tune.tune,
 ):
     app.command()(command)
 app.add_typer(index.app)

@@ -17,6 +17,7 @@ from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
 from ragstone.errors import UsageError
 from ragstone.evaluation import runs
+from ragstone.evaluation.compare import compared, read_figures
 from ragstone.evaluation.report import Report
 from ragstone.project import Project, find
 from ragstone.reports import Progress as Done
@@ -88,12 +89,37 @@ def qa(
     )
 
 
+@app.command()
+@command
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A file that --per-query wrote.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same of another configuration.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Whether B is better than A on the same questions: each figure's difference, by the paired bootstrap."""
+    found = compared(read_figures(before), read_figures(after))
+    if as_json:
+        show.as_json({name: difference.as_dict() for name, difference in found.items()})
+        return
+    table = Table("metric", "B − A", "95 % interval", "p", "better", "worse", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, one in found.items():
+        low, high = one.interval
+        table.add_row(
+            name, f"{one.mean:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one.p:.3f}", str(one.better), str(one.worse)
+        )
+    show.out.print(table)
+    show.out.print(f"\n{next(iter(found.values())).questions:,} questions.")
+
+
 def _measure(run: Run, project: Path, pipeline: str, keep: bool, per_query: Path | None, as_json: bool) -> None:
     root = find(project)
     Project(root).require_settings()
     if per_query is not None and not per_query.parent.is_dir():  # said now, not after an hour
         raise UsageError("there is no such folder", where="--per-query", found=str(per_query.parent))
-    with _bars() as told:
+    with bars() as told:
         report = asyncio.run(_awaited(run(root, {"pipeline": pipeline, "keep": keep, **told})))
     if per_query is not None:
         lines = (json.dumps({"id": id_, **figures}, ensure_ascii=False) for id_, figures in report.each.items())
@@ -109,7 +135,7 @@ async def _awaited(report: Awaitable[Report]) -> Report:
 
 
 @contextmanager
-def _bars() -> Generator[runs.Options]:
+def bars() -> Generator[runs.Options]:
     """A bar for the ingestion and one for the questions, on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=show.err, transient=True) as bar:

@@ -9,7 +9,9 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ragstone.assembly import ProjectParts
 from ragstone.config import STATE
@@ -73,17 +75,21 @@ async def opened(
     *,
     pipeline: str = "answer",
     keep: bool = False,
+    size: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> AsyncGenerator[Scratch]:
     """Ingests a data set and lets it be asked; with `keep` the index stays and the next run starts with it.
 
+    `size` is that of the chunks in tokens, in place of the one in the project's file.
+
     Raises UsageError when a document of the set could not be ingested: figures of a part would mislead.
     """
     name = f"{data.name}-{hashlib.blake2b(repr([t.id for t in data.texts]).encode(), digest_size=4).hexdigest()}"
+    name = f"{name}-{size}" if size is not None else name
     where = project / STATE / KEPT / name if keep else Path(tempfile.mkdtemp(prefix="ragstone-eval-"))
     # A server keeps what it is given by tenant, and must not take this for anyone's documents.
     tenant = f"eval-{name}" if keep else f"eval-{secrets.token_hex(8)}"
-    parts = ProjectParts(Project(project, where))
+    parts = ProjectParts(_cut(Project(project, where), pipeline, size))
     try:
         spec = parts.project.answer_spec(pipeline)
         index = await asyncio.to_thread(parts.index, tenant=tenant, pipeline=spec.index)
@@ -101,3 +107,13 @@ async def opened(
         await parts.close()
         if not keep:
             await asyncio.to_thread(shutil.rmtree, where, ignore_errors=True)
+
+
+def _cut(project: Project, pipeline: str, size: int | None) -> Project:
+    """The project as if its file asked for chunks of that size."""
+    if size is not None:
+        name = project.answer_spec(pipeline).index
+        located = project.pipeline(name)
+        split: dict[str, Any] = {**(located.value.get("split") or {}), "size": size}
+        project.pipelines[name] = replace(located, value={**located.value, "split": split})
+    return project

@@ -45,21 +45,20 @@ class AnswerPipeline:
         checks: Sequence[str] = ("citations",),
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
-        self.reranker = reranker
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
 
-    def retrieving(self, spec: RetrieveSpec) -> AnswerPipeline:
-        """The same pipeline with other settings of `retrieve:`, over the same index."""
+    def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
+        """The same pipeline with another way to find passages, over the same index and with the same reranker."""
         return AnswerPipeline(
             self.index,
             self.router,
             prompt=self.prompt,
             prompt_file=self._prompt_file,
-            retrieve=spec,
-            reranker=self.reranker,
+            retrieve=retrieve,
+            reranker=self.ranking.reranker,
             timeout=self.timeout,
             checks=self.checks,
         )
