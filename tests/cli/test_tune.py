@@ -129,8 +129,8 @@ def test_sizes_of_chunks_are_compared_with_the_current_one(coded: Path, run):
     shown = run("tune", "--questions", "questions.jsonl", "--sizes", "60", "--dry-run", "--json")
     assert shown.exit_code == 0, shown.output
     found = json.loads(shown.stdout)
-    assert [row["size"] for row in found["sizes"]["rows"]] == [200, 60]
-    assert "Chunks of 200 tokens stay" in found["findings"][-1]
+    assert [row["size"] for row in found["sizes"]["rows"]] == [250, 60]
+    assert "Chunks of 250 tokens stay" in found["findings"][-1]
     assert not (coded / ".ragstone" / "eval").exists()
 
 
