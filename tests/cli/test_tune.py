@@ -71,7 +71,7 @@ def test_a_real_gain_is_written_and_a_second_run_finds_nothing_to_change(coded: 
     assert {"current", "BM25 alone", "RRF"} <= set(names)
 
     again = json.loads(run("tune", "--questions", "questions.jsonl", "--json").stdout)
-    assert (again["real"], again["written"]) == (False, None)
+    assert (again["real"], again["retrieve"], again["written"]) == (False, {}, None)
     assert answer.read_text() == after
 
 
@@ -152,6 +152,7 @@ def test_a_collection_has_an_index_of_its_own_and_changes_nothing(coded: Path, r
 
 def test_nothing_ingested_and_wrong_sizes_are_said(project: Path, run):
     assert "Run: ragstone ingest" in run("tune").stderr
+    assert "there is no such folder" in run("tune", "--plot", "nowhere/tuning.svg").stderr
     shown = run("tune", "--sizes", "100,many")
     assert shown.exit_code == 2
     assert "--sizes is no list of sizes" in shown.stderr

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from ragstone.assembly import LooseParts
 from ragstone.compact import Projection
-from ragstone.errors import UsageError
+from ragstone.errors import StoreUnavailable, UsageError
 from ragstone.evaluation.datasets import Question
 from ragstone.evaluation.findings import findings
 from ragstone.evaluation.tune import FEWEST, Row, Tuning, candidates, decided, halves, tuned
 from ragstone.pipelines.answer import AnswerPipeline
-from ragstone.pipelines.spec import RetrieveSpec
+from ragstone.pipelines.spec import RerankSpec, RetrieveSpec
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
 from ragstone.types import Context
 
@@ -34,6 +34,13 @@ class Backwards(HashingEmbedder):
     async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Any, Any]:
         (vectors,) = await self.embed_tokens([text[::-1]], context=context)
         return await self.embed_query(text, context=context), by.rows(vectors)
+
+
+class Down(MemoryStore):
+    """Cannot be reached when it is searched."""
+
+    async def search(self, *args: Any, **kwargs: Any) -> Any:
+        raise StoreUnavailable("the server does not answer")
 
 
 def parts(number: int) -> list[str]:
@@ -188,3 +195,16 @@ def test_luck_is_not_written() -> None:
         assert found.chosen.mean(found.choosing) >= found.current.mean(found.choosing)
         real += found.real
     assert real <= 5
+
+
+async def test_an_index_too_large_for_interaction_has_no_row_that_claims_to_rerank(pipeline_of: Opened) -> None:
+    found = await compared(await pipeline_of(codes(2), RetrieveSpec(rerank=RerankSpec(limit=7))), 2)
+    assert "RRF + smooth" in [row.name for row in found.rows]
+    assert not any("rerank" in row.name for row in found.rows)
+
+
+async def test_a_store_that_is_down_is_an_error_and_no_figure(pipeline_of: Opened) -> None:
+    pipeline = await pipeline_of(codes(2), RetrieveSpec(lexical_only=True))
+    pipeline.index.store = Down()
+    with pytest.raises(StoreUnavailable):
+        await compared(pipeline, 2)

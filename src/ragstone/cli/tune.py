@@ -96,6 +96,8 @@ def tune(
     Project(root).require_settings()
     if given and draft:
         raise UsageError("a draft is made where there are no questions", expected="--questions or --draft, not both")
+    if plot is not None and not plot.parent.is_dir():  # said now, and not after minutes of measuring
+        raise UsageError("there is no such folder", where=str(plot.parent), hint="Make it, or write elsewhere.")
     job = Job(
         root=root,
         pipeline=pipeline,
@@ -116,7 +118,7 @@ def tune(
     if written:
         change.write()
     if as_json:
-        show.as_json(_as_dict(found, change if written else None))
+        show.as_json(_as_dict(found, change, written=written))
         return
     _print(found)
     _print_change(change, written=written, asked=write)
@@ -233,13 +235,14 @@ def _cells(row: Row, tuning: Tuning) -> list[str]:
     return [*cells, f"{over.mean:+.3f}", f"{low:+.3f} to {high:+.3f}", f"{over.p:.3f}"]
 
 
-def _as_dict(found: Found, change: _Change | None) -> dict[str, Any]:
+def _as_dict(found: Found, change: _Change, *, written: bool) -> dict[str, Any]:
     return {
         **found.tuning.as_dict(),
         "origin": found.origin,
         "sizes": found.sizes.as_dict() if found.sizes else None,
         "findings": _sentences(found),
-        "written": str(change.path) if change else None,
+        "retrieve": change.keys,
+        "written": str(change.path) if written else None,
     }
 
 

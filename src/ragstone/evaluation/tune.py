@@ -179,9 +179,7 @@ async def tuned(
 
     Raises UsageError for fewer than two questions.
     """
-    own = pipeline.retrieve.rerank
-    connected = own is not None and own.by != INTERACTION
-    specs = candidates(pipeline.retrieve, reranks=connected or pipeline.index.tokens is not None)
+    specs = candidates(pipeline.retrieve, reranks=await _reranks(pipeline, context()))
     rows: list[Row] = []
     for name, spec in specs.items():
         told = _told(asked, len(rows) * len(questions), len(specs) * len(questions))
@@ -211,12 +209,23 @@ async def sized(
     return decided(rows, data.questions)
 
 
+async def _reranks(pipeline: AnswerPipeline, context: Context) -> bool:
+    """Whether a candidate can rerank: by a connector, or by interaction in an index that is not too large for it."""
+    spec, index = pipeline.retrieve.rerank or RerankSpec(), pipeline.index
+    if spec.by != INTERACTION:
+        return True
+    await index.load()
+    return index.tokens is not None and await index.lexical.count(context=context) <= spec.limit
+
+
 async def _measured(
     pipeline: AnswerPipeline, questions: Sequence[Question], context: Callable[[], Context], told: Callable[[int], None]
 ) -> dict[str, float]:
     found: dict[str, float] = {}
+    # With a store that is down, BM25 would be measured under another name.
+    strict = pipeline.using(pipeline.retrieve.model_copy(update={"lexical_only": False}))
     for number, question in enumerate(questions, 1):
-        hits = await pipeline.rank(question.text, k=DEEP, context=context())
+        hits = await strict.rank(question.text, k=DEEP, context=context())
         figures = metrics.ranking({question.id: by_document(hits)}, {question.id: question.relevant})
         found[question.id] = figures[question.id][MEASURE]
         told(number)
