@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 import ragstone
 from ragstone.cli import show
@@ -41,7 +42,12 @@ def list_(
         when = time.strftime("%m-%d %H:%M", time.localtime(trace.started))
         facts = trace.facts
         table.add_row(
-            trace.id, when, trace.name, f"{trace.seconds:.2f}", str(facts.get("outcome", "")), facts.get("question", "")
+            trace.id,
+            when,
+            trace.name,
+            f"{trace.seconds:.2f}",
+            _plain(facts.get("outcome", "")),
+            _plain(facts.get("question", "")),
         )
     show.out.print(table)
 
@@ -74,6 +80,11 @@ def show_(
         _print(found)
 
 
+def _plain(value: object) -> Text:
+    """As it is, but for what would steer the terminal: a question may hold anything, markup of ours too."""
+    return Text("".join(c if c.isprintable() else "?" for c in str(value)))
+
+
 def _hint(trace_id: str | None) -> str:
     return "Run: ragstone trace list" if trace_id else 'Run: ragstone ask "…"'
 
@@ -81,7 +92,7 @@ def _hint(trace_id: str | None) -> str:
 def _print(trace: StoredTrace) -> None:
     show.out.print(f"[bold]{trace.id}[/] {trace.name}, {trace.seconds * 1000:.0f} ms")
     for key, value in trace.facts.items():
-        show.out.print(f"  {key}: {value}", markup=False)
+        show.out.print(Text(f"  {key}: "), _plain(value), sep="")
     table = Table(box=None, pad_edge=False)
     table.add_column("at ms", justify="right")
     table.add_column("took ms", justify="right")
@@ -90,5 +101,5 @@ def _print(trace: StoredTrace) -> None:
     for step in sorted(trace.steps, key=lambda step: step.start):
         facts = step.error or " ".join(f"{key}={value}" for key, value in step.facts.items())
         name = "  " * step.name.count(".") + step.name
-        table.add_row(f"{step.start * 1000:.0f}", f"{step.seconds * 1000:.0f}", name, facts)
+        table.add_row(f"{step.start * 1000:.0f}", f"{step.seconds * 1000:.0f}", name, _plain(facts))
     show.out.print(table)

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ragstone.errors import ModelError, StoreUnavailable, UsageError
+from ragstone.errors import EmbedderError, ModelError, StoreUnavailable, UsageError
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
 from ragstone.retrieval import diversify, fuse, rerank, where
 from ragstone.retrieval.interaction import Asking, interact, rarity, words
+from ragstone.retrieval.pack import CHARACTERS
 from ragstone.retrieval.search import SHOWN, both, dense, lexical, note
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
@@ -34,15 +35,18 @@ UNREAD = 0.2
 near by chance."""
 
 FINAL = "final"  # the name of the score that hits are ordered by
-MOST_TOKENS = 512
-"""Tokens of a question that late interaction reads, the first ones: a pasted page is about what it begins with."""
+LONGEST, MOST_TOKENS = 1024, 512
+"""Tokens of a question that the embedder reads, and that late interaction does: of a pasted book the beginning."""
 
 COUNTED = 60.0  # seconds for which the size of an index is remembered
 
 
 @dataclass(slots=True)
 class Asked:
-    """A question on its way. Its vector and the compact rows of its tokens are made once, when they are needed."""
+    """A question on its way; `text` is as much of it as is read.
+
+    Its vector and the compact rows of its tokens are made once, when they are needed.
+    """
 
     text: str
     language: str  # that in which it is analysed
@@ -82,7 +86,12 @@ class Ranking:
         read = known is None or language in {*known, UNKNOWN}
         analysed = query_language(question, languages)
         terms = query_terms(question, languages=languages)
-        return Asked(question, analysed, read, terms, wordy=not whole)
+        text = question
+        if len(question) > LONGEST:  # hardly any token is shorter than a character
+            with context.trace.step("retrieve.cut", characters=len(question)) as step:
+                text = await asyncio.to_thread(self._beginning, question)
+                step.facts["read"] = len(text)
+        return Asked(text, analysed, read, terms, wordy=not whole)
 
     async def rank(
         self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
@@ -98,6 +107,14 @@ class Ranking:
         for stage in stages:
             found = await stage(asked, found, context)
         return await self._diverse(asked, found, k, context)
+
+    def _beginning(self, question: str) -> str:
+        """As much of a question as is read: to embed a hundred pages would take half a minute."""
+        try:
+            _, ranges = self.index.embedder.tokens(question)
+        except EmbedderError:  # it has no tokenizer
+            return question[: LONGEST * CHARACTERS]
+        return question[: ranges[LONGEST - 1][1]] if len(ranges) > LONGEST else question
 
     async def _load(self) -> bool:
         """Starts every part. False where the vector store is down, and this pipeline can do without."""

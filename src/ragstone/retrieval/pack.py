@@ -8,7 +8,7 @@ from typing import Literal
 
 from ragstone.types import Chunk, Hit
 
-__all__ = ["Order", "ordered", "pack"]
+__all__ = ["CHARACTERS", "Order", "ordered", "pack"]
 
 Order = Literal["rank", "edges", "source"]
 
