@@ -27,11 +27,11 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 	  '  ragstone ingest && ragstone ask "…"'
 
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
-	@$(BIN)/python -m pytest -m "not servers and not vllm" $(ARGS)
+	@$(BIN)/python -m pytest -m "not servers and not slow and not vllm" $(ARGS)
 
-test-servers: .venv/.dev .venv-s3/.done ## run the tests with real servers (as root, installs what is missing)
+test-servers: .venv/.dev .venv-s3/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
 	@.ci/install-servers
-	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS)
+	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m "servers or slow" $(ARGS)
 
 test-vllm: .venv/.dev .venv-vllm/.done ## run the tests with a real vLLM on the CPU (3.5 GB)
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m vllm $(ARGS)

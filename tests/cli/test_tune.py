@@ -12,6 +12,8 @@ import pytest
 import ragstone
 from ragstone.cli.init import Default, write
 
+pytestmark = pytest.mark.slow
+
 COUNT = 20
 RULES = (
     "It is signed by the head of the office, copied twice, and sent to the archive before the end of the month. "

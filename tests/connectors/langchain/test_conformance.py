@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ragstone.connectors.langchain import LangChainStore
 from ragstone.testing.suites import VectorStoreSuite
 
@@ -45,6 +47,7 @@ class TestWithoutFilters(VectorStoreSuite):
         return LangChainStore(tmp_path, vectorstore=MEMORY, memory=True)
 
 
+@pytest.mark.slow
 class TestChroma(VectorStoreSuite):
     """Lasts by itself, is opened by its constructor, and takes a mapping."""
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from qdrant_engine import EnginePlace
 from ragstone.connectors.qdrant import QdrantIndex, QdrantStore
 from ragstone.testing.suites import LexicalIndexSuite, VectorStoreSuite
+
+pytestmark = pytest.mark.slow
 
 
 class TestStore(VectorStoreSuite):

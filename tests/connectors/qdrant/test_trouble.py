@@ -34,6 +34,8 @@ from ragstone.types import Condition, Record
 from servers import free_port, running
 from vectors import CONTEXT, record, records
 
+pytestmark = pytest.mark.slow
+
 BEGINNING = """
 import asyncio, sys
 from pathlib import Path
