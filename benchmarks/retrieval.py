@@ -3,8 +3,8 @@
     python benchmarks/retrieval.py [collections] [chunks] [passages] [tuned] [--keep FOLDER]
 
 `collections`: nDCG@10 × 100 of documents. `tuned`: the same after `ragstone tune` on half of the questions, judged on
-the other half. `chunks`: recall and IoU of five returned spans, trimmed and as they are stored. `passages`: hit@1 in Chinese and in the languages of XQuAD. With `--keep` the indexes stay in a folder, and the
-next run takes seconds instead of minutes.
+the other half. `chunks`: recall and IoU of five returned spans, trimmed and as they are stored. `passages`: hit@1 in
+Chinese and in the languages of XQuAD. With `--keep` the indexes stay in a folder, and the next run takes seconds.
 """
 
 from __future__ import annotations
@@ -130,9 +130,8 @@ async def passages(project: Path) -> None:
 
 
 async def after_tuning(project: Path) -> None:
-    print(
-        "\n| nDCG@10 × 100 on the judging half | default | tuned | what was chosen | gain | real |\n|---|---|---|---|---|---|"
-    )
+    print("\n| nDCG@10 × 100, judging half | default | tuned | what was chosen | gain | real |")
+    print("|---|---|---|---|---|---|")
     for name in COLLECTIONS:
         data = read_judged(DATA / name)
         async with opened(project, data, keep=True) as scratch:
