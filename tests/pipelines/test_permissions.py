@@ -54,8 +54,13 @@ BACKENDS: dict[str, tuple[Backend, int]] = {
     "faiss": (langchain("langchain_community.vectorstores.FAISS"), 5),
 }
 
+SLOW = ("qdrant", "langchain", "faiss")
 
-@pytest.mark.parametrize("name", BACKENDS)
+
+@pytest.mark.parametrize(
+    "name",
+    ["memory", "chroma and tantivy", *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)],
+)
 def test_nothing_of_what_is_forbidden_is_shown(name: str):
     backend, examples = BACKENDS[name]
 

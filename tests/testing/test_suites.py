@@ -76,6 +76,7 @@ def test_a_faulty_connector_is_caught(connector: str, failures: set[tuple[str, s
     assert (connector, CAUGHT[connector]) in failures
 
 
+@pytest.mark.slow
 def test_the_example_of_a_suite_runs(tmp_path: Path) -> None:
     example = re.search(r"( {4}# test_my_store.py\n.*?)\n\n`pytest", suites.__doc__ or "", re.DOTALL)
     assert example
