@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ragstone.compact import product
 from ragstone.errors import EmbedderError, ModelError, StoreUnavailable, UsageError
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
@@ -327,7 +328,7 @@ class Ranking:
         if len(vectors) < max(len(first), 1):
             return None
         stacked = np.stack(vectors)
-        return stacked @ stacked.T
+        return product(stacked, np.ascontiguousarray(stacked.T))
 
     # ── Diversify ────────────────────────────────────────────────────────────────────────────────────────────────────
 

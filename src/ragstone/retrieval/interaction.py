@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragstone.compact import SCALE
+from ragstone.compact import SCALE, product
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ def cosines(asking: Asking, rows: Compact) -> Scores:
     import numpy as np
 
     question = asking.rows.astype(np.float32) / np.float32(SCALE**2)
-    return (rows.astype(np.float32) @ question.T).astype(np.float32, copy=False)
+    return product(rows.astype(np.float32), np.ascontiguousarray(question.T))
 
 
 def weighted(asking: Asking, best: Scores) -> Scores:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ragstone.compact import product
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -44,7 +46,7 @@ def smoothed(scores: Sequence[float], centres: Scores, *, weight: float) -> list
     nearest = min(NEIGHBOURS, len(own) - 1)
     if nearest < 1:
         return list(scores)
-    cosines = centres @ centres.T
+    cosines = product(centres, np.ascontiguousarray(centres.T))
     np.fill_diagonal(cosines, -1)
     places = np.argpartition(-cosines, nearest - 1, axis=1)[:, :nearest]
     near = np.maximum(np.take_along_axis(cosines, places, axis=1), 0) ** 2
