@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ragstone.caching.wrapped import WrappedEmbedder
 from ragstone.protocols import Embedder
 from ragstone.state import batches
 from ragstone.types import Context
 
 if TYPE_CHECKING:
-    from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
 
 __all__ = ["SENTENCES", "CachedEmbedder", "VectorCache", "keys_of"]
@@ -126,7 +126,7 @@ class VectorCache:
             self._db = None
 
 
-class CachedEmbedder(Embedder):
+class CachedEmbedder(WrappedEmbedder):
     """Asks the cache first. Questions are not kept: they rarely come twice, and are nobody's business later.
 
     >>> embedder = CachedEmbedder(OpenVINOEmbedder(), VectorCache(Path(".ragstone/cache.db")))
@@ -135,33 +135,13 @@ class CachedEmbedder(Embedder):
     """
 
     def __init__(self, embedder: Embedder, cache: VectorCache) -> None:
-        self.embedder, self.cache = embedder, cache
-        self.name, self.languages, self.price = embedder.name, embedder.languages, embedder.price
-        self.capabilities = embedder.capabilities
-
-    @property
-    def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.fingerprint
-
-    @property
-    def dimensions(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.dimensions
-
-    @property
-    def window(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.window
-
-    async def load(self) -> None:
-        """Starts the wrapped embedder."""
-        await self.embedder.load()
+        super().__init__(embedder)
+        self.cache = cache
 
     async def close(self) -> None:
         """Closes the cache and the wrapped embedder."""
         await asyncio.to_thread(self.cache.close)
-        await self.embedder.close()
+        await super().close()
 
     async def embed(
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
@@ -198,30 +178,10 @@ class CachedEmbedder(Embedder):
             seen.add(key)
         return answer
 
-    async def embed_query(self, text: str, *, context: Context) -> Vector:
-        """The wrapped embedder's, which may embed questions in a way of their own."""
-        return await self.embedder.embed_query(text, context=context)
-
-    async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
-        """The wrapped embedder's."""
-        return await self.embedder.embed_tokens(texts, context=context)
-
-    async def projection(self) -> Projection:
-        """The wrapped embedder's."""
-        return await self.embedder.projection()
-
-    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
-        """The wrapped embedder's."""
-        return await self.embedder.embed_query_compact(text, by=by, context=context)
-
-    def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
-        """The wrapped embedder's."""
-        return self.embedder.tokens(text)
-
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the vectors of texts from the cache."""
         await asyncio.to_thread(self.cache.forget, keys_of(self.fingerprint, texts))
-        await self.embedder.forget(texts)
+        await super().forget(texts)
 
 
 def keys_of(fingerprint: str, texts: Sequence[str]) -> list[bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragstone.caching.embeddings import VectorCache, keys_of
+from ragstone.caching.wrapped import WrappedEmbedder
 from ragstone.compact import WIDTH, Projection
 from ragstone.protocols import Embedder
 from ragstone.types import Context
@@ -48,7 +49,7 @@ class Kept:
         return np.asarray(self.vector, "<f2").tobytes() + self.rows.tobytes()
 
 
-class TokenKeeper(Embedder):
+class TokenKeeper(WrappedEmbedder):
     """Wraps an embedder: whatever it embeds leaves its token vectors here, made in the same pass.
 
     They lie in a file of their own, or in memory without one, by fingerprint and text. The file may be deleted at any
@@ -56,60 +57,23 @@ class TokenKeeper(Embedder):
     """
 
     def __init__(self, embedder: Embedder, path: Path | None) -> None:
-        self.embedder = embedder
-        self.name, self.languages, self.price = embedder.name, embedder.languages, embedder.price
-        self.capabilities = embedder.capabilities
+        super().__init__(embedder)
         self._rows = VectorCache(path, table=_ROWS, max_rows=MAX_ROWS)
         self._projections = VectorCache(path, table=_PROJECTIONS)
         self._fitting = asyncio.Lock()
         self._by: Projection | None = None
 
-    @property
-    def fingerprint(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.fingerprint
-
-    @property
-    def dimensions(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.dimensions
-
-    @property
-    def window(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The wrapped embedder's."""
-        return self.embedder.window
-
-    async def load(self) -> None:
-        """Starts the wrapped embedder."""
-        await self.embedder.load()
-
     async def close(self) -> None:
         """Closes the files and the wrapped embedder."""
         await asyncio.to_thread(self._rows.close)
         await asyncio.to_thread(self._projections.close)
-        await self.embedder.close()
+        await super().close()
 
     async def embed(
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
     ) -> Matrix:
         """The wrapped embedder's vectors; they and the rows of the texts' tokens are kept."""
         return (await self._made(texts, context=context, ids=ids))[0]
-
-    async def embed_query(self, text: str, *, context: Context) -> Vector:
-        """The wrapped embedder's."""
-        return await self.embedder.embed_query(text, context=context)
-
-    async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
-        """The wrapped embedder's."""
-        return await self.embedder.embed_tokens(texts, context=context)
-
-    async def embed_query_compact(self, text: str, *, by: Projection, context: Context) -> tuple[Vector, Compact]:
-        """The wrapped embedder's."""
-        return await self.embedder.embed_query_compact(text, by=by, context=context)
-
-    def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
-        """The wrapped embedder's."""
-        return self.embedder.tokens(text)
 
     async def projection(self) -> Projection:
         """That with which the kept rows were made; fitted when there are none."""
@@ -136,7 +100,7 @@ class TokenKeeper(Embedder):
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the rows of texts."""
         await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
-        await self.embedder.forget(texts)
+        await super().forget(texts)
 
     async def _made(
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None
