@@ -251,6 +251,9 @@ async def test_a_folder_that_was_made_by_half_is_made_whole(tmp_path: Path) -> N
     (tmp_path / "ragstone" / "data").mkdir(parents=True)
     (tmp_path / "ragstone" / "data" / "meta.json").touch()
     await written(tmp_path)
+    store = QdrantStore(tmp_path)
+    assert await store.count(context=CONTEXT) == 3
+    await store.close()
 
 
 class Hostile:
