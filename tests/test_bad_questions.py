@@ -91,7 +91,7 @@ async def test_of_a_huge_question_the_beginning_is_read(rag: ragstone.AsyncRag, 
     assert len(trace.facts["question"]) < 3_000
     found = rag._parts.answer(tenant="default")
     context = ragstone.types.Context()
-    asked = await found.ranking.ask(question, context)
+    asked = await found.ranking.ask(question, await found.index.facts(), context)
     asking = await found.ranking.asking(asked, context)
     assert len(asking.rows) == len(asking.weights) <= retrieve.MOST_TOKENS
 

@@ -76,15 +76,11 @@ class ProjectParts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
         self._retired: list[Builder | Index] = []
-
-    @property
-    def traces(self) -> TraceStore:
-        """`.ragstone/traces.db`, opened for each use."""
-        return TraceStore(self.project.state_folder / "traces.db")
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Refuses: what a project ingests stands in its files."""
@@ -126,7 +122,7 @@ class ProjectParts:
             spec = self.project.answer_spec(pipeline)
             models = self._parts()[0].models(spec.route.models, self.project.pipeline(pipeline))
             index = self._index(spec.index, tenant)
-            if not index.state.empty(index.key, tenant=tenant):  # names that nobody knows are not remembered
+            if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
                 self._indexes[spec.index, tenant] = index
             return AnswerPipeline(
                 index,
@@ -189,6 +185,7 @@ class ProjectParts:
     async def close(self) -> None:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
+            ends.callback(self.traces.close)
             if self._built is not None:
                 builder, state = self._built
                 ends.push_async_callback(asyncio.to_thread, state.close)

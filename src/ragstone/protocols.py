@@ -175,6 +175,10 @@ class Embedder(Connector):
         """Token ids and their character ranges, special tokens left out. Raises when the embedder has no tokenizer."""
         raise EmbedderError(f"{self.name or type(self).__name__} has no tokenizer", hint="Split by characters instead.")
 
+    def all_tokens(self, texts: Sequence[str]) -> Sequence[tuple[Sequence[int], Sequence[tuple[int, int]]]]:
+        """What `tokens` gives of each text."""
+        return [self.tokens(text) for text in texts]
+
 
 class VectorStore(Connector):
     """Keeps vectors and finds the nearest. A filter runs inside its query, or raises UnsupportedFilter."""

@@ -12,7 +12,7 @@ from typing import Any, TypedDict, cast
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
-from ragstone.errors import StateError, UsageError
+from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
@@ -174,7 +174,7 @@ class AsyncRag:
             outcome = {"outcome": "done", **report.as_dict()}
         finally:
             # Its uris are of documents that not everyone may see, so it is the operator's.
-            await self._keep(context, principals=None, **outcome)
+            self._keep(context, principals=None, **outcome)
         return report
 
     async def plan(
@@ -213,7 +213,7 @@ class AsyncRag:
         try:
             return await found.search(question, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=_shown(question))
 
     async def explain_search(
         self,
@@ -232,7 +232,7 @@ class AsyncRag:
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=_shown(question))
 
     async def ask(
         self,
@@ -313,7 +313,7 @@ class AsyncRag:
         try:
             return await found.explain(question, prompt=prompt, inputs=inputs, k=k, filters=where, context=context)
         finally:
-            await self._keep(context, principals=context.principals, question=_shown(question or ""))
+            self._keep(context, principals=context.principals, question=_shown(question or ""))
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
@@ -373,20 +373,15 @@ class AsyncRag:
                 async for part in parts:
                     if isinstance(part, Answer):
                         outcome = _outcome(part)
-                        await self._keep(context, principals=asked, question=_shown(question), **outcome)
+                        self._keep(context, principals=asked, question=_shown(question), **outcome)
                     yield part
         except BaseException:
             if outcome["outcome"] == "failed":
-                await self._keep(context, principals=asked, question=_shown(question), **outcome)
+                self._keep(context, principals=asked, question=_shown(question), **outcome)
             raise
 
-    async def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
-        keep = self._parts.traces.keep
-        try:
-            await asyncio.to_thread(keep, context.trace, tenant=context.tenant, principals=principals, **facts)
-        except StateError as error:
-            # A full disk must not take an answer away that is already there.
-            log.warning("%s", error)
+    def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
+        self._parts.traces.keep_soon(context.trace, tenant=context.tenant, principals=principals, **facts)
 
 
 class AsyncChat:

@@ -190,8 +190,11 @@ def test_parse_shows_what_is_seen_in_a_file(ingested: Path, run):
 
 def test_parse_uses_the_settings_of_the_project_here(ingested: Path, run, monkeypatch):
     path = ingested / "pipelines" / "ingest.yaml"
-    path.write_text(path.read_text() + "parse: {timeout: 0.0001}\n")
+    path.write_text(path.read_text() + "parse: {zip: {max_files: 1}}\n")
+    with zipfile.ZipFile(ingested / "documents" / "fish.zip", "w") as archive:
+        archive.writestr("cod.md", "Cod.")
+        archive.writestr("eel.md", "Eel.")
     monkeypatch.chdir(ingested)
-    shown = run("parse", "documents/halibut.md")
+    shown = run("parse", "documents/fish.zip")
     assert shown.exit_code == 1
-    assert "took longer than 0.0001 s" in shown.stderr
+    assert "expected at most 1, found 2" in shown.stderr

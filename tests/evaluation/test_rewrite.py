@@ -71,11 +71,11 @@ def test_what_cannot_be_edited_without_harm_is_left_to_a_person(text: str) -> No
 
 def test_a_reranker_is_written_with_what_differs_from_the_default() -> None:
     before = RetrieveSpec(rerank=None, smooth=0)
-    after = before.model_copy(update={"rerank": RerankSpec(top=50), "smooth": 0.35})
+    after = before.model_copy(update={"rerank": RerankSpec(top=30), "smooth": 0.35})
     keys = changes(before, after)
-    assert keys == {"rerank": {"by": "interaction", "top": 50}, "smooth": 0.35}
+    assert keys == {"rerank": {"by": "interaction", "top": 30}, "smooth": 0.35}
     text = rewritten("retrieve: {rerank: null, smooth: 0}\n", keys, path=PATH)
-    assert text == "retrieve: {rerank: {by: interaction, top: 50}, smooth: 0.35}\n"
+    assert text == "retrieve: {rerank: {by: interaction, top: 30}, smooth: 0.35}\n"
     assert RetrieveSpec.model_validate(parse_yaml(text, PATH).value["retrieve"]) == after
 
 

@@ -221,7 +221,7 @@ async def test_permissions_taken_away_count_at_once_even_when_the_file_breaks():
     source.acl, source.data = (), b"\x00" * 100
     report = await IngestPipeline(found, [source]).run(context=Context())
     assert report.failed
-    assert found.state.protected("ingest", tenant="default")
+    assert found.state.facts("ingest", tenant="default").protected
 
 
 async def test_nothing_slow_runs_on_the_event_loops_thread():

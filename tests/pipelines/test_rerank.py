@@ -123,9 +123,9 @@ def test_check_names_the_faults_of_a_rerankers_file(tmp_path: Path):
     assert not list(Project(made(tmp_path / "fine", "http://localhost/v1")).faults())
 
 
-def test_a_model_of_its_own_weighs_more_and_reads_less_than_late_interaction():
+def test_a_model_of_its_own_weighs_more_than_late_interaction():
     late, own = RerankSpec(), RerankSpec(by="cross")
-    assert (late.weight, late.top) == (0.4, 100)
+    assert (late.weight, late.top) == (0.4, 50)
     assert (own.weight, own.top, own.optional) == (1.0, 50, False)
     assert (RerankSpec(by="cross", weight=0.3).weight, RerankSpec(by="cross", top=7).top) == (0.3, 7)
     nested = RetrieveSpec.model_validate({"rerank": {"by": "cross", "top": 20}}).rerank

@@ -103,9 +103,9 @@ def test_removing_a_document_orphans_its_chunks(state: ProjectState):
 
 def test_only_a_document_that_is_not_public_protects(state: ProjectState):
     begin(state, "c1")
-    assert not state.protected("ingest", tenant="default")
+    assert not state.facts("ingest", tenant="default").protected
     begin(state, "x", document=replace(DOCUMENT, id="d2", uri="b.md", acl=("group:hr",)))
-    assert state.protected("ingest", tenant="default")
+    assert state.facts("ingest", tenant="default").protected
 
 
 def test_an_acl_can_change_alone(state: ProjectState):
@@ -114,7 +114,7 @@ def test_an_acl_can_change_alone(state: ProjectState):
     state.relabel("ingest", "d1", ())
     assert [row.state for row in state.pending("ingest", tenant="default")] == ["relabelled"]
     assert state.chunks("ingest", ["c1"], tenant="default")["c1"].acl == ()
-    assert state.protected("ingest", tenant="default")
+    assert state.facts("ingest", tenant="default").protected
 
 
 def test_failures_are_kept_and_forgotten_when_the_document_is_read(state: ProjectState):
@@ -128,7 +128,22 @@ def test_languages_come_most_frequent_first(state: ProjectState):
     for number, language in enumerate(["de", "en", "en"]):
         document = replace(DOCUMENT, id=f"d{number}", uri=f"{number}.md")
         state.begin("ingest", [(document, "v", language, [])], tenant="default", fingerprint="e/s")
-    assert list(state.languages("ingest", tenant="default")) == ["en", "de"]
+    assert list(state.facts("ingest", tenant="default").languages) == ["en", "de"]
+
+
+def test_the_facts_of_an_index_follow_what_any_connection_writes(state: ProjectState, tmp_path: Path):
+    assert state.facts("ingest", tenant="default").empty
+    other = ProjectState(tmp_path / "project.db")
+    begin(other, "c1")
+    assert state.facts("ingest", tenant="default").fingerprints == ("e/s",)
+    other.relabel("ingest", "d1", ("group:hr",))
+    assert state.facts("ingest", tenant="default").protected
+    assert state.facts("ingest", tenant="default") is state.facts("ingest", tenant="default"), "nothing was written"
+    state.relabel("ingest", "d1", ("public",))
+    assert not state.facts("ingest", tenant="default").protected
+    other.remove("ingest", ["d1"], tenant="default")
+    assert state.facts("ingest", tenant="default").empty
+    other.close()
 
 
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path):

@@ -61,6 +61,42 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
         TraceStore(tmp_path / "file" / "traces.db").keep(finished(), tenant="default")
 
 
+def test_what_is_kept_soon_is_there_when_it_is_asked_for(tmp_path: Path):
+    traces, made = TraceStore(tmp_path / "traces.db"), [finished() for _ in range(20)]
+    for trace in made:
+        traces.keep_soon(trace, tenant="default", question="Why?")
+    assert {found.id for found in traces.newest(tenant="default")} == {trace.id for trace in made}
+    traces.keep_soon(finished(), tenant="default", question="Who is Bob?")
+    traces.forget("Bob", tenant="default")
+    assert len(traces.newest(100, tenant="default")) == 20
+    last = finished()
+    traces.keep_soon(last, tenant="default")
+    traces.close()
+    again = TraceStore(tmp_path / "traces.db")
+    assert again.show(last.id, tenant="default"), "closing waits for it"
+    again.close()
+
+
+def test_a_trace_that_cannot_be_kept_soon_is_said_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "file").write_text("")
+    traces = TraceStore(tmp_path / "file" / "traces.db")
+    traces.keep_soon(finished(), tenant="default")
+    traces.close()
+    assert "traces cannot be kept" in caplog.text
+
+
+def test_a_file_that_was_damaged_may_be_deleted(tmp_path: Path):
+    path = tmp_path / "traces.db"
+    path.write_bytes(b"no database" * 1000)
+    traces, trace = TraceStore(path), finished()
+    with pytest.raises(StateError, match="may be deleted at any time"):
+        traces.keep(trace, tenant="default")
+    path.unlink()
+    traces.keep(trace, tenant="default")
+    assert traces.show(trace.id, tenant="default")
+    traces.close()
+
+
 def test_a_tenant_sees_its_own_traces_alone():
     traces, trace = TraceStore(None), finished()
     traces.keep(trace, tenant="a", question="Secret?")

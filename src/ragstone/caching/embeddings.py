@@ -10,14 +10,15 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragstone.caching.wrapped import WrappedEmbedder
 from ragstone.protocols import Embedder
 from ragstone.state import batches
+from ragstone.state.database import Database
 from ragstone.types import Context
 
 if TYPE_CHECKING:
@@ -45,21 +46,17 @@ class VectorCache:
         self, path: Path | None, *, max_bytes: int = MAX_BYTES, max_rows: int | None = None, table: str = VECTORS
     ) -> None:
         self.path, self.max_bytes, self.max_rows, self._table = path, max_bytes, max_rows, table
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
+        # After a power cut vectors are made again.
+        self._file = Database(path, self._create, synchronous="OFF", mapped=max_bytes)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The vectors that are there."""
         found: dict[bytes, bytes] = {}
-        with self._lock:
-            try:
-                db = self._opened()
-                for first in range(0, len(keys), BATCH):
-                    part = keys[first : first + BATCH]
-                    marks = ",".join("?" * len(part))
-                    found.update(db.execute(f"SELECT key, vector FROM {self._table} WHERE key IN ({marks})", part))  # noqa: S608
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(error)
+        with self._spared(), self._file.reading() as db:
+            for first in range(0, len(keys), BATCH):
+                part = keys[first : first + BATCH]
+                marks = ",".join("?" * len(part))
+                found.update(db.execute(f"SELECT key, vector FROM {self._table} WHERE key IN ({marks})", part))  # noqa: S608
         return found
 
     def held(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -68,62 +65,39 @@ class VectorCache:
 
     def put(self, vectors: Mapping[bytes, bytes]) -> None:
         """Keeps vectors, and drops the oldest beyond the limit."""
-        with self._lock:
-            try:
-                db = self._opened()
-                db.execute("BEGIN IMMEDIATE")
-                batches.insert(db, f"INSERT OR IGNORE INTO {self._table}", list(vectors.items()))
-                if vectors:
-                    most = self.max_rows or max(1, self.max_bytes // len(next(iter(vectors.values()))))
-                    newest = f"(SELECT max(rowid) FROM {self._table})"  # noqa: S608 - a name of ours
-                    db.execute(f"DELETE FROM {self._table} WHERE rowid <= {newest} - ?", (most,))  # noqa: S608
-                db.execute("COMMIT")
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(error)
+        if not vectors:
+            return
+        with self._spared(), self._file.writing() as db:
+            batches.insert(db, f"INSERT OR IGNORE INTO {self._table}", list(vectors.items()))
+            most = self.max_rows or max(1, self.max_bytes // len(next(iter(vectors.values()))))
+            newest = f"(SELECT max(rowid) FROM {self._table})"  # noqa: S608 - a name of ours
+            db.execute(f"DELETE FROM {self._table} WHERE rowid <= {newest} - ?", (most,))  # noqa: S608
 
     def forget(self, keys: Sequence[bytes]) -> None:
         """Removes vectors; an unknown key is no error."""
-        with self._lock:
-            try:
-                self._opened().executemany(f"DELETE FROM {self._table} WHERE key=?", [(key,) for key in keys])  # noqa: S608
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(error)
+        with self._spared(), self._file.writing() as db:
+            db.executemany(f"DELETE FROM {self._table} WHERE key=?", [(key,) for key in keys])  # noqa: S608
 
     def clear(self) -> None:
         """Removes everything."""
-        with self._lock:
-            try:
-                self._opened().execute(f"DELETE FROM {self._table}")  # noqa: S608 - a name of ours
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(error)
+        with self._spared(), self._file.writing() as db:
+            db.execute(f"DELETE FROM {self._table}")  # noqa: S608 - a name of ours
 
     def close(self) -> None:
         """Closes the file; the next call opens it again."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+        self._file.close()
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._db is None:
-            if self.path:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = OFF")  # after a power cut vectors are made again, no more
-                db.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)")
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-        return self._db
+    def _create(self, db: sqlite3.Connection) -> None:
+        db.execute(f"CREATE TABLE IF NOT EXISTS {self._table} (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL)")
 
-    def _give_up(self, error: Exception) -> None:
-        log.warning("%s: the cache of vectors cannot be used: %s", self.path or "memory", error)
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+    @contextmanager
+    def _spared(self) -> Generator[None]:
+        """What goes wrong here is said, and nothing more: the next call opens the file anew."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            log.warning("%s: the cache of vectors cannot be used: %s", self.path or "memory", error)
+            self._file.close()
 
 
 class CachedEmbedder(WrappedEmbedder):

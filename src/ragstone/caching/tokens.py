@@ -34,13 +34,16 @@ class Kept:
     rows: Compact
 
     @classmethod
-    def of(cls, packed: bytes, dimensions: int) -> Kept:
-        """From the bytes that `packed` made."""
+    def all_of(cls, packed: Sequence[bytes], dimensions: int) -> list[Kept]:
+        """From the bytes that `packed` made of each."""
         import numpy as np
 
-        halves = 2 * dimensions
-        vector = np.frombuffer(packed[:halves], "<f2").astype(np.float32)
-        return cls(vector, np.frombuffer(packed[halves:], np.int8).reshape(-1, min(WIDTH, dimensions)))
+        halves, width = 2 * dimensions, min(WIDTH, dimensions)
+        vectors = np.frombuffer(b"".join(one[:halves] for one in packed), "<f2").astype(np.float32)
+        return [
+            cls(vector, np.frombuffer(one, np.int8, offset=halves).reshape(-1, width))
+            for one, vector in zip(packed, vectors.reshape(-1, dimensions), strict=True)
+        ]
 
     def packed(self) -> bytes:
         """The vector in half precision, then the rows."""
@@ -95,7 +98,7 @@ class TokenKeeper(WrappedEmbedder):
             part = missing[first : first + AT_ONCE]
             # Not read back: a file that cannot be written keeps nothing, and must not stand in the way.
             found |= (await self._made([texts[at] for at in part], context=context))[1]
-        return [Kept.of(found[key], self.dimensions) for key in wanted]
+        return Kept.all_of([found[key] for key in wanted], self.dimensions)
 
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the rows of texts."""

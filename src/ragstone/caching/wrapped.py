@@ -68,6 +68,10 @@ class WrappedEmbedder(Embedder):
         """The wrapped embedder's."""
         return self.embedder.tokens(text)
 
+    def all_tokens(self, texts: Sequence[str]) -> Sequence[tuple[Sequence[int], Sequence[tuple[int, int]]]]:
+        """The wrapped embedder's."""
+        return self.embedder.all_tokens(texts)
+
     async def forget(self, texts: Sequence[str]) -> None:
         """Lets the wrapped embedder forget."""
         await self.embedder.forget(texts)

@@ -127,10 +127,11 @@ class AnswerPipeline:
     async def _found(
         self, question: str, step: Step, filters: Mapping[str, Any] | None, context: Context
     ) -> tuple[Asked | None, list[Candidate]]:
-        if await self.empty():
+        facts = await self.index.facts()
+        if facts.empty:
             step.facts["note"] = "the index is empty"
             return None, []
-        asked = await self.ranking.ask(question, context)
+        asked = await self.ranking.ask(question, facts, context)
         return asked, await self.ranking.rank(asked, k=step.facts["k"], filters=filters, context=context)
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +164,7 @@ class AnswerPipeline:
 
     async def empty(self) -> bool:
         """Whether nothing was ingested."""
-        return await asyncio.to_thread(self.index.state.empty, self.index.key, tenant=self.index.tenant)
+        return (await self.index.facts()).empty
 
     async def stream(
         self,

@@ -17,7 +17,7 @@ from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.situate import Situator
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
 from ragstone.state.lock import FileLock
-from ragstone.state.sqlite import ProjectState
+from ragstone.state.sqlite import Facts, ProjectState
 from ragstone.types import Chunk
 
 __all__ = ["Index", "collection_name"]
@@ -111,10 +111,13 @@ class Index:
             ends.push_async_callback(self.lexical.close)
             ends.push_async_callback(self.store.close)
 
-    async def require_vectors(self) -> None:
+    async def facts(self) -> Facts:
+        """What is known of it as a whole."""
+        return await asyncio.to_thread(self.state.facts, self.key, tenant=self.tenant)
+
+    def require_vectors(self, facts: Facts) -> None:
         """Raises IndexMismatch when every document was embedded by another embedder."""
-        found = await asyncio.to_thread(self.state.fingerprints, self.key, tenant=self.tenant)
-        embedder = self.embedder.fingerprint
+        found, embedder = facts.fingerprints, self.embedder.fingerprint
         if found and not any(fingerprint.startswith(f"{embedder}/") for fingerprint in found):
             raise IndexMismatch(
                 "the index was built by another embedder",

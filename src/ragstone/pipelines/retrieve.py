@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ragstone.compact import product
@@ -26,6 +27,7 @@ from ragstone.types import Chunk, Context, Filter, Hit, Scored, Step
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact
+    from ragstone.state.sqlite import Facts
     from ragstone.types import Matrix, Vector
 
 __all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check", "check_k"]
@@ -39,6 +41,9 @@ FINAL = "final"  # the name of the score that hits are ordered by
 LONGEST, MOST_TOKENS = 1024, 512
 """Tokens of a question that the embedder reads, and that late interaction does: of a pasted book the beginning."""
 
+SMOOTHED = 70
+"""Candidates whose scores are smoothed; with 40 to 100 of them nDCG@10 differs by a few tenths either way."""
+
 COUNTED = 60.0  # seconds for which the size of an index is remembered
 
 
@@ -50,12 +55,14 @@ class Asked:
     """
 
     text: str
+    facts: Facts  # of the index when it was asked
     language: str  # that in which it is analysed
     read: bool  # whether the embedder reads its language
     terms: Sequence[str]
     vector: Vector | None = None
     rows: Compact | None = None
     asking: Asking | None = None
+    chunks: dict[str, Chunk] = field(default_factory=dict[str, Chunk], repr=False)  # those that were read
     wordy: bool = False  # whether only words are searched, since the vector store is down
 
 
@@ -77,11 +84,10 @@ class Ranking:
         self.index, self.spec, self.reranker = index, spec, reranker
         self._size: tuple[float, int] = (0.0, -1)
 
-    async def ask(self, question: str, context: Context) -> Asked:
-        """What there is to know of a question before anything is searched. Raises UsageError for a blank one."""
-        check(question)
+    async def ask(self, question: str, facts: Facts, context: Context) -> Asked:
+        """What there is to know of a question before anything is searched."""
         whole = await self._load()
-        languages = await asyncio.to_thread(self.index.state.languages, self.index.key, tenant=self.index.tenant)
+        languages = facts.languages
         known = self.index.embedder.languages
         language = detect(question, among=languages)
         read = known is None or language in {*known, UNKNOWN}
@@ -92,15 +98,16 @@ class Ranking:
             with context.trace.step("retrieve.cut", characters=len(question)) as step:
                 text = await asyncio.to_thread(self._beginning, question)
                 step.facts["read"] = len(text)
-        return Asked(text, analysed, read, terms, wordy=not whole)
+        return Asked(text, facts, analysed, read, terms, wordy=not whole)
 
     async def rank(
         self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
     ) -> list[Candidate]:
         """The candidates that the caller may see, best first, each with its chunk: k of them or more, if there are."""
-        condition = where.required(where.parse(filters or {}), await self._permission(context))
+        permitted = where.allowed(context.principals) if asked.facts.protected else None
+        condition = where.required(where.parse(filters or {}), permitted)
         lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
-        lists, chunks = await self._seen(lists, context)
+        lists, chunks = await self._seen(asked, lists, context)
         fused = self._fused(asked, lists, context)[: max(k, self.spec.candidates)]
         found = [Candidate(id_, scores, chunks[id_], score=scores["fused"]) for id_, scores in fused]
         # A reranker of its own has the last word; late interaction is one measure beside others, smoothed with them.
@@ -130,18 +137,13 @@ class Ranking:
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _permission(self, context: Context) -> Filter | None:
-        state, index = self.index.state, self.index
-        protected = await asyncio.to_thread(state.protected, index.key, tenant=index.tenant)
-        return where.allowed(context.principals) if protected else None
-
     async def _lists(
         self, asked: Asked, k: int, condition: Filter | None, context: Context
     ) -> Mapping[str, Sequence[Scored]]:
         index, mode = self.index, self.spec.mode
         if mode == "lexical":
             return {"lexical": await self._lexical(asked, k, condition, context)}
-        await index.require_vectors()
+        index.require_vectors(asked.facts)
         if asked.wordy:
             return await self._words_alone(asked, k, condition, context)
         if mode == "dense":
@@ -177,10 +179,26 @@ class Ranking:
 
     async def _dense(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
         vector = await self._vector(asked, context)
-        return await dense(vector, store=self.index.store, k=k, where=condition, context=context)
+        found, _ = await asyncio.gather(
+            dense(vector, store=self.index.store, k=k, where=condition, context=context), self._prepare(asked, context)
+        )
+        return found
+
+    async def _prepare(self, asked: Asked, context: Context) -> None:
+        """What late interaction needs of the question is made while the store searches."""
+        if self._interacts(asked):
+            await self.asking(asked, context)
 
     async def _lexical(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
-        return await lexical(asked.terms, index=self.index.lexical, k=k, where=condition, context=context)
+        found = await lexical(asked.terms, index=self.index.lexical, k=k, where=condition, context=context)
+        await self._read(asked, found)  # while the question is still embedded
+        return found
+
+    async def _read(self, asked: Asked, *lists: Sequence[Scored]) -> None:
+        """Reads the chunks of what was found, each once."""
+        wanted = {one.id: None for found in lists for one in found if one.id not in asked.chunks}
+        if wanted:
+            asked.chunks |= await self.index.chunks(list(wanted))
 
     async def _vector(self, asked: Asked, context: Context) -> Vector:
         if asked.vector is None:
@@ -202,7 +220,7 @@ class Ranking:
         return spec is not None and spec.by == INTERACTION and self.index.tokens is not None and asked.read
 
     async def _seen(
-        self, lists: Mapping[str, Sequence[Scored]], context: Context
+        self, asked: Asked, lists: Mapping[str, Sequence[Scored]], context: Context
     ) -> tuple[Mapping[str, Sequence[Scored]], Mapping[str, Chunk]]:
         """What of the lists the caller may see, and its chunks.
 
@@ -210,9 +228,9 @@ class Ranking:
         keeps back must reach neither the scores of the others nor the trace, so this comes before fusion.
         """
         with context.trace.step("retrieve.read"):
-            chunks = await self.index.chunks(list({one.id: None for found in lists.values() for one in found}))
+            await self._read(asked, *lists.values())
         seen = {"public", *context.principals}
-        chunks = {id_: chunk for id_, chunk in chunks.items() if seen & set(chunk.acl)}
+        chunks = {id_: chunk for id_, chunk in asked.chunks.items() if not seen.isdisjoint(chunk.acl)}
         kept = {name: [one for one in found if one.id in chunks] for name, found in lists.items()}
         for name, found in kept.items():
             with context.trace.step(f"retrieve.{name}.seen") as step:
@@ -245,7 +263,7 @@ class Ranking:
                 return found
             top = found[: spec.top]
             try:
-                scores = await self._scores(asked, top, context)
+                scores = await self._scores(asked, found, context)
             except ModelError as error:
                 if not (spec.optional and error.retryable):
                     raise
@@ -258,16 +276,19 @@ class Ranking:
             mixed = rerank.mixed([one.score for one in found], scores, weight=spec.weight)
             return _ordered(found, mixed, step)
 
-    async def _scores(self, asked: Asked, top: Sequence[Candidate], context: Context) -> Sequence[float]:
-        texts = [one.chunk.embedded for one in top if one.chunk]
+    async def _scores(self, asked: Asked, found: Sequence[Candidate], context: Context) -> Sequence[float]:
+        """The scores of the first `top`; late interaction brings the vectors of all that will be smoothed."""
+        assert self.spec.rerank is not None
+        top = self.spec.rerank.top
         if self.reranker is not None:
-            return await self.reranker.scores(asked.text, texts, context=context)
+            return await self.reranker.scores(asked.text, _texts(found[:top]), context=context)
         assert self.index.tokens is not None
         asking = await self.asking(asked, context)
-        kept = await self.index.tokens.kept(texts, context=context)
-        for one, own in zip(top, kept, strict=True):
+        read = found[: max(top, SMOOTHED)]
+        kept = await self.index.tokens.kept(_texts(read), context=context)
+        for one, own in zip(read, kept, strict=True):
             one.vector = own.vector
-        return (await asyncio.to_thread(interact, asking, [own.rows for own in kept])).tolist()
+        return (await asyncio.to_thread(interact, asking, [own.rows for own in kept[:top]])).tolist()
 
     async def asking(self, asked: Asked, context: Context) -> Asking:
         """A question's tokens and terms, each with its weight: how rare its word is in the index."""
@@ -298,7 +319,7 @@ class Ranking:
         if not weight or len(found) < 3 or self.spec.mode == "lexical" or asked.wordy or not asked.read:
             return found
         with context.trace.step("retrieve.smooth", weight=weight) as step:
-            top = found[: self.spec.candidates]
+            top = found[:SMOOTHED]
             near = await self._vectors(asked, top, context)
             smooth = await asyncio.to_thread(rerank.smoothed, [one.score for one in top], near, weight=weight)
             worst = min(smooth)
@@ -320,12 +341,13 @@ class Ranking:
                 one.vector = found.get(one.id, nothing)
         return np.stack([nothing if one.vector is None else one.vector for one in top])
 
-    def _near(self, first: Sequence[Candidate]) -> Matrix | None:
-        """The cosines between candidates, where their vectors were read anyway."""
+    def _near(self, found: Sequence[Candidate]) -> Matrix | None:
+        """The cosines between the first candidates, those whose vectors were read anyway."""
         import numpy as np
 
-        vectors = [one.vector for one in first if one.vector is not None]
-        if len(vectors) < max(len(first), 1):
+        known = takewhile(lambda vector: vector is not None, (one.vector for one in found))
+        vectors = [vector for vector in known if vector is not None]
+        if not vectors:
             return None
         stacked = np.stack(vectors)
         return product(stacked, np.ascontiguousarray(stacked.T))
@@ -373,6 +395,10 @@ def check_k(k: object) -> None:
         raise UsageError("k is no whole number", expected=f"1 to {MAX_K}", found=repr(k)[:40])
     if not 1 <= k <= MAX_K:
         raise UsageError("k is out of range", expected=f"1 to {MAX_K}", found=str(k)[:40])
+
+
+def _texts(found: Sequence[Candidate]) -> list[str]:
+    return [one.chunk.embedded for one in found if one.chunk]
 
 
 def as_hits(found: Sequence[Candidate]) -> list[Hit]:

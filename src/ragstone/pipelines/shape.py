@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Shaping"]
 
 Range = tuple[int, int]
+Sentence = tuple[Range, frozenset[str]]  # its characters in a chunk's text, and its terms
 
 SPECIAL = 2  # tokens that an embedder puts around a text
 
@@ -94,7 +95,7 @@ class Shaping:
         """Those hits cut down to the runs of their sentences that the question is about; tables stay whole."""
         with context.trace.step("retrieve.trim", threshold=self.spec.trim) as step:
             whole = [hit for hit in found if hit.chunk.id in which and not _tabular(hit.chunk)]
-            parts = await asyncio.to_thread(self._parts, [hit.chunk for hit in whole], asked)
+            parts = await self._parts([hit.chunk for hit in whole], asked)
             prose = [hit for hit in whole if hit.chunk.id in parts]
             assert self.index.tokens is not None
             kept = await self.index.tokens.kept([hit.chunk.embedded for hit in prose], context=context)
@@ -112,28 +113,30 @@ class Shaping:
             step.facts.update(characters=before, kept=sum(len(hit.chunk.text) for hit in found))
         return found
 
-    def _parts(self, chunks: Sequence[Chunk], asked: Asked) -> dict[str, _Parts]:
+    async def _parts(self, chunks: Sequence[Chunk], asked: Asked) -> dict[str, _Parts]:
         """The sentences of each chunk that has several and fits the window: a parent may not."""
+        cut, located = await asyncio.gather(
+            asyncio.to_thread(_sentences, chunks, asked.language),
+            asyncio.to_thread(self.index.embedder.all_tokens, [chunk.embedded for chunk in chunks]),
+        )
         made: dict[str, _Parts] = {}
-        for chunk in chunks:
-            found = sentences(chunk.text)
-            if len(found) > 1:
-                _, ranges = self.index.embedder.tokens(chunk.embedded)
-                if len(ranges) + SPECIAL <= self.index.embedder.window:
-                    made[chunk.id] = _Parts(chunk, found, ranges, asked.language)
+        for chunk, own, (_, ranges) in zip(chunks, cut, located, strict=True):
+            if len(own) > 1 and len(ranges) + SPECIAL <= self.index.embedder.window:
+                made[chunk.id] = _Parts(chunk, own, ranges)
         return {id_: parts for id_, parts in made.items() if len(parts.tokens) > 1}
 
 
 class _Parts:
     """The sentences of a chunk, as ranges of its text and of its tokens; those without a token are left out."""
 
-    def __init__(self, chunk: Chunk, found: Sequence[Range], ranges: Sequence[Range], language: str) -> None:
+    def __init__(self, chunk: Chunk, found: Sequence[Sentence], ranges: Sequence[Range]) -> None:
         shift = len(chunk.embedded) - len(chunk.text)  # the context that stands before the text
-        tokens = trim.spans(ranges, [(start + shift, end + shift) for start, end in found])
-        kept = [(c, t) for c, t in zip(found, tokens, strict=True) if t[0] < t[1]]
+        tokens = trim.spans(ranges, [(start + shift, end + shift) for (start, end), _ in found])
+        kept = [(own, held) for own, held in zip(found, tokens, strict=True) if held[0] < held[1]]
         self.chunk = chunk
-        self.characters, self.tokens = [c for c, _ in kept], [t for _, t in kept]
-        self.terms = [frozenset(terms(chunk.text[start:end], language=language)) for start, end in self.characters]
+        self.characters = [characters for (characters, _), _ in kept]
+        self.terms = [own for (_, own), _ in kept]
+        self.tokens = [held for _, held in kept]
 
     def passage(self, rows: Compact, score: float) -> trim.Passage:
         """What there is to score."""
@@ -142,6 +145,11 @@ class _Parts:
     def cut(self, first: int, last: int) -> Chunk:
         """The chunk from one sentence to before another."""
         return trim.cut(self.chunk, self.characters[first][0], self.characters[last - 1][1])
+
+
+def _sentences(chunks: Sequence[Chunk], language: str) -> list[list[Sentence]]:
+    texts = [chunk.text for chunk in chunks]
+    return [[((a, b), frozenset(terms(text[a:b], language=language))) for a, b in sentences(text)] for text in texts]
 
 
 def _placed(found: Sequence[Candidate], k: int) -> list[Hit]:

@@ -83,13 +83,13 @@ class RerankSpec(Strict):
 
     `by` is `interaction` (the embedder's own token vectors) or the name of a reranker in `connectors/`. `weight` is the
     new score's beside the old one's: 1 leaves the old one to decide between equals alone. A model of its own weighs 1
-    and reads 50 where the file does not say otherwise. In an index of more than `limit` chunks there is no interaction.
+    where the file does not say otherwise. In an index of more than `limit` chunks there is no interaction.
     `optional`: whether questions are answered without the reranker while it cannot be reached.
     """
 
     by: str = INTERACTION
     weight: float = Field(default=0.4, ge=0, le=1)
-    top: int = Field(default=100, ge=1, le=1000)
+    top: int = Field(default=50, ge=1, le=1000)
     limit: int = Field(default=50_000, ge=0)
     optional: bool = False
 
@@ -100,7 +100,7 @@ class RerankSpec(Strict):
         if not isinstance(given, dict):
             return given
         keys = cast("dict[str, Any]", given)
-        return keys if keys.get("by", INTERACTION) == INTERACTION else {"weight": 1.0, "top": 50, **keys}
+        return keys if keys.get("by", INTERACTION) == INTERACTION else {"weight": 1.0, **keys}
 
 
 class DiversifySpec(Strict):

@@ -30,10 +30,11 @@ def distinct(
 
     Two are near-duplicates when the shingles of four words that they share are `alike` of all that they have (the
     resemblance of Broder 1997). Short texts, and those without spaces, are compared by characters. With `near`, the
-    cosines between their vectors, only those are compared whose vectors nearly agree. After `most` of them it looks no
-    further.
+    cosines between the vectors of the first texts, only those of them are compared whose vectors nearly agree. After
+    `most` of them it looks no further.
     """
     kept: list[int] = []
+    known = 0 if near is None else len(near)
     parts: dict[int, frozenset[str]] = {}
 
     def shingles(place: int) -> frozenset[str]:
@@ -44,7 +45,7 @@ def distinct(
     for place in range(len(texts)):
         if len(kept) == most:
             break
-        rivals = [other for other in kept if near is None or near[place, other] > AGREEING]
+        rivals = [other for other in kept if place >= known or near is None or near[place, other] > AGREEING]
         if not any(_alike(shingles(place), shingles(other), alike) for other in rivals):
             kept.append(place)
     return kept

@@ -54,20 +54,17 @@ def relevance(asking: Asking, passages: Sequence[Passage]) -> list[list[float]]:
     """
     import numpy as np
 
+    if not passages:
+        return []
+    text = _Text.of(passages)
     rare = _rarities(asking, passages)
-    measures = (
-        [_windowed(_interactions(asking, passage)) for passage in passages],
-        [_windowed(_coverage(rare, passage)) for passage in passages],
-        [_cosines(asking, passage) for passage in passages],
-    )
-    highest = max((passage.score for passage in passages), default=0.0)
-    scores: list[list[float]] = []
-    best = [max((float(part.max()) for part in parts if len(part)), default=0.0) for parts in measures]
-    for at, passage in enumerate(passages):
-        mean = sum(parts[at] / max(top, 1e-9) for parts, top in zip(measures, best, strict=True)) / len(measures)
-        standing = max(passage.score, 0.0) / highest if highest > 0 else 1.0
-        scores.append((np.asarray(mean) * standing**STANDING).tolist())
-    return scores
+    measures = _windowed(_interactions(asking, text)), _windowed(_coverage(rare, text)), _cosines(asking, text)
+    mean = sum(scores / max(float(scores.max(initial=0.0)), 1e-9) for scores in measures) / len(measures)
+    highest = max(passage.score for passage in passages)
+    standing = [max(passage.score, 0.0) / highest if highest > 0 else 1.0 for passage in passages]
+    counts = [len(passage.sentences) for passage in passages]
+    scores = mean * np.repeat(np.array(standing) ** STANDING, counts)
+    return [part.tolist() for part in np.split(scores, np.cumsum(counts)[:-1])]
 
 
 def run(scores: Sequence[float], lengths: Sequence[int], *, threshold: float) -> Range:
@@ -114,18 +111,45 @@ def _reach(gains: Sequence[float]) -> int:
 # ── The three measures ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _windows(passage: Passage) -> tuple[Places, Places]:
-    """Where ranges of tokens begin and end: first those of the sentences, then for each width the windows around them.
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """All passages one after the other, so that each measure is taken of all sentences at once.
 
-    Both of shape (1 + widths, sentences).
+    For each sentence the places of its tokens, from `first` to before `last`, and of its passage's: `low` and `high`.
     """
-    import numpy as np
 
-    length = len(passage.rows)
-    first, last = np.array(passage.sentences).T
-    starts = [first, *(np.clip((first + last - width) // 2, 0, max(0, length - width)) for width in WINDOWS)]
-    ends = [last, *(start + width for start, width in zip(starts[1:], WINDOWS, strict=True))]
-    return np.minimum(starts, first), np.maximum(np.minimum(ends, length), last)
+    rows: Compact
+    first: Places
+    last: Places
+    low: Places
+    high: Places
+    terms: Sequence[frozenset[str]]
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> _Text:
+        import numpy as np
+
+        counts = [len(passage.sentences) for passage in passages]
+        ends = np.cumsum([len(passage.rows) for passage in passages])
+        high = np.repeat(ends, counts)
+        low = np.repeat(np.concatenate([[0], ends[:-1]]), counts)
+        first, last = np.array([own for passage in passages for own in passage.sentences]).reshape(-1, 2).T + low
+        terms = [own for passage in passages for own in passage.terms]
+        return cls(np.concatenate([passage.rows for passage in passages]), first, last, low, high, terms)
+
+    def windows(self) -> tuple[Places, Places]:
+        """Where ranges of tokens begin and end: those of the sentences, then for each width the windows around them.
+
+        Both of shape (1 + widths, sentences).
+        """
+        import numpy as np
+
+        middle = self.first + self.last
+        widths = np.array(WINDOWS)[:, None]
+        begun = np.clip((middle - widths) // 2, self.low, np.maximum(self.low, self.high - widths))
+        starts = np.minimum(np.concatenate([self.first[None], begun]), self.first)
+        ends = np.maximum(np.concatenate([self.last[None], np.minimum(begun + widths, self.high)]), self.last)
+        return starts, ends
 
 
 def _windowed(scores: Floats) -> Floats:
@@ -133,11 +157,11 @@ def _windowed(scores: Floats) -> Floats:
     return OWN * scores[0] + (1 - OWN) * scores[1:].mean(axis=0)
 
 
-def _interactions(asking: Asking, passage: Passage) -> Floats:
+def _interactions(asking: Asking, text: _Text) -> Floats:
     import numpy as np
 
-    starts, ends = _windows(passage)
-    found = cosines(asking, passage.rows)
+    starts, ends = text.windows()
+    found = cosines(asking, text.rows)
     padded = np.concatenate([found, found[-1:]])  # so that a range may end where the tokens do
     pairs = np.stack([starts.ravel(), ends.ravel()], axis=1).ravel()
     best = np.maximum.reduceat(padded, pairs, axis=0)[::2]
@@ -149,26 +173,23 @@ def _rarities(asking: Asking, passages: Sequence[Passage]) -> dict[str, float]:
     return {term: rarity(sum(term in own for own in every), len(every)) for term in asking.terms}
 
 
-def _coverage(rare: Mapping[str, float], passage: Passage) -> Floats:
+def _coverage(rare: Mapping[str, float], text: _Text) -> Floats:
     import numpy as np
 
-    starts, ends = _windows(passage)
-    first, last = starts[0], ends[0]
-    held = np.array([[term in own for term in rare] for own in passage.terms], np.int32).reshape(len(first), -1)
+    starts, ends = text.windows()
+    held = np.array([[term in own for term in rare] for own in text.terms], np.int32).reshape(len(text.terms), -1)
     sums = np.concatenate([np.zeros((1, len(rare)), np.int32), held.cumsum(axis=0)])
-    begun, ended = np.searchsorted(last, starts, side="right"), np.searchsorted(first, ends, side="left")
+    begun = np.searchsorted(text.last, starts, side="right")
+    ended = np.searchsorted(text.first, ends, side="left")
     weight = np.array(list(rare.values()), np.float32)
     return ((sums[ended] > sums[begun]) @ weight / max(float(weight.sum()), 1e-9)).astype(np.float32)
 
 
-def _cosines(asking: Asking, passage: Passage) -> Floats:
+def _cosines(asking: Asking, text: _Text) -> Floats:
     import numpy as np
 
-    first, last = np.array(passage.sentences).T
-    sums = np.concatenate(
-        [np.zeros((1, passage.rows.shape[1]), np.float32), passage.rows.cumsum(axis=0, dtype=np.float32)]
-    )
+    sums = np.concatenate([np.zeros((1, text.rows.shape[1]), np.float32), text.rows.cumsum(axis=0, dtype=np.float32)])
     asked = asking.rows.sum(axis=0, dtype=np.float32)
     asked /= max(float(np.linalg.norm(asked)), 1e-12)
-    parts = sums[last] - sums[first]
+    parts = sums[text.last] - sums[text.first]
     return np.maximum(parts @ asked / np.maximum(np.linalg.norm(parts, axis=1), 1e-12), 0).astype(np.float32)

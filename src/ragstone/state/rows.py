@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
+from functools import lru_cache
 from typing import Any
 
 from ragstone.types import Chunk, Document, Span
 
-__all__ = ["CHUNK", "DOCUMENT", "chunk", "chunk_row", "document", "document_row"]
+__all__ = ["CHUNK", "DOCUMENT", "chunk_row", "chunks", "document", "document_row"]
 
 CHUNK = (
     "c.id, c.document_id, c.start, c.end, c.line, c.parent_start, c.parent_end, c.context, c.text, c.spans,"
@@ -55,23 +56,29 @@ def chunk_row(pipeline: str, chunk: Chunk) -> tuple[Any, ...]:
     return (pipeline, chunk.id, chunk.document_id, *place, chunk.context, chunk.text, _spans_json(chunk.spans))
 
 
-def chunk(row: Sequence[Any]) -> Chunk:
-    """A chunk from the columns of `CHUNK`."""
-    return Chunk(
-        id=row[0],
-        document_id=row[1],
-        start=row[2],
-        end=row[3],
-        line=row[4],
-        parent=None if row[5] is None else (row[5], row[6]),
-        context=row[7],
-        text=row[8],
-        spans=_spans(row[9]),
-        uri=row[10],
-        title=row[11],
-        metadata=json.loads(row[12]),
-        acl=tuple(json.loads(row[13])),
-    )
+def chunks(rows: Iterable[Sequence[Any]]) -> list[Chunk]:
+    """Chunks from the columns of `CHUNK`. What those of one document share is read once."""
+    read = lru_cache(maxsize=None)(json.loads)
+    seen = lru_cache(maxsize=None)(_acl)
+    spans = lru_cache(maxsize=None)(_spans)
+    return [
+        Chunk(
+            id=row[0],
+            document_id=row[1],
+            start=row[2],
+            end=row[3],
+            line=row[4],
+            parent=None if row[5] is None else (row[5], row[6]),
+            context=row[7],
+            text=row[8],
+            spans=spans(row[9]),
+            uri=row[10],
+            title=row[11],
+            metadata=read(row[12]),
+            acl=seen(row[13]),
+        )
+        for row in rows
+    ]
 
 
 def document(row: Sequence[Any]) -> Document:
@@ -86,11 +93,15 @@ def document(row: Sequence[Any]) -> Document:
         content_hash=row[6],
         spans=_spans(row[7]),
         metadata=_metadata(row[8]),
-        acl=tuple(json.loads(row[9])),
+        acl=_acl(row[9]),
         warnings=tuple(json.loads(row[10])),
         verbatim=bool(row[11]),
         parent=row[12],
     )
+
+
+def _acl(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _metadata(text: str) -> Mapping[str, Any]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,12 @@ from typing import Any
 from ragstone.state import batches
 from ragstone.state import rows as to
 from ragstone.state.batches import IN
+from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
 from ragstone.types import Chunk, Document, Failure
 
-__all__ = ["ManifestRow", "ProjectState"]
-
-SWITCH = 10.0  # seconds to wait for another process that opens a new file
+__all__ = ["Facts", "ManifestRow", "ProjectState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,20 @@ class ManifestRow:
     acl: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """An index as a whole."""
+
+    languages: Mapping[str, int]  # how many documents are in each, the most frequent first
+    protected: bool  # whether any document is not for everyone, so that every search has to ask who asks
+    fingerprints: Sequence[str]  # of the pipelines that the documents were ingested with
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to search."""
+        return not self.fingerprints
+
+
 class ProjectState:
     """The state of one project, in a file or in memory.
 
@@ -52,6 +64,8 @@ class ProjectState:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._written = 0
+        self._facts: dict[tuple[str, str], tuple[tuple[int, int], Facts]] = {}
         where = str(path) if path else "memory"
         with translated(where):
             if path:
@@ -59,7 +73,7 @@ class ProjectState:
             # Transactions are ours: isolation_level None keeps the module from opening any by itself.
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
             try:
-                _use_write_ahead_log(self._db)
+                use_write_ahead_log(self._db)
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 migrate(self._db, where=where)
             except BaseException:
@@ -247,28 +261,28 @@ class ProjectState:
             f" WHERE d.tenant=? AND c.pipeline=? AND c.id {IN}",
             (tenant, pipeline, batches.ids(ids)),
         )
-        return {row[0]: to.chunk(row) for row in rows}
+        return {chunk.id: chunk for chunk in to.chunks(rows)}
 
-    def languages(self, pipeline: str, *, tenant: str) -> dict[str, int]:
-        """How many documents are in each language, the most frequent first."""
-        rows = self._rows(
-            "SELECT language, COUNT(*) FROM documents WHERE pipeline=? AND tenant=?"
-            " GROUP BY language ORDER BY COUNT(*) DESC, 1",
-            (pipeline, tenant),
-        )
-        return dict(rows)
+    def facts(self, pipeline: str, *, tenant: str) -> Facts:
+        """What every question asks of an index, read anew only where something was written since."""
+        with self._lock:
+            (seen,) = self._rows("PRAGMA data_version", ())  # another number when another connection has written
+            revision = self._written, seen[0]
+            kept = self._facts.get((pipeline, tenant))
+            if kept and kept[0] == revision:
+                return kept[1]
+            facts = self._read_facts(pipeline, tenant)
+            if not facts.empty:  # names that nobody knows are not remembered
+                self._facts[pipeline, tenant] = revision, facts
+            return facts
 
-    def protected(self, pipeline: str, *, tenant: str) -> bool:
-        """Whether any document is not for everyone, so that every search has to ask who asks."""
-        statement = """SELECT 1 FROM documents WHERE pipeline=? AND tenant=? AND acl <> '["public"]' LIMIT 1"""
-        return bool(self._rows(statement, (pipeline, tenant)))
-
-    def fingerprints(self, pipeline: str, *, tenant: str) -> list[str]:
-        """The pipeline fingerprints that the documents were ingested with."""
-        rows = self._rows(
-            "SELECT DISTINCT fingerprint FROM documents WHERE pipeline=? AND tenant=?", (pipeline, tenant)
-        )
-        return [row[0] for row in rows]
+    def _read_facts(self, pipeline: str, tenant: str) -> Facts:
+        of = "FROM documents WHERE pipeline=? AND tenant=?"
+        languages = f"SELECT language, COUNT(*) {of} GROUP BY language ORDER BY COUNT(*) DESC, 1"
+        protected = f"""SELECT 1 {of} AND acl <> '["public"]' LIMIT 1"""
+        fingerprints = f"SELECT DISTINCT fingerprint {of}"
+        found = [self._rows(statement, (pipeline, tenant)) for statement in (languages, protected, fingerprints)]
+        return Facts(dict(found[0]), bool(found[1]), tuple(row[0] for row in found[2]))
 
     def document(self, pipeline: str, document_id: str, *, tenant: str) -> Document | None:
         """One document with its text; None when it is unknown, or another tenant's."""
@@ -294,7 +308,7 @@ class ProjectState:
             " WHERE d.tenant=? AND c.pipeline=? AND c.document_id=? ORDER BY c.start, c.end",
             (tenant, pipeline, document_id),
         )
-        return [to.chunk(row) for row in rows]
+        return to.chunks(rows)
 
     def chunk_ids(self, pipeline: str, *, tenant: str, embedder: str = "") -> dict[str, str]:
         """The ids of the chunks that an index must hold, each with its document's id.
@@ -334,10 +348,6 @@ class ProjectState:
         )
         return dict(rows)
 
-    def empty(self, pipeline: str, *, tenant: str) -> bool:
-        """Whether there is nothing to search."""
-        return not self._rows("SELECT 1 FROM documents WHERE pipeline=? AND tenant=? LIMIT 1", (pipeline, tenant))
-
     def counts(self, pipeline: str, *, tenant: str) -> dict[str, int]:
         """How many documents and chunks there are."""
         documents = self._rows("SELECT COUNT(*) FROM documents WHERE pipeline=? AND tenant=?", (pipeline, tenant))
@@ -358,6 +368,7 @@ class ProjectState:
     def _write(self) -> Generator[sqlite3.Connection]:
         with self._lock, translated(str(self.path)):
             self._db.execute("BEGIN IMMEDIATE")
+            self._written += 1
             try:
                 yield self._db
                 self._db.execute("COMMIT")
@@ -391,16 +402,3 @@ class ProjectState:
     def _forget_failures(db: sqlite3.Connection, pipeline: str, tenant: str, source: str, uris: Iterable[str]) -> None:
         gone = f"DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri {IN}"
         db.execute(gone, (pipeline, tenant, source, batches.ids(uris)))
-
-
-def _use_write_ahead_log(db: sqlite3.Connection) -> None:
-    """The switch does not wait for another process as everything else does, so it is tried again."""
-    limit = time.monotonic() + SWITCH
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > limit:
-                raise
-            time.sleep(0.02)

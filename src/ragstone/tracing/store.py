@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
+import threading
 from collections.abc import Collection, Generator
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ragstone.errors import StateError
+from ragstone.state.database import Database
 from ragstone.types import Step, StoredTrace, Trace
 
 __all__ = ["TraceStore"]
+
+log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
 
@@ -28,6 +34,7 @@ CREATE TABLE IF NOT EXISTS traces_2 (
 CREATE INDEX IF NOT EXISTS traces_2_by_time ON traces_2 (tenant, started);
 """
 
+_STEP = tuple(field.name for field in fields(Step))
 _COLUMNS = "id, name, started, seconds, facts, steps"
 _MAY_SEE = (
     "(:all OR (principals IS NOT NULL AND NOT EXISTS"
@@ -44,27 +51,44 @@ class TraceStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._memory = sqlite3.connect(":memory:", check_same_thread=False) if path is None else None
-        if self._memory:
-            self._memory.executescript(_TABLE)
+        self._file = Database(path, _create)
+        self._closed = False
+        self._queue = threading.Lock()
+        self._writer: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None
+
+    def keep_soon(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
+        """`keep` in a thread of its own, so that no answer waits for its trace; the next call here waits for it.
+
+        Where it fails the log says so: a full disk must not take an answer away that is already there.
+        """
+        with self._queue:
+            if self._writer is None:
+                self._writer = ThreadPoolExecutor(1, thread_name_prefix="traces")
+            self._last = self._writer.submit(self._kept, trace, tenant=tenant, principals=principals, **facts)
+
+    def _kept(self, trace: Trace, **said: Any) -> None:
+        try:
+            self.keep(trace, **said)
+        except StateError as error:
+            log.warning("%s", error)
 
     def keep(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
         """Writes a finished trace of a caller, or of the operator, and drops the oldest beyond the newest thousand."""
         seconds = max((step.start + step.seconds for step in trace.steps), default=0.0)
-        steps = json.dumps([asdict(step) for step in trace.steps], default=str)
-        with self._open(writing=True) as db, db:
-            asked = None if principals is None else _listed(principals)
-            row = (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
+        steps = json.dumps([{name: getattr(step, name) for name in _STEP} for step in trace.steps], default=str)
+        asked = None if principals is None else _listed(principals)
+        row = (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
+        with self._translated(), self._file.writing() as db:
             db.execute("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", row)
-            db.execute(
-                "DELETE FROM traces_2 WHERE started <"
-                " (SELECT started FROM traces_2 ORDER BY started DESC LIMIT 1 OFFSET ?)",
-                (KEPT - 1,),
-            )
+            db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (KEPT,))
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
         """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
-        with self._open() as db:
+        self._settle()
+        if self._nothing:
+            return None
+        with self._reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM traces_2"  # noqa: S608 - constants
                 f" WHERE tenant=:tenant AND substr(id, 1, :length) = :id AND {_MAY_SEE}",
@@ -74,7 +98,10 @@ class TraceStore:
 
     def newest(self, limit: int = 20, *, tenant: str, principals: Collection[str] | None = None) -> list[StoredTrace]:
         """A tenant's last traces that may be seen, newest first."""
-        with self._open() as db:
+        self._settle()
+        if self._nothing:
+            return []
+        with self._reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM traces_2 WHERE tenant=:tenant AND {_MAY_SEE}"  # noqa: S608 - constants
                 " ORDER BY started DESC LIMIT :limit",
@@ -85,34 +112,55 @@ class TraceStore:
     def forget(self, words: str, *, tenant: str) -> None:
         """Removes a tenant's traces that hold these words anywhere."""
         written = json.dumps(words)[1:-1]
-        with self._open(writing=True) as db, db:
+        self._settle()
+        if self._nothing:
+            return
+        with self._translated(), self._file.writing() as db:
             db.execute(
                 "DELETE FROM traces_2 WHERE tenant=? AND (instr(facts, ?) OR instr(steps, ?))",
                 (tenant, written, written),
             )
 
+    def _settle(self) -> None:
+        """Waits until what was to be kept is kept."""
+        if (last := self._last) is not None:
+            last.result()
+
+    @property
+    def _nothing(self) -> bool:
+        """Whether nothing was ever kept: who only reads makes no file."""
+        return self.path is not None and not self.path.exists()
+
     def close(self) -> None:
-        """Closes what is held open; twice is harmless."""
-        if self._memory:
-            self._memory.close()
+        """Closes the file; twice is harmless."""
+        with self._queue:
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.shutdown()
+        self._closed = True
+        self._file.close()
 
     @contextmanager
-    def _open(self, *, writing: bool = False) -> Generator[sqlite3.Connection]:
+    def _reading(self) -> Generator[sqlite3.Connection]:
+        with self._translated(), self._file.reading() as db:
+            yield db
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        where = str(self.path or "memory")
+        if self._closed:
+            raise StateError("traces cannot be kept: they are closed", where=where, hint="Open it again.")
         try:
-            if self._memory:
-                yield self._memory
-                return
-            assert self.path is not None
-            target: Path | str = self.path if writing or self.path.exists() else ":memory:"
-            if writing:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(target, timeout=5)) as db:
-                db.executescript(_TABLE)
-                yield db
+            yield
         except (sqlite3.Error, OSError) as error:
-            where = str(self.path or "memory")
+            self._file.close()  # so that a file that was damaged may be deleted, and the next trace makes it anew
             hint = "The file may be deleted at any time."
             raise StateError(f"traces cannot be kept: {error}", where=where, hint=hint) from error
+
+
+def _create(db: sqlite3.Connection) -> None:
+    for statement in filter(str.strip, _TABLE.split(";")):
+        db.execute(statement)
 
 
 def _who(principals: Collection[str] | None) -> dict[str, Any]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ragstone.connectors.langchain.where import Fields
-from ragstone.errors import StateError
 from ragstone.state import batches, faults
+from ragstone.state.database import Database, create
 
 if TYPE_CHECKING:
     from ragstone.types import Vector
@@ -46,11 +45,8 @@ class Ledger:
     """Its methods block, and may be called from several threads at once."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
         self.label = str(path) if path else "the vectors in memory"
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._opens = 0
+        self._file = Database(path, self._create)
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,7 +96,7 @@ class Ledger:
     def version(self) -> tuple[int, int]:
         """Another one when another connection has written, or the file is another."""
         with self._reading() as db:
-            return self._opens, db.execute("PRAGMA data_version").fetchone()[0]
+            return self._file.opens, db.execute("PRAGMA data_version").fetchone()[0]
 
     def since(self, revision: int) -> tuple[list[Row], int]:
         """The rows that were written after a revision, and the last revision."""
@@ -115,65 +111,22 @@ class Ledger:
 
     def close(self) -> None:
         """Closes the file; the next call opens it again. What was noted in memory alone is gone."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+        self._file.close()
 
     # ── The file ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _create(self, db: sqlite3.Connection) -> None:
+        create(db, SCHEMA, version=FORMAT, where=self.label)
+
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection]:
-        with self._lock, faults.translated(self.label):
-            yield self._opened()
+        with faults.translated(self.label), self._file.reading() as db:
+            yield db
 
     @contextmanager
     def _changing(self) -> Generator[sqlite3.Connection]:
-        with self._reading() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._db is not None and self.path and not self.path.exists():
-            self.close()  # somebody has deleted .ragstone/
-        if self._db is None:
-            if self.path:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-            self._opens += 1
-        return self._db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        if self._format(db) == 0:
-            db.execute("BEGIN IMMEDIATE")
-            if self._format(db) == 0:  # else another process was quicker
-                for statement in SCHEMA.strip().split("\n"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {FORMAT}")
-            db.execute("COMMIT")
-        if (found := self._format(db)) != FORMAT:
-            raise StateError(
-                "another version of Ragstone wrote this file",
-                where=self.label,
-                expected=f"format {FORMAT}",
-                found=str(found),
-                hint="Delete it and run `ragstone ingest`.",
-            )
-
-    def _format(self, db: sqlite3.Connection) -> Any:
-        return db.execute("PRAGMA user_version").fetchone()[0]
+        with faults.translated(self.label), self._file.writing() as db:
+            yield db
 
 
 def _rows(found: Iterable[tuple[str, bytes, str]]) -> list[Row]:

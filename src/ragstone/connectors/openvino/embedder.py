@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from ragstone.compact import Projection, fitted
 from ragstone.connectors.openvino.cache import Cache
+from ragstone.connectors.openvino.once import Once
 from ragstone.connectors.openvino.settings import read_settings
 from ragstone.connectors.openvino.weights import DEFAULT_MODEL, TOKENIZER, WEIGHTS, find_model
 from ragstone.errors import EmbedderError, UsageError
@@ -26,31 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenVINOEmbedder"]
 
-T = TypeVar("T")
-
 ENGLISH = frozenset({"en"})
 """What all-MiniLM-L6-v2 was trained on."""
 
 FITTED, FITTED_AT_ONCE = 8_000, 40  # words that the projection is fitted on
 _SPECIAL = 2  # tokens that stand around every text
-
-
-class _Once(Generic[T]):
-    """A value made when it is first asked for, once, whichever thread asks. A failure is not kept."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make, self._lock = make, threading.Lock()
-        self._value: T | None = None
-
-    def __call__(self) -> T:
-        with self._lock:
-            if self._value is None:
-                self._value = self._make()
-            return self._value
-
-    def forget(self) -> None:
-        with self._lock:
-            self._value = None
 
 
 def _joined(vectors: Matrix, pieces: Sequence[Sequence[int]]) -> Vector:
@@ -91,11 +71,11 @@ class OpenVINOEmbedder(Embedder):
         self.languages = ENGLISH if path is None and model == DEFAULT_MODEL else None
         self._cache = Cache(cache)
         self._threads = threads
-        self._folder = _Once(lambda: find_model(model, self._cache, path=path, download=download))
-        self._settings = _Once(lambda: read_settings(self._folder()))
-        self._fingerprint = _Once(self._make_fingerprint)
-        self._tokenizer = _Once(self._open_tokenizer)
-        self._runtime = _Once(self._compile)
+        self._folder = Once(lambda: find_model(model, self._cache, path=path, download=download))
+        self._settings = Once(lambda: read_settings(self._folder()))
+        self._fingerprint = Once(self._make_fingerprint)
+        self._tokenizer = Once(self._open_tokenizer)
+        self._runtime = Once(self._compile)
 
     # The protocol has plain attributes here. They are read from the model's files when first asked for.
 
@@ -163,7 +143,11 @@ class OpenVINOEmbedder(Embedder):
         >>> OpenVINOEmbedder().tokens("Héllo wörld")
         ([7592, 2088], [(0, 5), (6, 11)])
         """
-        return self._tokenizer().locate(text)
+        return self._tokenizer().locate([text])[0]
+
+    def all_tokens(self, texts: Sequence[str]) -> Sequence[tuple[Sequence[int], Sequence[tuple[int, int]]]]:
+        """What `tokens` gives of each text, on all cores."""
+        return self._tokenizer().locate(texts)
 
     def _pooled(self, texts: Sequence[str], ids: Sequence[Sequence[int]] | None) -> Matrix:
         rows = self._rows(texts, ids)

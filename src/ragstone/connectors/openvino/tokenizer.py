@@ -45,10 +45,13 @@ class Tokenizer:
         """The ids of all tokens that are whole words of letters, in order."""
         return sorted(id_ for token, id_ in self._tokenizer.get_vocab().items() if token.isalpha() and len(token) > 2)
 
-    def locate(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """The ids of a text and the range of characters of each, special tokens left out."""
-        found = self._tokenizer.encode(_whole(text), add_special_tokens=False)
-        return found.ids, found.offsets
+    def locate(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """The ids of each text and the range of characters of each of them, special tokens left out."""
+        if len(texts) == 1:  # a batch asks for threads, which one text does not need
+            found = [self._tokenizer.encode(_whole(texts[0]), add_special_tokens=False)]
+        else:
+            found = self._tokenizer.encode_batch([_whole(text) for text in texts], add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in found]
 
 
 def _whole(text: str) -> str:
