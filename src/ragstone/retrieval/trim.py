@@ -188,8 +188,9 @@ def _coverage(rare: Mapping[str, float], text: _Text) -> Floats:
 def _cosines(asking: Asking, text: _Text) -> Floats:
     import numpy as np
 
-    sums = np.concatenate([np.zeros((1, text.rows.shape[1]), np.float32), text.rows.cumsum(axis=0, dtype=np.float32)])
     asked = asking.rows.sum(axis=0, dtype=np.float32)
     asked /= max(float(np.linalg.norm(asked)), 1e-12)
-    parts = sums[text.last] - sums[text.first]
+    pairs = np.stack([text.first, text.last], axis=1).ravel()
+    padded = np.concatenate([text.rows, text.rows[-1:]]).astype(np.float32)  # so that a range may end where they do
+    parts = np.add.reduceat(padded, pairs, axis=0)[::2]
     return np.maximum(parts @ asked / np.maximum(np.linalg.norm(parts, axis=1), 1e-12), 0).astype(np.float32)

@@ -94,7 +94,7 @@ class EmbedderSuite(ConnectorSuite[Embedder]):
             assert all(0 <= start <= end <= len(text) for start, end in ranges)
             assert list(ranges) == sorted(ranges)
         assert [tuple(part) for part in connector.tokens("")] == [(), ()]
-        for texts in ([], TEXTS[:1], TEXTS):
+        for texts in (list[str](), [*TEXTS[:1]], [*TEXTS]):
             assert list(connector.all_tokens(texts)) == [connector.tokens(text) for text in texts]
 
     async def test_known_token_ids_change_nothing(self, connector: Embedder) -> None:
