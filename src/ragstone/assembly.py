@@ -78,6 +78,7 @@ class ProjectParts:
         self.project = project
         self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
+        self._answers: dict[tuple[str, str], AnswerPipeline] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
         self._retired: list[Builder | Index] = []
@@ -119,12 +120,13 @@ class ProjectParts:
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
         with self._one:
+            kept = self._answers.get((pipeline, tenant))
+            if kept is not None and self._index(kept.index.name, tenant) is kept.index:
+                return kept
             spec = self.project.answer_spec(pipeline)
             models = self._parts()[0].models(spec.route.models, self.project.pipeline(pipeline))
             index = self._index(spec.index, tenant)
-            if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
-                self._indexes[spec.index, tenant] = index
-            return AnswerPipeline(
+            made = AnswerPipeline(
                 index,
                 Router(models),
                 prompt=spec.prompt,
@@ -134,6 +136,10 @@ class ProjectParts:
                 timeout=spec.route.timeout,
                 checks=spec.checks,
             )
+            if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
+                self._indexes[spec.index, tenant] = index
+                self._answers[pipeline, tenant] = made
+            return made
 
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
@@ -179,6 +185,7 @@ class ProjectParts:
         builder, state = self._parts()
         self._retired += [builder, *self._indexes.values()]
         self._indexes.clear()
+        self._answers.clear()
         self.project = Project(self.project.root, self.project.state)
         self._built = self._builder(), state
 

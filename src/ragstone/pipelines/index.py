@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from ragstone.pipelines.situate import Situator
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import Facts, ProjectState
-from ragstone.types import Chunk
+from ragstone.types import Chunk, Context
 
 __all__ = ["Index", "collection_name"]
 
 FORMAT = 3
 """Raise it when parsers, the analyzer or a store keep something else of the same file: everything is ingested again."""
+
+COUNTED = 60.0  # seconds for which the size of an index is remembered
 
 
 def collection_name(*parts: str) -> str:
@@ -53,6 +56,7 @@ class Index:
     situator: Situator | None = None
     tokens: TokenKeeper | None = None
     _loaded: bool = field(default=False, init=False)
+    _size: tuple[float, int] = field(default=(0.0, -1), init=False)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
@@ -126,6 +130,14 @@ class Index:
                 found=found[0].split("/", 1)[0],
                 hint="Run: ragstone ingest",
             )
+
+    async def count(self, context: Context) -> int:
+        """How many chunks there are, counted again after a minute."""
+        at, size = self._size
+        if size < 0 or time.monotonic() - at > COUNTED:
+            size = await self.lexical.count(context=context)
+            self._size = time.monotonic(), size
+        return size
 
     async def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """The chunks behind the ids that a search returned."""

@@ -6,7 +6,6 @@ What is read in place of them (parents, neighbours, the sentences that matter) i
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -44,8 +43,6 @@ LONGEST, MOST_TOKENS = 1024, 512
 SMOOTHED = 70
 """Candidates whose scores are smoothed; with 40 to 100 of them nDCG@10 differs by a few tenths either way."""
 
-COUNTED = 60.0  # seconds for which the size of an index is remembered
-
 
 @dataclass(slots=True)
 class Asked:
@@ -82,7 +79,6 @@ class Ranking:
 
     def __init__(self, index: Index, spec: RetrieveSpec, *, reranker: Reranker | None = None) -> None:
         self.index, self.spec, self.reranker = index, spec, reranker
-        self._size: tuple[float, int] = (0.0, -1)
 
     async def ask(self, question: str, facts: Facts, context: Context) -> Asked:
         """What there is to know of a question before anything is searched."""
@@ -258,7 +254,7 @@ class Ranking:
         if spec is None or len(found) < 2 or (self.reranker is None and not self._interacts(asked)):
             return found
         with context.trace.step("retrieve.rerank", by=spec.by) as step:
-            if self.reranker is None and await self._count(context) > spec.limit:
+            if self.reranker is None and await self.index.count(context) > spec.limit:
                 step.facts["note"] = f"more than {spec.limit:,} chunks: no late interaction"
                 return found
             top = found[: spec.top]
@@ -301,18 +297,11 @@ class Ranking:
             terms = {word: query_terms(word, languages=[asked.language]) for word in set(found)}
             every = sorted({term for own in terms.values() for term in own})
             frequencies = await self.index.lexical.frequencies(every, context=context)
-            total = await self._count(context)
+            total = await self.index.count(context)
             rare = {term: rarity(frequencies.get(term, 0), total) for term in every}
             weight = [max((rare[term] for term in terms[word]), default=0.0) for word in found]
             asked.asking = Asking(asked.rows, weight, frozenset(asked.terms))
         return asked.asking
-
-    async def _count(self, context: Context) -> int:
-        at, size = self._size
-        if size < 0 or time.monotonic() - at > COUNTED:
-            size = await self.index.lexical.count(context=context)
-            self._size = time.monotonic(), size
-        return size
 
     async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
         weight = self.spec.smooth
@@ -367,10 +356,11 @@ class Ranking:
                 found = [found[at] for at in diversify.marginal(scores, near, weight=spec.mmr, k=len(found))]
             if spec.duplicates is not None:
                 texts = [one.chunk.text for one in found if one.chunk]
+                most = 2 * k if any(one.chunk and one.chunk.parent for one in found) else k  # siblings share a parent
                 kept = await asyncio.to_thread(
-                    diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=2 * k
+                    diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=most
                 )
-                rest = found[kept[-1] + 1 :] if len(kept) == 2 * k else []  # several children may have one parent
+                rest = found[kept[-1] + 1 :] if len(kept) == most else []
                 found = [found[at] for at in kept] + rest
             step.facts["dropped"] = before - len(found)
             note(step, [Scored(one.id, one.score) for one in found[:SHOWN]], len(found))
