@@ -40,6 +40,7 @@ CORPUS = (
     "documents/files/un__example-with-scripts.html",
 )
 CHARACTERS = 800  # of a chunk
+SHORT = {False: 170, True: 130}  # tokens of a chunk as long as the peers', of MiniLM's tokenizer and of the free one
 PEERS = ("langchain", "llamaindex", "haystack", "txtai")
 
 
@@ -78,6 +79,8 @@ def speed(folder: Path, peers: str | None, names: Sequence[str]) -> None:
             print(row(name, found))
         ours = one(sys.executable, "ragstone", embedder, documents, model)
         print(row("ragstone", ours))
+        alike = one(sys.executable, "short", embedder, documents, model)
+        print(row("ragstone, chunks as long as theirs", alike))
         for said, plain in ours.get("plain", {}).items():
             print(f"| {said} | | | | | | {plain[0]:.1f} / {plain[1]:.1f} |")
         if embedder == "real":
@@ -86,8 +89,7 @@ def speed(folder: Path, peers: str | None, names: Sequence[str]) -> None:
             least = min(_cosines(ours["vectors"], full["vectors"]))
             print(f"\nLeast cosine of {len(ours['vectors']):,} vectors to float32: {least:.5f}.")
         if best["chunks"]:
-            print(f"\n{ours['chunks'] / ours['seconds'] / best['chunks']:.2f} × the best of them in chunks,", end=" ")
-            print(f"{ours['characters'] / ours['seconds'] / best['characters']:.2f} × in text.")
+            print(f"\n{ratios(ours, best)}; with chunks as long as theirs {ratios(alike, best)}.")
         share = ours["again"] / ours["seconds"]
         print(f"\nAgain, nothing changed: {ours['embedded_again']} embedded, {share:.1%} of the first run.")
         spent = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in ours["spent"].items())
@@ -106,6 +108,12 @@ def one(python: str, name: str, embedder: str, documents: Path, model: str) -> d
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def ratios(found: dict[str, Any], best: dict[str, float]) -> str:
+    """How many times the best peer's chunks and characters each second."""
+    chunks, text = (found[what] / found["seconds"] / most for what, most in best.items())
+    return f"{chunks:.2f} × the best of them in chunks, {text:.2f} × in text"
 
 
 def row(name: str, found: dict[str, Any]) -> str:
@@ -152,10 +160,10 @@ def free_vector(text: str) -> list[float]:
 # ── Ragstone ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ragstone(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+def ragstone(documents: Path, model: str, *, free: bool, size: int | None = None) -> dict[str, Any]:
     import ragstone
 
-    with tempfile.TemporaryDirectory() as name, _opened(Path(name), documents, free=free) as rag:
+    with tempfile.TemporaryDirectory() as name, _opened(Path(name), documents, free=free, size=size) as rag:
         first = rag.ingest()
         steps = rag.traces(limit=1, principals=None)[0].steps
         begun = time.perf_counter()
@@ -219,13 +227,21 @@ def _uri(rag: Any, path: Path) -> str:
     return next(uri for uri in rag.uris if uri.endswith(path.name))
 
 
-def _opened(folder: Path, documents: Path, *, free: bool) -> Any:
+def short(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
+    """In chunks as long as the peers'."""
+    return ragstone(documents, model, free=free, size=SHORT[free])
+
+
+def _opened(folder: Path, documents: Path, *, free: bool, size: int | None = None) -> Any:
     import ragstone
     from ragstone.cli.init import Default, write
 
     uris = [f"documents/{path.name}" for path in documents.iterdir()]
     if not free:
         write(folder, model=Default.extractive)
+        if size is not None:
+            path = folder / "pipelines/ingest.yaml"
+            path.write_text(path.read_text(encoding="utf-8").replace("size: 250", f"size: {size}"), encoding="utf-8")
         for path in documents.iterdir():
             (folder / "documents" / path.name).write_bytes(path.read_bytes())
         rag = ragstone.open(folder)
@@ -233,13 +249,16 @@ def _opened(folder: Path, documents: Path, *, free: bool) -> Any:
         from ragstone.connectors.chroma import ChromaStore
         from ragstone.connectors.files import FilesSource
         from ragstone.connectors.tantivy import TantivyIndex
+        from ragstone.ingestion.splitters.sentences import SentenceSplitter
 
         source = FilesSource(documents, documents.parent)
         source.name = "documents"
+        embedder = _free_embedder()
         rag = ragstone.Rag(
             store=ChromaStore(folder / "chroma"),
             lexical=TantivyIndex(folder / "lexical"),
-            embedder=_free_embedder(),
+            embedder=embedder,
+            splitter=SentenceSplitter(embedder=embedder, size=size) if size is not None else None,
             sources=[source],
             state=folder / "project.db",
         )
@@ -407,6 +426,7 @@ def txtai(documents: Path, model: str, *, free: bool) -> dict[str, Any]:
 
 RUNS: dict[str, Callable[..., dict[str, Any]]] = {
     "ragstone": ragstone,
+    "short": short,
     "fp32": fp32,
     "counted": counted,
     "langchain": langchain,
