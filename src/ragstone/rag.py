@@ -289,7 +289,7 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before."""
-        return AsyncChat(self, prompt=prompt, principals=_who(principals), tenant=tenant, pipeline=pipeline)
+        return AsyncChat(self, prompt=prompt, principals=principals_of(principals), tenant=tenant, pipeline=pipeline)
 
     async def explain(
         self,
@@ -331,14 +331,14 @@ class AsyncRag:
         A request is shown to who has all the principals that it was made with, since it tells what they may see. None
         instead of principals stands for the operator, who may see every request, and each ingestion.
         """
-        who = None if principals is None else _who(principals)
+        who = None if principals is None else principals_of(principals)
         return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant, principals=who)
 
     async def traces(
         self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
     ) -> list[StoredTrace]:
         """A tenant's last requests that the principals may see, newest first; see `trace`."""
-        who = None if principals is None else _who(principals)
+        who = None if principals is None else principals_of(principals)
         return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -417,7 +417,7 @@ class AsyncChat:
 
 
 def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    return Context(tenant=_tenant(tenant), principals=_who(principals), trace=Trace(name))
+    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
 
 
 def _tenant(name: object) -> str:
@@ -426,13 +426,13 @@ def _tenant(name: object) -> str:
     return name
 
 
-def _who(principals: object) -> frozenset[str]:
+def principals_of(given: object) -> frozenset[str]:
     """The principals; one alone may be given as it is, and is not taken for its letters."""
-    given: object = (principals,) if isinstance(principals, str) else principals
-    named: list[object] = list(cast("Iterable[object]", given)) if isinstance(given, Iterable) else [given]
+    several: object = (given,) if isinstance(given, str) else given
+    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
     for one in named:
         if not isinstance(one, str):
-            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(principals)[:80])
+            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
     return frozenset(cast("list[str]", named))
 
 

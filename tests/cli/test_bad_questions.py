@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ragstone.cli.app import app
+from ragstone.connectors.openvino.cache import Cache
+from ragstone.connectors.openvino.weights import DEFAULT_MODEL, find_model
 from servers import free_port
 
 SHIPS = "When does the halibut project ship?"
@@ -67,6 +69,24 @@ def test_a_store_that_is_down_is_one_line_and_words_alone_find(ingested: Path, r
     steps = {step["name"]: step for step in json.loads(run("trace", "show", "--json").stdout)["steps"]}
     assert "only words were searched" in steps["retrieve.fallback"]["facts"]["note"]
     assert "retrieve.dense" not in steps
+
+
+def test_an_index_of_another_embedder_says_what_to_do_and_is_made_anew(ingested: Path, run):
+    model = find_model(DEFAULT_MODEL, Cache(None), path=None, download=True)
+    folder = ingested / "models"
+    folder.mkdir()
+    for path in (model / name for name in ("model.safetensors", "tokenizer.json", "config.json")):
+        (folder / path.name).symlink_to(path)
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 128}')  # other windows, other vectors
+    (ingested / "connectors" / "minilm.yaml").write_text("kind: embedder\ntype: openvino\npath: models\n")
+    pipeline = ingested / "pipelines" / "ingest.yaml"
+    pipeline.write_text(pipeline.read_text().replace("size: 250", "size: 100"))
+    shown = run("search", SHIPS)
+    assert shown.exit_code == 1
+    assert "the index was built by another embedder" in shown.stderr
+    assert "ragstone ingest" in shown.stderr.splitlines()[-1]
+    assert json.loads(run("ingest", "--json").stdout)["changed"] == 1
+    assert len(json.loads(run("search", SHIPS, "--json").stdout)["hits"]) == 1
 
 
 @pytest.mark.parametrize(

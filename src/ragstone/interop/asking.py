@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from ragstone.rag import AsyncRag
 from ragstone.sync import Rag, _loop, _wait  # pyright: ignore[reportPrivateUsage] - the one blocking face
 from ragstone.types import Answer, Hit
 
-__all__ = ["Asking", "awaited", "metadata", "waited", "who"]
+__all__ = ["Asking", "awaited", "metadata", "waited"]
 
 T = TypeVar("T")
 
@@ -85,11 +85,6 @@ class Asking:
             expected="a call that is awaited, or a Rag",
             hint="Use ainvoke, aretrieve or aquery, or open the project with ragstone.open.",
         )
-
-
-def who(given: Iterable[str]) -> frozenset[str]:
-    """Who asks; one principal alone may be given as it is."""
-    return frozenset((given,) if isinstance(given, str) else given)
 
 
 def metadata(hit: Hit) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
-from ragstone.interop.asking import Asking, metadata, who
-from ragstone.rag import AsyncRag
+from ragstone.interop.asking import Asking, metadata
+from ragstone.rag import AsyncRag, principals_of
 from ragstone.sync import Rag
 from ragstone.types import Answer, Hit
 
@@ -72,7 +72,7 @@ def as_retriever(
 
     One that is made of an AsyncRag is awaited: `await retriever.aretrieve(…)`.
     """
-    asking = Asking(rag, principals=who(principals), tenant=tenant, pipeline=pipeline)
+    asking = Asking(rag, principals=principals_of(principals), tenant=tenant, pipeline=pipeline)
     return RagstoneRetriever(asking, k=k, filters=filters)
 
 
@@ -94,7 +94,7 @@ def as_query_engine(
 
     One that is made of an AsyncRag is awaited: `await engine.aquery(…)`.
     """
-    asking = Asking(rag, principals=who(principals), tenant=tenant, pipeline=pipeline, prompt=prompt)
+    asking = Asking(rag, principals=principals_of(principals), tenant=tenant, pipeline=pipeline, prompt=prompt)
     return RagstoneQueryEngine(asking, k=k, filters=filters)
 
 

@@ -10,8 +10,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import SkipValidation
 
-from ragstone.interop.asking import Asking, metadata, who
-from ragstone.rag import AsyncRag
+from ragstone.interop.asking import Asking, metadata
+from ragstone.rag import AsyncRag, principals_of
 from ragstone.sync import Rag
 from ragstone.types import Hit
 
@@ -76,7 +76,7 @@ def as_retriever(
         rag=rag,
         k=k,
         filters=dict(filters) if filters else None,
-        principals=who(principals),
+        principals=principals_of(principals),
         tenant=tenant,
         pipeline=pipeline,
     )
