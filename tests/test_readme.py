@@ -24,6 +24,7 @@ def script():
     return module
 
 
+@pytest.mark.slow
 def test_the_transcript_is_that_of_a_real_run():
     if not (ROOT / ".venv").exists():
         pytest.skip("needs .venv, which `make test` makes")

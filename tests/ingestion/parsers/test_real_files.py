@@ -23,6 +23,7 @@ OURS = (
     *(".docx", ".pptx", ".xlsx", ".xls", ".odt", ".epub", ".rtf", ".jpg", ".jpeg"),
 )
 
+LONG = ("pp__GeoTopo-komprimiert.pdf", "un__failure-after-repair.pdf")
 REFUSED = {"password": "is encrypted", "no_text_layer": "has no text layer", "empty": "is empty|holds no text"}
 
 
@@ -32,6 +33,13 @@ def records() -> list[dict[str, Any]]:
         return []
     found = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines()]
     return [record for record in found if record["file"].endswith(OURS)]
+
+
+def cases() -> list[Any]:
+    """The records; those of long files apart, so that the fast tests stay fast."""
+    slow = {True: pytest.mark.slow, False: ()}
+    files = [(record, (DATA / record["file"])) for record in records()]
+    return [pytest.param(record, id=file.name, marks=slow[file.name in LONG]) for record, file in files]
 
 
 async def parsed(record: dict[str, Any]) -> Document:
@@ -44,7 +52,7 @@ needs_data = pytest.mark.skipif(not records(), reason="RAGSTONE_DATA is not ther
 
 
 @needs_data
-@pytest.mark.parametrize("record", records(), ids=lambda record: Path(record["file"]).name)
+@pytest.mark.parametrize("record", cases())
 async def test_a_real_file_gives_its_words_or_says_why_not(record: dict[str, Any]) -> None:
     if record["expect"] in REFUSED:
         with pytest.raises(ParseError, match=REFUSED[record["expect"]]):
