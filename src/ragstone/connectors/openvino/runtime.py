@@ -54,16 +54,9 @@ class Runtime:
             "ENABLE_CPU_PINNING": False,
             **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
         }
-
-        def network(streams: int) -> _Network:
-            try:
-                own = options | {"NUM_STREAMS": streams}
-                return _Network(*_compiled(ov, core, weights, settings, own, cache, key), streams)
-            except RuntimeError as error:
-                raise _failed(error) from error
-
-        self._several = Once(lambda: network(self.streams))
-        self._single = Once(lambda: network(1))
+        compiler = _Compiler(ov, core, weights, settings, cache, key)
+        self._several = Once(lambda: compiler.network(self.streams, options))
+        self._single = Once(lambda: compiler.network(1, options))
 
     def pooled(self, rows: Sequence[Sequence[int]]) -> Matrix:
         """One vector of length 1 for each row, shape (len(rows), dimensions)."""
@@ -146,27 +139,44 @@ def _precision(core: Any) -> str:
     return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
-def _compiled(
-    ov: Any, core: Any, weights: Path, settings: Settings, options: dict[str, Any], cache: Cache, key: str
-) -> tuple[Any, Any]:
-    """The compiled network and the memory that it reads from.
+class _Compiler:
+    """Compiles a network, or takes it from the cache.
 
     A kept network says which OpenVINO and which instructions it is for, and OpenVINO refuses one that does not fit or
-    is not whole: then it is compiled again. It is mapped, not read: OpenVINO's own CACHE_DIR takes 80 MB more.
+    is not whole: then it is compiled again. It is mapped, not read, and once for all networks: OpenVINO's own CACHE_DIR
+    takes 80 MB more.
     """
-    source = Path(graph.__file__).read_bytes()  # so that a changed graph finds nothing of an older one
-    name = f"{hashlib.blake2b(source + key.encode(), digest_size=16).hexdigest()}.blob"
-    kept = cache.find(name)
-    if kept is not None:
+
+    def __init__(self, ov: Any, core: Any, weights: Path, settings: Settings, cache: Cache, key: str) -> None:
+        source = Path(graph.__file__).read_bytes()  # so that a changed graph finds nothing of an older one
+        self._name = f"{hashlib.blake2b(source + key.encode(), digest_size=16).hexdigest()}.blob"
+        self._ov, self._core, self._weights, self._settings, self._cache = ov, core, weights, settings, cache
+        self._mapped = Once(self._map)
+
+    def network(self, streams: int, options: dict[str, Any]) -> _Network:
+        """A network that runs so many batches at once. Raises EmbedderError where OpenVINO cannot run it."""
         try:
-            blob = ov.Tensor(np.memmap(kept, np.uint8, "c"), shared_memory=True)
-            return core.import_model(blob, "CPU", options), blob
-        except (RuntimeError, OSError, ValueError):  # ValueError: the file is empty
-            pass
-    model = graph.build(ov, settings, read_tensors(weights))
-    network = core.compile_model(model, "CPU", options)
-    cache.keep(name, network.export_model().getbuffer())
-    return network, model
+            return _Network(*self._compiled(options | {"NUM_STREAMS": streams}), streams)
+        except RuntimeError as error:
+            raise _failed(error) from error
+
+    def _compiled(self, options: dict[str, Any]) -> tuple[Any, Any]:
+        """The compiled network and the memory that it reads from."""
+        try:
+            blob = self._mapped()
+            return self._core.import_model(blob, "CPU", options), blob
+        except (RuntimeError, OSError, ValueError):  # OSError: there is none yet. ValueError: the file is empty
+            self._mapped.forget()
+        model = graph.build(self._ov, self._settings, read_tensors(self._weights))
+        network = self._core.compile_model(model, "CPU", options)
+        self._cache.keep(self._name, network.export_model().getbuffer())
+        return network, model
+
+    def _map(self) -> Any:
+        kept = self._cache.find(self._name)
+        if kept is None:
+            raise FileNotFoundError(self._name)
+        return self._ov.Tensor(np.memmap(kept, np.uint8, "c"), shared_memory=True)
 
 
 def _padded(rows: Sequence[Sequence[int]], batch: Batch) -> dict[str, NDArray[np.int32]]:
