@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
@@ -52,6 +53,34 @@ def test_a_fault_in_yaml_names_line_and_column():
 def test_a_key_that_stands_twice_is_refused_at_its_line():
     with pytest.raises(ConfigError, match=r"answer\.yaml:3:1: the key 'a' stands here twice"):
         parse_yaml("a: 1\nb: 2\na: 3", HERE)
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "[" * 101 + "]" * 101, "- " * 200 + "a", "&a [*a]", "&a {b: *a}"])
+def test_what_is_nested_without_end_is_refused(text: str):
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        parse_yaml(text, HERE)
+
+
+def test_a_key_is_a_word():
+    with pytest.raises(ConfigError, match=r"answer\.yaml:2:3: a key is no word"):
+        parse_yaml("a: 1\n? [b, c]\n: 2", HERE)
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.sampled_from([True, False, None]))
+def test_the_fast_reader_reads_what_pyyaml_reads(value: object, flow: bool | None):
+    text = yaml.safe_dump({"value": value, "again": [value, value]}, default_flow_style=flow, allow_unicode=True)
+    quick = parse_yaml(text, HERE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(yaml, "CSafeLoader")
+        assert parse_yaml(text, HERE) == quick
 
 
 def test_aliases_that_expand_without_end_are_refused():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ STATE = ".ragstone"  # the folder of a project's state
 Keys = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
+MAX_DEPTH = 100  # of values in one another
 MAX_VALUES = 20_000  # aliases can make a few lines expand without end
 
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -68,7 +69,7 @@ def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
     """Reads YAML text that begins at a line of a file. An empty text is an empty mapping."""
     places: dict[Keys, tuple[int, int]] = {}
     try:
-        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        node = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + first_line, mark.column + 1) if mark else (first_line, 1)
@@ -83,6 +84,68 @@ def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
         return Located(_Walk(path, first_line, places).value(node, ()), path, places)
     except RecursionError:
         raise ConfigError("is nested too deeply, or within itself", where=f"{path}:{first_line}:1") from None
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The tree of a YAML text; None for an empty one.
+
+    libyaml reads it eight times as fast as PyYAML itself, whose words for a fault are the better ones. It is asked for
+    events alone: its own way to a tree recurses without a limit, and a line of brackets ends the process.
+    """
+    try:
+        return _tree(cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.CSafeLoader)))  # pyright: ignore[reportUnknownMemberType]
+    except (AttributeError, _Unusual, yaml.YAMLError):  # AttributeError: PyYAML was built without libyaml
+        return cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+
+
+class _Unusual(Exception):
+    """What PyYAML shall judge."""
+
+
+def _tree(events: Iterable[yaml.Event]) -> yaml.Node | None:
+    roots: list[yaml.Node] = []
+    within: list[tuple[yaml.Node, list[yaml.Node]]] = []  # the open nodes, each with its parts so far
+    anchors: dict[str, yaml.Node] = {}
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            node, parts = within.pop()
+            node.value = (
+                parts if isinstance(node, yaml.SequenceNode) else list(zip(parts[::2], parts[1::2], strict=True))
+            )
+            continue
+        node = _node(event, anchors)
+        if node is None:
+            continue
+        (within[-1][1] if within else roots).append(node)
+        if isinstance(node, yaml.CollectionNode) and not isinstance(event, yaml.AliasEvent):
+            within.append((node, []))
+            if len(within) > MAX_DEPTH:
+                raise RecursionError
+    if len(roots) > 1:
+        raise _Unusual
+    return roots[0] if roots else None
+
+
+def _node(event: yaml.Event, anchors: dict[str, yaml.Node]) -> yaml.Node | None:
+    """The node that an event begins, or that an alias names; None where it begins none."""
+    start, end = event.start_mark, event.end_mark
+    if isinstance(event, yaml.AliasEvent):
+        if event.anchor not in anchors:
+            raise _Unusual
+        return anchors[event.anchor]
+    if isinstance(event, yaml.ScalarEvent):
+        node: yaml.Node = yaml.ScalarNode("", event.value, start, end, style=event.style or None)
+    elif isinstance(event, yaml.SequenceStartEvent):
+        node = yaml.SequenceNode("", [], start, end)
+    elif isinstance(event, yaml.MappingStartEvent):
+        node = yaml.MappingNode("", [], start, end)
+    else:
+        return None
+    if event.anchor is not None:
+        if event.anchor in anchors:
+            raise _Unusual
+        anchors[event.anchor] = node
+    return node
 
 
 class _Walk:
@@ -106,9 +169,12 @@ class _Walk:
         made: dict[str, Any] = {}
         for key_node, child in node.value:
             line, column = key_node.start_mark.line + self.first_line, key_node.start_mark.column + 1
+            where = f"{self.path}:{line}:{column}"
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError("a key is no word", where=where, expected="a line such as 'name: answer'")
             key = str(key_node.value)
             if key in made:
-                raise ConfigError(f"the key {key!r} stands here twice", where=f"{self.path}:{line}:{column}")
+                raise ConfigError(f"the key {key!r} stands here twice", where=where)
             self.places[(*keys, key)] = (line, column)
             made[key] = self.value(child, (*keys, key))
         return made

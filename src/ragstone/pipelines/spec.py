@@ -145,7 +145,7 @@ class RetrieveSpec(Strict):
     smooth: float = Field(default=0.35, ge=0, le=1)
     diversify: DiversifySpec = DiversifySpec()
     expand: ExpandSpec = ExpandSpec()
-    trim: float = Field(default=0.66, ge=0, lt=1)
+    trim: float = Field(default=0.655, ge=0, lt=1)
     pack: PackSpec = PackSpec()
     k: int = Field(default=8, ge=1, le=1000)
     lexical_only: bool = False
