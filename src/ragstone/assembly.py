@@ -20,7 +20,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.project import Project, template
-from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.library import Library
 from ragstone.protocols import Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
@@ -76,6 +76,7 @@ class ProjectParts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._prompts = Library(lambda name: self.project.prompt_path(name))
         self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
@@ -130,7 +131,7 @@ class ProjectParts:
                 index,
                 Router(models),
                 prompt=spec.prompt,
-                prompt_file=self.project.prompt,
+                prompt_file=self._prompts.get,
                 retrieve=spec.retrieve,
                 reranker=self._reranker(spec, self.project.pipeline(pipeline)),
                 timeout=spec.route.timeout,
@@ -176,7 +177,7 @@ class ProjectParts:
             project.root,
             project.connectors,
             plugins=project.plugins,
-            prompt_file=project.prompt,
+            prompt_file=self._prompts.get,
             state=project.state_folder,
         )
 
@@ -229,6 +230,7 @@ class LooseParts:
         self._state = ProjectState(state)
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
         self._traces = TraceStore(None)
+        self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
         self._one = threading.RLock()
 
@@ -274,7 +276,7 @@ class LooseParts:
             self._index(tenant),
             Router({self._model.name or "model": self._model}),
             prompt=str(self._prompt),
-            prompt_file=_prompt_file,
+            prompt_file=self._prompts.get,
             retrieve=RetrieveSpec(),
         )
 
@@ -316,10 +318,9 @@ class LooseParts:
                 ends.push_async_callback(index.close)
 
 
-def _prompt_file(name: str) -> PromptFile:
+def _prompt_path(name: str) -> Path:
     """A prompt by its path, or one that ships with Ragstone by its name."""
-    path = Path(name) if name.endswith(".prompty") else template() / "prompts" / f"{name}.prompty"
-    return load(path, root=path.parent)
+    return Path(name) if name.endswith(".prompty") else template() / "prompts" / f"{name}.prompty"
 
 
 def _only(asked: str, there: str) -> None:

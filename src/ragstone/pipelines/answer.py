@@ -28,7 +28,7 @@ __all__ = ["AnswerPipeline"]
 class AnswerPipeline:
     """Answers from one index.
 
-    `prompt_file` loads a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
+    `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
     route have to answer, in seconds, all tries together.
     """
 
@@ -197,7 +197,9 @@ class AnswerPipeline:
                 if delta.text:
                     yield Delta(delta.text)
         assert completion is not None, "a model's last delta carries its completion"
-        yield await asyncio.to_thread(self._answer, built, hits, completion, context)
+        answer = await asyncio.to_thread(self._answer, built, hits, completion, context)
+        stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
+        yield replace(answer, notices=(*stale, *answer.notices))
 
     async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")

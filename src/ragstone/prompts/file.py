@@ -67,6 +67,7 @@ class PromptFile:
     abstain: str | None = None
     order: Order = "rank"
     mark: Mark = "none"
+    fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
 
 
 def load(path: Path, *, root: Path) -> PromptFile:
