@@ -52,6 +52,7 @@ bench: .venv/.dev ## list the benchmarks
 
 readme: .venv/.dev ## write the generated blocks of the README again
 	@$(BIN)/python docs/readme.py
+	@$(BIN)/python docs/gallery.py
 
 docs: .venv/.dev ## build the handbook's HTML page and PDF
 	@$(BIN)/python docs/build.py

@@ -129,7 +129,8 @@ class Project:
             path = folder / "prompts" / f"{name}.prompty"
             if path.is_file():
                 return path
-        names = sorted({path.stem for path in (self.root / "prompts").glob("*.prompty")})
+        folder = self.root / "prompts"
+        names = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.prompty"))
         raise PromptError(
             f"there is no prompt {name!r}",
             where=str(self.root / "prompts"),
@@ -166,7 +167,7 @@ class Project:
                 yield ConfigError("there is no such folder", where=str(self.root / folder), hint="A project has it.")
         yield from self._connector_faults()
         yield from self._pipeline_faults()
-        for path in sorted((self.root / "prompts").glob("*.prompty")):
+        for path in sorted((self.root / "prompts").rglob("*.prompty")):
             try:
                 load(path, root=path.parent)
             except ConfigError as error:
