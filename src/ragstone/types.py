@@ -278,6 +278,10 @@ class Prompt:
     slots: tuple[Slot, ...] = ()
     options: Options = field(default_factory=Options)
     abstain: str | None = None
+    calls: int = 1  # of a model, when all goes well
+    worst_case_calls: int = 1
+    stable_prefix_tokens: int | None = None  # what every request of this prompt begins with; None: not counted
+    shed: tuple[Any, ...] = ()  # what was left out to fit the budget
 
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""
