@@ -26,6 +26,7 @@ __all__ = ["Line", "Piece", "Reading", "Said", "read_prompt"]
 Arms: TypeAlias = tuple[tuple[int, int], ...]
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _INCLUDE = re.compile(r"""\{%-?\s*include\s+["']([^"']+)["']\s*-?%\}""")
 _KEYWORD = re.compile(r"\{%-?\s*(\w+)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
@@ -46,6 +47,11 @@ class Piece:
     where: str  # path:line:column
     names: tuple[str, ...] = ()
     arms: Arms = ()
+
+    def at(self, offset: int) -> str:
+        """`path:line:column` of a character of these words."""
+        path, line, column = self.where.rsplit(":", 2)
+        return f"{path}:{line}:{int(column) + offset}"
 
     def meets(self, other: Piece) -> bool:
         """Whether both can stand in one rendered prompt."""
@@ -98,8 +104,8 @@ class Reading:
         for said in self.messages:
             tags = (tag for tag in _TAG.finditer(said.text) if _uses(tag[0], self.file.trust))
             if (first := next(tags, None)) is not None:
-                return [*begun, said.text[: first.start()]]
-            begun.append(said.text)
+                return [*begun, _COMMENT.sub("", said.text[: first.start()])]
+            begun.append(_COMMENT.sub("", said.text))
         return begun
 
     def slots(self, *trusts: str) -> list[Piece]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -21,7 +22,8 @@ def prompts_at(root: Path, revision: str, *, into: Path) -> Path:
 
     Raises UsageError when there is no git, no repository, no such revision, or no prompts in it.
     """
-    if _git(root, "rev-parse", "--is-inside-work-tree") is None:
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None:
         raise UsageError(
             "this project is under no version control", where=str(root), hint="Run: git init, and commit your prompts."
         )
@@ -32,7 +34,8 @@ def prompts_at(root: Path, revision: str, *, into: Path) -> Path:
     tree = _git(root, "rev-parse", "--verify", "--quiet", f"{found.decode().strip()}:./{FOLDER}")
     if tree is None:
         raise UsageError(f"there is no folder {FOLDER}/ in {revision}", where=str(root), hint="Was it committed?")
-    packed = _git(root, "archive", "--format=tar", tree.decode().strip())
+    # Inside a folder, `archive` looks for that folder's path in the tree, so it runs at the top.
+    packed = _git(Path(os.fsdecode(top.rstrip(b"\n"))), "archive", "--format=tar", tree.decode().strip())
     if packed is None:
         raise UsageError(f"git cannot read {FOLDER}/ in {revision}", where=str(root))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:

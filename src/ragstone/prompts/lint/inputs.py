@@ -16,9 +16,10 @@ _LOOK_ALIKE = re.compile(r"[{｛][{｛]\s*(\w+)\s*[}｝][}｝]|<<\s*(\w+)\s*>>|\
 
 
 def unused(reading: Reading) -> Iterator[Fault]:
-    """An input that is asked for and put nowhere."""
+    """An input that is asked for and put nowhere. One in other brackets is told of by `single_braces`."""
+    braced = {name for name, _, _ in _braced(reading)}
     for index, given in enumerate(reading.front.inputs):
-        if given.name not in reading.file.body.uses:
+        if given.name not in reading.file.body.uses | braced:
             yield Fault(
                 reading.key("inputs", index, "name"),
                 f"the input '{given.name}' is used nowhere",
@@ -50,17 +51,18 @@ def unexampled(reading: Reading) -> Iterator[Fault]:
 
 def single_braces(reading: Reading) -> Iterator[Fault]:
     """The name of an input in other brackets than the two braces that work."""
+    for name, written, where in _braced(reading):
+        yield Fault(where, f"{written} is sent as it stands, without the value", f"Write {{{{ {name} }}}}.")
+
+
+def _braced(reading: Reading) -> Iterator[tuple[str, str, str]]:
+    """Each name in other brackets, how it is written, and where."""
     names = {*(given.name for given in reading.front.inputs), "passages"}
     for piece in reading.words:
-        path, line, column = piece.where.rsplit(":", 2)
         for found in (*_BRACED.finditer(piece.text), *_LOOK_ALIKE.finditer(piece.text)):
             name = next(group for group in found.groups() if group)
             if name in names:
-                yield Fault(
-                    f"{path}:{line}:{int(column) + found.start()}",
-                    f"{found[0]} is sent as it stands, without the value",
-                    f"Write {{{{ {name} }}}}.",
-                )
+                yield name, found[0], piece.at(found.start())
 
 
 def repeated_slot(reading: Reading) -> Iterator[Fault]:

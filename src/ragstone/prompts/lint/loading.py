@@ -18,19 +18,21 @@ REFUSED = {
     "missing-file": "The words of that file would be missing from the prompt.",
     "abstain-not-said": "A model that is never told the sentence never says it, so no answer counts as 'none'.",
     "broken-tag": "The tag cannot be filled in, so the prompt cannot be used.",
-    "not-loadable": "The prompt cannot be used as it stands.",
+    "outside-reference": "Whoever edits a prompt must not be able to read the secrets of the machine that runs it.",
+    "unreadable": "The prompt cannot be used as it stands.",
 }
 """Each code with the reason why such a file is refused."""
 
 _KINDS = (
-    ("unknown-key", r"unknown key"),
+    ("outside-reference", r"cannot be used in a prompt file"),
+    ("unknown-key", r"unknown key|is not supported|there is no input|is given by Ragstone"),
     ("undefined-variable", r"unknown variable"),
     ("missing-file", r"cannot be included|includes itself"),
     ("abstain-not-said", r"never tells the model"),
     ("bad-role", r"is no role|no user message|another role|before the first role|holds a role"),
     ("broken-front-matter", r"not valid YAML|front matter|stands here twice|nested too deeply"),
     ("broken-tag", r"is no template|in a prompt$|filter|inside \{\{|plain loop|include takes"),
-    ("not-loadable", r"no such file|cannot be read|outside the folder|longer than"),
+    ("unreadable", r"no such file|cannot be read|outside the folder|longer than"),
 )
 
 

@@ -30,13 +30,10 @@ _ORDER = re.compile(
 
 
 def question_first(reading: Reading) -> Iterator[Fault]:
-    """The question before the passages, and not after them."""
+    """The question before the passages, and not after them. What need not be given is no question."""
+    names = [given.name for given in reading.file.inputs if reading.file.trust[given.name] == "user" and given.required]
     passages = [index for index, piece in enumerate(reading.pieces) if _puts(piece, "passages")]
-    asked = [
-        index
-        for index, piece in enumerate(reading.pieces)
-        if piece.role == "user" and _puts(piece, *(n for n, trust in reading.file.trust.items() if trust == "user"))
-    ]
+    asked = [index for index, piece in enumerate(reading.pieces) if piece.role == "user" and _puts(piece, *names)]
     if passages and asked and max(asked) < min(passages):
         yield Fault(
             reading.pieces[asked[-1]].where,
@@ -83,9 +80,8 @@ def fixed_date(reading: Reading) -> Iterator[Fault]:
     """Today's date, or an id, written into the words."""
     for piece in reading.words:
         if found := _NOW.search(piece.text):
-            path, line, column = piece.where.rsplit(":", 2)
             yield Fault(
-                f"{path}:{line}:{int(column) + found.start()}",
+                piece.at(found.start()),
                 f"'{found[0]}' holds on one day, or for one request, only",
                 "Take it out, or declare an input for it and put that before the question.",
             )

@@ -43,7 +43,7 @@ _LEFT_OVER = re.compile(
     r"|<(?:insert|your) [^>]{1,60}>",
     re.IGNORECASE,
 )
-_CAPITALS = re.compile(rf"\b[A-Z]{{2,}}(?:[ ,]+[A-Z]{{2,}}){{{MOST_CAPITALS - 1},}}\b")
+_CAPITALS = re.compile(rf"\b[A-Z]{{2,}}(?: +[A-Z]{{2,}}){{{MOST_CAPITALS - 1},}}\b")
 _NEGATION = re.compile(
     r"\b(?:do not|don't|never|must not|mustn't|cannot|can't|should not|shouldn't|avoid|no)\b", re.IGNORECASE
 )
@@ -175,6 +175,5 @@ def mixed_languages(reading: Reading) -> Iterator[Fault]:
 
 
 def _matches(piece: Piece, pattern: re.Pattern[str], message: str, fix: str) -> Iterator[Fault]:
-    path, line, column = piece.where.rsplit(":", 2)
     for found in pattern.finditer(piece.text):
-        yield Fault(f"{path}:{line}:{int(column) + found.start()}", message.format(f"'{found[0]}'"), fix)
+        yield Fault(piece.at(found.start()), message.format(f"'{found[0]}'"), fix)
