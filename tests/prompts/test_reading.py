@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ragstone.prompts.counting import count_tokens
 from ragstone.prompts.reading import Reading, read_prompt
-from ragstone.prompts.tokens import count_tokens
 
 FRONT = "---\nname: short\ninputs:\n  - {name: question, required: true}\n  - {name: names, kind: array}\n---\n"
 SHIPPED = Path(__file__).parents[2] / "prompts"
@@ -31,6 +31,13 @@ def test_pieces_stand_where_they_say(tmp_path: Path) -> None:
     assert [piece.names for piece in read.pieces if piece.kind == "slot"] == [("question",), ("names",), ("question",)]
     assert [said.role for said in read.messages] == ["system", "user"]
     assert read.messages[0].text == "Be brief. Be kind to\n  {{ question }} and all. Go."
+
+
+def test_what_is_commented_out_or_shown_as_it_is_counts_for_nothing(tmp_path: Path) -> None:
+    tags = '{# {% include "parts/none.md" %} {{ question }} #}{% raw %}{% include "no.md" %}{{ names }}{% endraw %}'
+    read = reading(tmp_path, f"user:\n{tags} {{{{ question }}}}\n")
+    assert read.messages[0].text == f"{tags} {{{{ question }}}}"
+    assert [piece.names for piece in read.pieces if piece.kind == "slot"] == [("question",)]
 
 
 def test_the_stable_words_end_at_the_first_value(tmp_path: Path) -> None:

@@ -25,10 +25,11 @@ __all__ = ["Line", "Piece", "Reading", "Said", "read_prompt"]
 
 Arms: TypeAlias = tuple[tuple[int, int], ...]
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_RAW = r"\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}"
+_TAG = re.compile(rf"{_RAW}|" r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-_INCLUDE = re.compile(r"""\{%-?\s*include\s+["']([^"']+)["']\s*-?%\}""")
-_KEYWORD = re.compile(r"\{%-?\s*(\w+)")
+_INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["'](?:\s+with\s+context)?\s*[-+]?%\}""")
+_KEYWORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 
@@ -150,7 +151,11 @@ def read_prompt(path: Path, *, root: Path) -> Reading:
 
 
 def _resolved(text: str, root: Path) -> str:
-    return _INCLUDE.sub(lambda found: _resolved(_included(root / found[1], root), root), text)
+    def shown(tag: re.Match[str]) -> str:
+        included = _INCLUDE.fullmatch(tag[0])
+        return _resolved(_included(root / included[1], root), root) if included else tag[0]
+
+    return _TAG.sub(shown, text)  # an include in a comment is none
 
 
 def _included(path: Path, root: Path) -> str:
@@ -158,8 +163,9 @@ def _included(path: Path, root: Path) -> str:
 
 
 def _uses(tag: str, names: Container[str]) -> tuple[str, ...]:
-    """The inputs that a tag names, but not what stands between quotes in it or in a comment."""
-    words = [] if tag.startswith("{#") else re.findall(r"\w+", _QUOTED.sub("", tag))
+    """The inputs that a tag names, but not what stands between quotes in it, in a comment, or as it is."""
+    idle = tag.startswith("{#") or ((found := _KEYWORD.match(tag)) is not None and found[1] == "raw")
+    words = [] if idle else re.findall(r"\w+", _QUOTED.sub("", tag))
     return tuple(word for word in words if word in names)
 
 

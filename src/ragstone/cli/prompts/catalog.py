@@ -74,9 +74,10 @@ def shipped_path(name: str) -> Path:
     return template() / FOLDER / f"{name}.prompty"
 
 
-def starters() -> dict[str, Path]:
-    """The files that a new prompt can begin with, by name."""
-    return {path.stem: path for path in sorted((template() / FOLDER / STARTERS).glob("*.prompty"))}
+def starters(project: Project) -> dict[str, Path]:
+    """The files that a new prompt can begin with, by name; one of the project hides the shipped one."""
+    folders = (root / FOLDER / STARTERS for root in (template(), project.root))
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.prompty"))}
 
 
 def used_by(project: Project, name: str) -> list[str]:

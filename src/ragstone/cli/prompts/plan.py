@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from ragstone.errors import ConfigError
 from ragstone.project import Project
+from ragstone.prompts.counting import ESTIMATE, count_tokens
 from ragstone.prompts.reading import Reading
-from ragstone.prompts.tokens import ESTIMATE, count_tokens
 from ragstone.types import Prompt
 
 __all__ = ["Plan", "plan"]
@@ -17,13 +17,16 @@ __all__ = ["Plan", "plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Figures of one prompt. `cost` is the most that it can cost, in USD; None where no model says its price."""
+    """Figures of one prompt. `cost` is the most that it can cost, in USD; None where no model says its price.
+
+    What the builder has counted is taken from it, and the rest is counted here.
+    """
 
     slots: tuple[int, ...]
     tokens: int
     cost: float | None
     stable_prefix_tokens: int
-    shed: list[Any]
+    shed: list[dict[str, Any]]
 
     def lines(self, prompt: Prompt) -> list[str]:
         """The figures for a person."""
@@ -31,23 +34,23 @@ class Plan:
         if prompt.worst_case_calls != prompt.calls:
             calls += f", at most {prompt.worst_case_calls}"
         cost = "no price is known" if self.cost is None else f"at most {self.cost:.6f}".rstrip("0").rstrip(".") + " USD"
+        counter = prompt.counter or ESTIMATE
         return [
-            f"{self.tokens} tokens ({ESTIMATE}), {self.stable_prefix_tokens} of them the same in every request",
+            f"{self.tokens} tokens ({counter}), {self.stable_prefix_tokens} of them the same in every request",
             f"{calls}, {cost}",
-            *(f"left out: {unit}" for unit in self.shed),
+            *(f"left out: {unit['unit']} ({unit['kind']}, {unit['tokens']} tokens)" for unit in self.shed),
         ]
 
 
 def plan(project: Project, built: Prompt, reading: Reading, *, pipeline: str) -> Plan:
     """The figures of a prompt, asked by the models of a pipeline's route."""
-    tokens = sum(count_tokens(message.content) for message in built.messages)
-    stable = built.stable_prefix_tokens
+    tokens = built.tokens or sum(count_tokens(message.content) for message in built.messages)
     return Plan(
         slots=tuple(count_tokens(slot.text) for slot in built.slots),
         tokens=tokens,
         cost=max(_costs(project, built, tokens, pipeline), default=None),
-        stable_prefix_tokens=sum(map(count_tokens, reading.stable)) if stable is None else stable,
-        shed=[asdict(unit) if is_dataclass(unit) and not isinstance(unit, type) else unit for unit in built.shed],
+        stable_prefix_tokens=built.stable_prefix_tokens or sum(map(count_tokens, reading.stable)),
+        shed=[asdict(unit) for unit in built.shed],
     )
 
 

@@ -53,7 +53,7 @@ def new_prompt(
 
 
 def _source(project: Project, name: str) -> Path:
-    known = {entry.name: entry.path for entry in entries(project)} | starters()
+    known = {entry.name: entry.path for entry in entries(project)} | starters(project)
     if name not in known:
         expected = "one of " + ", ".join(known)
         raise UsageError(f"there is no prompt {name!r} to begin with", expected=expected, hint=nearest(name, known))
