@@ -216,6 +216,10 @@ def test_a_new_prompt_overwrites_nothing_and_stays_in_its_folder(project: Path, 
 def test_a_copy_of_what_does_not_load_is_not_left_behind(prompts: Path, run):
     edit(prompts / "chat.prompty", "{{ passages }}", "{{ pasages }}")
     assert run("prompt", "new", "mine", "--from", "chat").exit_code == 2
+    (prompts / "latin.prompty").write_bytes("---\nname: latin\n---\nuser:\nÜber?\n".encode("latin-1"))
+    shown = run("prompt", "new", "mine", "--from", "latin")
+    assert shown.exit_code == 2
+    assert "latin.prompty: cannot be read" in shown.stderr
     assert not (prompts / "mine.prompty").exists()
 
 

@@ -73,6 +73,29 @@ def test_a_fault_of_an_included_file_is_shown_there_once(tmp_path: Path) -> None
     assert [(one.code, one.where) for one in lint(paths)] == [("left-over", f"{part}:2:1")]
 
 
+def test_a_comment_allows_one_kind_of_fault_in_one_file(tmp_path: Path) -> None:
+    faulty = BASE.replace(FIRST, FIRST + "TODO: say how long!!!\n")
+    assert codes(tmp_path, faulty) == ["left-over", "shouting"]
+    assert codes(tmp_path, faulty.replace("name: short", "name: short  # lint: allow left-over")) == ["shouting"]
+    assert codes(tmp_path, faulty.replace("name: short", "# lint: allow left-over, shouting\nname: short")) == []
+
+
+def test_an_allowance_in_an_included_file_holds_there_alone(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "tone.md").write_text("{# lint: allow left-over #}\nTODO: be kind.\n", encoding="utf-8")
+    text = BASE.replace(FIRST, FIRST + '{% include "parts/tone.md" %}\n')
+    assert codes(tmp_path, text) == []
+    assert codes(tmp_path, text.replace(FIRST, FIRST + "TODO: more.\n")) == ["left-over"]
+
+
+def test_an_allowance_that_names_no_fault_is_told_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "short.prompty"
+    path.write_text(BASE.replace("name: short", "name: short  # lint: allow near-duplicate, shoting"), encoding="utf-8")
+    (found,) = lint([path])  # near-duplicate is looked for in a whole folder alone
+    assert (found.code, found.fix) == ("idle-allowance", "Did you mean 'shouting'?")
+    assert [one.code for one in lint([path], folder=tmp_path)] == ["idle-allowance", "idle-allowance"]
+
+
 def test_every_fault_of_a_file_that_does_not_load_is_told(tmp_path: Path) -> None:
     text = BASE.replace("{{ passages }}", "{{ pasages }}").replace("{{ today }}", "{{ tody }}")
     path = tmp_path / "short.prompty"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ragstone.prompts.lint.allowing import IDLE
 from ragstone.prompts.lint.finding import Finding
 from ragstone.prompts.lint.loading import REFUSED
-from ragstone.prompts.lint.rules import CODES, FOLDER_RULES, RULES
+from ragstone.prompts.lint.rules import CODES, FOLDER_RULES, IDLE_WHY, RULES
 from ragstone.prompts.lint.run import lint
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +73,7 @@ def test_the_page_shows_every_rule_in_the_order_of_the_code() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_page_says_how_bad_it_is_and_why(code: str) -> None:
-    told = {rule.code: (rule.severity, rule.why) for rule in (*RULES, *FOLDER_RULES)}
+    told = {rule.code: (rule.severity, rule.why) for rule in (*RULES, *FOLDER_RULES)} | {IDLE: ("warning", IDLE_WHY)}
     severity, why = told.get(code) or ("error", REFUSED[code])
     assert why in SECTIONS[code]
     assert {"error": "An error.", "warning": "A warning."}[severity] in SECTIONS[code]

@@ -43,6 +43,8 @@ def code_of(error: ConfigError) -> str:
 
 def fault_of(error: ConfigError) -> Fault:
     """The same fault, told as lint tells its own."""
+    if "codec can't decode" in error.message:
+        return Fault(error.where or "", "is not saved as UTF-8", "Save it again, and choose the encoding UTF-8.")
     found = f", found {error.found}" if error.found else ""
     expected = f": expected {error.expected}{found}" if error.expected else ""
     fix = error.hint or (f"Write {error.expected}." if error.expected else "Change the line, or take it out.")

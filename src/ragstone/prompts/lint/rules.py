@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ragstone.prompts.lint import folder, inputs, order, settings, words
+from ragstone.prompts.lint import allowing, folder, inputs, order, settings, words
 from ragstone.prompts.lint.finding import FolderRule, Rule
 from ragstone.prompts.lint.loading import REFUSED
 
-__all__ = ["CODES", "FOLDER_RULES", "RULES"]
+__all__ = ["CODES", "FOLDER_RULES", "IDLE_WHY", "RULES"]
 
 RULES = (
     # Inputs and slots
@@ -78,5 +78,8 @@ FOLDER_RULES = (
 )
 """What is looked for in all prompts of a folder together."""
 
-CODES = (*REFUSED, *(rule.code for rule in (*RULES, *FOLDER_RULES)))
+IDLE_WHY = "The next fault of that kind would not be told."
+"""Why an allowance that allows nothing is told."""
+
+CODES = (*REFUSED, *(rule.code for rule in (*RULES, *FOLDER_RULES)), allowing.IDLE)
 """The code of every kind of fault."""

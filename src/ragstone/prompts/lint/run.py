@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ragstone.errors import PromptError
+from ragstone.prompts.lint.allowing import IDLE, Allowances
 from ragstone.prompts.lint.finding import Finding
 from ragstone.prompts.lint.loading import REFUSED, code_of, fault_of
-from ragstone.prompts.lint.rules import FOLDER_RULES, RULES
+from ragstone.prompts.lint.rules import CODES, FOLDER_RULES, IDLE_WHY, RULES
 from ragstone.prompts.reading import Reading, read_prompt
 
 __all__ = ["lint"]
@@ -32,6 +33,12 @@ def lint(paths: Sequence[Path], *, folder: Path | None = None) -> list[Finding]:
     if folder is not None:
         for rule in FOLDER_RULES:
             found += [Finding.of(rule.code, rule.severity, fault, rule.why) for fault in rule.check(readings, folder)]
+    allowances = Allowances(readings)
+    judged = {rule.code for rule in (*RULES, *(FOLDER_RULES if folder is not None else ()))}
+    idle = [
+        Finding.of(IDLE, "warning", fault, IDLE_WHY) for fault in allowances.idle(found, known=CODES, judged=judged)
+    ]
+    found = allowances.kept(found) + idle
     # A part that several prompts include is shown once.
     return sorted(dict.fromkeys(found), key=lambda one: (one.path, one.line, one.column, one.code))
 
