@@ -134,6 +134,16 @@ def test_explain_goes_on_without_passages_when_the_index_cannot_be_searched(inge
     assert [slot["tokens"] for slot in json.loads(shown.stdout)["slots"] if slot["name"] == "passages"] == [0]
 
 
+def test_an_input_may_be_named_as_an_option_of_the_call(ingested: Path, run):
+    path = ingested / "prompts" / "answer.prompty"
+    edit(path, "metadata:\n", "  - {name: tenant, default: none}\nmetadata:\n")
+    edit(path, "{{ question }}", "{{ question }} ({{ tenant }})")
+    shown = run("prompt", "explain", "answer", "--set", "tenant=acme", "--json")
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["messages"][-1]["content"].endswith("(acme)")
+    assert "an input named tenant cannot be searched with" in shown.stderr
+
+
 def test_the_cost_is_the_most_that_a_model_of_the_route_can_ask_for(project: Path, run):
     edit(project / "pipelines" / "answer.yaml", "models: [local, extractive]", "models: [local, openai]")
     found = data(run("prompt", "explain", "answer", "--json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def _unsearchable(project: Project, inputs: Mapping[str, Any]) -> str | None:
         return "nothing was ingested yet."
     if not str(inputs.get(QUESTION, "")).strip():
         return f"there is no {QUESTION} to search for."
-    taken = {"prompt", "k", "where", "principals", "tenant", "pipeline"} & set(inputs)
-    if taken:  # a keyword of the call itself would be taken for the input
+    # A keyword of the call itself would be taken for the input.
+    if taken := set(inspect.signature(ragstone.Rag.explain).parameters) & set(inputs) - {QUESTION}:
         return f"an input named {min(taken)} cannot be searched with."
     return None
