@@ -158,6 +158,11 @@ def test_every_command_explains_itself_in_80_columns(run):
         "serve",
         "tune",
         "prompt explain",
+        "prompt list",
+        "prompt show",
+        "prompt diff",
+        "prompt lint",
+        "prompt new",
         "trace list",
         "trace show",
     ]

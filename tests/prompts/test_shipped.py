@@ -13,7 +13,7 @@ from ragstone.prompts.file import load
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ROOT / "prompts"
-FILES = sorted(PROMPTS.rglob("*.prompty"))
+FILES = sorted(path for path in PROMPTS.rglob("*.prompty") if path.parent.name != "starters")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PROMPTS).with_suffix("").as_posix())

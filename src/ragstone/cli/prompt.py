@@ -9,22 +9,33 @@ import typer
 from rich.rule import Rule
 from rich.text import Text
 
-import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import UsageError
+from ragstone.cli.prompts.catalog import find_path
+from ragstone.cli.prompts.differences import diff_prompts
+from ragstone.cli.prompts.filling import filled
+from ragstone.cli.prompts.linting import lint_prompts
+from ragstone.cli.prompts.listing import list_prompts
+from ragstone.cli.prompts.plan import Plan, plan
+from ragstone.cli.prompts.showing import show_prompt
+from ragstone.cli.prompts.starting import new_prompt
+from ragstone.cli.prompts.trying import built_prompt
+from ragstone.project import Project, find
+from ragstone.prompts.reading import read_prompt
 from ragstone.types import Prompt
 
-app = typer.Typer(name="prompt", help="See what is said to a model.", no_args_is_help=True)
+app = typer.Typer(name="prompt", help="See, check and compare what is said to a model.", no_args_is_help=True)
 
-
-OPTIONS = ("prompt", "k", "where", "principals", "tenant", "pipeline")
-"""What the call itself takes, so that no input can pass for it."""
+app.command("list")(list_prompts)
+app.command("show")(show_prompt)
+app.command("diff")(diff_prompts)
+app.command("lint")(lint_prompts)
+app.command("new")(new_prompt)
 
 
 @app.callback()
 def group() -> None:
-    """See what is said to a model."""
+    """See, check and compare what is said to a model."""
 
 
 @app.command()
@@ -34,6 +45,9 @@ def explain(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An input, such as question=…  Repeatable.")
     ] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--set-file", metavar="NAME=PATH", help="An input from a file. Repeatable.")
+    ] = None,
     pipeline: PipelineName = "answer",
     as_json: Json = False,
     project: ProjectFolder = Path(),
@@ -41,48 +55,44 @@ def explain(
     tenant: Tenant = "default",
     debug: Debug = False,
 ) -> None:
-    """Print the exact messages that would be sent; nothing is sent."""
-    inputs = _inputs(values or [])
-    question = inputs.pop("question", None)
-    with ragstone.open(project) as rag:
-        built = rag.explain(
-            question, prompt=name, principals=principal or (), tenant=tenant, pipeline=pipeline, **inputs
-        )
+    """Print the exact messages that would be sent, and what they cost; nothing is sent."""
+    folder = Project(find(project))
+    path = find_path(folder, name)
+    reading = read_prompt(path, root=path.parent)
+    inputs = filled(reading.file, values or [], files or [])
+    built = built_prompt(folder, name, inputs, pipeline=pipeline, principals=principal or (), tenant=tenant)
+    planned = plan(folder, built, reading, pipeline=pipeline)
     if as_json:
-        show.as_json(_as_dict(built))
+        show.as_json(_as_dict(built, planned))
     else:
-        _print(built)
+        _print(built, planned)
 
 
-def _inputs(values: list[str]) -> dict[str, Any]:
-    inputs: dict[str, Any] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set {value}", expected="NAME=VALUE")
-        if name in OPTIONS:
-            raise UsageError(
-                f"--set {value}: {name} is no input of a prompt", hint=f"Use --{name}, where there is one."
-            )
-        inputs[name] = text
-    return inputs
-
-
-def _as_dict(built: Prompt) -> dict[str, Any]:
+def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
     return {
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
-        "slots": [{"name": slot.name, "trust": slot.trust, "characters": len(slot.text)} for slot in built.slots],
+        "slots": [
+            {"name": slot.name, "trust": slot.trust, "tokens": tokens}
+            for slot, tokens in zip(built.slots, planned.slots, strict=True)
+        ],
+        "calls": built.calls,
+        "worst_case_calls": built.worst_case_calls,
+        "tokens": planned.tokens,
+        "cost": planned.cost,
+        "stable_prefix_tokens": planned.stable_prefix_tokens,
+        "shed": planned.shed,
     }
 
 
-def _print(built: Prompt) -> None:
+def _print(built: Prompt, planned: Plan) -> None:
     show.out.print(f"[bold]{built.name}[/] [dim]version {built.version}[/]")
     for message in built.messages:
         show.out.print(Rule(message.role, style="cyan", align="left"))
         show.out.print(Text(message.content))
     show.out.print(Rule(style="cyan"))
-    for slot in built.slots:
+    for slot, tokens in zip(built.slots, planned.slots, strict=True):
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
-        show.remarks([f"{slot.name}: trust {slot.trust}, {len(slot.text)} characters{passages}"])
+        show.remarks([f"{slot.name}: trust {slot.trust}, {tokens} tokens{passages}"])
+    show.remarks(planned.lines(built))

@@ -1,0 +1,103 @@
+"""`ragstone prompt show`: a prompt file with everything that it includes in place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.rule import Rule
+from rich.text import Text
+
+from ragstone.cli import show
+from ragstone.cli.options import Debug, Json, ProjectFolder, command
+from ragstone.cli.prompts.catalog import find_path, used_by
+from ragstone.project import Project, find
+from ragstone.prompts.reading import Reading, read_prompt
+
+__all__ = ["OPTIONS", "described", "settings", "show_prompt"]
+
+OPTIONS = {
+    "temperature": "temperature",
+    "max_tokens": "maxOutputTokens",
+    "top_p": "topP",
+    "top_k": "topK",
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+    "seed": "seed",
+    "stop": "stopSequences",
+}
+"""Each option by our name, and by that of the file."""
+
+
+@command
+def show_prompt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The file in prompts/.")] = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Show a prompt file as it counts: settings, and messages with includes in place."""
+    folder = Project(find(project))
+    path = find_path(folder, name)
+    found = described(read_prompt(path, root=path.parent)) | {"used_by": used_by(folder, name)}
+    if as_json:
+        show.as_json(found)
+    else:
+        _print(found)
+
+
+def described(reading: Reading) -> dict[str, Any]:
+    """A prompt file with its settings and its messages, includes in place and tags as they are."""
+    file = reading.file
+    return {
+        "name": file.name,
+        "path": str(file.path),
+        "version": file.version,
+        "description": file.description,
+        **settings(reading),
+        "includes": sorted(file.body.includes),
+        "messages": [{"role": said.role, "content": said.text} for said in reading.messages],
+    }
+
+
+def settings(reading: Reading) -> dict[str, Any]:
+    """What the front matter sets, by the names that it has there."""
+    file = reading.file
+    options = {OPTIONS[key]: value for key, value in asdict(file.options).items() if value not in (None, ())}
+    return {
+        "model": file.model or None,
+        "options": options,
+        "inputs": [
+            {key: value for key, value in given.model_dump(by_alias=True).items() if value not in (None, "")}
+            | {"trust": file.trust[given.name]}
+            for given in file.inputs
+        ],
+        "abstain": file.abstain,
+        "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
+    }
+
+
+def _print(found: dict[str, Any]) -> None:
+    show.out.print(Text.assemble((found["name"], "bold"), f"  version {found['version']}"))
+    show.out.print(Text(found["path"], style="cyan"), soft_wrap=True)
+    if found["description"]:
+        show.out.print(Text(found["description"]))
+    show.out.print()
+    for key, value in found["options"].items():
+        show.out.print(Text(f"{key}: {value:g}" if isinstance(value, float) else f"{key}: {value}"))
+    for given in found["inputs"]:
+        needed = "required" if given.get("required") else "optional"
+        said = f": {given['description']}" if "description" in given else ""
+        show.out.print(Text(f"input {given['name']} ({given['kind']}, {needed}, trust {given['trust']}){said}"))
+    for key in ("abstain", "passages", "includes", "used_by"):
+        value = found[key]
+        if isinstance(value, dict):
+            value = [f"{name} {of}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]
+        if value:
+            told = ", ".join(map(str, value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            show.out.print(Text(f"{key.replace('_', ' ')}: {told}"))
+    for message in found["messages"]:
+        show.out.print(Rule(message["role"], style="cyan", align="left"))
+        show.out.print(Text(message["content"]), soft_wrap=True)

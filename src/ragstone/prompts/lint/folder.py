@@ -1,0 +1,48 @@
+"""Rules about all prompts of a folder together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import combinations
+from pathlib import Path
+
+from ragstone.prompts.lint.finding import Fault
+from ragstone.prompts.reading import Reading
+
+__all__ = ["PARTS", "near_duplicate", "unused_part"]
+
+PARTS = "parts"
+"""The folder of what prompts include."""
+
+ALIKE = 0.97  # of the words, in order
+
+_INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
+
+
+def unused_part(readings: list[Reading], root: Path) -> Iterator[Fault]:
+    """A file to be included that nothing includes; a prompt that does not load counts as well."""
+    named: set[str] = set()
+    for path in [*root.rglob("*.prompty"), *(root / PARTS).rglob("*")]:
+        if path.is_file():
+            named |= set(_INCLUDED.findall(path.read_text(encoding="utf-8", errors="replace")))
+    for path in sorted((root / PARTS).rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and name not in named:
+            fix = f'Write {{% include "{name}" %}} where it belongs, or delete the file.'
+            yield Fault(f"{path}:1:1", "no prompt includes this file", fix)
+
+
+def near_duplicate(readings: list[Reading], root: Path) -> Iterator[Fault]:
+    """Two prompts that say the same but for a few words."""
+    words = [" ".join(said.text for said in reading.messages).split() for reading in readings]
+    for first, second in combinations(range(len(readings)), 2):
+        matcher = SequenceMatcher(None, words[first], words[second], autojunk=False)
+        if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE:
+            other = readings[first].file.path
+            yield Fault(
+                f"{readings[second].file.path}:1:1",
+                f"says almost the same as {other.name}",
+                "Delete one of the two, or put what they share into a file in parts/ that both include.",
+            )
