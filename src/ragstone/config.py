@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from ragstone.errors import ConfigError, NotConfigured, nearest
 from ragstone.protocols import KINDS, Connector
 
-__all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "validate"]
+__all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "template", "validate"]
 
 STATE = ".ragstone"  # the folder of a project's state
 
@@ -51,6 +51,15 @@ class Located:
             keys = keys[:-1]
         line, column = self.places.get(keys, (1, 1))
         return f"{self.path}:{line}:{column}"
+
+
+def template() -> Path:
+    """The folder whose `connectors/`, `pipelines/` and `prompts/` a new project begins with.
+
+    In an installed wheel it lies inside the package, in an editable install it is the repository itself.
+    """
+    inside = Path(__file__).parent / "template"
+    return inside if inside.is_dir() else Path(__file__).parents[2]
 
 
 def read_yaml(path: Path) -> Located:

@@ -24,6 +24,7 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
     found = json.loads(shown.stdout)
     assert list(found) == [
         "text",
+        "parsed",
         "abstained",
         "citations",
         "hits",
@@ -32,6 +33,7 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
         "usage",
         "cost",
         "cached",
+        "verdicts",
         "trace_id",
     ]
     assert set(found["citations"][0]) == {"uri", "page", "heading", "start", "end", "quote", "chunk_id"}

@@ -18,7 +18,7 @@ from ragstone.types import Prompt
 app = typer.Typer(name="prompt", help="See what is said to a model.", no_args_is_help=True)
 
 
-OPTIONS = ("prompt", "k", "where", "principals", "tenant", "pipeline")
+OPTIONS = ("prompt", "k", "where", "principals", "tenant", "pipeline", "output")
 """What the call itself takes, so that no input can pass for it."""
 
 
@@ -70,6 +70,7 @@ def _inputs(values: list[str]) -> dict[str, Any]:
 
 def _as_dict(built: Prompt) -> dict[str, Any]:
     return {
+        "outputs": built.output.schema if built.output else None,
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
