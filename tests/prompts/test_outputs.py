@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -384,3 +385,7 @@ def test_a_full_answer_that_a_server_may_give_is_one_that_is_accepted(schema: di
     assert json.loads(json.dumps(sent)) == sent
     if Draft202012Validator(sent).is_valid(value) and "null" not in json.dumps(value):
         assert Draft202012Validator(whole).is_valid(value)
+
+
+def test_what_checks_answers_comes_with_a_core_dependency() -> None:
+    assert any(requirement.startswith("jsonschema") for requirement in metadata.requires("chromadb") or [])
