@@ -200,8 +200,14 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
         return ConfigError(f"the key {name!r} is missing", where=where)
     message = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     found = detail.get("input")
+    choices = re.findall("'([^']*)'", message) if detail["type"] == "literal_error" else []
     shown = f"{type(found).__name__} {found!r}" if len(repr(found)) < 60 else type(found).__name__
-    return ConfigError(f"{name or 'the file'}: {message[:1].lower()}{message[1:]}", where=where, found=shown)
+    return ConfigError(
+        f"{name or 'the file'}: {message[:1].lower()}{message[1:]}",
+        where=where,
+        found=shown,
+        hint=nearest(str(found), choices),
+    )
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

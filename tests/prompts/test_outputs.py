@@ -223,6 +223,10 @@ def test_a_schema_deeper_than_servers_take_is_refused(write: Write) -> None:
     assert "more than 10 deep" in refused(write(f"  {deep(11)}"))[0]
 
 
+def test_a_kind_that_is_nearly_right_is_guessed(write: Write) -> None:
+    assert refused(write("  - {name: a, kind: strng}"))[0].endswith("Did you mean 'string'?")
+
+
 def test_many_references_to_references_are_checked_at_once(write: Write) -> None:
     """Each part names the next one twice: who walks every path walks 2^40 of them."""
     pair = "type: object, properties: {{x: {{$ref: '#/$defs/{0}'}}, y: {{$ref: '#/$defs/{0}'}}}}, required: [x, y]"

@@ -84,6 +84,9 @@ def _print(built: Prompt) -> None:
         show.out.print(Rule(message.role, style="cyan", align="left"))
         show.out.print(Text(message.content))
     show.out.print(Rule(style="cyan"))
+    if built.output is not None:
+        names = ", ".join(built.output.schema["properties"])
+        show.remarks([f"outputs: {names}; sent as a schema, or said in words to a server that knows none"])
     for slot in built.slots:
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {len(slot.text)} characters{passages}"])
