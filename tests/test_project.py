@@ -8,8 +8,9 @@ import pytest
 
 import ragstone
 from ragstone.cli.init import Default, write
+from ragstone.config import template
 from ragstone.errors import ConfigError, ProjectNotFound
-from ragstone.project import FOLDERS, Project, find, template
+from ragstone.project import FOLDERS, Project, find
 
 ROOT = Path(__file__).parents[1]
 

@@ -19,7 +19,7 @@ import ragstone
 from ragstone import errors
 
 MAX_QUESTION = 20_000  # characters; a question is no document
-RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline"}
+RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output"}
 
 
 class Question(BaseModel):

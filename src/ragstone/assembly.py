@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from ragstone.caching.tokens import TokenKeeper
-from ragstone.config import Located
+from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
@@ -19,7 +19,7 @@ from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
-from ragstone.project import Project, template
+from ragstone.project import Project
 from ragstone.prompts.library import Library
 from ragstone.protocols import Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
 from ragstone.registry import find

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from ragstone.errors import ConfigError, NotConfigured, nearest
 from ragstone.protocols import KINDS, Connector
 
-__all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "validate"]
+__all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "template", "validate"]
 
 STATE = ".ragstone"  # the folder of a project's state
 
@@ -52,6 +52,15 @@ class Located:
             keys = keys[:-1]
         line, column = self.places.get(keys, (1, 1))
         return f"{self.path}:{line}:{column}"
+
+
+def template() -> Path:
+    """The folder whose `connectors/`, `pipelines/` and `prompts/` a new project begins with.
+
+    In an installed wheel it lies inside the package, in an editable install it is the repository itself.
+    """
+    inside = Path(__file__).parent / "template"
+    return inside if inside.is_dir() else Path(__file__).parents[2]
 
 
 def read_yaml(path: Path) -> Located:
@@ -257,8 +266,14 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
         return ConfigError(f"the key {name!r} is missing", where=where)
     message = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     found = detail.get("input")
+    choices = re.findall("'([^']*)'", message) if detail["type"] == "literal_error" else []
     shown = f"{type(found).__name__} {found!r}" if len(repr(found)) < 60 else type(found).__name__
-    return ConfigError(f"{name or 'the file'}: {message[:1].lower()}{message[1:]}", where=where, found=shown)
+    return ConfigError(
+        f"{name or 'the file'}: {message[:1].lower()}{message[1:]}",
+        where=where,
+        found=shown,
+        hint=nearest(str(found), choices),
+    )
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ragstone.config import STATE, Located, read_yaml, validate
+from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.prompts.file import PromptFile, load
 
-__all__ = ["Project", "find", "template"]
+__all__ = ["Project", "find"]
 
 FOLDERS = ("connectors", "pipelines", "prompts")
 
@@ -56,15 +56,6 @@ def _marked(path: Path) -> bool:
         return False
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
-
-
-def template() -> Path:
-    """The folder whose `connectors/`, `pipelines/` and `prompts/` a new project begins with.
-
-    In an installed wheel it lies inside the package, in an editable install it is the repository itself.
-    """
-    inside = Path(__file__).parent / "template"
-    return inside if inside.is_dir() else Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

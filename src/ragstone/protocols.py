@@ -48,12 +48,16 @@ FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contain
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a connector can do, as data. A caller reads it; nobody asks `isinstance`."""
+    """What a connector can do, as data. A caller reads it; nobody asks `isinstance`.
+
+    A model that is `structured` asks for `Prompt.output` by itself; to others it is said in words.
+    """
 
     filters: frozenset[str] = frozenset()
     token_vectors: bool = False
     generative: bool = True
     local: bool = False
+    structured: bool = False
     context_window: int | None = None
 
 

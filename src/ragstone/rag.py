@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
@@ -28,6 +28,9 @@ from ragstone.types import (
     StoredTrace,
     Trace,
 )
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
 
@@ -245,9 +248,13 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
-        """An answer with its citations. `inputs` are the prompt file's own."""
+        """An answer with its citations. `inputs` are the prompt file's own.
+
+        `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
+        """
         stream = self.stream(
             question,
             prompt=prompt,
@@ -256,6 +263,7 @@ class AsyncRag:
             principals=principals,
             tenant=tenant,
             pipeline=pipeline,
+            output=output,
             **inputs,
         )
         async for _ in stream:
@@ -273,11 +281,12 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
         context = _context("ask", tenant, principals)
-        parts = self._stream(question, None, (), prompt, k, where, pipeline, inputs, context)
+        parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
     def chat(
@@ -302,6 +311,7 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Prompt:
         """The exact messages that `ask` would send, without sending them; an empty index gives no passages.
@@ -311,7 +321,9 @@ class AsyncRag:
         context = _context("explain", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
-            return await found.explain(question, prompt=prompt, inputs=inputs, k=k, filters=where, context=context)
+            return await found.explain(
+                question, prompt=prompt, inputs=inputs, k=k, filters=where, output=output, context=context
+            )
         finally:
             self._keep(context, principals=context.principals, question=_shown(question or ""))
 
@@ -352,6 +364,7 @@ class AsyncRag:
         k: int | None,
         where: Mapping[str, Any] | None,
         pipeline: str,
+        output: type[BaseModel] | None,
         inputs: Mapping[str, Any],
         context: Context,
     ) -> AsyncGenerator[Delta | Answer]:
@@ -367,6 +380,7 @@ class AsyncRag:
                 k=k,
                 filters=where,
                 history=history,
+                output=output,
                 context=context,
             )
             async with aclosing(parts):
@@ -392,22 +406,24 @@ class AsyncChat:
         self._principals, self._tenant = principals, tenant
         self.conversation = Conversation()
 
-    async def ask(self, question: str, /, **inputs: Any) -> Answer:
+    async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
         """An answer to the next question."""
-        stream = self.stream(question, **inputs)
+        stream = self.stream(question, output=output, **inputs)
         async for _ in stream:
             pass
         return stream.answer
 
-    def stream(self, question: str, /, **inputs: Any) -> AnswerStream:
+    def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> AnswerStream:
         """The same answer while it is said; it is remembered once it is complete."""
-        return AnswerStream(self._remembered(question, inputs))
+        return AnswerStream(self._remembered(question, output, inputs))
 
-    async def _remembered(self, question: str, inputs: Mapping[str, Any]) -> AsyncGenerator[Delta | Answer]:
+    async def _remembered(
+        self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any]
+    ) -> AsyncGenerator[Delta | Answer]:
         talk, context = self.conversation, _context("chat", self._tenant, self._principals)
         query, history = talk.query(question), talk.history()
         parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
-            question, query, history, self._prompt, None, None, self._pipeline, inputs, context
+            question, query, history, self._prompt, None, None, self._pipeline, output, inputs, context
         )
         async with aclosing(parts):
             async for part in parts:

@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from ragstone.indexes import AsyncIndex
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt, StoredTrace
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["Chat", "Rag", "Stream"]
 
@@ -71,6 +74,7 @@ class _Asked(TypedDict):
     principals: Iterable[str]
     tenant: str
     pipeline: str
+    output: type[BaseModel] | None
 
 
 class Stream:
@@ -118,13 +122,13 @@ class Chat:
     def __init__(self, chat: AsyncChat) -> None:
         self._chat = chat
 
-    def ask(self, question: str, /, **inputs: Any) -> Answer:
+    def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
         """An answer to the next question."""
-        return _wait(self._chat.ask(question, **inputs))
+        return _wait(self._chat.ask(question, output=output, **inputs))
 
-    def stream(self, question: str, /, **inputs: Any) -> Stream:
+    def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Stream:
         """The same answer while it is said."""
-        return Stream(self._chat.stream(question, **inputs))
+        return Stream(self._chat.stream(question, output=output, **inputs))
 
 
 class Index:
@@ -301,10 +305,13 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
-        """An answer with its citations. `inputs` are the prompt file's own."""
-        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        """An answer with its citations. `inputs` are the prompt file's own; `output` is the class that it becomes."""
+        asked = _Asked(
+            prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
+        )
         return _wait(self._rag.ask(question, **asked, **inputs))
 
     def stream(
@@ -318,10 +325,13 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Stream:
         """The same answer while it is said."""
-        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        asked = _Asked(
+            prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
+        )
         return Stream(self._rag.stream(question, **asked, **inputs))
 
     def chat(
@@ -346,10 +356,13 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Prompt:
         """The exact messages that `ask` would send, without sending them."""
-        asked = _Asked(prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline)
+        asked = _Asked(
+            prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
+        )
         return _wait(self._rag.explain(question, **asked, **inputs))
 
     def document(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ragstone.output import Output
+
     Vector: TypeAlias = "NDArray[np.float32]"  # shape (dimensions,), of length 1
     Matrix: TypeAlias = "NDArray[np.float32]"  # shape (rows, dimensions)
 
@@ -298,6 +300,7 @@ class Prompt:
     counter: str = ""
     stable_prefix_tokens: int = 0
     shed: tuple[Shed, ...] = ()
+    output: Output | None = None  # None for free text
 
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""
@@ -335,6 +338,7 @@ class Completion:
     cost: float = 0.0
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
+    structured: Literal["schema", "words"] | None = None  # how the output was asked for: see `Prompt.output`
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +380,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer with its evidence: `text` holds markers `[1]`, each with a citation of that number."""
+    """An answer with its evidence: `text` holds markers `[1]`, each with a citation of that number.
+
+    `parsed` is what `prompt.output` asks for: a dict, or an instance of the caller's class. It is None for free text,
+    and where the answer does not fit; then the verdict `output` says what is wrong and where.
+    """
 
     text: str
     abstained: bool
@@ -388,12 +396,15 @@ class Answer:
     verdicts: tuple[Verdict, ...] = ()
     notices: tuple[str, ...] = ()
     cached: bool = False
+    parsed: Any = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as `ragstone ask --json` and the service print it."""
         usage = self.completion.usage
+        output = self.prompt.output
         return {
             "text": self.text,
+            "parsed": self.parsed.model_dump(mode="json") if output and output.model and self.parsed else self.parsed,
             "abstained": self.abstained,
             "citations": [citation.as_dict() for citation in self.citations],
             "hits": [hit.as_dict() for hit in self.hits],
@@ -406,6 +417,10 @@ class Answer:
             },
             "cost": self.completion.cost,
             "cached": self.cached,
+            "verdicts": [
+                {"check": verdict.check, "passed": verdict.passed, "reason": verdict.reason}
+                for verdict in self.verdicts
+            ],
             "trace_id": self.trace_id,
         }
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from openai_server import completion, piece, serving, streamed
+
 SHIPS = "When does the halibut project ship?"
 
 
@@ -24,6 +26,7 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
     found = json.loads(shown.stdout)
     assert list(found) == [
         "text",
+        "parsed",
         "abstained",
         "citations",
         "hits",
@@ -32,6 +35,7 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
         "usage",
         "cost",
         "cached",
+        "verdicts",
         "trace_id",
     ]
     assert set(found["citations"][0]) == {"uri", "page", "heading", "start", "end", "quote", "chunk_id"}
@@ -140,3 +144,31 @@ def test_tenants_never_meet(ingested: Path, run):
     ours = json.loads(run("search", SHIPS, "--json").stdout)["hits"]
     assert ["2044" in hit["text"] for hit in theirs] == [True]
     assert ["2031" in hit["text"] for hit in ours] == [True]
+
+
+def test_an_answer_of_a_form_is_refused_without_a_generative_model(ingested: Path, run):
+    text = (ingested / "prompts" / "answer.prompty").read_text(encoding="utf-8")
+    outputs = "outputs:\n  - {name: answer}\nmetadata:"
+    (ingested / "prompts" / "form.prompty").write_text(text.replace("metadata:", outputs, 1), encoding="utf-8")
+    shown = run("ask", SHIPS, "--prompt", "form", "--json")
+    assert shown.exit_code == 2
+    assert shown.stdout == ""
+    assert "its answer has a form (outputs), which needs a generative model" in shown.stderr
+
+
+def test_an_answer_of_a_form_is_printed_parsed(ingested: Path, run, monkeypatch: pytest.MonkeyPatch):
+    text = (ingested / "prompts" / "answer.prompty").read_text(encoding="utf-8")
+    outputs = "outputs:\n  - {name: answer}\n  - {name: year, kind: integer}\nmetadata:"
+    (ingested / "prompts" / "form.prompty").write_text(text.replace("metadata:", outputs, 1), encoding="utf-8")
+    with serving() as server:
+        monkeypatch.setenv("RAGSTONE_LOCAL_URL", server.url)
+        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "m")
+        said = json.dumps({"answer": "It ships on 3 May 2031 [1].", "year": 2031})
+        server.will(completion("Hello!"), streamed(piece(said), piece(finish_reason="stop")))
+        shown = run("ask", SHIPS, "--prompt", "form", "--json")
+        told = server.sent["messages"][-1]["content"]
+    assert shown.exit_code == 0, shown.stderr
+    found = json.loads(shown.stdout)
+    assert found["parsed"] == {"answer": "It ships on 3 May 2031 [1].", "year": 2031}
+    assert found["verdicts"][1] == {"check": "output", "passed": True, "reason": ""}
+    assert '"year"' in told

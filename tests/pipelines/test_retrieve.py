@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ragstone.caching.tokens import TokenKeeper
+from ragstone.config import template
 from ragstone.errors import StoreUnavailable
 from ragstone.inference.router import Router
 from ragstone.ingestion.splitters.parent_child import ParentChildSplitter
@@ -18,7 +19,6 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.spec import RetrieveSpec
-from ragstone.project import template
 from ragstone.prompts.file import load
 from ragstone.protocols import Embedder, Reranker, Splitter
 from ragstone.retrieval import fuse

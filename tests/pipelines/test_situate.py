@@ -8,6 +8,7 @@ import pytest
 
 import ragstone
 from ragstone.caching.embeddings import VectorCache
+from ragstone.config import template
 from ragstone.errors import ModelUnavailable
 from ragstone.inference.router import Router
 from ragstone.ingestion.splitters.tokens import TokenSplitter
@@ -16,7 +17,7 @@ from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.project import Project, template
+from ragstone.project import Project
 from ragstone.prompts.file import PromptFile, load
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel

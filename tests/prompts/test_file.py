@@ -176,7 +176,10 @@ def test_the_folders_readme_is_short_and_names_its_twin() -> None:
             "model: {connection: {endpoint: http://x}}",
             "answer.prompty:2:9: model.connection is not supported by this version",
         ),
-        ("outputs: {answer: string}", "answer.prompty:2:1: outputs is not supported by this version"),
+        (
+            "outputs: {answer: string}",
+            "answer.prompty:2:1: an answer is an object: expected type: object, found nothing",
+        ),
         ("tools: [search]", "tools is not supported by this version"),
         ("template: {format: mustache}", "template.format: input should be 'jinja2'"),
         ("template: {parser: {kind: xml}}", "template.parser: input should be 'prompty'"),

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 VLLM_SECONDS = 300.0
 VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0.0.1"]
+# A random model that may write any space between two words of JSON writes nothing else until its tokens are used up.
+VLLM_JSON = '{"backend": "xgrammar", "disable_any_whitespace": true}'
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "HF_HUB_OFFLINE": "1",
@@ -38,7 +40,8 @@ class Served:
 @pytest.fixture(scope="session")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """vLLM on the CPU with a tiny random Llama, whose tokenizer is trained on our handbook."""
-    with _serving("make_tiny_model.py", tmp_path_factory.mktemp("vllm"), "--max-model-len", "8192") as served:
+    flags = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
+    with _serving("make_tiny_model.py", tmp_path_factory.mktemp("vllm"), *flags) as served:
         yield served
 
 

@@ -5,19 +5,38 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.errors import ModelRejected
+from ragstone.output import Output
+from ragstone.prompts.file import load
+from ragstone.prompts.outputs import with_class
 from ragstone.types import Context, Message, Options, Prompt
+from ragstone.validation.outputs import read_output
 
 pytestmark = pytest.mark.vllm
 
 RAGSTONE = [sys.executable, "-c", "from ragstone.cli import main; main()"]
+ANSWER = Path(__file__).parents[2] / "prompts" / "answer.prompty"
 HALIBUT = "# Halibut\n\nThe halibut project ships on 3 May 2031. Its lead is Ana Ruiz.\n"
+
+
+Code = Annotated[str, Field(pattern="^[a-z]{3}$")]
+
+
+class Rule(BaseModel):
+    code: Code
+    kind: Literal["rule", "fact"]
+    level: int = Field(ge=0, le=9)
+    sure: bool
+    steps: list[Code] = Field(max_length=2)
+    note: Literal["none"] | None = None
 
 
 def a_prompt(question: str = "What is a chunk?", *, max_tokens: int = 40) -> Prompt:
@@ -72,6 +91,63 @@ async def test_an_unknown_model_is_rejected_by_name(vllm) -> None:
 async def test_a_prompt_beyond_the_window_is_rejected(model: OpenAIModel) -> None:
     with pytest.raises(ModelRejected, match="8192"):
         await model.generate(a_prompt("chunk " * 9000), context=Context())
+
+
+# ── Answers of a form. The model is random, so whatever obeys a schema was bound to it. ─────────────────────────────
+
+
+async def test_a_schema_binds_what_it_says(model: OpenAIModel) -> None:
+    output = replace(with_class(load(ANSWER, root=ANSWER.parent), Rule).output, model=None)
+    prompt = replace(a_prompt(max_tokens=200), output=output)
+    context = Context()
+    completion = await model.generate(prompt, context=context)
+    assert completion.structured == "schema"
+    assert [step.facts["obeys"] for step in context.trace.steps if step.name == "generate.probe"] == [True]
+    said = json.loads(completion.text)
+    assert said.keys() == {"code", "kind", "level", "sure", "steps", "note"}
+    found = read_output(completion.text, output, [])
+    assert (found.formed.passed, found.formed.reason) == (True, "")
+    free = await model.generate(a_prompt(max_tokens=200), context=context)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(free.text)
+
+
+async def test_a_streamed_answer_obeys_the_schema_too(model: OpenAIModel) -> None:
+    prompt = replace(a_prompt(max_tokens=200), output=with_class(load(ANSWER, root=ANSWER.parent), Rule).output)
+    deltas = [delta async for delta in model.stream(prompt, context=Context())]
+    assert Rule.model_validate_json("".join(delta.text for delta in deltas))
+    assert deltas[-1].completion is not None
+    assert deltas[-1].completion.structured == "schema"
+
+
+async def test_a_schema_that_it_refuses_is_asked_for_in_words(model: OpenAIModel) -> None:
+    """Its grammars cannot count in threes."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "multipleOf": 3}}, "required": ["a"]}
+    output = Output(name="o", schema=schema, strict={**schema, "additionalProperties": False}, words="In JSON.")
+    context = Context()
+    completion = await model.generate(replace(a_prompt(), output=output), context=context)
+    assert completion.structured == "words"
+    assert [step.facts["obeys"] for step in context.trace.steps] == [True]
+
+
+def test_a_project_answers_in_a_form_through_it(vllm, tmp_path: Path) -> None:
+    project = tmp_path / "mine"
+    environment = {**os.environ, "RAGSTONE_LOCAL_URL": vllm.base_url, "RAGSTONE_LOCAL_MODEL": vllm.model}
+
+    def ragstone(*arguments: str | Path) -> str:
+        command = [*RAGSTONE, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=True).stdout
+
+    ragstone("init", project, "--model", "local")
+    (project / "documents" / "halibut.md").write_text(HALIBUT)
+    front = "  - {name: kind, enumValues: [rule, fact]}\n  - {name: sure, kind: boolean}"
+    text = ANSWER.read_text(encoding="utf-8").replace("metadata:", f"outputs:\n{front}\nmetadata:", 1)
+    (project / "prompts" / "form.prompty").write_text(text)
+    ragstone("ingest", "--project", project)
+    answer = json.loads(ragstone("ask", "When does it ship?", "--prompt", "form", "--project", project, "--json"))
+    assert answer["parsed"]["kind"] in ("rule", "fact")
+    assert answer["parsed"]["sure"] in (True, False)
+    assert [verdict["passed"] for verdict in answer["verdicts"]] == [True, True]
 
 
 def test_a_project_answers_through_it(vllm, tmp_path: Path) -> None:

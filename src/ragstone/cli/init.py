@@ -11,8 +11,9 @@ import typer
 
 from ragstone.cli.options import Debug, command
 from ragstone.cli.show import out
+from ragstone.config import template
 from ragstone.errors import UsageError
-from ragstone.project import FOLDERS, template
+from ragstone.project import FOLDERS
 
 PYPROJECT = "[tool.ragstone]\n# This table marks the folder as a Ragstone project.\n"
 IGNORED = ".ragstone/\n"

@@ -70,6 +70,7 @@ def explain(
 
 def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
     return {
+        "outputs": built.output.schema if built.output else None,
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
@@ -92,6 +93,9 @@ def _print(built: Prompt, planned: Plan) -> None:
         show.out.print(Rule(message.role, style="cyan", align="left"))
         show.out.print(Text(message.content))
     show.out.print(Rule(style="cyan"))
+    if built.output is not None:
+        names = ", ".join(built.output.schema["properties"])
+        show.remarks([f"outputs: {names}; sent as a schema, or said in words to a server that knows none"])
     for slot, tokens in zip(built.slots, planned.slots, strict=True):
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {tokens} tokens{passages}"])

@@ -17,12 +17,13 @@ import importlib.util
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from ragstone.connectors import openai_errors
+from ragstone.connectors import openai_errors, openai_outputs
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -34,6 +35,7 @@ from ragstone.errors import (
     NotConfigured,
     nearest,
 )
+from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
 __all__ = ["OpenAIModel", "Price"]
+
+Structured: TypeAlias = Literal["schema", "words"] | None
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -148,8 +152,9 @@ class OpenAIModel(Model):
         self._price, self._reasoning = price, reasoning
         self._timeout, self._retries = timeout, retries
         self._client: AsyncOpenAI | None = None
-        self._starting = asyncio.Lock()
-        self.capabilities = Capabilities(generative=True, local=local, context_window=context)
+        self._starting, self._probing = asyncio.Lock(), asyncio.Lock()
+        self._obedience = openai_outputs.Obedience()
+        self.capabilities = Capabilities(generative=True, local=local, structured=True, context_window=context)
 
     async def load(self) -> None:
         """Imports the SDK, which takes most of a second, and makes its client."""
@@ -166,29 +171,21 @@ class OpenAIModel(Model):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The whole completion, in one reply."""
         begun = time.perf_counter()
-        client = await self._loaded()
-        async with self._translating(context):
-            answered = await client.post("/chat/completions", cast_to=object, body=self._request(prompt))
+        answered, structured = await self._asked(prompt, context)
         reply = self._read(answered)
         if not reply.choices:
             raise self._broken("its reply holds no choice")
         choice = reply.choices[0]
-        return self._completion(prompt, choice.text, choice.finish_reason or "stop", reply, begun)
+        made = self._completion(prompt, choice.text, choice.finish_reason or "stop", reply, begun)
+        return replace(made, structured=structured)
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
-        body = {**self._request(prompt), "stream": True, "stream_options": {"include_usage": True}}
         last = _Reply()
         said: list[str] = []
         reason: str | None = None
-        client = await self._loaded()
-        from openai import AsyncStream  # at once, since the client's thread has imported it
-
-        async with self._translating(context):
-            pieces = await client.post(
-                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
-            )
+        pieces, structured = await self._asked(prompt, context, stream=True)
         try:
             while (piece := await self._next(pieces, context)) is not None:
                 last = _Reply(usage=piece.usage or last.usage, model=piece.model or last.model)
@@ -201,7 +198,8 @@ class OpenAIModel(Model):
             await pieces.close()
         if reason is None:
             raise self._broken("its answer broke off")
-        yield Delta("", self._completion(prompt, "".join(said), reason, last, begun))
+        made = self._completion(prompt, "".join(said), reason, last, begun)
+        yield Delta("", replace(made, structured=structured))
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -216,15 +214,65 @@ class OpenAIModel(Model):
         key = self._key.get_secret_value() or "none"  # the SDK insists on one, servers of your own do not
         return AsyncOpenAI(api_key=key, base_url=self._url, timeout=self._timeout, max_retries=self._retries)
 
+    async def _asked(self, prompt: Prompt, context: Context, *, stream: bool = False) -> tuple[Any, Structured]:
+        """The server's answer, whole or as a stream, and how the output's form was asked for."""
+        output = prompt.output
+        if output is None:
+            return await self._post(self._request(prompt), context, stream=stream), None
+        await self._probed(context)
+        refusal: ModelRejected | None = None
+        if self._obedience.takes(output):
+            body = {**self._request(prompt), "response_format": openai_outputs.response_format(output)}
+            try:
+                return await self._post(body, context, stream=stream), "schema"
+            except ModelRejected as error:  # of the schema, or of something else, which it then refuses once more
+                refusal = error
+        answered = await self._post(self._request(in_words(prompt)), context, stream=stream)
+        if refusal is not None:
+            self._obedience.refuse(output)
+        elif self._obedience.known is None:
+            self._obedience.known = False  # it has refused the probe, and takes requests without a schema
+        return answered, "words"
+
+    async def _probed(self, context: Context) -> None:
+        """Finds out once whether the server obeys schemas. What it does not answer now is asked again next time."""
+        async with self._translating(context), self._probing:
+            if self._obedience.known is not None:
+                return
+            with context.trace.step("generate.probe", model=self._model) as step:
+                reasoning = {"reasoning_effort": self._reasoning} if self._reasoning else {}
+                body = {"model": self._model, self._length: openai_outputs.PROBE_TOKENS, **reasoning}
+                try:
+                    reply = self._read(await self._post({**body, **openai_outputs.probe()}, context))
+                except ModelRejected as error:
+                    step.facts.update(obeys=False, refused=error.message)
+                    return
+                text = reply.choices[0].text if reply.choices else ""
+                self._obedience.known = step.facts["obeys"] = openai_outputs.obeys(text)
+
+    async def _post(self, body: Mapping[str, Any], context: Context, *, stream: bool = False) -> Any:
+        client = await self._loaded()
+        from openai import AsyncStream  # at once, since the client's thread has imported it
+
+        async with self._translating(context):
+            if not stream:
+                return await client.post("/chat/completions", cast_to=object, body=body)
+            asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+            return await client.post(
+                "/chat/completions", cast_to=object, body=asked, stream=True, stream_cls=AsyncStream[object]
+            )
+
+    @property
+    def _length(self) -> str:
+        """The most tokens of an answer. OpenAI's newer models know this name alone, other servers the older one."""
+        ours = _host(self._url).endswith(("openai.com", "openai.azure.com"))
+        return "max_completion_tokens" if ours else "max_tokens"
+
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         options = prompt.options
-        # OpenAI's newer models know this name alone, other servers know the older one alone.
-        length = (
-            "max_completion_tokens" if _host(self._url).endswith(("openai.com", "openai.azure.com")) else "max_tokens"
-        )
         given = {
             "temperature": options.temperature,
-            length: options.max_tokens,
+            self._length: options.max_tokens,
             "top_p": options.top_p,
             "top_k": options.top_k,
             "frequency_penalty": options.frequency_penalty,

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from ragstone.errors import ModelError, NotConfigured
+from ragstone.output import in_words
 from ragstone.protocols import Model
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt
 
@@ -29,6 +30,19 @@ class Router:
         if len(missing) == len(self._models):
             raise missing[0]
 
+    def require_generative(self, prompt: str) -> None:
+        """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
+        usable = [model for model in self._models.values() if not isinstance(model, NotConfigured)]
+        if any(model.capabilities.generative for model in usable):
+            return
+        missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
+        hint = missing[0].hint if missing else None
+        raise NotConfigured(
+            "its answer has a form (outputs), which needs a generative model, and none is set",
+            where=f"prompt {prompt!r}",
+            hint=hint or "Name one under `route` in pipelines/answer.yaml.",
+        )
+
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, from one model alone: once a piece has come, a failure is final.
 
@@ -43,10 +57,14 @@ class Router:
                 notices.append(f"{name} is not configured ({model.message})")
                 failure = failure or model
                 continue
+            if prompt.output is not None and not model.capabilities.generative:
+                notices.append(f"{name} only quotes, so it cannot give an answer of a form")
+                continue
+            asked = prompt if model.capabilities.structured else in_words(prompt)
             begun, said = time.perf_counter(), False
             try:
                 with context.trace.step("generate", model=name) as step:
-                    async with aclosing(model.stream(prompt, context=context)) as deltas:
+                    async with aclosing(model.stream(asked, context=context)) as deltas:
                         async for delta in deltas:
                             said = said or bool(delta.text)
                             if delta.completion is None:
@@ -54,6 +72,8 @@ class Router:
                                 continue
                             attempts.append(Attempt(model=name, error=None, seconds=time.perf_counter() - begun))
                             completion = _finished(delta.completion, attempts, notices)
+                            if asked is not prompt:
+                                completion = replace(completion, structured="words")
                             step.facts.update(_facts(completion))
                             yield replace(delta, completion=completion)
                 return
@@ -75,6 +95,7 @@ def _finished(completion: Completion, attempts: list[Attempt], notices: list[str
 def _facts(completion: Completion) -> dict[str, object]:
     usage = completion.usage
     return {
+        **({"structured": completion.structured} if completion.structured else {}),
         "finish_reason": completion.finish_reason,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,

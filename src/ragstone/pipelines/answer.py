@@ -16,11 +16,13 @@ from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.outputs import with_class
 from ragstone.protocols import Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
-from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Step
+from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Step, Verdict
 from ragstone.validation.grounding import cite
+from ragstone.validation.outputs import read_output
 
 __all__ = ["AnswerPipeline"]
 
@@ -136,9 +138,14 @@ class AnswerPipeline:
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def file(self, name: str | None = None) -> PromptFile:
-        """The prompt file as it stands now."""
-        return await asyncio.to_thread(self._prompt_file, name or self.prompt)
+    async def file(self, name: str | None = None, *, output: object = None) -> PromptFile:
+        """The prompt file as it stands now; `output` is a class of pydantic that replaces its own outputs."""
+
+        def read() -> PromptFile:
+            found = self._prompt_file(name or self.prompt)
+            return found if output is None else with_class(found, output)
+
+        return await asyncio.to_thread(read)
 
     async def explain(
         self,
@@ -148,10 +155,11 @@ class AnswerPipeline:
         inputs: Mapping[str, Any] | None = None,
         k: int | None = None,
         filters: Mapping[str, Any] | None = None,
+        output: object = None,
         context: Context,
     ) -> Prompt:
         """The prompt exactly as it would be sent; without a question, for the file's own example of one."""
-        file = await self.file(prompt)
+        file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
         return await asyncio.to_thread(build, file, {**(inputs or {}), "question": asked}, hits=hits)
@@ -176,6 +184,7 @@ class AnswerPipeline:
         k: int | None = None,
         filters: Mapping[str, Any] | None = None,
         history: Sequence[Message] = (),
+        output: object = None,
         context: Context,
     ) -> AsyncGenerator[Delta | Answer]:
         """The answer as it is said, then the checked answer itself, last.
@@ -184,7 +193,9 @@ class AnswerPipeline:
         """
         self.router.require()
         check(question)
-        file = await self.file(prompt)  # a broken one is reported before anything is searched
+        file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
+        if file.output is not None:
+            self.router.require_generative(file.name)
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
             values = {**(inputs or {}), "question": question}
@@ -215,22 +226,37 @@ class AnswerPipeline:
                 yield delta
 
     def _answer(self, prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context) -> Answer:
-        abstained = completion.abstained or _says(completion.text, prompt.abstain)
+        slot = prompt.slot("retrieved")
+        shown = slot.hits if slot else ()
+        formed: Verdict | None = None
+        parsed: Any = None
+        texts: Sequence[str] = (completion.text,)
         with context.trace.step("check.citations") as step:
-            slot = prompt.slot("retrieved")
-            text, citations, verdict = cite(completion.text, slot.hits if slot else ())
+            if prompt.output is None:
+                text, citations, verdict = cite(completion.text, shown)
+            else:
+                read = read_output(completion.text, prompt.output, shown)
+                text, citations, verdict, formed = read.text, read.citations, read.cited, read.formed
+                parsed, texts = read.parsed, read.texts
+            abstained = completion.abstained or any(_says(text, prompt.abstain) for text in texts)
             if abstained:
                 citations, verdict = (), replace(verdict, passed=True, reason="abstained")
             step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
+        if formed is not None:
+            if abstained and parsed is None:
+                formed = replace(formed, passed=True, reason="abstained")
+            with context.trace.step("check.output") as step:
+                step.facts.update(passed=formed.passed, reason=formed.reason)
         return Answer(
             text=text,
+            parsed=parsed,
             abstained=abstained,
             citations=citations,
             hits=tuple(hits),
             prompt=prompt,
             completion=completion,
             trace_id=context.trace.id,
-            verdicts=(verdict,) if "citations" in self.checks else (),
+            verdicts=(*((verdict,) if "citations" in self.checks else ()), *((formed,) if formed else ())),
             notices=tuple(completion.notice.splitlines()) if completion.notice else (),
         )
 

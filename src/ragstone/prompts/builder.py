@@ -55,6 +55,7 @@ def build(
         + tuple(Slot(name="history", trust=file.trust["history"], text=turn.content) for turn in turns),
         options=file.options,
         abstain=file.abstain,
+        output=file.output,
     )
 
 

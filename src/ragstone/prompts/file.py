@@ -33,6 +33,8 @@ from pathlib import Path
 
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
+from ragstone.output import Output
+from ragstone.prompts import outputs
 from ragstone.prompts.schema import Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -56,6 +58,7 @@ class PromptFile:
 
     name: str
     path: Path
+    root: Path  # the folder of prompts, which its includes come from
     version: str
     body: Body
     display_name: str = ""
@@ -68,6 +71,7 @@ class PromptFile:
     order: Order = "rank"
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
+    output: Output | None = None  # None for free text
 
 
 def load(path: Path, *, root: Path) -> PromptFile:
@@ -97,10 +101,13 @@ def _load(path: Path, root: Path) -> PromptFile:
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
         raise PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
+    name = front.name or path.stem
+    output = outputs.of_file(located, name=name, root=root)
     return PromptFile(
-        name=front.name or path.stem,
+        name=name,
         path=path,
-        version=_version(text, compiled.includes),
+        root=root,
+        version=_version(text, {**compiled.includes, **({outputs.PART: output.words} if output else {})}),
         body=compiled,
         display_name=front.display_name,
         description=front.description,
@@ -111,6 +118,7 @@ def _load(path: Path, root: Path) -> PromptFile:
         abstain=own.abstain,
         order=own.passages.order,
         mark=own.passages.mark,
+        output=output,
     )
 
 
@@ -160,7 +168,7 @@ def _split(text: str, path: Path) -> tuple[Located, Source]:
 
 
 def _faults(front: Front, located: Located) -> Iterator[PromptError]:
-    later = {("outputs",): front.outputs, ("tools",): front.tools, ("model", "connection"): front.model.connection}
+    later = {("tools",): front.tools, ("model", "connection"): front.model.connection}
     for keys, value in later.items():
         if value not in (None, [], {}):
             hint = "Connections stand in connectors/*.yaml." if keys[-1] == "connection" else None

@@ -128,6 +128,6 @@ class Front(_Strict):
     metadata: _Metadata = _Metadata()
     model: _Model = _Model()
     inputs: list[Property] = []
-    outputs: Any = None
+    outputs: Any = None  # properties or a JSON Schema, see outputs.py
     tools: Any = None
     template: _Template = _Template()

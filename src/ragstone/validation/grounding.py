@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from ragstone.text.language import detect
 from ragstone.text.sentences import sentences
 from ragstone.types import Chunk, Citation, Hit, Verdict
 
-__all__ = ["cite"]
+__all__ = ["cite", "cite_all"]
 
 SHORTEST_QUOTE = 12
 """Characters. A shorter claim ("In 1932") is found by chance, and tells a reader nothing; its sentence does."""
@@ -46,10 +46,26 @@ def cite(text: str, hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...], Ver
     Markers in `text` are the numbers of `hits`, from 1. One without a hit is taken out and fails the check, and so does
     an answer that cites nothing.
     """
+    (said,), citations, verdict = cite_all([text], hits)
+    return said, citations, verdict
+
+
+def cite_all(texts: Sequence[str], hits: Sequence[Hit]) -> tuple[tuple[str, ...], tuple[Citation, ...], Verdict]:
+    """What `cite` does, for several texts that make up one answer: their citations are numbered together."""
     passages = {str(number): _Passage(hit.chunk) for number, hit in enumerate(hits, 1)}
-    text, unknown = _without_unknown(text, passages.keys())
-    markers = list(_markers(text))
     citations: dict[tuple[str, int, int], Citation] = {}
+    unknown: list[str] = []
+    said = [_cited(text, passages, citations, unknown) for text in texts]
+    return tuple(said), tuple(citations.values()), _verdict(unknown, len(hits), bool(citations))
+
+
+def _cited(
+    text: str, passages: Mapping[str, _Passage], citations: dict[tuple[str, int, int], Citation], unknown: list[str]
+) -> str:
+    """One text with its markers renumbered. Adds its citations, and the numbers that name no passage."""
+    text, gone = _without_unknown(text, passages.keys())
+    unknown += gone
+    markers = list(_markers(text))
     pieces: list[str] = []
     at = 0
     for marker, claim in zip(markers, _claims(text, markers), strict=True):
@@ -60,7 +76,7 @@ def cite(text: str, hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...], Ver
             numbers.append(citations.setdefault((passage.chunk.document_id, found.start, found.end), found).number)
         pieces += [text[at : marker.start], *(f"[{number}]" for number in dict.fromkeys(numbers))]
         at = marker.end
-    return "".join([*pieces, text[at:]]), tuple(citations.values()), _verdict(unknown, len(hits), bool(citations))
+    return "".join([*pieces, text[at:]])
 
 
 def _verdict(unknown: Sequence[str], passages: int, cited: bool) -> Verdict:

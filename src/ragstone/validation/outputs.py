@@ -1,0 +1,231 @@
+"""Reads an answer that must be a JSON object: takes it out of its wrapping, cites its texts, and checks its form.
+
+    ```json
+    {"answer": "First class is allowed [2].", "hours": null}
+    ```
+
+becomes `{"answer": "First class is allowed [1]."}` with citation 1: the fence is taken off, a null that stands for a
+property that may be missing is taken out, and the markers of all texts are renumbered together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+
+from ragstone.output import Output
+from ragstone.types import Citation, Hit, Verdict
+from ragstone.validation.grounding import cite, cite_all
+
+if TYPE_CHECKING:
+    from jsonschema import FormatChecker
+
+__all__ = ["Read", "read_output"]
+
+Node: TypeAlias = Mapping[str, Any]
+Change: TypeAlias = Callable[[str], str]
+
+SHOWN = 3  # faults that a verdict names
+LONGEST_FAULT = 200  # characters
+
+_FENCED = re.compile(r"^(?P<fence>```+|~~~+)[^\n]*\n(?P<inside>.*?)\n?^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
+_OWN_WORDS = {"enum", "const", "format", "pattern"}  # what makes a text a value instead of words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """An answer that was read. `texts` are its own words before they were cited; `parsed` is None where it misfits."""
+
+    text: str
+    texts: tuple[str, ...]
+    parsed: Any
+    citations: tuple[Citation, ...]
+    cited: Verdict
+    formed: Verdict
+
+
+def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
+    """The answer in the form of `output`, with its texts cited from `hits`.
+
+    What is no JSON object is cited as free text is, and fails the check `output`; so does one that does not fit.
+    """
+    value, remark, fault = _object(text)
+    if value is None:
+        said, citations, cited = cite(text, hits)
+        formed = Verdict(check="output", passed=False, reason=fault)
+        return Read(text=said, texts=(text,), parsed=None, citations=citations, cited=cited, formed=formed)
+    schemas = _Schemas(output.schema)
+    value = schemas.without_nulls(value, output.schema)
+    texts = schemas.texts(value)
+    said, citations, cited = cite_all(texts, hits)
+    if not texts:
+        cited = Verdict(check="citations", passed=True, reason="the answer has no text that could cite")
+    changed = iter(said)
+    value = schemas.with_texts(value, lambda _: next(changed))
+    parsed, fault = _fitted(value, output)
+    return Read(
+        text=json.dumps(value, ensure_ascii=False, indent=2),
+        texts=tuple(texts),
+        parsed=parsed,
+        citations=citations,
+        cited=cited,
+        formed=Verdict(check="output", passed=not fault, reason="; ".join(filter(None, (fault, remark)))),
+    )
+
+
+# ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _object(text: str) -> tuple[dict[str, Any] | None, str, str]:
+    """The object that a text is, or that stands in its one code fence; a remark on that; and what is wrong else."""
+    value, fault = _json(text)
+    if value is not None:
+        return value, "", ""
+    fenced = list(_FENCED.finditer(text))
+    if len(fenced) == 1:
+        value, inside = _json(fenced[0]["inside"])
+        around = (text[: fenced[0].start()] + text[fenced[0].end() :]).strip()
+        remark = "a code fence was taken off" + (", and the words around it" if around else "")
+        return value, remark, inside
+    return None, "", fault
+
+
+def _json(text: str) -> tuple[dict[str, Any] | None, str]:
+    try:
+        value: object = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        return None, "the answer is nested too deeply"
+    except json.JSONDecodeError as error:
+        return None, f"the answer is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except ValueError as error:  # a number that JSON does not know, or one of thousands of digits
+        return None, f"the answer is no JSON: {error}"
+    if not isinstance(value, dict):
+        return None, "the answer is no JSON object"
+    return cast("dict[str, Any]", value), ""
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"it holds {word}")
+
+
+# ── Its form ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fitted(value: dict[str, Any], output: Output) -> tuple[Any, str]:
+    """The object as the caller wants it, and what is wrong with it."""
+    if output.model is not None:
+        from pydantic import ValidationError
+
+        try:
+            return output.model.model_validate_json(json.dumps(value)), ""
+        except ValidationError as error:
+            told = [(detail["loc"], detail["msg"]) for detail in error.errors(include_url=False)]
+            return None, _told([(place, f"{message[:1].lower()}{message[1:]}") for place, message in told])
+    from jsonschema import Draft202012Validator
+
+    checker = cast("Any", Draft202012Validator)(output.schema, format_checker=_formats())
+    errors = sorted(checker.iter_errors(value), key=lambda error: [str(key) for key in error.absolute_path])
+    return (None, _told([(tuple(e.absolute_path), e.message) for e in errors])) if errors else (value, "")
+
+
+def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
+    lines = [f"{'.'.join(map(str, place)) or 'the answer'}: {message}"[:LONGEST_FAULT] for place, message in faults]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "; ".join([*lines[:SHOWN], *more])
+
+
+@cache
+def _formats() -> FormatChecker:
+    """The formats that a schema may name; a moment is checked by what Python reads as one, with its time zone."""
+    from datetime import datetime
+
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(("date", "email", "ipv4", "ipv6", "time", "uuid"))
+
+    def moment(value: object) -> bool:
+        return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+    checker.checkers = {**checker.checkers, "date-time": (moment, (ValueError,))}
+    return checker
+
+
+# ── Its texts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Schemas:
+    """What a schema says of each place of a value, whichever of its choices the value has taken."""
+
+    root: Node
+
+    def texts(self, value: dict[str, Any]) -> list[str]:
+        """The texts that are a model's own words, in the order of the schema, `answer` first."""
+        found: list[str] = []
+
+        def keep(text: str) -> str:
+            found.append(text)
+            return text
+
+        self.with_texts(value, keep)
+        return found
+
+    def with_texts(self, value: dict[str, Any], change: Change) -> dict[str, Any]:
+        """The same value with each of its texts changed; `answer` comes first, so that its citations do."""
+        first = {"answer": value["answer"]} if "answer" in value else {}
+        changed = self._changed({**first, **value}, [self.root], change)
+        return {name: changed[name] for name in value}
+
+    def _changed(self, value: Any, nodes: Sequence[Node], change: Change) -> Any:
+        nodes = list(self._meant(nodes))
+        if isinstance(value, str):
+            return value if any(_OWN_WORDS & node.keys() for node in nodes) else change(value)
+        if isinstance(value, list):
+            inside = [node["items"] for node in nodes if "items" in node]
+            return [self._changed(item, inside, change) for item in cast("list[Any]", value)]
+        if isinstance(value, dict):
+            given = cast("dict[str, Any]", value)
+            return {name: self._changed(each, self._under(nodes, name), change) for name, each in given.items()}
+        return value
+
+    def without_nulls(self, value: Any, *schemas: Node) -> Any:
+        """The value without each null that stands for a missing property: strict servers know no other way."""
+        nodes = list(self._meant(schemas))
+        if isinstance(value, list):
+            inside = [node["items"] for node in nodes if "items" in node]
+            return [self.without_nulls(item, *inside) for item in cast("list[Any]", value)]
+        if isinstance(value, dict):
+            needed = {name for node in nodes for name in node.get("required", [])}
+            return {
+                name: self.without_nulls(each, *self._under(nodes, name))
+                for name, each in cast("dict[str, Any]", value).items()
+                if each is not None or name in needed or self._may_be_null(self._under(nodes, name))
+            }
+        return value
+
+    def _may_be_null(self, nodes: Sequence[Node]) -> bool:
+        """Also where nothing is said of a property: then it stays, and is found to be one too many."""
+        return not nodes or any("null" in node.get("type", ()) for node in self._meant(nodes))
+
+    def _under(self, nodes: Sequence[Node], name: str) -> list[Node]:
+        return [node["properties"][name] for node in nodes if name in node.get("properties", {})]
+
+    def _meant(self, nodes: Sequence[Node]) -> Iterator[Node]:
+        """The nodes themselves, with what they refer to and what they let choose from in their place."""
+        waiting, seen = list(nodes), set[int]()
+        while waiting:
+            node = waiting.pop(0)
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            choices = [choice for word in ("anyOf", "oneOf") for choice in node.get(word, [])]
+            if "$ref" in node:
+                name = str(node["$ref"]).removeprefix("#/$defs/")
+                choices.append(self.root if name == "#" else self.root["$defs"][name])
+            waiting += choices
+            if not choices:
+                yield node
