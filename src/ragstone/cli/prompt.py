@@ -73,7 +73,10 @@ def _as_dict(built: Prompt) -> dict[str, Any]:
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
-        "slots": [{"name": slot.name, "trust": slot.trust, "characters": len(slot.text)} for slot in built.slots],
+        "slots": [
+            {"name": slot.name, "trust": slot.trust, "characters": len(slot.text), "broken": list(slot.broken)}
+            for slot in built.slots
+        ],
     }
 
 
@@ -86,3 +89,5 @@ def _print(built: Prompt) -> None:
     for slot in built.slots:
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {len(slot.text)} characters{passages}"])
+        if slot.broken:
+            show.remarks([f"{slot.name}: broken up with a space, as signs of a model: {' '.join(slot.broken)}"])

@@ -16,6 +16,7 @@ from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.wire import mend
 from ragstone.protocols import Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
@@ -216,7 +217,8 @@ class AnswerPipeline:
         abstained = completion.abstained or _says(completion.text, prompt.abstain)
         with context.trace.step("check.citations") as step:
             slot = prompt.slot("retrieved")
-            text, citations, verdict = cite(completion.text, slot.hits if slot else ())
+            said = mend(completion.text, prompt.slots)
+            text, citations, verdict = cite(said, slot.hits if slot else ())
             if abstained:
                 citations, verdict = (), replace(verdict, passed=True, reason="abstained")
             step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
