@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ragstone.errors import ConfigError
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile, load
-from ragstone.prompts.wire import broken_up, mend, part, special_tokens
+from ragstone.prompts.wire import broken_up, mend, part
+from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Message, Slot
 
 BARE = st.characters(exclude_characters="<>[]｜|", exclude_categories=("Cs",)).filter(lambda c: broken_up(c)[0] == c)
@@ -156,13 +156,3 @@ def test_the_tokens_of_a_tokenizer_are_broken_up_too(write: Write, tmp_path: Pat
 
 def test_a_token_that_begins_inside_another_is_broken_up_too() -> None:
     assert broken_up("ab-cd-ef", ("ab-cd", "cd-ef")) == ("a b-c d-ef", ("ab-cd", "cd-ef"))
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"added_tokens": [1]}', "\udc80"])
-def test_what_is_no_tokenizer_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "tokenizer.json"
-    path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(ConfigError, match="is no tokenizer: expected a tokenizer"):
-        special_tokens(path)
-    with pytest.raises(ConfigError, match="nowhere"):
-        special_tokens(tmp_path / "nowhere")

@@ -11,7 +11,7 @@ import pytest
 
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile, load
-from ragstone.prompts.wire import special_tokens
+from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Chunk, Hit, Message
 
 pytestmark = pytest.mark.vllm

@@ -90,4 +90,4 @@ def _print(built: Prompt) -> None:
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {len(slot.text)} characters{passages}"])
         if slot.broken:
-            show.remarks([f"{slot.name}: broken up with a space, as signs of a model: {' '.join(slot.broken)}"])
+            show.remarks([f"{slot.name}: broken up with a space: {' '.join(slot.broken)}"])

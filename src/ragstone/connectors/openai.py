@@ -17,6 +17,7 @@ import importlib.util
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ from ragstone.errors import (
     nearest,
 )
 from ragstone.protocols import Capabilities, Model
+from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
 if TYPE_CHECKING:
@@ -121,7 +123,8 @@ class OpenAIModel(Model):
 
     `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
-    temperature only with `none`. `context` is the length of the model's window in tokens.
+    temperature only with `none`. `context` is the length of the model's window in tokens. `tokenizer` is the model's
+    `tokenizer.json` or its folder: its special tokens are broken up in questions and passages, beside the common ones.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class OpenAIModel(Model):
         reasoning: str = "",
         timeout: float = 60,
         retries: int = 2,
+        tokenizer: Path | None = None,
     ) -> None:
         for name, value in (("base_url", base_url), ("model", model)):
             if not value.strip():
@@ -149,7 +153,8 @@ class OpenAIModel(Model):
         self._timeout, self._retries = timeout, retries
         self._client: AsyncOpenAI | None = None
         self._starting = asyncio.Lock()
-        self.capabilities = Capabilities(generative=True, local=local, context_window=context)
+        own = frozenset(special_tokens(tokenizer)) if tokenizer else frozenset[str]()
+        self.capabilities = Capabilities(generative=True, local=local, context_window=context, special_tokens=own)
 
     async def load(self) -> None:
         """Imports the SDK, which takes most of a second, and makes its client."""

@@ -155,7 +155,8 @@ class AnswerPipeline:
         file = await self.file(prompt)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
-        return await asyncio.to_thread(build, file, {**(inputs or {}), "question": asked}, hits=hits)
+        values, tokens = {**(inputs or {}), "question": asked}, self.router.special_tokens
+        return await asyncio.to_thread(build, file, values, hits=hits, tokens=tokens)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
@@ -189,7 +190,8 @@ class AnswerPipeline:
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
             values = {**(inputs or {}), "question": question}
-            built = await asyncio.to_thread(build, file, values, hits=hits, history=history)
+            tokens = self.router.special_tokens
+            built = await asyncio.to_thread(build, file, values, hits=hits, history=history, tokens=tokens)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
         completion: Completion | None = None
         async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:

@@ -12,20 +12,17 @@ space out of an answer that repeats them.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from ragstone.errors import ConfigError
 from ragstone.types import Slot, Trust
 
-__all__ = ["Authored", "Given", "broken_up", "is_authored", "joined", "mend", "part", "special_tokens"]
+__all__ = ["Authored", "Given", "broken_up", "is_authored", "joined", "mend", "part"]
 
 SHAPES = (
     r"<\|[\w▁:./+-]{1,64}\|>",  # ChatML, Llama 3 and 4, Phi, Qwen, Command-R, harmony, Granite, GLM, Kimi, DeepSeek
@@ -150,23 +147,6 @@ def _once(tokens: Iterable[str]) -> tuple[str, ...]:
 
 
 # ── What counts as a special token ──────────────────────────────────────────────────────────────────────────────────
-
-
-def special_tokens(path: Path) -> tuple[str, ...]:
-    """The tokens that a model's tokenizer takes out of a text before it reads it: all that were added to its words.
-
-    `path` is a `tokenizer.json`, or the folder that holds one. Those that are not marked as special count too: a server
-    reads `<think>` and `<tool_call>` in the same way. One character cannot be broken up, nor is a run of spaces a sign.
-
-    Raises ConfigError for a file that is no tokenizer.
-    """
-    file = path / "tokenizer.json" if path.is_dir() else path
-    try:
-        added = cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))["added_tokens"]
-        tokens = [str(token["content"]) for token in added]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError("is no tokenizer", where=str(file), expected="a tokenizer.json", found=str(error)) from error
-    return tuple(sorted({token for token in tokens if len(token.strip()) > 1}))
 
 
 @lru_cache(maxsize=16)
