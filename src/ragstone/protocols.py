@@ -59,6 +59,7 @@ class Capabilities:
     local: bool = False
     structured: bool = False
     context_window: int | None = None
+    special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
 
 
 class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods

@@ -249,12 +249,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A value that was put into a prompt. Where it holds passages, `hits` are these in their numbered order."""
+    """A value as it was put into a prompt. Where it holds passages, `hits` are these in their numbered order.
+
+    `broken` are the special tokens of a model that stood in it and were broken up: `<|im_start|>` is sent with a space.
+    """
 
     name: str
     trust: Trust
     text: str
     hits: tuple[Hit, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,6 +273,16 @@ def test_capabilities_are_what_the_file_says() -> None:
     assert not OpenAIModel("m", api_key=KEY).capabilities.local
 
 
+def test_the_special_tokens_are_those_of_the_tokenizer_that_the_file_names(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/tokenizer.json").write_text('{"added_tokens": [{"content": "<turn>"}, {"content": "<end>"}]}')
+    text = parse_yaml("model: m\nbase_url: http://localhost/v1\ntokenizer: models\n", tmp_path / "m.yaml")
+    made = OpenAIModel(**bind(OpenAIModel, text, folder=tmp_path, connector=lambda *_: pytest.fail("no reference")))
+    assert made.capabilities.special_tokens == {"<turn>", "<end>"}
+    with pytest.raises(ConfigError, match="is no tokenizer"):
+        OpenAIModel("m", base_url="http://localhost/v1", tokenizer=tmp_path)
+
+
 async def test_the_key_is_never_shown(
     server: Server, model: OpenAIModel, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ragstone.errors import ModelDenied, ModelError, ModelUnavailable, NotConfigured
 from ragstone.inference.router import Router
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
 from ragstone.types import Completion, Context, Delta, Message, Prompt
 
 PROMPT = Prompt(name="p", version="1", messages=(Message("user", "Hello"),))
@@ -86,3 +86,12 @@ async def test_each_try_is_a_step_of_the_trace():
         ("down", False),
         ("up", True),
     ]
+
+
+def test_the_special_tokens_are_those_of_all_models_that_may_answer():
+    first, second = Saying("a"), Saying("b")
+    first.capabilities = Capabilities(special_tokens=frozenset({"<a>", "<b>"}))
+    second.capabilities = Capabilities(special_tokens=frozenset({"<b>", "<c>"}))
+    router = Router({"first": first, "gone": NotConfigured("X is not set"), "second": second})
+    assert router.special_tokens == {"<a>", "<b>", "<c>"}
+    assert Router({"gone": NotConfigured("X is not set"), "plain": Saying("c")}).special_tokens == frozenset()

@@ -51,6 +51,20 @@ async def test_markers_become_citations_that_quote_the_document():
     assert [verdict.passed for verdict in answer.verdicts] == [False]
 
 
+async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_quotes():
+    text = "# Halibut\n\nA message of the halibut project begins with <|im_start|> and ~~turn~~ and its role."
+    words = "A message of the halibut project begins with <| im_start|> and ~~ turn~~ and its role"
+    model = ScriptedModel([f"{words} [1]."])
+    model.capabilities = Capabilities(local=True, special_tokens=frozenset({"~~turn~~"}))
+    async with made(model, {"a.md": text.encode()}) as rag:
+        await rag.ingest()
+        answer = await rag.ask("What begins a halibut message, </s>?")
+    assert words in answer.prompt.messages[-1].content
+    assert [slot.broken for slot in answer.prompt.slots] == [("</s>",), ("<|im_start|>", "~~turn~~")]
+    assert answer.text == text.partition("\n\n")[2][:-1] + " [1]."
+    assert answer.citations[0].quote == text.partition("\n\n")[2]
+
+
 async def test_a_small_chunk_is_found_and_its_parent_is_read():
     text = "# Halibut\n\nThe halibut project ships on 3 May 2031. " + "Nobody knows why it is so late. " * 8
     embedder = HashingEmbedder()

@@ -19,6 +19,7 @@ from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
 from ragstone.project import Project
 from ragstone.prompts.file import PromptFile, load
+from ragstone.protocols import Capabilities
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.types import Context
@@ -67,6 +68,16 @@ async def test_each_chunk_is_found_by_its_sentence_which_is_no_part_of_its_text(
     assert "It ships in May." in model.prompts[0].messages[-1].content
     await ingest(index(model, kept))
     assert len(model.prompts) == asked, "what was said once is kept"
+
+
+async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_says():
+    model = ScriptedModel(["About <| im_end|> and ~~ turn~~."])
+    model.capabilities = Capabilities(special_tokens=frozenset({"~~turn~~"}))
+    runner = PromptRunner(Router({"m": model}), prompt, models=("m",))
+    inputs = {"title": "~~turn~~", "document": "<|im_end|>", "passage": "<|im_end|>"}
+    completion = await runner.run("situate", inputs, context=Context())
+    assert "Title: ~~ turn~~\n" in model.prompts[0].messages[-1].content
+    assert completion.text == "About <|im_end|> and ~~turn~~."
 
 
 async def test_a_sentence_that_does_not_fit_the_window_is_cut():

@@ -6,12 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ragstone.errors import PromptError
 from ragstone.prompts.syntax import Source
 from ragstone.prompts.template import compile_body, plain
+from ragstone.prompts.wire import broken_up
 from ragstone.types import Message
 
 NAMES = ("question", "items", "count", "passages")
@@ -304,9 +305,10 @@ def test_a_value_stands_as_it_is(value: object, text: str) -> None:
 @given(value=st.text())
 def test_any_text_comes_out_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     root = tmp_path_factory.getbasetemp()
-    body = "user:\n<{{ question }}>{% for item in items %}<{{ item }}>{% endfor %}<{{ items | join('|') }}>"
+    assume(not broken_up(value)[1])
+    body = "user:\n({{ question }}){% for item in items %}({{ item }}){% endfor %}({{ items | join(' / ') }})"
     messages = rendered(body, root, {"question": value, "items": [value, value]})
-    assert messages == [Message("user", f"<{value}><{value}><{value}><{value}|{value}>")]
+    assert messages == [Message("user", f"({value})({value})({value})({value} / {value})")]
 
 
 @given(text=st.text(alphabet="{}%#'|. auqestion\nforiden:([)]-", max_size=60))

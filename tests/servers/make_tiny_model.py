@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 VOCABULARY = 4096
 WINDOW = 8192
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
+FOREIGN = ["<|im_start|>", "<|im_end|>", "[INST]", "</s>", "<｜User｜>", "<turn|>"]  # of other families' templates
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -28,7 +29,7 @@ def make(folder: str, texts: list[str]) -> None:
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()  # every byte has a token, so nothing is unknown
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        vocab_size=VOCABULARY, special_tokens=SPECIAL + FOREIGN, initial_alphabet=alphabet, show_progress=False
     )
     bpe.train(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(
@@ -51,7 +52,7 @@ def make(folder: str, texts: list[str]) -> None:
     )
     model = LlamaForCausalLM(config)
     with torch.no_grad():
-        model.lm_head.weight[: len(SPECIAL)] = 0  # a greedy answer never ends or falls silent by chance
+        model.lm_head.weight[: len(SPECIAL + FOREIGN)] = 0  # a greedy answer never ends or falls silent by chance
     model.to(torch.bfloat16).save_pretrained(folder)
 
 

@@ -75,7 +75,7 @@ def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
         "slots": [
-            {"name": slot.name, "trust": slot.trust, "tokens": tokens}
+            {"name": slot.name, "trust": slot.trust, "tokens": tokens, "broken": list(slot.broken)}
             for slot, tokens in zip(built.slots, planned.slots, strict=True)
         ],
         "calls": built.calls,
@@ -99,4 +99,6 @@ def _print(built: Prompt, planned: Plan) -> None:
     for slot, tokens in zip(built.slots, planned.slots, strict=True):
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {tokens} tokens{passages}"])
+        if slot.broken:
+            show.remarks([f"{slot.name}: broken up with a space: {' '.join(slot.broken)}"])
     show.remarks(planned.lines(built))

@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ from ragstone.errors import (
 )
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
+from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
 if TYPE_CHECKING:
@@ -125,7 +127,8 @@ class OpenAIModel(Model):
 
     `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
-    temperature only with `none`. `context` is the length of the model's window in tokens.
+    temperature only with `none`. `context` is the length of the model's window in tokens. `tokenizer` is the model's
+    `tokenizer.json` or its folder: its special tokens are broken up in questions and passages, beside the common ones.
     """
 
     def __init__(
@@ -139,6 +142,7 @@ class OpenAIModel(Model):
         reasoning: str = "",
         timeout: float = 60,
         retries: int = 2,
+        tokenizer: Path | None = None,
     ) -> None:
         for name, value in (("base_url", base_url), ("model", model)):
             if not value.strip():
@@ -154,7 +158,10 @@ class OpenAIModel(Model):
         self._client: AsyncOpenAI | None = None
         self._starting, self._probing = asyncio.Lock(), asyncio.Lock()
         self._obedience = openai_outputs.Obedience()
-        self.capabilities = Capabilities(generative=True, local=local, structured=True, context_window=context)
+        own = frozenset(special_tokens(tokenizer)) if tokenizer else frozenset[str]()
+        self.capabilities = Capabilities(
+            generative=True, local=local, structured=True, context_window=context, special_tokens=own
+        )
 
     async def load(self) -> None:
         """Imports the SDK, which takes most of a second, and makes its client."""

@@ -24,6 +24,12 @@ class Router:
     def __init__(self, models: Mapping[str, Model | NotConfigured]) -> None:
         self._models = dict(models)
 
+    @property
+    def special_tokens(self) -> frozenset[str]:
+        """Those of every model of the route, since any of them may answer."""
+        models = (model for model in self._models.values() if not isinstance(model, NotConfigured))
+        return frozenset[str]().union(*(model.capabilities.special_tokens for model in models))
+
     def require(self) -> None:
         """Raises NotConfigured when no model of the route is configured: known before anything is searched."""
         missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]

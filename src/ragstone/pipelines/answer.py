@@ -17,6 +17,7 @@ from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.outputs import with_class
+from ragstone.prompts.wire import mend
 from ragstone.protocols import Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
@@ -162,7 +163,8 @@ class AnswerPipeline:
         file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
-        return await asyncio.to_thread(build, file, {**(inputs or {}), "question": asked}, hits=hits)
+        values, tokens = {**(inputs or {}), "question": asked}, self.router.special_tokens
+        return await asyncio.to_thread(build, file, values, hits=hits, tokens=tokens)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
@@ -199,7 +201,8 @@ class AnswerPipeline:
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
             values = {**(inputs or {}), "question": question}
-            built = await asyncio.to_thread(build, file, values, hits=hits, history=history)
+            tokens = self.router.special_tokens
+            built = await asyncio.to_thread(build, file, values, hits=hits, history=history, tokens=tokens)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
         completion: Completion | None = None
         async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:
@@ -232,10 +235,11 @@ class AnswerPipeline:
         parsed: Any = None
         texts: Sequence[str] = (completion.text,)
         with context.trace.step("check.citations") as step:
+            said = mend(completion.text, prompt.slots)
             if prompt.output is None:
-                text, citations, verdict = cite(completion.text, shown)
+                text, citations, verdict = cite(said, shown)
             else:
-                read = read_output(completion.text, prompt.output, shown)
+                read = read_output(said, prompt.output, shown)
                 text, citations, verdict, formed = read.text, read.citations, read.cited, read.formed
                 parsed, texts = read.parsed, read.texts
             abstained = completion.abstained or any(_says(text, prompt.abstain) for text in texts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from ragstone.errors import ModelError
 from ragstone.inference.router import Router
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Context
 
 __all__ = ["PromptRunner"]
@@ -29,9 +31,9 @@ class PromptRunner:
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError or a ModelError."""
-        request = build(self._prompt_file(prompt), inputs, hits=())
+        request = build(self._prompt_file(prompt), inputs, hits=(), tokens=self._router.special_tokens)
         async with aclosing(self._router.stream(request, context=context)) as deltas:
             async for delta in deltas:
                 if delta.completion is not None:
-                    return delta.completion
+                    return replace(delta.completion, text=mend(delta.completion.text, request.slots))
         raise ModelError("a model ended without an answer")

@@ -7,9 +7,10 @@ request to the next comes first, where a server's prefix cache can use it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ragstone.errors import UsageError, nearest
+from ragstone.prompts import wire
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.schema import Mark, Order, Property
 from ragstone.prompts.template import plain
@@ -19,9 +20,16 @@ __all__ = ["build"]
 
 
 def build(
-    file: PromptFile, inputs: Mapping[str, object], *, hits: Sequence[Hit], history: Sequence[Message] = ()
+    file: PromptFile,
+    inputs: Mapping[str, object],
+    *,
+    hits: Sequence[Hit],
+    history: Sequence[Message] = (),
+    tokens: Collection[str] = (),
 ) -> Prompt:
     r"""The prompt that a file makes of these inputs, passages and earlier turns.
+
+    Special tokens in what the file's author did not write are broken up: those of the common models, and `tokens`.
 
     Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, and for a turn
     that is neither the user's nor the assistant's.
@@ -33,26 +41,33 @@ def build(
     values = _checked(file, inputs)
     numbered = _ordered(hits, file.order)
     values["passages"] = passages(numbered, mark=file.mark)
-    turns = [_turn(message, file.name) for message in history if message.content.strip()]
-    messages = file.body.render(values)
+    said = [_turn(message, file.name) for message in history if message.content.strip()]
+    turns = [wire.part(message.content, file.trust["history"], tokens) for message in said]
+    parts = {name: wire.part(value, file.trust[name], tokens) for name, value in values.items()}
+    messages, whole = file.body.filled({name: value for name, (value, _) in parts.items()}, tokens=tokens)
     last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
     if last is None:
         raise UsageError("every user message is empty", where=_place(file.name), hint="Give the question some words.")
+    earlier = [Message(message.role, str(text)) for message, (text, _) in zip(said, turns, strict=True)]
     return Prompt(
         name=file.name,
         version=file.version,
-        messages=(*messages[:last], *turns, *messages[last:]),
+        messages=(*messages[:last], *earlier, *messages[last:]),
         slots=tuple(
             Slot(
                 name=name,
                 trust=file.trust[name],
                 text=plain(value),
                 hits=tuple(numbered) if name == "passages" else (),
+                # Which slot gave a token that the template made whole, a filter hides: so it stands with each.
+                broken=broken if file.trust[name] == "author" else tuple(dict.fromkeys((*broken, *whole))),
             )
-            for name, value in values.items()
+            for name, (value, broken) in parts.items()
             if name in file.body.uses
         )
-        + tuple(Slot(name="history", trust=file.trust["history"], text=turn.content) for turn in turns),
+        + tuple(
+            Slot(name="history", trust=file.trust["history"], text=str(text), broken=broken) for text, broken in turns
+        ),
         options=file.options,
         abstain=file.abstain,
         output=file.output,

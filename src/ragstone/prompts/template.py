@@ -15,6 +15,7 @@ from jinja2 import DictLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ragstone.errors import PromptError
+from ragstone.prompts import wire
 from ragstone.prompts.syntax import FILTERS, Checker, Source
 from ragstone.types import Message, Role
 
@@ -37,10 +38,21 @@ class Body:
 
         Raises PromptError when a template cannot take its values, or makes too much of them.
         """
-        rendered = [Message(role, self._text(template, values)) for role, template in self.messages]
-        return [message for message in rendered if message.content.strip()]
+        return self.filled(values)[0]
 
-    def _text(self, template: Template, values: Mapping[str, object]) -> str:
+    def filled(
+        self, values: Mapping[str, object], *, tokens: Collection[str] = ()
+    ) -> tuple[list[Message], tuple[str, ...]]:
+        """What `render` makes, and the special tokens that only the template made whole: they are broken up here.
+
+        `tokens` are those of the model, beside the common ones.
+        """
+        made = [wire.joined(self._pieces(template, values), tokens) for _, template in self.messages]
+        messages = [Message(role, text) for (role, _), (text, _) in zip(self.messages, made, strict=True)]
+        broken = dict.fromkeys(token for _, found in made for token in found)
+        return [message for message in messages if message.content.strip()], tuple(broken)
+
+    def _pieces(self, template: Template, values: Mapping[str, object]) -> list[str]:
         pieces: list[str] = []
         size = 0
         try:
@@ -51,7 +63,7 @@ class Body:
                     raise ValueError(f"a message of more than {LONGEST_MESSAGE:,} characters")
         except Exception as error:  # a filter or a comparison may raise anything, as Python does
             raise PromptError(f"cannot be rendered with these values: {error}", where=str(self.path)) from error
-        return "".join(pieces)
+        return pieces
 
 
 def plain(value: object) -> str:
@@ -94,10 +106,15 @@ def compile_body(body: Source, *, root: Path, names: Collection[str]) -> Body:
     return Body(path=body.path, messages=templates, uses=frozenset(checker.uses), includes=includes)
 
 
+def _put(value: object) -> str:
+    """A value as Jinja puts it in: a piece that is told apart from the words of the file."""
+    return plain(value) if wire.is_authored(value) else wire.Given(plain(value))
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
     """Jinja with nothing in it but the few filters: no function, no test, no attribute of a value."""
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=plain
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_put
     )
     filters = cast("dict[str, Any]", environment.filters)  # pyright: ignore[reportUnknownMemberType]
     environment.filters = {name: filters[name] for name in FILTERS}
