@@ -10,7 +10,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 import ragstone
-from ragstone.cli import show
+from ragstone.cli import prompt_import, show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
 from ragstone.types import Prompt
@@ -25,6 +25,9 @@ OPTIONS = ("prompt", "k", "where", "principals", "tenant", "pipeline")
 @app.callback()
 def group() -> None:
     """See what is said to a model."""
+
+
+app.command("import")(prompt_import.import_)
 
 
 @app.command()
