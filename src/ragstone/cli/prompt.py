@@ -9,7 +9,7 @@ import typer
 from rich.rule import Rule
 from rich.text import Text
 
-from ragstone.cli import show
+from ragstone.cli import prompt_import, show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
 from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.differences import diff_prompts
@@ -31,6 +31,7 @@ app.command("show")(show_prompt)
 app.command("diff")(diff_prompts)
 app.command("lint")(lint_prompts)
 app.command("new")(new_prompt)
+app.command("import")(prompt_import.import_)
 
 
 @app.callback()

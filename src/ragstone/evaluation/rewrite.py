@@ -52,7 +52,7 @@ def rewritten(text: str, keys: Mapping[str, Any], *, path: Path) -> str | None:
 
 
 def _edited(text: str, keys: Mapping[str, Any]) -> str | None:
-    root = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
         return None
     section = next((value for key, value in root.value if key.value == SECTION), None)
