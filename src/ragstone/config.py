@@ -102,16 +102,16 @@ def _composed(text: str) -> yaml.Node | None:
     events alone: its own way to a tree recurses without a limit, and a line of brackets ends the process.
     """
     try:
-        return _tree(cast("Iterable[yaml.Event]", yaml.parse(text, Loader=yaml.CSafeLoader)))  # pyright: ignore[reportUnknownMemberType]
+        return _tree(yaml.parse(text, Loader=yaml.CSafeLoader))
     except (AttributeError, _Unusual, yaml.YAMLError):  # AttributeError: PyYAML was built without libyaml
-        return cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 class _Unusual(Exception):
     """What PyYAML shall judge."""
 
 
-def _tree(events: Iterable[yaml.Event]) -> yaml.Node | None:
+def _tree(events: Iterable[Any]) -> yaml.Node | None:
     roots: list[yaml.Node] = []
     within: list[tuple[yaml.Node, list[yaml.Node]]] = []  # the open nodes, each with its parts so far
     anchors: dict[str, yaml.Node] = {}
@@ -135,7 +135,7 @@ def _tree(events: Iterable[yaml.Event]) -> yaml.Node | None:
     return roots[0] if roots else None
 
 
-def _node(event: yaml.Event, anchors: dict[str, yaml.Node]) -> yaml.Node | None:
+def _node(event: Any, anchors: dict[str, yaml.Node]) -> yaml.Node | None:
     """The node that an event begins, or that an alias names; None where it begins none."""
     start, end = event.start_mark, event.end_mark
     if isinstance(event, yaml.AliasEvent):

@@ -10,7 +10,8 @@ from ragstone.errors import UsageError, nearest
 from ragstone.pipelines import upkeep
 from ragstone.pipelines.index import Index
 from ragstone.reports import Difference, IndexStatus
-from ragstone.types import Chunk, Context, Document, Trace
+from ragstone.trace import Trace
+from ragstone.types import Chunk, Context, Document
 
 __all__ = ["AsyncIndex"]
 

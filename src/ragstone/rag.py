@@ -17,17 +17,8 @@ from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
-from ragstone.types import (
-    Answer,
-    Context,
-    Delta,
-    Document,
-    Hit,
-    Message,
-    Prompt,
-    StoredTrace,
-    Trace,
-)
+from ragstone.trace import StoredTrace, Trace
+from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -16,7 +16,8 @@ from ragstone.indexes import AsyncIndex
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
-from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt, StoredTrace
+from ragstone.trace import StoredTrace
+from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

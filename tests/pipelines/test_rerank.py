@@ -13,7 +13,8 @@ from ragstone.cli.init import Default, write
 from ragstone.errors import ModelUnavailable, NotConfigured
 from ragstone.pipelines.spec import RerankSpec, RetrieveSpec
 from ragstone.project import Project
-from ragstone.types import Hit, Step
+from ragstone.trace import Step
+from ragstone.types import Hit
 from rerank_server import Server, serving
 
 QUESTION = "When does the halibut project ship?"

@@ -25,7 +25,8 @@ from ragstone.retrieval import fuse
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.text.analyzer import query_terms
-from ragstone.types import Context, Document, Hit, Piece, Step
+from ragstone.trace import Step
+from ragstone.types import Context, Document, Hit, Piece
 
 FISH = ("Cod", "Eel", "Halibut", "Turbot", "Plaice", "Sole")
 ABOUT = (

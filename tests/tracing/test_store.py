@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ragstone.errors import StateError
+from ragstone.trace import Trace
 from ragstone.tracing import store
 from ragstone.tracing.store import TraceStore
-from ragstone.types import Trace
 
 
 def finished(name: str = "ask") -> Trace:

@@ -14,7 +14,7 @@ import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, Principals, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
-from ragstone.types import StoredTrace
+from ragstone.trace import StoredTrace
 
 app = typer.Typer(name="trace", help="See what happened during a request, step by step.", no_args_is_help=True)
 

@@ -25,7 +25,8 @@ from ragstone.evaluation.scratch import opened
 from ragstone.evaluation.tune import Row, Tuning, sized, tuned
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.project import Project, find
-from ragstone.types import Context, Trace
+from ragstone.trace import Trace
+from ragstone.types import Context
 
 Origin = Literal["given", "drafted", "collection"]
 SAID: dict[Origin, str] = {

@@ -22,7 +22,8 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.project import Project
 from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.reports import IngestReport, Progress
-from ragstone.types import Context, Item, Trace
+from ragstone.trace import Trace
+from ragstone.types import Context, Item
 
 __all__ = ["Scratch", "opened"]
 

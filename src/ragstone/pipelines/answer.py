@@ -21,7 +21,8 @@ from ragstone.prompts.wire import mend
 from ragstone.protocols import Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
-from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Step, Verdict
+from ragstone.trace import Step
+from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Verdict
 from ragstone.validation.grounding import cite
 from ragstone.validation.outputs import read_output
 

@@ -22,7 +22,8 @@ from ragstone.retrieval.pack import CHARACTERS
 from ragstone.retrieval.search import SHOWN, both, dense, lexical, note
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
-from ragstone.types import Chunk, Context, Filter, Hit, Scored, Step
+from ragstone.trace import Step
+from ragstone.types import Chunk, Context, Filter, Hit, Scored
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ragstone.protocols import LexicalIndex, VectorStore
-from ragstone.types import Context, Filter, Scored, Step
+from ragstone.trace import Step
+from ragstone.types import Context, Filter, Scored
 
 if TYPE_CHECKING:
     from ragstone.types import Vector

@@ -15,7 +15,7 @@ from typing import Any
 
 from ragstone.errors import StateError
 from ragstone.state.database import Database
-from ragstone.types import Step, StoredTrace, Trace
+from ragstone.trace import Step, StoredTrace, Trace
 
 __all__ = ["TraceStore"]
 

@@ -144,7 +144,8 @@ def _parts(text: str, path: Path) -> tuple[Located, Source]:
     end = next((index for index in range(start + 1, len(lines)) if _FENCE.fullmatch(lines[index])), None)
     if end is None:
         located = parse_yaml(text, path)
-        keys = set(cast("dict[str, Any]", located.value)) if isinstance(located.value, dict) else set[str]()
+        value: object = located.value
+        keys = set(cast("dict[str, Any]", value)) if isinstance(value, dict) else set[str]()
         if {"messages", "instructions"} & keys:
             return located, _instructions(located)
         raise PromptError("has no end of its front matter", where=f"{path}:{start + 1}:1", expected="a line '---'")
