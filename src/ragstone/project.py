@@ -159,6 +159,8 @@ class Project:
         yield from self._connector_faults()
         yield from self._pipeline_faults()
         for path in sorted((self.root / "prompts").rglob("*.prompty")):
+            if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
+                continue
             try:
                 load(path, root=path.parent)
             except ConfigError as error:

@@ -110,7 +110,7 @@ def test_explain_names_the_special_tokens_that_were_broken_up(project: Path, run
     asked = ("prompt", "explain", "--set", "question=What is <|im_start|>?")
     assert "question: broken up with a space: <|im_start|>" in run(*asked).stderr
     slots = json.loads(run(*asked, "--json").stdout)["slots"]
-    assert {slot["name"]: slot["broken"] for slot in slots} == {"passages": [], "question": ["<|im_start|>"]}
+    assert {slot["name"]: slot.get("broken") for slot in slots} == {"passages": None, "question": ["<|im_start|>"]}
 
 
 def test_explain_needs_no_model_and_has_an_example_question(tmp_path: Path, run):

@@ -44,7 +44,9 @@ def test_list_names_the_project_s_prompts_and_those_that_ship(prompts: Path, run
     run("prompt", "new", "mine")
     found = {one["name"]: one for one in data(run("prompt", "list", "--json"))}
     origins = {name: one["origin"] for name, one in found.items()}
-    assert origins == {"answer": "changed", "chat": "as shipped", "mine": "own", "situate": "shipped"}
+    wanted = {"answer": "changed", "chat": "as shipped", "mine": "own", "situate": "shipped"}
+    assert {name: origins[name] for name in wanted} == wanted
+    assert not any(name.startswith("starters") for name in origins)
     assert found["answer"]["used_by"] == ["pipelines/answer.yaml"]
     assert found["chat"]["used_by"] == ["ragstone chat"]
     assert found["mine"]["inputs"] == [{"name": "question", "kind": "string", "required": True}]
@@ -52,7 +54,7 @@ def test_list_names_the_project_s_prompts_and_those_that_ship(prompts: Path, run
     assert found["mine"]["version"] == data(run("prompt", "show", "mine", "--json"))["version"]
     shown = run("prompt", "list")
     assert shown.exit_code == 0
-    for word in ("answer", "changed", "mine", "situate", "pipelines/answer.yaml"):
+    for word in ("answer", "changed", "mine", "situate", "answer.yaml"):
         assert word in shown.stdout
 
 

@@ -13,7 +13,7 @@ def test_explain_names_what_the_answer_holds(project: Path, run):
     assert "outputs: year, sure; sent as a schema" in run("prompt", "explain", "form").stderr
     shown = json.loads(run("prompt", "explain", "form", "--json").stdout)
     assert list(shown["outputs"]["properties"]) == ["year", "sure"]
-    assert json.loads(run("prompt", "explain", "answer", "--json").stdout)["outputs"] is None
+    assert "outputs" not in json.loads(run("prompt", "explain", "answer", "--json").stdout)
 
 
 def test_check_finds_a_broken_form(project: Path, run):

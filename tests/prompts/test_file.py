@@ -135,7 +135,7 @@ def test_the_shipped_prompts_load(name: str) -> None:
 
 def test_the_folders_readme_is_short_and_names_its_twin() -> None:
     readme = (SHIPPED / "README.md").read_text(encoding="utf-8")
-    assert len(readme.splitlines()) <= 30
+    assert len([line for line in readme.splitlines() if not line.startswith("|")]) <= 30
     assert "src/ragstone/prompts" in readme
 
 

@@ -71,12 +71,12 @@ def explain(
 
 def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
     return {
-        "outputs": built.output.schema if built.output else None,
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
         "slots": [
-            {"name": slot.name, "trust": slot.trust, "tokens": tokens, "broken": list(slot.broken)}
+            {"name": slot.name, "trust": slot.trust, "tokens": tokens}
+            | ({"broken": list(slot.broken)} if slot.broken else {})
             for slot, tokens in zip(built.slots, planned.slots, strict=True)
         ],
         "calls": built.calls,
@@ -85,6 +85,7 @@ def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
         "cost": planned.cost,
         "stable_prefix_tokens": planned.stable_prefix_tokens,
         "shed": planned.shed,
+        **({"outputs": built.output.schema} if built.output else {}),
     }
 
 

@@ -51,7 +51,7 @@ def _print(found: list[dict[str, Any]]) -> None:
         inputs = ", ".join(given["name"] + ("" if given["required"] else "?") for given in one["inputs"])
         name = Text.assemble((one["name"], "bold"), "\n", (one["origin"], "dim"))
         told = Text(one["fault"], style="red") if one["fault"] else Text(one["description"])
-        used = Text("\n".join(one["used_by"]) or "–")
+        used = Text("\n".join(place.removeprefix("pipelines/") for place in one["used_by"]) or "–")
         table.add_row(
             name, told, Text(inputs.replace(", ", ",\n")), used, Text((one["version"] or "–")[:8], style="dim")
         )

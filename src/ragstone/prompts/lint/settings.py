@@ -30,8 +30,9 @@ def no_description(reading: Reading) -> Iterator[Fault]:
 
 def other_name(reading: Reading) -> Iterator[Fault]:
     """A prompt whose name is not that of its file."""
-    name, stem = reading.file.name, reading.file.path.stem
-    if name != stem:
+    name, path = reading.file.name, reading.file.path
+    stem = path.stem
+    if name not in (stem, f"{path.parent.name}/{stem}"):  # in a folder of its own, as craft/improve
         message = f"the prompt is named '{name}', and its file '{stem}'"
         yield Fault(reading.key("name"), message, f"Write: name: {stem}")
 
