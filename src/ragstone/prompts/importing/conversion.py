@@ -144,8 +144,8 @@ def _parts(text: str, path: Path) -> tuple[Located, Source]:
     end = next((index for index in range(start + 1, len(lines)) if _FENCE.fullmatch(lines[index])), None)
     if end is None:
         located = parse_yaml(text, path)
-        keys = set(cast("dict[str, Any]", located.value)) if isinstance(located.value, dict) else set[str]()
-        if {"messages", "instructions"} & keys:
+        value: object = located.value
+        if isinstance(value, dict) and ("messages" in value or "instructions" in value):
             return located, _instructions(located)
         raise PromptError("has no end of its front matter", where=f"{path}:{start + 1}:1", expected="a line '---'")
     located = parse_yaml("\n".join(lines[start + 1 : end]), path, first_line=start + 2)
