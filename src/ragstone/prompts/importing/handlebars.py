@@ -105,7 +105,7 @@ def _until(
     made: list[Piece] = []
     while at < len(parts):
         part = parts[at]
-        if isinstance(part, str) or part.kind in ("", ">", "!", "raw"):
+        if isinstance(part, str) or part.kind in ("", ">", "!", "raw", "literal"):
             made.append(part)
             at += 1
         elif part.kind in ("/", "else"):
@@ -192,6 +192,8 @@ class _Translation:
             self.losses.leave_out(where, "a comment", "A prompt file holds what is said, and no more.")
         elif tag.kind == ">":
             yield from self._partial(tag, scopes, where)
+        elif tag.kind == "literal":
+            yield Text(tag.words)
         elif tag.kind == "raw":
             raise NoCounterpartError("There is no such block here.")
         else:

@@ -24,7 +24,7 @@ _LINE_AFTER = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 @dataclass(slots=True)
 class Tag:
-    """One tag. `kind` is its first sign (`#`, `/`, `^`, `>`, `!`), `else`, `raw`, or empty for a value."""
+    """One tag. `kind` is its first sign (`#`, `/`, `^`, `>`, `!`), `else`, `raw`, `literal`, or empty for a value."""
 
     kind: str
     words: str
@@ -63,7 +63,9 @@ def _raw_parts(source: Source, *, mustache: bool) -> Iterator[str | Tag]:
         held = held[:-1] if slashes else held
         raw = None if mustache else _RAW.match(text, start)
         if raw and raw[1] == "raw":
-            held, at = held + raw[2], raw.end()
+            yield held
+            held, at = "", raw.end()
+            yield Tag("literal", raw[2], start, raw[0])  # no sign at its side reaches into it
             continue
         tag, at = _tag(source, start, raw, mustache=mustache)
         yield held
@@ -117,7 +119,7 @@ def _drop_lines(parts: list[str | Tag]) -> None:
         assert isinstance(tag, Tag)
         assert isinstance(before, str)
         assert isinstance(after, str)
-        if tag.kind in ("", "raw"):
+        if tag.kind in ("", "raw", "literal"):
             continue
         opens = _LINE_BEFORE.search(before)
         closes = _LINE_AFTER.match(after)
