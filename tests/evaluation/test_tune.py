@@ -94,6 +94,7 @@ async def compared(pipeline: AnswerPipeline, count: int = COUNT) -> Tuning:
     return await tuned(pipeline, asking(count), context=Context)
 
 
+@pytest.mark.slow
 async def test_bm25_wins_where_part_numbers_are_asked_for(pipeline_of: Opened) -> None:
     found = await compared(await pipeline_of(codes(COUNT), RetrieveSpec()))
     assert found.chosen.name == "BM25 alone"
@@ -106,6 +107,7 @@ async def test_bm25_wins_where_part_numbers_are_asked_for(pipeline_of: Opened) -
     assert said[1].startswith("Hybrid search as it is set hurts here: the current pipeline against BM25 alone is -")
 
 
+@pytest.mark.slow
 async def test_where_the_current_pipeline_is_best_there_is_nothing_to_change(pipeline_of: Opened) -> None:
     found = await compared(await pipeline_of(codes(COUNT), LEXICAL))
     assert found.chosen is found.current
@@ -124,6 +126,7 @@ async def test_vectors_win_where_no_word_is_shared(pipeline_of: Opened) -> None:
     assert found.current.mean() == 0.0
 
 
+@pytest.mark.slow
 async def test_few_questions_tell_nothing(pipeline_of: Opened) -> None:
     found = await compared(await pipeline_of(codes(FEWEST - 1), RetrieveSpec()), FEWEST - 1)
     assert found.gain.gained

@@ -195,6 +195,7 @@ def test_what_cannot_be_rendered_is_an_error_of_the_prompt(tmp_path: Path) -> No
         rendered("user:\n{% if question > 3 %}{% endif %}", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_message_that_grows_without_end_is_stopped(tmp_path: Path) -> None:
     text = "user:\n" + "{% for a in items %}" * 4 + "{{ question }}" + "{% endfor %}" * 4
     with pytest.raises(PromptError, match="a message of more than 10,000,000 characters"):

@@ -71,6 +71,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     return {(str(connector), str(test)) for connector, test in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connector", CAUGHT)
 def test_a_faulty_connector_is_caught(connector: str, failures: set[tuple[str, str]]) -> None:
     assert (connector, CAUGHT[connector]) in failures
