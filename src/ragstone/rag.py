@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
 
-log = logging.getLogger("ragstone")
 
 KEPT = 2_000  # characters of a question that its trace keeps
 

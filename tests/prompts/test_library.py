@@ -66,6 +66,19 @@ def test_an_edit_of_what_it_includes_counts_too(folder: Path, prompts: Library):
     assert said(prompts.get("answer")) == "Be long."
 
 
+def test_an_edit_of_the_words_for_outputs_counts_too(folder: Path, prompts: Library):
+    part = (Path(__file__).parents[2] / "prompts/parts/outputs.md").read_text(encoding="utf-8")
+    write(folder / "parts/outputs.md", part)
+    outputs = "outputs: [{name: year, kind: integer}]\ninputs:"
+    write(folder / "answer.prompty", (TEXT % "Be short.").replace("inputs:", outputs))
+    first = prompts.get("answer")
+    write(folder / "parts/outputs.md", f"Take care.\n\n{part}")
+    found = prompts.get("answer")
+    assert found.version != first.version
+    assert found.output is not None
+    assert found.output.words.startswith("Take care.")
+
+
 def test_a_broken_edit_leaves_the_last_good_version_and_says_so(
     folder: Path, prompts: Library, caplog: pytest.LogCaptureFixture
 ):

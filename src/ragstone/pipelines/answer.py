@@ -122,9 +122,8 @@ class AnswerPipeline:
         k = self.retrieve.k if k is None else k
         check(question)
         check_k(k)
-        where.parse(
-            {} if filters is None else filters
-        )  # a wrong filter is reported also where there is nothing to be filtered
+        # A wrong filter is reported also where there is nothing to be filtered.
+        where.parse({} if filters is None else filters)
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             yield step
 

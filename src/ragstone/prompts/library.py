@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ragstone.errors import PromptError
 from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.outputs import PART
 
 __all__ = ["Library"]
 
@@ -73,7 +74,8 @@ def _loaded(path: Path, before: _Kept | None) -> _Kept:
 
 
 def _signature(file: PromptFile) -> Signature:
-    paths = [file.path, *(file.path.parent / name for name in file.body.includes)]
+    names = [*file.body.includes, *([PART] if file.output is not None else [])]
+    paths = [file.path, *(file.root / name for name in names)]
     return tuple(_looks(path) for path in paths)
 
 
