@@ -66,7 +66,10 @@ def test_a_key_is_a_word():
         parse_yaml("a: 1\n? [b, c]\n: 2", HERE)
 
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12)
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]) | st.sampled_from("\n\t\x85\u2028\u2029 "),
+    max_size=12,
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
