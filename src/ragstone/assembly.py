@@ -17,6 +17,7 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
+from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.project import Project
@@ -63,6 +64,10 @@ class Assembly(Protocol):
         """The pipeline that answers from a tenant's index."""
         ...
 
+    def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
+        """What tests prompt files with the models of a pipeline, or with one model by its name."""
+        ...
+
     async def close(self) -> None:
         """Gives everything back, also when a part of it fails."""
         ...
@@ -80,6 +85,7 @@ class ProjectParts:
         self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
+        self._testers: dict[tuple[str, str | None], PromptTests] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
         self._retired: list[Builder | Index] = []
@@ -141,6 +147,22 @@ class ProjectParts:
                 self._indexes[spec.index, tenant] = index
                 self._answers[pipeline, tenant] = made
             return made
+
+    def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
+        """With the models of `pipelines/<pipeline>.yaml` and the embedder of its index, which is not opened."""
+        with self._one:
+            if (pipeline, model) not in self._testers:
+                spec = self.project.answer_spec(pipeline)
+                builder = self._builder()
+                self._retired.append(builder)
+                if model is None:
+                    models = builder.models(spec.route.models, self.project.pipeline(pipeline))
+                else:
+                    models = {model: cast("Model", builder.connector("model", model))}
+                embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
+                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get)
+                self._testers[pipeline, model] = made
+            return self._testers[pipeline, model]
 
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
@@ -279,6 +301,14 @@ class LooseParts:
             prompt_file=self._prompts.get,
             retrieve=RetrieveSpec(),
         )
+
+    def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
+        """With the one model and the one embedder that there are."""
+        _only(pipeline, ANSWER)
+        if model is not None:
+            raise UsageError("a model is named in a project folder alone", where="test_prompt", found=repr(model))
+        models = {self._model.name or "model": self._model}
+        return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get)
 
     def _index(self, tenant: str) -> Index:
         with self._one:

@@ -14,6 +14,7 @@ from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
+from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.trace import StoredTrace, Trace
@@ -315,6 +316,17 @@ class AsyncRag:
             )
         finally:
             self._keep(context, principals=context.principals, question=_shown(question or ""))
+
+    async def test_prompt(
+        self, prompt: str, /, *, repeats: int | None = None, model: str | None = None, pipeline: str = "answer"
+    ) -> PromptReport:
+        """Runs the tests of a prompt file; each repeat asks the model anew, and nothing is taken from a cache.
+
+        The model is the first of the pipeline's that writes, else one that quotes; `model` names another one.
+        Raises UsageError for a prompt without tests.
+        """
+        tests = await asyncio.to_thread(self._parts.prompt_tests, pipeline=pipeline, model=model)
+        return await tests.run(prompt, repeats=repeats)
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from ragstone.indexes import AsyncIndex
+from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
@@ -365,6 +366,12 @@ class Rag:
             prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
         )
         return _wait(self._rag.explain(question, **asked, **inputs))
+
+    def test_prompt(
+        self, prompt: str, /, *, repeats: int | None = None, model: str | None = None, pipeline: str = "answer"
+    ) -> PromptReport:
+        """Runs the tests of a prompt file; each repeat asks the model anew, and nothing is taken from a cache."""
+        return _wait(self._rag.test_prompt(prompt, repeats=repeats, model=model, pipeline=pipeline))
 
     def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -19,6 +19,7 @@ from ragstone.cli.prompts.listing import list_prompts
 from ragstone.cli.prompts.plan import Plan, plan
 from ragstone.cli.prompts.showing import show_prompt
 from ragstone.cli.prompts.starting import new_prompt
+from ragstone.cli.prompts.testing import run_tests
 from ragstone.cli.prompts.trying import built_prompt
 from ragstone.project import Project, find
 from ragstone.prompts.reading import read_prompt
@@ -30,6 +31,7 @@ app.command("list")(list_prompts)
 app.command("show")(show_prompt)
 app.command("diff")(diff_prompts)
 app.command("lint")(lint_prompts)
+app.command("test")(run_tests)
 app.command("new")(new_prompt)
 app.command("import")(prompt_import.import_)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -211,7 +211,7 @@ class AnswerPipeline:
                 if delta.text:
                     yield Delta(delta.text)
         assert completion is not None, "a model's last delta carries its completion"
-        answer = await asyncio.to_thread(self._answer, built, hits, completion, context)
+        answer = await asyncio.to_thread(self.answer, built, hits, completion, context, self.checks)
         stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
         yield replace(answer, notices=(*stale, *answer.notices))
 
@@ -228,7 +228,11 @@ class AnswerPipeline:
             async for delta in deltas:
                 yield delta
 
-    def _answer(self, prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context) -> Answer:
+    @staticmethod
+    def answer(
+        prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context, checks: Collection[str]
+    ) -> Answer:
+        """What a model said, with its citations and its form checked."""
         slot = prompt.slot("retrieved")
         shown = slot.hits if slot else ()
         formed: Verdict | None = None
@@ -260,7 +264,7 @@ class AnswerPipeline:
             prompt=prompt,
             completion=completion,
             trace_id=context.trace.id,
-            verdicts=(*((verdict,) if "citations" in self.checks else ()), *((formed,) if formed else ())),
+            verdicts=(*((verdict,) if "citations" in checks else ()), *((formed,) if formed else ())),
             notices=tuple(completion.notice.splitlines()) if completion.notice else (),
         )
 

@@ -11,7 +11,7 @@ from ragstone.inference.router import Router
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
-from ragstone.types import Completion, Context
+from ragstone.types import Completion, Context, Prompt
 
 __all__ = ["PromptRunner"]
 
@@ -32,8 +32,13 @@ class PromptRunner:
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError or a ModelError."""
         request = build(self._prompt_file(prompt), inputs, hits=(), tokens=self._router.special_tokens)
+        completion = await self.complete(request, context=context)
+        return replace(completion, text=mend(completion.text, request.slots))
+
+    async def complete(self, request: Prompt, *, context: Context) -> Completion:
+        """What a model says to a prompt that is built already, in its own words."""
         async with aclosing(self._router.stream(request, context=context)) as deltas:
             async for delta in deltas:
                 if delta.completion is not None:
-                    return replace(delta.completion, text=mend(delta.completion.text, request.slots))
+                    return delta.completion
         raise ModelError("a model ended without an answer")

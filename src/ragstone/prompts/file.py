@@ -30,6 +30,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
@@ -38,6 +39,7 @@ from ragstone.prompts import outputs
 from ragstone.prompts.schema import Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
+from ragstone.prompts.testing.cases import Case, Declared, load_cases
 from ragstone.types import Options, Trust
 
 __all__ = ["PromptFile", "load"]
@@ -46,6 +48,9 @@ FORMAT = 1  # part of every version: raise it when the same file would be render
 
 RUNTIME = ("passages", "history")
 """What the runtime gives to a prompt, so that no file declares it as an input."""
+
+TESTS = ("metadata", "ragstone", "tests")
+"""The key that names a file's tests. A version does not change with it."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = {"and", "else", "false", "if", "in", "is", "loop", "none", "not", "or", "self", "super", "true"}
@@ -72,6 +77,7 @@ class PromptFile:
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
     output: Output | None = None  # None for free text
+    tests: tuple[Case, ...] = ()
 
 
 def load(path: Path, *, root: Path) -> PromptFile:
@@ -93,6 +99,7 @@ def _load(path: Path, root: Path) -> PromptFile:
     text = read(path, root)
     located, body = _split(text, path)
     front = validate(Front, located)
+    text = _shaping(located.value, body)
     _raise_first(_faults(front, located))
     names = [*(given.name for given in front.inputs), "passages"]
     compiled = compile_body(body, root=root, names=names)
@@ -119,7 +126,30 @@ def _load(path: Path, root: Path) -> PromptFile:
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
+        tests=_tests(front, located, path, root, compiled, output),
     )
+
+
+def _tests(
+    front: Front, located: Located, path: Path, root: Path, body: Body, output: Output | None
+) -> tuple[Case, ...]:
+    """The file's own tests. They stand beside it: those of `craft/improve` in `craft/`."""
+    named = front.metadata.ragstone.tests
+    if named is None:
+        return ()
+    declared = Declared(inputs=front.inputs, passages="passages" in body.uses, outputs=output is not None)
+    where = located.where(TESTS)
+    return load_cases(path.parent / named, root=root, where=where, declared=declared)
+
+
+def _shaping(front: Mapping[str, Any], body: Source) -> str:
+    """What of a file shapes what is sent: all but its comments and the name of its tests."""
+    metadata: dict[str, Any] = front.get("metadata", {})
+    ours: dict[str, Any] = metadata.get("ragstone", {})
+    own = {key: value for key, value in ours.items() if key != TESTS[-1]}
+    rest = {key: value for key, value in metadata.items() if key != "ragstone"} | ({"ragstone": own} if own else {})
+    kept = {key: value for key, value in front.items() if key != "metadata"} | ({"metadata": rest} if rest else {})
+    return json.dumps([kept, body.text])
 
 
 def _version(text: str, includes: Mapping[str, str]) -> str:

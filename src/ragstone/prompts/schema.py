@@ -110,6 +110,7 @@ class _Ragstone(_Strict):
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     passages: _Passages = _Passages()
+    tests: Annotated[str, Field(min_length=1)] | None = None
 
 
 class _Metadata(_Strict):

@@ -22,7 +22,7 @@ STARTER = "passages"
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _OWN_NAME = re.compile(r"^name:.*$", re.MULTILINE)
-_DISPLAY_NAME = re.compile(r"^displayName:.*\n", re.MULTILINE)
+_NOT_ITS_OWN = re.compile(r"^(?:displayName|[ \t]+tests):.*(?:\n|\Z)", re.MULTILINE)  # the copy is not what they name
 
 
 @command
@@ -66,7 +66,7 @@ def _write(path: Path, source: Path, name: str) -> list[Path]:
     home = next(folder for folder in source.parents if folder.name == FOLDER)
     load(source, root=home)  # one that has a fault is no beginning
     front, line, body = read(source, home).removeprefix("---\n").partition("\n---\n")
-    front = _DISPLAY_NAME.sub("", front)
+    front = _NOT_ITS_OWN.sub("", front)
     front = _OWN_NAME.sub(f"name: {name}", front, count=1) if _OWN_NAME.search(front) else f"name: {name}\n{front}"
     texts = {path: f"---\n{front}{line}{body}"}
     for part in re.findall(r"""include\s+["']([^"']+)["']""", body):

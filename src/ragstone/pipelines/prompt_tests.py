@@ -1,0 +1,202 @@
+"""Runs the tests of a prompt file: builds each prompt, asks a model anew for each repeat, and checks what it said.
+
+A prompt that reads passages goes the way of an answer, with its citations checked; any other goes the way of a stage.
+One model is asked and no other, so that it is known which one was tested. No cache stands between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, UsageError
+from ragstone.inference.router import Router
+from ragstone.pipelines.answer import AnswerPipeline
+from ragstone.pipelines.runner import PromptRunner
+from ragstone.prompts.builder import build
+from ragstone.prompts.file import PromptFile
+from ragstone.prompts.testing.cases import MOST_REPEATS, Case
+from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
+from ragstone.prompts.testing.report import CaseReport, PromptReport
+from ragstone.prompts.wire import mend
+from ragstone.protocols import Embedder, Model
+from ragstone.types import Completion, Context, Prompt
+
+__all__ = ["PromptTests"]
+
+T = TypeVar("T")
+
+AT_ONCE = 4  # requests that a model gets side by side
+TIMEOUT = 120.0  # seconds that a model has for one of them
+JUDGE = "judge"
+"""The prompt file that grades a reply."""
+
+NO_WRITER = "needs a model that writes"
+NO_EMBEDDER = "needs an embedder"
+
+_GRADE = re.compile(r"(?<![\d.,])([1-5])(?:\s*/\s*5)?\W*$")
+
+
+class PromptTests:
+    """Tests prompt files with the first model of a route that writes, else with one that quotes.
+
+    >>> report = await tests.run("answer", repeats=5)
+    >>> report.count("failed")
+    0
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model | NotConfigured],
+        *,
+        embedder: Embedder | None,
+        prompt_file: Callable[[str], PromptFile],
+    ) -> None:
+        able = {name: model for name, model in models.items() if isinstance(model, Model)}
+        chosen = next((name for name, model in able.items() if model.capabilities.generative), next(iter(able), ""))
+        self.model = chosen
+        self.writes = bool(chosen) and able[chosen].capabilities.generative
+        self._router = Router({chosen: able[chosen]} if chosen else {})
+        self._embedder, self._prompt_file = embedder, prompt_file
+        self._runner = PromptRunner(self._router, prompt_file, models=(chosen,))
+
+    async def run(self, prompt: str, *, repeats: int | None = None) -> PromptReport:
+        """The report on one prompt file. `repeats` counts before what each case says.
+
+        Raises PromptError for a file that does not load, UsageError for one without tests, and ModelDenied.
+        """
+        if repeats is not None and not 1 <= repeats <= MOST_REPEATS:
+            expected = f"1 to {MOST_REPEATS}"
+            raise UsageError("the number of repeats is out of range", expected=expected, found=str(repeats))
+        file = await asyncio.to_thread(self._prompt_file, prompt)
+        if not file.tests:
+            hint = f"Write tests/{file.path.stem}.yaml beside it, and name it under metadata.ragstone as `tests`."
+            raise UsageError("the prompt has no tests", where=f"prompt {prompt!r}", hint=hint)
+        room = asyncio.Semaphore(AT_ONCE)
+        cases = await _together(self._case(file, case, repeats or case.repeats, room) for case in file.tests)
+        return PromptReport(prompt=prompt, version=file.version, model=self.model, cases=tuple(cases))
+
+    async def _case(self, file: PromptFile, case: Case, repeats: int, room: asyncio.Semaphore) -> CaseReport:
+        blank = CaseReport(case=case.name, where=case.where, passed=0, runs=0, at_least=case.at_least)
+        try:
+            prompt = await asyncio.to_thread(self._built, file, case)
+        except UsageError as error:
+            return replace(blank, runs=1, check="build", expected="messages that can be sent", found=error.message)
+        for check in case.sent:
+            if miss := SENT[check.name].miss(check.value, prompt):
+                return replace(blank, runs=1, check=f"sent {check.name}", expected=miss.expected, found=miss.found)
+        sent = replace(blank, passed=1, runs=1) if case.sent else blank
+        if not case.expect:
+            return sent
+        if reason := self._unable(file, case):
+            return replace(sent, not_run=reason)
+        misses = await _together(self._repeat(file, case, prompt, place, room) for place in range(repeats))
+        first = next((miss for miss in misses if miss is not None), None)
+        done = replace(blank, passed=misses.count(None), runs=repeats, asked=True)
+        if first is None:
+            return done
+        name, miss = first
+        return replace(done, check=name, expected=miss.expected, found=miss.found)
+
+    def _built(self, file: PromptFile, case: Case) -> Prompt:
+        tokens = self._router.special_tokens
+        return build(file, case.inputs, hits=case.passages, history=case.history, tokens=tokens)
+
+    def _unable(self, file: PromptFile, case: Case) -> str:
+        """Why this case cannot be asked here, "" where it can."""
+        quotable = "passages" in file.body.uses and file.output is None and not case.needs_writing
+        judged = any(EXPECT[check.name].writes for check in case.expect)
+        if not self.writes and (not self.model or not quotable or judged):
+            return NO_WRITER
+        if self._embedder is None and any(check.name == "similarity" for check in case.expect):
+            return NO_EMBEDDER
+        return ""
+
+    async def _repeat(
+        self, file: PromptFile, case: Case, prompt: Prompt, place: int, room: asyncio.Semaphore
+    ) -> tuple[str, Miss] | None:
+        """One question to the model: the first check that is not met, with its name."""
+        async with room:
+            try:
+                reply = await self._reply(file, case, _seeded(prompt, place))
+                for check in case.expect:
+                    found = EXPECT[check.name].miss(check.value, reply)
+                    miss = await found if inspect.isawaitable(found) else found
+                    if miss is not None:
+                        return check.name, miss
+            except ModelDenied:
+                raise  # a key that is refused is refused each time
+            except (ModelError, EmbedderError) as error:
+                return "reply", Miss("a reply", str(error))
+        return None
+
+    async def _reply(self, file: PromptFile, case: Case, prompt: Prompt) -> Reply:
+        context = Context().within(TIMEOUT)
+        question = _question(case)
+        slot = prompt.slot("retrieved")
+        if "passages" in file.body.uses and slot is not None and not slot.hits and prompt.abstain is not None:
+            # As with a real question, for which nothing was found: no model is asked.
+            return Reply(text=prompt.abstain, question=question, tools=self, abstained=True)
+        completion = await self._runner.complete(prompt, context=context)
+        if "passages" not in file.body.uses and prompt.output is None:
+            return Reply(text=mend(completion.text, prompt.slots), question=question, tools=self)
+        return await asyncio.to_thread(self._checked, case, prompt, completion, context)
+
+    def _checked(self, case: Case, prompt: Prompt, completion: Completion, context: Context) -> Reply:
+        answer = AnswerPipeline.answer(prompt, case.passages, completion, context, ("citations",))
+        places = {hit.chunk.id: hit.rank for hit in case.passages}
+        formed = next((verdict for verdict in answer.verdicts if verdict.check == "output"), None)
+        return Reply(
+            text=answer.text,
+            question=_question(case),
+            tools=self,
+            cited=tuple(sorted({places[citation.chunk_id] for citation in answer.citations})),
+            abstained=answer.abstained,
+            misfit=None if formed is None else "" if formed.passed else formed.reason,
+        )
+
+    # ── What checks ask for ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def similarity(self, first: str, second: str) -> float:
+        """The cosine of two texts' vectors, from -1 to 1. A text without words is like no other."""
+        assert self._embedder is not None, "such a case is not run without one"
+        if not first.strip() or not second.strip():
+            return 0.0
+        vectors = await self._embedder.embed([first, second], context=Context())
+        return float(vectors[0] @ vectors[1])
+
+    async def grade(self, reply: Reply, rubric: str, reference: str) -> tuple[int | None, str]:
+        """The grade from 1 to 5 that ends what the prompt file `judge` makes the model say, and all that it said."""
+        inputs = {"question": reply.question, "answer": reply.text, "rubric": rubric, "reference": reference}
+        completion = await self._runner.run(JUDGE, inputs, context=Context().within(TIMEOUT))
+        last = completion.text.strip().rpartition("\n")[2]
+        found = _GRADE.search(last)
+        return (int(found[1]) if found else None), completion.text
+
+
+async def _together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives, in order. Where one fails, the others are stopped."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _question(case: Case) -> str:
+    """What was asked, in words for a judge: the question, or every input by its name."""
+    asked = case.inputs.get("question")
+    return asked if isinstance(asked, str) else "\n".join(f"{name}: {value}" for name, value in case.inputs.items())
+
+
+def _seeded(prompt: Prompt, place: int) -> Prompt:
+    """The prompt of one repeat. A seed of the file's own would give each the same words, where words are drawn."""
+    options = prompt.options
+    if options.seed is None or not options.temperature:
+        return prompt
+    return replace(prompt, options=replace(options, seed=options.seed + place))
