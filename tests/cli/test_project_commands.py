@@ -169,6 +169,7 @@ def test_every_command_explains_itself_in_80_columns(run):
         "prompt show",
         "prompt diff",
         "prompt lint",
+        "prompt test",
         "prompt new",
         "trace list",
         "trace show",

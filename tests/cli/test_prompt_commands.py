@@ -340,10 +340,10 @@ def test_lint_shows_place_reason_and_fix_and_exits_with_1(prompts: Path, run):
     edit(prompts / "answer.prompty", "- Say only what", "- TODO say only what")
     shown = run("prompt", "lint")
     assert shown.exit_code == 1
-    assert "prompts/answer.prompty:24:3  warning  left-over" in shown.stdout
+    assert "prompts/answer.prompty:25:3  warning  left-over" in shown.stdout
     assert "Fix: " in shown.stdout
     (found,) = json.loads(run("prompt", "lint", "answer", "--json").stdout)
-    assert (found["code"], found["line"], found["column"]) == ("left-over", 24, 3)
+    assert (found["code"], found["line"], found["column"]) == ("left-over", 25, 3)
     assert found["path"] == str(prompts / "answer.prompty")
     assert run("prompt", "lint", "chat").exit_code == 0
 

@@ -93,7 +93,7 @@ def test_an_allowance_that_names_no_fault_is_told_with_the_nearest(tmp_path: Pat
     path.write_text(BASE.replace("name: short", "name: short  # lint: allow near-duplicate, shoting"), encoding="utf-8")
     (found,) = lint([path])  # near-duplicate is looked for in a whole folder alone
     assert (found.code, found.fix) == ("idle-allowance", "Did you mean 'shouting'?")
-    assert [one.code for one in lint([path], folder=tmp_path)] == ["idle-allowance", "idle-allowance"]
+    assert [one.code for one in lint([path], folder=tmp_path)] == ["idle-allowance", "idle-allowance", "missing-tests"]
 
 
 def test_every_fault_of_a_file_that_does_not_load_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ragstone.prompts.lint.finding import Fault
 from ragstone.prompts.outputs import PART as OUTPUTS
 from ragstone.prompts.reading import Reading
 
-__all__ = ["PARTS", "near_duplicate", "unused_part"]
+__all__ = ["PARTS", "missing_tests", "near_duplicate", "unused_part"]
 
 PARTS = "parts"
 """The folder of what prompts include."""
@@ -46,4 +46,16 @@ def near_duplicate(readings: list[Reading], root: Path) -> Iterator[Fault]:
                 f"{readings[second].file.path}:1:1",
                 f"says almost the same as {other.name}",
                 "Delete one of the two, or put what they share into a file in parts/ that both include.",
+            )
+
+
+def missing_tests(readings: list[Reading], root: Path) -> Iterator[Fault]:
+    """A prompt that nothing tests. A new one is looked at alone at first, so it is told of this with all the others."""
+    for reading in readings:
+        if not reading.file.tests:
+            name = f"tests/{reading.file.path.stem}.yaml"
+            yield Fault(
+                reading.key("metadata", "ragstone"),
+                "the prompt has no tests",
+                f"Write {name} beside it, and under metadata.ragstone: tests: {name}",
             )

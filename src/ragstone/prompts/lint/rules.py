@@ -75,6 +75,7 @@ RULES = (
 FOLDER_RULES = (
     FolderRule("unused-part", "warning", folder.unused_part, "Whoever edits it waits for an effect that never comes."),
     FolderRule("near-duplicate", "warning", folder.near_duplicate, "A correction of one is forgotten in the other."),
+    FolderRule("missing-tests", "warning", folder.missing_tests, "Nobody knows whether the next edit makes it worse."),
 )
 """What is looked for in all prompts of a folder together."""
 

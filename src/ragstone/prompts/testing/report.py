@@ -84,4 +84,5 @@ def wilson(passed: int, runs: int) -> tuple[float, float]:
     center = share + square / (2 * runs)
     margin = Z * math.sqrt(share * (1 - share) / runs + square / (4 * runs * runs))
     scale = 1 + square / runs
-    return max(0.0, (center - margin) / scale), min(1.0, (center + margin) / scale)
+    # Rounding must not put a share of 0 or 1 outside its own interval.
+    return max(0.0, min(share, (center - margin) / scale)), min(1.0, max(share, (center + margin) / scale))

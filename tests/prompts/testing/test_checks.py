@@ -1,0 +1,161 @@
+"""What each check accepts and what it says else, and the interval of a share."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
+from ragstone.prompts.testing.report import CaseReport, wilson
+from ragstone.types import Message, Prompt
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+class Tools:
+    async def similarity(self, first: str, second: str) -> float:
+        return 0.8 if second == first else 0.1
+
+    async def grade(self, reply: Reply, rubric: str, reference: str) -> tuple[int | None, str]:
+        return (len(reply.text) or None), f"{rubric} {reference}"
+
+
+async def expected(name: str, given_: Any, text: str, **facts: Any) -> Miss | None:
+    value = TypeAdapter(EXPECT[name].shape).validate_python(given_)
+    found = EXPECT[name].miss(value, Reply(text=text, question="Why?", tools=Tools(), **facts))
+    return await found if inspect.isawaitable(found) else found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good", "bad"),
+    [
+        ("contains", "3 May", "It ships on 3\nMAY 2031.", "It ships in May."),
+        ("contains", ["Lund", "Graz"], "From Lund to Graz.", "From Lund."),
+        ("not_contains", ["Lund", "Graz"], "From Wien.", "From graz."),
+        ("regex", r"^b\Z", "a\nb", "b\na"),
+        ("json_schema", SCHEMA, '{"a": 1}', '{"a": "one"}'),
+        ("json_schema", SCHEMA, ' {"a": 1}\n', 'Here it is: {"a": 1}'),
+        ("json_schema", {"$ref": "#/$defs/b", "$defs": {"b": {"const": 1}}}, "1", "2"),
+        ("json_schema", SCHEMA, '{"a": 1}', "[" * 100_000),
+        ("similarity", "a", "a", "b"),
+        ("judge", "It is long.", "abcd", "abc"),
+        ("judge", {"rubric": "It is long.", "at_least": 2}, "ab", "a"),
+    ],
+)
+async def test_a_check_of_a_reply(name: str, value: Any, good: str, bad: str) -> None:
+    assert await expected(name, value, good) is None
+    miss = await expected(name, value, bad)
+    assert miss is not None
+    assert miss.expected
+    assert miss.found == bad
+
+
+async def test_how_near_a_reply_must_come_can_be_said() -> None:
+    assert await expected("similarity", {"to": "a", "at_least": 0.1}, "b") is None
+    miss = await expected("similarity", {"to": "a", "at_least": 0.85}, "a")
+    assert miss == Miss("a similarity of 0.85 to 'a' (it is 0.80)", "a")
+
+
+@pytest.mark.parametrize(
+    ("value", "facts", "fits"),
+    [
+        (1, {"cited": (1, 2)}, True),
+        ([1, 2], {"cited": (1, 2)}, True),
+        ([1, 3], {"cited": (1, 2)}, False),
+        (1, {}, False),
+        ("nothing", {}, True),
+        ("nothing", {"cited": (1,)}, False),
+        ("abstains", {"abstained": True}, True),
+        ("abstains", {}, False),
+    ],
+)
+async def test_a_citation(value: Any, facts: dict[str, Any], fits: bool) -> None:
+    assert (await expected("citation", value, "x", **facts) is None) is fits
+
+
+async def test_the_prompt_s_own_outputs() -> None:
+    assert await expected("schema", True, "{}", misfit="") is None
+    miss = await expected("schema", True, "{}", misfit="a: is missing")
+    assert miss is not None
+    assert "a: is missing" in miss.expected
+
+
+async def test_a_judge_without_a_grade_fails_the_check() -> None:
+    miss = await expected("judge", "It is long.", "")
+    assert miss is not None
+    assert "a grade from 1 to 5" in miss.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("contains", "chunk holds", True),
+        ("contains", {"text": "chunk holds", "role": "user"}, True),
+        ("contains", {"text": "chunk holds", "role": "system"}, False),
+        ("not_contains", {"text": "chunk holds", "role": "system"}, True),
+        ("not_contains", "CHUNK  HOLDS", False),
+        ("regex", r"\AAnswer\.\n\nA chunk", True),
+        ("regex", "pineapple", False),
+        ("roles", ["system", "user"], True),
+        ("roles", ["user"], False),
+        ("max_tokens", 30, True),
+        ("max_tokens", 3, False),
+    ],
+)
+def test_a_check_of_what_is_sent(name: str, value: Any, fits: bool) -> None:
+    messages = (Message("system", "Answer."), Message("user", "A chunk\nholds 200 tokens."))
+    checked = TypeAdapter(SENT[name].shape).validate_python(value)
+    miss = SENT[name].miss(checked, Prompt(name="a", version="1", messages=messages))
+    assert (miss is None) is fits, miss
+
+
+def test_a_pattern_sees_lines() -> None:
+    pattern = TypeAdapter(EXPECT["regex"].shape).validate_python("^b")
+    assert pattern.flags & re.MULTILINE
+
+
+# ── Intervals ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("passed", "runs", "low", "high"),
+    [
+        (9, 10, 0.5958, 0.9821),
+        (10, 10, 0.7225, 1.0),
+        (0, 10, 0.0, 0.2775),
+        (1, 1, 0.2065, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_the_interval_of_wilson(passed: int, runs: int, low: float, high: float) -> None:
+    """The last is from Newcombe, Statistics in Medicine 17, 1998, table I."""
+    assert wilson(passed, runs) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 1000).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs))))
+def test_an_interval_holds_its_share_and_mirrors(counts: tuple[int, int]) -> None:
+    passed, runs = counts
+    low, high = wilson(passed, runs)
+    assert 0 <= low <= passed / runs <= high <= 1
+    assert wilson(runs - passed, runs) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(
+    ("facts", "outcome"),
+    [
+        ({"passed": 3, "runs": 3}, "passed"),
+        ({"passed": 2, "runs": 3}, "failed"),
+        ({"passed": 2, "runs": 3, "at_least": 0.6}, "passed"),
+        ({"passed": 0, "runs": 1}, "failed"),
+        ({"passed": 1, "runs": 1, "not_run": "needs a model that writes"}, "not run"),
+        ({"passed": 0, "runs": 0, "not_run": "needs a model that writes"}, "not run"),
+    ],
+)
+def test_what_was_not_run_is_never_passed(facts: dict[str, Any], outcome: str) -> None:
+    assert CaseReport(case="a", where="a.yaml:1:1", **facts).outcome == outcome
