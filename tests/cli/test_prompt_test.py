@@ -55,7 +55,7 @@ def test_a_new_project_passes_and_says_what_was_not_run_in_80_columns(project: P
     shown = run("prompt", "test")
     assert shown.exit_code == 0
     assert max(len(line) for line in shown.stdout.splitlines()) <= 80
-    assert "not run: needs a model that writes. Model: extractive." in shown.stdout
+    assert "not run: needs a model that writes. Model: extractive," in shown.stdout
     assert "1 of 1" in shown.stdout
     assert "0.21–1.00" in shown.stdout
     assert run("prompt", "test", "--require-model").exit_code == 1
@@ -84,7 +84,7 @@ def test_a_server_is_asked_for_each_repeat(project: Path, mine: Path, run, monke
         monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "tiny")
         found = data(run("prompt", "test", "mine", "--repeats", "6", "--json", "--model", "local"))
     asked, sent = found["cases"]
-    assert found["model"] == "local"
+    assert (found["model"], found["calls"], found["cost"]) == ("local", 6, 0)
     assert (asked["passed"], asked["runs"], asked["outcome"]) == (3, 6, "failed")
     assert asked["interval"] == [0.1876, 0.8124]
     assert asked["failure"]["found"] == "By train."

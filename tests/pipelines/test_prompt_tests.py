@@ -197,8 +197,10 @@ async def test_a_judge_grades_the_reply(verdict: str, outcome: str, folder: Path
         return verdict if prompt.name == "judge" else "It is blue."
 
     model = ScriptedModel(says)
-    (found,) = await run(made(folder, model))
+    report = await made(folder, model).run("a")
+    (found,) = report.cases
     assert found.outcome == outcome, found
+    assert report.calls == 2
     asked = model.prompts[1].messages[-1].content
     assert all(
         words in asked for words in ("Rubric: It is right.", "Reference: Blue.", "Question: Why?", "It is blue.")
@@ -215,6 +217,15 @@ async def test_a_case_whose_messages_cannot_be_built_fails(folder: Path) -> None
     write(folder, {**case({"contains": "yes"}), "inputs": {"question": " "}})
     (found,) = await run(made(folder, ScriptedModel([])))
     assert (found.outcome, found.check, found.found) == ("failed", "build", "every user message is empty")
+
+
+async def test_a_case_with_a_value_that_the_template_cannot_take_fails(folder: Path) -> None:
+    write(folder, case({"contains": "yes"}), more="")
+    path = folder / "a.prompty"
+    path.write_text(path.read_text().replace("{{ question }}", "{{ question | round }}"))
+    (found,) = await run(made(folder, ScriptedModel([])))
+    assert (found.outcome, found.check) == ("failed", "build")
+    assert "cannot be rendered with these values" in found.found
 
 
 async def test_a_prompt_without_tests_and_a_wrong_number_are_refused(folder: Path) -> None:

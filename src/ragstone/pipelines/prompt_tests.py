@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, UsageError
+from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.runner import PromptRunner
@@ -61,8 +61,8 @@ class PromptTests:
         self.model = chosen
         self.writes = bool(chosen) and able[chosen].capabilities.generative
         self._router = Router({chosen: able[chosen]} if chosen else {})
-        self._embedder, self._prompt_file = embedder, prompt_file
-        self._runner = PromptRunner(self._router, prompt_file, models=(chosen,))
+        self.embedder, self._prompt_file = embedder, prompt_file
+        self.runner = PromptRunner(self._router, prompt_file, models=(chosen,))
 
     async def run(self, prompt: str, *, repeats: int | None = None) -> PromptReport:
         """The report on one prompt file. `repeats` counts before what each case says.
@@ -76,15 +76,47 @@ class PromptTests:
         if not file.tests:
             hint = f"Write tests/{file.path.stem}.yaml beside it, and name it under metadata.ragstone as `tests`."
             raise UsageError("the prompt has no tests", where=f"prompt {prompt!r}", hint=hint)
-        room = asyncio.Semaphore(AT_ONCE)
-        cases = await _together(self._case(file, case, repeats or case.repeats, room) for case in file.tests)
-        return PromptReport(prompt=prompt, version=file.version, model=self.model, cases=tuple(cases))
+        run = _Run(self, file)
+        cases = await _together(run.case(case, repeats or case.repeats) for case in file.tests)
+        return PromptReport(
+            prompt=prompt,
+            version=file.version,
+            model=self.model,
+            cases=tuple(cases),
+            calls=run.calls,
+            cost=run.cost,
+        )
 
-    async def _case(self, file: PromptFile, case: Case, repeats: int, room: asyncio.Semaphore) -> CaseReport:
+    def build(self, file: PromptFile, case: Case) -> Prompt:
+        """What is sent for a case."""
+        tokens = self._router.special_tokens
+        return build(file, case.inputs, hits=case.passages, history=case.history, tokens=tokens)
+
+    def unable(self, file: PromptFile, case: Case) -> str:
+        """Why a case cannot be asked here, "" where it can."""
+        quotable = "passages" in file.body.uses and file.output is None and not case.needs_writing
+        judged = any(EXPECT[check.name].writes for check in case.expect)
+        if not self.writes and (not self.model or not quotable or judged):
+            return NO_WRITER
+        if self.embedder is None and any(check.name == "similarity" for check in case.expect):
+            return NO_EMBEDDER
+        return ""
+
+
+class _Run:
+    """One run over a file's cases: what it asks, and what that costs."""
+
+    def __init__(self, tests: PromptTests, file: PromptFile) -> None:
+        self.tests, self.file = tests, file
+        self.calls, self.cost = 0, 0.0
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def case(self, case: Case, repeats: int) -> CaseReport:
+        """The report on one case."""
         blank = CaseReport(case=case.name, where=case.where, passed=0, runs=0, at_least=case.at_least)
         try:
-            prompt = await asyncio.to_thread(self._built, file, case)
-        except UsageError as error:
+            prompt = await asyncio.to_thread(self.tests.build, self.file, case)
+        except (PromptError, UsageError) as error:  # a value that the template cannot take, or nothing to send
             return replace(blank, runs=1, check="build", expected="messages that can be sent", found=error.message)
         for check in case.sent:
             if miss := SENT[check.name].miss(check.value, prompt):
@@ -92,9 +124,9 @@ class PromptTests:
         sent = replace(blank, passed=1, runs=1) if case.sent else blank
         if not case.expect:
             return sent
-        if reason := self._unable(file, case):
+        if reason := self.tests.unable(self.file, case):
             return replace(sent, not_run=reason)
-        misses = await _together(self._repeat(file, case, prompt, place, room) for place in range(repeats))
+        misses = await _together(self._repeat(case, _seeded(prompt, place)) for place in range(repeats))
         first = next((miss for miss in misses if miss is not None), None)
         done = replace(blank, passed=misses.count(None), runs=repeats, asked=True)
         if first is None:
@@ -102,27 +134,11 @@ class PromptTests:
         name, miss = first
         return replace(done, check=name, expected=miss.expected, found=miss.found)
 
-    def _built(self, file: PromptFile, case: Case) -> Prompt:
-        tokens = self._router.special_tokens
-        return build(file, case.inputs, hits=case.passages, history=case.history, tokens=tokens)
-
-    def _unable(self, file: PromptFile, case: Case) -> str:
-        """Why this case cannot be asked here, "" where it can."""
-        quotable = "passages" in file.body.uses and file.output is None and not case.needs_writing
-        judged = any(EXPECT[check.name].writes for check in case.expect)
-        if not self.writes and (not self.model or not quotable or judged):
-            return NO_WRITER
-        if self._embedder is None and any(check.name == "similarity" for check in case.expect):
-            return NO_EMBEDDER
-        return ""
-
-    async def _repeat(
-        self, file: PromptFile, case: Case, prompt: Prompt, place: int, room: asyncio.Semaphore
-    ) -> tuple[str, Miss] | None:
+    async def _repeat(self, case: Case, prompt: Prompt) -> tuple[str, Miss] | None:
         """One question to the model: the first check that is not met, with its name."""
-        async with room:
+        async with self._room:
             try:
-                reply = await self._reply(file, case, _seeded(prompt, place))
+                reply = await self._reply(case, prompt)
                 for check in case.expect:
                     found = EXPECT[check.name].miss(check.value, reply)
                     miss = await found if inspect.isawaitable(found) else found
@@ -134,16 +150,16 @@ class PromptTests:
                 return "reply", Miss("a reply", str(error))
         return None
 
-    async def _reply(self, file: PromptFile, case: Case, prompt: Prompt) -> Reply:
+    async def _reply(self, case: Case, prompt: Prompt) -> Reply:
         context = Context().within(TIMEOUT)
         question = _question(case)
         slot = prompt.slot("retrieved")
-        if "passages" in file.body.uses and slot is not None and not slot.hits and prompt.abstain is not None:
+        if "passages" in self.file.body.uses and slot is not None and not slot.hits and prompt.abstain is not None:
             # As with a real question, for which nothing was found: no model is asked.
             return Reply(text=prompt.abstain, question=question, tools=self, abstained=True)
-        completion = await self._runner.complete(prompt, context=context)
-        if "passages" not in file.body.uses and prompt.output is None:
-            return Reply(text=mend(completion.text, prompt.slots), question=question, tools=self)
+        completion = self._counted(await self.tests.runner.complete(prompt, context=context))
+        if "passages" not in self.file.body.uses and prompt.output is None:
+            return Reply(text=mend(completion.text, prompt.slots).strip(), question=question, tools=self)
         return await asyncio.to_thread(self._checked, case, prompt, completion, context)
 
     def _checked(self, case: Case, prompt: Prompt, completion: Completion, context: Context) -> Reply:
@@ -151,7 +167,7 @@ class PromptTests:
         places = {hit.chunk.id: hit.rank for hit in case.passages}
         formed = next((verdict for verdict in answer.verdicts if verdict.check == "output"), None)
         return Reply(
-            text=answer.text,
+            text=answer.text.strip(),
             question=_question(case),
             tools=self,
             cited=tuple(sorted({places[citation.chunk_id] for citation in answer.citations})),
@@ -159,20 +175,27 @@ class PromptTests:
             misfit=None if formed is None else "" if formed.passed else formed.reason,
         )
 
+    def _counted(self, completion: Completion) -> Completion:
+        self.calls += 1
+        self.cost += completion.cost
+        return completion
+
     # ── What checks ask for ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def similarity(self, first: str, second: str) -> float:
         """The cosine of two texts' vectors, from -1 to 1. A text without words is like no other."""
-        assert self._embedder is not None, "such a case is not run without one"
+        embedder = self.tests.embedder
+        assert embedder is not None, "such a case is not run without one"
         if not first.strip() or not second.strip():
             return 0.0
-        vectors = await self._embedder.embed([first, second], context=Context())
+        vectors = await embedder.embed([first, second], context=Context())
         return float(vectors[0] @ vectors[1])
 
     async def grade(self, reply: Reply, rubric: str, reference: str) -> tuple[int | None, str]:
         """The grade from 1 to 5 that ends what the prompt file `judge` makes the model say, and all that it said."""
         inputs = {"question": reply.question, "answer": reply.text, "rubric": rubric, "reference": reference}
-        completion = await self._runner.run(JUDGE, inputs, context=Context().within(TIMEOUT))
+        context = Context().within(TIMEOUT)
+        completion = self._counted(await self.tests.runner.run(JUDGE, inputs, context=context))
         last = completion.text.strip().rpartition("\n")[2]
         found = _GRADE.search(last)
         return (int(found[1]) if found else None), completion.text

@@ -40,7 +40,7 @@ def shipped(name: str) -> PromptFile:
     return load(path, root=path.parent)
 
 
-def tester(name: str, says: Any, *, good: bool) -> PromptTests:
+def runner(name: str, says: Any, *, good: bool) -> PromptTests:
     def say(prompt: Prompt) -> str:
         return GRADES[good] if prompt.name == "judge" and name != "judge" else says(prompt)
 
@@ -70,12 +70,12 @@ async def test_a_good_reply_passes(name: str) -> None:
         cases = sorted(shipped(name).tests, key=lambda case: -sum(len(str(value)) for value in case.inputs.values()))
         return REPLIES[name][next(case.name for case in cases if asked(case, prompt))]
 
-    report = await tester(name, says, good=True).run(name)
+    report = await runner(name, says, good=True).run(name)
     assert [(case.case, case.expected, case.found) for case in report.cases if case.outcome != "passed"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_bad_reply_fails(name: str) -> None:
-    report = await tester(name, lambda _: BAD, good=False).run(name)
+    report = await runner(name, lambda _: BAD, good=False).run(name)
     passed = {(name, case.case) for case in report.cases if case.outcome == "passed"}
     assert passed <= NEEDS_NO_MODEL

@@ -82,6 +82,8 @@ def _as_dict(reports: Sequence[PromptReport], untested: Sequence[str]) -> dict[s
         "passed": sum(report.count("passed") for report in reports),
         "failed": sum(report.count("failed") for report in reports),
         "not_run": sum(report.count("not run") for report in reports),
+        "calls": sum(report.calls for report in reports),
+        "cost": sum(report.cost for report in reports),
         "untested": list(untested),
         "cases": [
             {"prompt": report.prompt, "version": report.version, **case.as_dict()}
@@ -144,4 +146,8 @@ def _summary(reports: Sequence[PromptReport]) -> str:
     if left:
         line += f", {left} not run: {', '.join(reasons)}"
     asked = reports[0].model
-    return f"{line}. Model: {asked}." if asked else f"{line}. No model is configured."
+    if not asked:
+        return f"{line}. No model is configured."
+    calls, cost = sum(report.calls for report in reports), sum(report.cost for report in reports)
+    spent = f", {cost:.4f} USD" if cost else ""
+    return f"{line}. Model: {asked}, {calls} answer{'s' * (calls != 1)}{spent}."

@@ -79,6 +79,10 @@ def _as_words(value: object) -> object:
     return value if isinstance(value, dict) else {"text": value}  # pyright: ignore[reportUnknownVariableType]
 
 
+def _as_bounds(value: object) -> object:
+    return {"at_least": value, "at_most": value} if isinstance(value, int) else value
+
+
 def _as_similarity(value: object) -> object:
     return {"to": value} if isinstance(value, str) else value
 
@@ -155,6 +159,13 @@ class WordsSent(Words):
     role: Role | None = None
 
 
+class Bounds(_Strict):
+    """How many there may be, both ends included."""
+
+    at_least: int = Field(default=0, ge=0)
+    at_most: int | None = Field(default=None, ge=0)
+
+
 class Similarity(_Strict):
     """A text that the reply shall mean, and how near it must come."""
 
@@ -226,7 +237,7 @@ def _not_contains(value: Words, text: str) -> Found:
 
 
 def _regex(value: re.Pattern[str], text: str) -> Found:
-    return None if value.search(text) else Miss(f"a match of {value.pattern!r}", text)
+    return None if value.search(text) else Miss(f"a match of {value.pattern}", text)
 
 
 def _reply_contains(value: Words, reply: Reply) -> Found:
@@ -239,6 +250,29 @@ def _reply_not_contains(value: Words, reply: Reply) -> Found:
 
 def _reply_regex(value: re.Pattern[str], reply: Reply) -> Found:
     return _regex(value, reply.text)
+
+
+def _reply_equals(value: Words, reply: Reply) -> Found:
+    """The whole reply is one of these; a full stop at its end does not count."""
+    allowed = {_folded(words).rstrip(".") for words in value.text}
+    named = " or ".join(map(repr, value.text))
+    return None if _folded(reply.text).rstrip(".") in allowed else Miss(f"{named} alone", reply.text)
+
+
+def _reply_words(value: Bounds, reply: Reply) -> Found:
+    return _within(value, len(reply.text.split()), "words", reply.text)
+
+
+def _reply_lines(value: Bounds, reply: Reply) -> Found:
+    return _within(value, sum(bool(line.strip()) for line in reply.text.splitlines()), "lines", reply.text)
+
+
+def _within(bounds: Bounds, count: int, unit: str, text: str) -> Found:
+    if count < bounds.at_least:
+        return Miss(f"at least {bounds.at_least} {unit} (it has {count})", text)
+    if bounds.at_most is not None and count > bounds.at_most:
+        return Miss(f"at most {bounds.at_most} {unit} (it has {count})", text)
+    return None
 
 
 def _reply_json_schema(value: dict[str, Any], reply: Reply) -> Found:
@@ -317,7 +351,10 @@ SENT: dict[str, Sent] = {
 EXPECT: dict[str, Expected] = {
     "contains": Expected(Annotated[Words, BeforeValidator(_as_words)], _reply_contains),
     "not_contains": Expected(Annotated[Words, BeforeValidator(_as_words)], _reply_not_contains),
+    "equals": Expected(Annotated[Words, BeforeValidator(_as_words)], _reply_equals),
     "regex": Expected(_Pattern, _reply_regex),
+    "words": Expected(Annotated[Bounds, BeforeValidator(_as_bounds)], _reply_words),
+    "lines": Expected(Annotated[Bounds, BeforeValidator(_as_bounds)], _reply_lines),
     "json_schema": Expected(_Schema, _reply_json_schema),
     "schema": Expected(Literal[True], _reply_schema),
     "citation": Expected(_Cited, _reply_citation),

@@ -62,12 +62,17 @@ class CaseReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptReport:
-    """The tests of one prompt file, in the order of the file. `model` is the one that was asked, "" for none."""
+    """The tests of one prompt file, in the order of the file. `model` is the one that was asked, "" for none.
+
+    `calls` are its answers, those of a judge among them, and `cost` is theirs in USD.
+    """
 
     prompt: str
     version: str
     model: str
     cases: tuple[CaseReport, ...]
+    calls: int = 0
+    cost: float = 0.0
 
     def count(self, outcome: Outcome) -> int:
         """How many cases came out so."""
