@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -55,6 +56,8 @@ class Capabilities:
     generative: bool = True
     local: bool = False
     context_window: int | None = None
+    tokenizer: Path | None = None  # the model's own tokenizer.json
+    model: str = ""  # the name by which a library of tokenizers may know the model
 
 
 class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods

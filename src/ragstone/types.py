@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Trust: TypeAlias = Literal["author", "user", "retrieved", "tool"]
+ShedKind: TypeAlias = Literal["passages", "examples", "history"]
 Scalar: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
 
@@ -269,8 +270,21 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shed:
+    """A whole unit that was left out so that a prompt fits its budget: which one, and its tokens."""
+
+    kind: ShedKind
+    unit: str  # a passage's origin, an example's id, or the beginning of an earlier turn
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A rendered prompt file. `version` hashes all that shaped it; `abstain` are the words that mean "no answer"."""
+    """A rendered prompt file. `version` hashes all that shaped it; `abstain` are the words that mean "no answer".
+
+    `tokens` is the length of the whole as `counter` counts it, `stable_prefix_tokens` that of its beginning which is
+    the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
+    """
 
     name: str
     version: str
@@ -278,6 +292,10 @@ class Prompt:
     slots: tuple[Slot, ...] = ()
     options: Options = field(default_factory=Options)
     abstain: str | None = None
+    tokens: int = 0
+    counter: str = ""
+    stable_prefix_tokens: int = 0
+    shed: tuple[Shed, ...] = ()
 
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""

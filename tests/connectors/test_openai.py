@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
+from ragstone.connectors import openai_prefix
 from ragstone.connectors.openai import OPENAI, OpenAIModel, Price
 from ragstone.errors import (
     ConfigError,
@@ -55,6 +56,7 @@ async def test_sends_the_messages_and_returns_what_the_model_said(server: Server
     assert server.sent == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How long is a chunk?"}],
+        "cache_salt": openai_prefix.value(prompt(), Context()),
     }
     path, _, headers = server.requests[0]
     assert path == "/v1/chat/completions"
@@ -73,7 +75,7 @@ async def test_options_go_by_the_names_that_servers_know(server: Server, model: 
         "seed": 7,
     }
     await model.generate(prompt(**options, stop=("END",)), context=Context())
-    sent = {name: value for name, value in server.sent.items() if name not in ("model", "messages")}
+    sent = {name: value for name, value in server.sent.items() if name not in ("model", "messages", "cache_salt")}
     assert sent == {**options, "stop": ["END"]}
 
 

@@ -15,14 +15,15 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from ragstone.connectors import openai_errors
+from ragstone.connectors import openai_errors, openai_prefix
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
 __all__ = ["OpenAIModel", "Price"]
+
+T = TypeVar("T")
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -121,7 +124,8 @@ class OpenAIModel(Model):
 
     `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
-    temperature only with `none`. `context` is the length of the model's window in tokens.
+    temperature only with `none`. `context` is the length of the model's window in tokens, `tokenizer` the path of its
+    tokenizer.json, by which prompts are counted.
     """
 
     def __init__(
@@ -131,6 +135,7 @@ class OpenAIModel(Model):
         api_key: str = "",
         local: bool = False,
         context: int | None = None,
+        tokenizer: Path | None = None,
         price: Price | None = None,
         reasoning: str = "",
         timeout: float = 60,
@@ -149,7 +154,10 @@ class OpenAIModel(Model):
         self._timeout, self._retries = timeout, retries
         self._client: AsyncOpenAI | None = None
         self._starting = asyncio.Lock()
-        self.capabilities = Capabilities(generative=True, local=local, context_window=context)
+        self._takes_prefix = True  # until the server says otherwise
+        self.capabilities = Capabilities(
+            generative=True, local=local, context_window=context, tokenizer=tokenizer, model=self._model
+        )
 
     async def load(self) -> None:
         """Imports the SDK, which takes most of a second, and makes its client."""
@@ -168,7 +176,10 @@ class OpenAIModel(Model):
         begun = time.perf_counter()
         client = await self._loaded()
         async with self._translating(context):
-            answered = await client.post("/chat/completions", cast_to=object, body=self._request(prompt))
+            body = self._request(prompt)
+            answered = await self._posted(
+                lambda more: client.post("/chat/completions", cast_to=object, body={**body, **more}), prompt, context
+            )
         reply = self._read(answered)
         if not reply.choices:
             raise self._broken("its reply holds no choice")
@@ -186,8 +197,16 @@ class OpenAIModel(Model):
         from openai import AsyncStream  # at once, since the client's thread has imported it
 
         async with self._translating(context):
-            pieces = await client.post(
-                "/chat/completions", cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object]
+            pieces = await self._posted(
+                lambda more: client.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body={**body, **more},
+                    stream=True,
+                    stream_cls=AsyncStream[object],
+                ),
+                prompt,
+                context,
             )
         try:
             while (piece := await self._next(pieces, context)) is not None:
@@ -236,6 +255,22 @@ class OpenAIModel(Model):
         messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
         asked = {name: value for name, value in given.items() if value is not None}
         return {"model": self._model, "messages": messages, **asked}
+
+    async def _posted(self, post: Callable[[dict[str, str]], Awaitable[T]], prompt: Prompt, context: Context) -> T:
+        """What `post` gives when the request says whose prefix cache it may use; a server may refuse to hear that."""
+        from openai import OpenAIError
+
+        if self._takes_prefix:
+            name = openai_prefix.field(_host(self._url))
+            try:
+                return await post({name: openai_prefix.value(prompt, context)})
+            except OpenAIError as error:
+                if not openai_prefix.refused(error):
+                    raise
+            answered = await post({})
+            self._takes_prefix = False  # only now is it known that the field was what it refused
+            return answered
+        return await post({})
 
     @asynccontextmanager
     async def _translating(self, context: Context) -> AsyncGenerator[None]:

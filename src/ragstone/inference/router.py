@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from ragstone.errors import ModelError, NotConfigured
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt
 
 __all__ = ["Router"]
@@ -28,6 +28,12 @@ class Router:
         missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
         if len(missing) == len(self._models):
             raise missing[0]
+
+    @property
+    def first(self) -> Capabilities:
+        """What the model can do that is asked first; what none can do where no model is configured."""
+        able = (model.capabilities for model in self._models.values() if isinstance(model, Model))
+        return next(able, Capabilities())
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, from one model alone: once a piece has come, a failure is final.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -14,9 +15,12 @@ from ragstone.pipelines.index import Index
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
-from ragstone.prompts.builder import build
+from ragstone.prompts.builder import build, checked
 from ragstone.prompts.file import PromptFile
-from ragstone.protocols import Reranker
+from ragstone.prompts.selectors import BY_VECTORS
+from ragstone.prompts.selectors import compared as selected
+from ragstone.prompts.tokens import counter
+from ragstone.protocols import Embedder, Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
 from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Step
@@ -29,7 +33,8 @@ class AnswerPipeline:
     """Answers from one index.
 
     `prompt_file` loads a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
-    route have to answer, in seconds, all tries together.
+    route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
+    none is given.
     """
 
     def __init__(
@@ -43,12 +48,14 @@ class AnswerPipeline:
         reranker: Reranker | None = None,
         timeout: float = 120.0,
         checks: Sequence[str] = ("citations",),
+        embedder: Embedder | None = None,
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
+        self._embedder = embedder
 
     def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
         """The same pipeline with another way to find passages, over the same index and with the same reranker."""
@@ -61,6 +68,7 @@ class AnswerPipeline:
             reranker=self.ranking.reranker,
             timeout=self.timeout,
             checks=self.checks,
+            embedder=self._embedder,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +162,7 @@ class AnswerPipeline:
         file = await self.file(prompt)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
-        return await asyncio.to_thread(build, file, {**(inputs or {}), "question": asked}, hits=hits)
+        return await self._prompted(file, {**(inputs or {}), "question": asked}, hits, (), context)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
@@ -188,8 +196,10 @@ class AnswerPipeline:
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
             values = {**(inputs or {}), "question": question}
-            built = await asyncio.to_thread(build, file, values, hits=hits, history=history)
+            built = await self._prompted(file, values, hits, history, context)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
+            step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
+            step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
         completion: Completion | None = None
         async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:
             async for delta in deltas:
@@ -199,9 +209,37 @@ class AnswerPipeline:
         assert completion is not None, "a model's last delta carries its completion"
         yield await asyncio.to_thread(self._answer, built, hits, completion, context)
 
+    async def _prompted(
+        self,
+        file: PromptFile,
+        values: Mapping[str, Any],
+        hits: Sequence[Hit],
+        history: Sequence[Message],
+        context: Context,
+    ) -> Prompt:
+        """The prompt for the model that is asked first: its tokenizer counts, and its window is not exceeded."""
+        wanted = file.few_shot
+        compared = None
+        if wanted is not None and wanted.select in BY_VECTORS:
+            inputs = checked(file, values)
+            embedder = self._embedder or self.index.embedder
+            compared = await selected(wanted, inputs, embedder=embedder, context=context)
+        able = self.router.first
+        return await asyncio.to_thread(
+            build,
+            file,
+            values,
+            hits=hits,
+            history=history,
+            examples=compared,
+            counter=await asyncio.to_thread(counter, tokenizer=able.tokenizer, model=able.model),
+            window=able.context_window,
+        )
+
     async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")
-        if slot is not None and not slot.hits and prompt.abstain is not None:
+        found = slot is None or slot.hits or any(unit.kind == "passages" for unit in prompt.shed)
+        if not found and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."
             if await self.empty():
@@ -229,8 +267,16 @@ class AnswerPipeline:
             completion=completion,
             trace_id=context.trace.id,
             verdicts=(verdict,) if "citations" in self.checks else (),
-            notices=tuple(completion.notice.splitlines()) if completion.notice else (),
+            notices=(*(completion.notice.splitlines() if completion.notice else ()), *_left_out(prompt)),
         )
+
+
+def _left_out(prompt: Prompt) -> list[str]:
+    """What a reader must know of a prompt that was too long."""
+    counts = Counter(unit.kind for unit in prompt.shed)
+    words = {"passages": "passage", "examples": "example", "history": "earlier turn"}
+    parts = [f"{count} {words[kind]}{'s' if count > 1 else ''}" for kind, count in counts.items()]
+    return [f"Left out, since the prompt would have been too long: {', '.join(parts)}."] if parts else []
 
 
 def _example(file: PromptFile) -> str:

@@ -1,61 +1,191 @@
 """Builds the messages of one request: a prompt file with its values, the passages and the conversation so far.
 
-What is sent keeps one order: instructions, context, earlier turns, the question. So what stays the same from one
-request to the next comes first, where a server's prefix cache can use it.
+What is sent keeps one order: instructions, examples, context, earlier turns, the question. So what stays the same from
+one request to the next comes first, where a server's prefix cache can use it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ragstone.errors import UsageError, nearest
+from ragstone.prompts import selectors
+from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
+from ragstone.prompts.examples import Example
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.prefix import prefix
 from ragstone.prompts.schema import Mark, Order, Property
 from ragstone.prompts.template import plain
-from ragstone.types import Hit, Message, Prompt, Slot
+from ragstone.prompts.tokens import PER_MESSAGE, Counter
+from ragstone.prompts.tokens import counter as best_counter
+from ragstone.types import Hit, Message, Prompt, Shed, Slot
 
-__all__ = ["build"]
+__all__ = ["build", "checked", "passages"]
+
+BRIEF = 60  # characters by which an earlier turn is named
 
 
 def build(
-    file: PromptFile, inputs: Mapping[str, object], *, hits: Sequence[Hit], history: Sequence[Message] = ()
+    file: PromptFile,
+    inputs: Mapping[str, object],
+    *,
+    hits: Sequence[Hit],
+    history: Sequence[Message] = (),
+    examples: Sequence[Example] | None = None,
+    counter: Counter | None = None,
+    window: int | None = None,
 ) -> Prompt:
     r"""The prompt that a file makes of these inputs, passages and earlier turns.
 
-    Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, and for a turn
-    that is neither the user's nor the assistant's.
+    `hits` stand best first. `examples` are those that `selectors.compared` chose, where the file asks for that;
+    `counter` counts by the model's tokenizer, and `window` is the length of its context.
+
+    Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, for a turn
+    that is neither the user's nor the assistant's, and for what cannot be made to fit the file's budget.
 
     >>> prompt = build(file, {"question": "How long is a chunk?"}, hits=hits)
     >>> prompt.messages[-1].content
     '[1] docs/chunks.md › Length\nA chunk holds 200 tokens.\n\nQuestion: How long is a chunk?'
     """
-    values = _checked(file, inputs)
-    numbered = _ordered(hits, file.order)
-    values["passages"] = passages(numbered, mark=file.mark)
     turns = [_turn(message, file.name) for message in history if message.content.strip()]
-    messages = file.body.render(values)
-    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
-    if last is None:
-        raise UsageError("every user message is empty", where=_place(file.name), hint="Give the question some words.")
-    return Prompt(
-        name=file.name,
-        version=file.version,
-        messages=(*messages[:last], *turns, *messages[last:]),
-        slots=tuple(
-            Slot(
-                name=name,
-                trust=file.trust[name],
-                text=plain(value),
-                hits=tuple(numbered) if name == "passages" else (),
-            )
+    draft = _Draft(
+        file=file,
+        values=checked(file, inputs),
+        hits=hits if "passages" in file.body.uses else (),
+        shots=[(example, _shot(file, example)) for example in _chosen(file, examples)],
+        turns=exchanges(turns),
+        counter=counter or best_counter(),
+    )
+    kept, shed = draft.whole, ()
+    if file.budget is not None:
+        most = limit(file.budget, window)
+        if file.few_shot is not None and file.few_shot.select == "length":
+            draft.take_what_fits(most, file.few_shot.k)
+        units = list(in_order(file.budget, *draft.units()))
+        kept, shed = fitted(file.budget, draft.whole, units, draft.tokens, most=most, where=_place(file.name))
+    return draft.prompt(kept, shed)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """All that may be sent; `Kept` says how much of it is."""
+
+    file: PromptFile
+    values: dict[str, object]
+    hits: Sequence[Hit]
+    shots: list[tuple[Example, tuple[Message, ...]]]
+    turns: list[tuple[Message, ...]]
+    counter: Counter
+
+    @property
+    def whole(self) -> Kept:
+        return Kept(len(self.hits), len(self.shots), len(self.turns))
+
+    def tokens(self, kept: Kept) -> int:
+        return self.counter.messages(self._messages(kept, self._filled(kept)[1]))
+
+    def units(self) -> tuple[list[Shed], list[Shed], list[Shed]]:
+        """Each passage, example and exchange with its tokens, as it may be left out."""
+        count = self.counter.count
+        found = [
+            Shed(kind="passages", unit=_origin(hit), tokens=count(passages([hit], mark="none"))) for hit in self.hits
+        ]
+        shots = [Shed(kind="examples", unit=each.id, tokens=self._length(shot)) for each, shot in self.shots]
+        turns = [Shed(kind="history", unit=_brief(turn[0].content), tokens=self._length(turn)) for turn in self.turns]
+        return found, shots, turns
+
+    def take_what_fits(self, most: int, k: int) -> None:
+        """Keeps at most k examples, those for which everything else leaves room: nothing is left out for one."""
+        room = most - self.tokens(Kept(len(self.hits), 0, len(self.turns)))
+        taken: list[tuple[Example, tuple[Message, ...]]] = []
+        for example, shot in self.shots:
+            length = self._length(shot)
+            if length <= room and len(taken) < k:
+                taken.append((example, shot))
+                room -= length
+        self.shots = taken
+
+    def prompt(self, kept: Kept, shed: tuple[Shed, ...]) -> Prompt:
+        """The prompt with what is kept."""
+        file = self.file
+        numbered, values = self._filled(kept)
+        messages = self._messages(kept, values)
+        shots, turns = self._sent(kept)
+        static = file.few_shot is None or file.few_shot.select in selectors.STATIC
+        stable = prefix(file.body, file.body.render(values), examples=shots, static=static, turns=bool(turns))
+        named = [
+            Slot(name=name, trust=file.trust[name], text=plain(value), hits=numbered if name == "passages" else ())
             for name, value in values.items()
             if name in file.body.uses
+        ]
+        shown = [
+            Slot(name="examples", trust="author", text="\n".join(message.content for message in shot))
+            for _, shot in self.shots[: kept.examples]
+        ]
+        said = [Slot(name="history", trust=file.trust["history"], text=turn.content) for turn in turns]
+        return Prompt(
+            name=file.name,
+            version=file.version,
+            messages=tuple(messages),
+            slots=(*named, *shown, *said),
+            options=file.options,
+            abstain=file.abstain,
+            tokens=self.counter.messages(messages),
+            counter=self.counter.name,
+            stable_prefix_tokens=stable.tokens(self.counter),
+            shed=shed,
         )
-        + tuple(Slot(name="history", trust=file.trust["history"], text=turn.content) for turn in turns),
-        options=file.options,
-        abstain=file.abstain,
-    )
+
+    def _length(self, messages: Sequence[Message]) -> int:
+        return sum(self.counter.count(message.content) + PER_MESSAGE for message in messages)
+
+    def _filled(self, kept: Kept) -> tuple[tuple[Hit, ...], dict[str, object]]:
+        """The passages in their numbered order, and every value of the body."""
+        numbered = _ordered(self.hits[: kept.passages], self.file.order)
+        return tuple(numbered), {**self.values, "passages": passages(numbered, mark=self.file.mark)}
+
+    def _sent(self, kept: Kept) -> tuple[list[Message], list[Message]]:
+        """The messages of the examples, and those of the earlier turns."""
+        shots = [message for _, shot in self.shots[: kept.examples] for message in shot]
+        turns = [message for turn in self.turns[len(self.turns) - kept.history :] for message in turn]
+        return shots, turns
+
+    def _messages(self, kept: Kept, values: Mapping[str, object]) -> list[Message]:
+        """Instructions, examples, the body up to its last user message, earlier turns, and that message."""
+        messages = self.file.body.render(values)
+        last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
+        if last is None:
+            hint = "Give the question some words."
+            raise UsageError("every user message is empty", where=_place(self.file.name), hint=hint)
+        first = next(index for index, message in enumerate(messages) if message.role != "system")
+        shots, turns = self._sent(kept)
+        return [*messages[:first], *shots, *messages[first:last], *turns, *messages[last:]]
+
+
+def _chosen(file: PromptFile, compared: Sequence[Example] | None) -> Sequence[Example]:
+    if file.few_shot is None:
+        return ()
+    if file.few_shot.select not in selectors.BY_VECTORS:
+        return selectors.chosen(file.few_shot)
+    if compared is None:
+        hint = "Write `select: fixed` in the prompt file."
+        raise UsageError(f"`select: {file.few_shot.select}` needs an embedder", where=_place(file.name), hint=hint)
+    return compared
+
+
+def _shot(file: PromptFile, example: Example) -> tuple[Message, ...]:
+    """An example as the model reads it: the file's own messages up to the question, and the output as their answer."""
+    messages = file.body.render({**example.inputs, "passages": passages(example.passages, mark=file.mark)})
+    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
+    asked = (message for message in messages[: last + 1] if message.role != "system")
+    return (*asked, Message("assistant", example.output))
+
+
+def _brief(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= BRIEF else words[:BRIEF] + "…"
 
 
 def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
@@ -114,7 +244,7 @@ def _turn(message: Message, name: str) -> Message:
 # ── Inputs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _checked(file: PromptFile, inputs: Mapping[str, object]) -> dict[str, object]:
+def checked(file: PromptFile, inputs: Mapping[str, object]) -> dict[str, object]:
     """Every declared input with its value, in the order of the file."""
     names = [given.name for given in file.inputs]
     for name in inputs:
