@@ -16,8 +16,8 @@ from ragstone.types import Message, Shed, ShedKind
 
 __all__ = ["Kept", "exchanges", "fitted", "in_order", "limit"]
 
-SLACK = 1.1  # how much longer a unit may be within the prompt than alone, when it is guessed where to begin
-FENCE = 24  # tokens by which the fences of a passage may differ
+SLACK = 1.1  # how much longer a unit may be within the prompt than alone
+FENCE = 24  # tokens that the fence of a passage may take; another passage less gives all of them another fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,21 @@ def fitted(
 ) -> tuple[Kept, tuple[Shed, ...]]:
     """What is sent of a prompt so that `measure` gives at most `most` tokens, and the units that are left out.
 
-    `units` are all that may go, in their order. The first that are enough go, so that a larger budget never keeps less:
-    where a unit's own tokens prove that it cannot be enough, nothing is measured.
+    `units` are all that may go, in their order. The first that are enough go, so that a larger budget never keeps less.
+    Where the tokens of the units show that they cannot be enough, nothing is measured.
 
     Raises UsageError with the number of tokens that are too many when nothing is left to leave out.
     """
-    kept, size = whole, measure(whole)
-    over = size - most
-    gone = 0
-    guessed = 0.0
+    kept, gone = whole, 0
+    over = measure(whole) - most
     while over > 0 and gone < len(units):
-        kept = kept.less(units[gone].kind)
-        guessed += units[gone].tokens * SLACK + FENCE
-        gone += 1
-        if guessed >= size - most or gone == len(units):
-            over = measure(kept) - most
+        saved = float(FENCE * kept.passages)  # at most
+        while True:
+            saved += units[gone].tokens * SLACK + FENCE
+            kept, gone = kept.less(units[gone].kind), gone + 1
+            if saved >= over or gone == len(units):
+                break
+        over = measure(kept) - most
     if over > 0:
         left_out = " without what may be left out" if units else ""
         reserved = f" beside the {budget.reserve_output} reserved for the answer" if budget.reserve_output else ""
