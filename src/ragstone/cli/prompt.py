@@ -73,6 +73,10 @@ def _as_dict(built: Prompt) -> dict[str, Any]:
         "name": built.name,
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
+        "tokens": built.tokens,
+        "counted_by": built.counter,
+        "stable_prefix_tokens": built.stable_prefix_tokens,
+        "shed": [{"kind": unit.kind, "unit": unit.unit, "tokens": unit.tokens} for unit in built.shed],
         "slots": [{"name": slot.name, "trust": slot.trust, "characters": len(slot.text)} for slot in built.slots],
     }
 
@@ -86,3 +90,6 @@ def _print(built: Prompt) -> None:
     for slot in built.slots:
         passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {len(slot.text)} characters{passages}"])
+    stable = f"of which the first {built.stable_prefix_tokens} are the same for every question"
+    show.remarks([f"{built.tokens} tokens (by {built.counter}), {stable}"])
+    show.remarks([f"left out: {unit.kind} {unit.unit}, {unit.tokens} tokens" for unit in built.shed])
