@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ragstone.errors import UsageError, nearest
 from ragstone.prompts import selectors
 from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
-from ragstone.prompts.examples import Example
+from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.prefix import prefix
 from ragstone.prompts.schema import Mark, Order, Property
@@ -56,13 +56,13 @@ def build(
         hits=hits if "passages" in file.body.uses else (),
         shots=[(example, _shot(file, example)) for example in _chosen(file, examples)],
         turns=exchanges(turns),
-        counter=counter or best_counter(),
+        counter=(counter or best_counter()).remembering(),
     )
     kept, shed = draft.whole, ()
     if file.budget is not None:
         most = limit(file.budget, window)
         if file.few_shot is not None and file.few_shot.select == "length":
-            draft.take_what_fits(most, file.few_shot.k)
+            draft.take_what_fits(file.few_shot, most)
         units = list(in_order(file.budget, *draft.units()))
         kept, shed = fitted(file.budget, draft.whole, units, draft.tokens, most=most, where=_place(file.name))
     return draft.prompt(kept, shed)
@@ -96,16 +96,17 @@ class _Draft:
         turns = [Shed(kind="history", unit=_brief(turn[0].content), tokens=self._length(turn)) for turn in self.turns]
         return found, shots, turns
 
-    def take_what_fits(self, most: int, k: int) -> None:
-        """Keeps at most k examples, those for which everything else leaves room: nothing is left out for one."""
-        room = most - self.tokens(Kept(len(self.hits), 0, len(self.turns)))
-        taken: list[tuple[Example, tuple[Message, ...]]] = []
-        for example, shot in self.shots:
+    def take_what_fits(self, of: ExampleSet, most: int) -> None:
+        """Takes at most k examples, those for which everything else leaves room: nothing is left out for one."""
+        room = most - self.tokens(self.whole)
+        for example in of.examples:
+            shot = _shot(self.file, example)
             length = self._length(shot)
-            if length <= room and len(taken) < k:
-                taken.append((example, shot))
+            if length <= room:
+                self.shots.append((example, shot))
                 room -= length
-        self.shots = taken
+            if len(self.shots) == of.k or room <= 0:
+                return
 
     def prompt(self, kept: Kept, shed: tuple[Shed, ...]) -> Prompt:
         """The prompt with what is kept."""

@@ -32,11 +32,11 @@ CHARACTERS = 600  # of a text, where the embedder has no tokenizer
 
 
 def chosen(of: ExampleSet) -> tuple[Example, ...]:
-    """The examples that need no vectors. With `length` they are candidates: the builder takes those that fit."""
+    """The examples that need no vectors. With `length` there are none yet: the builder takes those that fit."""
     if of.select == "random":
         return tuple(sorted(of.examples, key=lambda example: _draw(of.seed, example.id))[: of.k])
     if of.select == "length":
-        return of.examples
+        return ()
     return of.examples[: of.k]
 
 

@@ -12,8 +12,8 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,6 @@ __all__ = ["ESTIMATE", "PER_MESSAGE", "REPLY", "Counter", "counter", "estimated"
 
 PER_MESSAGE = 5  # what a chat template puts around a message: 5 with ChatML and Llama 3, 4 with OpenAI's
 REPLY = 5  # and around the answer's beginning
-
-KEPT = 4096  # texts whose count is remembered by one counter
 
 _PIECE = re.compile(
     r"(?P<word>[A-Z]?[a-z]+)|(?P<capitals>[A-Z]+)|(?P<digits>[0-9]+)|(?P<latin>[À-ɏ]+)"
@@ -62,16 +60,14 @@ class Counter:
     name: str
     exact: bool
     measure: Callable[[str], int]
-    _known: dict[str, int] = field(default_factory=dict[str, int], repr=False, compare=False)
 
     def count(self, text: str) -> int:
-        """The tokens of one text. Those of long texts are remembered: to fit a prompt asks for the same ones often."""
-        found = self._known.get(text)
-        if found is None:
-            if len(self._known) >= KEPT:
-                self._known.clear()
-            found = self._known[text] = self.measure(text)
-        return found
+        """The tokens of one text."""
+        return self.measure(text)
+
+    def remembering(self) -> Counter:
+        """The same counter for one prompt, of which it is asked the same parts again and again."""
+        return replace(self, measure=cache(self.measure))
 
     def messages(self, messages: Sequence[Message]) -> int:
         """What messages take in a request, with an allowance for what the chat template puts around each of them."""
