@@ -84,6 +84,18 @@ async def test_openai_itself_is_told_the_length_by_its_newer_name() -> None:
     assert made._request(prompt(max_tokens=80))["max_completion_tokens"] == 80
 
 
+def test_the_models_tokenizer_is_a_file_beside_the_project(tmp_path: Path) -> None:
+    text = "model: m\nbase_url: http://localhost/v1\ntokenizer: models/tokenizer.json"
+    located = parse_yaml(text, tmp_path / "m.yaml")
+    arguments = bind(OpenAIModel, located, folder=tmp_path, connector=lambda kind, name: pytest.fail(name))
+    with pytest.raises(ConfigError, match="there is no such tokenizer file"):
+        OpenAIModel(**arguments)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tokenizer.json").write_text("{}")
+    able = OpenAIModel(**arguments).capabilities
+    assert (able.tokenizer, able.model) == (tmp_path / "models" / "tokenizer.json", "m")
+
+
 async def test_reasoning_is_sent_as_the_effort(server: Server) -> None:
     made = OpenAIModel("m", base_url=server.url, reasoning="none", retries=0)
     server.will(completion("yes"))

@@ -149,6 +149,8 @@ class OpenAIModel(Model):
         if importlib.util.find_spec("openai") is None:
             raise MissingExtra("this model needs the package 'openai'", hint="Run: pip install 'ragstone[openai]'")
         _check(base_url.strip(), api_key.strip(), timeout, retries)
+        if tokenizer is not None and not tokenizer.is_file():
+            raise ConfigError("there is no such tokenizer file", expected="a tokenizer.json", found=str(tokenizer))
         self._model, self._url, self._key = model.strip(), base_url.strip(), SecretStr(api_key.strip())
         self._price, self._reasoning = price, reasoning
         self._timeout, self._retries = timeout, retries
