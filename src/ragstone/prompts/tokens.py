@@ -79,7 +79,7 @@ def estimated(text: str) -> int:
 
     Beside OpenAI's o200k_base it is 3 to 30 % above on each page of the handbook, up to 40 % above on code, up to three
     times the count in scripts other than Latin, and up to 15 % below on keys and other random letters. An older
-    tokenizer, which cuts words of other languages smaller, may make 25 % more than this of a Polish text.
+    tokenizer, which cuts words of other languages smaller, may make 30 % more than this of a Polish text.
     """
     pieces = _PIECE.finditer(text)
     return ceil(sum(_COST[match.lastgroup or "other"](match[0]) for match in pieces))
