@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -60,6 +61,8 @@ class Capabilities:
     structured: bool = False
     context_window: int | None = None
     special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
+    tokenizer: Path | None = None  # the model's own tokenizer.json, or its folder
+    model: str = ""  # the name by which a library of tokenizers may know the model
 
 
 class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ragstone.errors import ModelError, NotConfigured
 from ragstone.output import in_words
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt
 
 __all__ = ["Router"]
@@ -35,6 +35,12 @@ class Router:
         missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
         if len(missing) == len(self._models):
             raise missing[0]
+
+    @property
+    def first(self) -> Capabilities:
+        """What the model can do that is asked first; what none can do where no model is configured."""
+        able = (model.capabilities for model in self._models.values() if isinstance(model, Model))
+        return next(able, Capabilities())
 
     def require_generative(self, prompt: str) -> None:
         """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
