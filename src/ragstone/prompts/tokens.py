@@ -9,44 +9,24 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragstone.errors import ConfigError
+from ragstone.prompts.estimate import estimated
 from ragstone.types import Message
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
-__all__ = ["ESTIMATE", "PER_MESSAGE", "REPLY", "Counter", "counter", "estimated"]
+__all__ = ["ESTIMATE", "PER_MESSAGE", "REPLY", "Counter", "counter"]
 
 PER_MESSAGE = 5  # what a chat template puts around a message: 5 with ChatML and Llama 3, 4 with OpenAI's
 REPLY = 5  # and around the answer's beginning
-
-_PIECE = re.compile(
-    r"(?P<word>[A-Z]?[a-z]+)|(?P<capitals>[A-Z]+)|(?P<digits>[0-9]+)|(?P<latin>[À-ɏ]+)"
-    r"|(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])|(?P<marks>[!-/:-@\[-`{-~\u2500-\u257f]+)|(?P<space> )"
-    r"|(?P<blank>\s+)|(?P<letter>\w)|(?P<other>.)",
-    re.DOTALL,
-)
-_COST: dict[str, Callable[[str], float]] = {
-    "word": lambda word: 1 if len(word) <= 7 else 1 + (len(word) - 7) / 3,
-    "capitals": lambda word: len(word) / 2.2,
-    "digits": lambda number: -(-len(number) // 3) + 0.2,
-    "latin": lambda letters: 1.1 * len(letters),
-    "ideograph": lambda _: 1.2,
-    "marks": lambda run: -(-len(run) // 2),
-    "space": lambda _: 0,
-    "blank": lambda run: 0.9 + len(run) / 40,
-    "letter": lambda letter: 1.0 if "\u0370" <= letter < "\u0400" or "\u0530" <= letter < "\u0700" else 0.65,
-    "other": lambda mark: len(mark.encode("utf-8", "surrogatepass")) / 1.3,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +34,7 @@ class Counter:
     """Counts the tokens of texts. `name` says by what; `exact` whether it is the model's own tokenizer.
 
     >>> counter().count("A chunk holds 200 tokens.")
-    7
+    6
     """
 
     name: str
@@ -72,17 +52,6 @@ class Counter:
     def messages(self, messages: Sequence[Message]) -> int:
         """What messages take in a request, with an allowance for what the chat template puts around each of them."""
         return sum(self.count(message.content) + PER_MESSAGE for message in messages) + REPLY
-
-
-def estimated(text: str) -> int:
-    """About as many tokens as a tokenizer would make of a text, rather too many than too few.
-
-    Beside OpenAI's o200k_base it is 1 to 30 % above on each page of the handbook, up to 40 % above on code, up to three
-    times the count in scripts other than Latin, and up to 15 % below on keys and other random letters. An older
-    tokenizer, which cuts words of other languages smaller, may make 30 % more than this of a Polish text.
-    """
-    pieces = _PIECE.finditer(text)
-    return ceil(sum(_COST[match.lastgroup or "other"](match[0]) for match in pieces))
 
 
 ESTIMATE = "estimate"
