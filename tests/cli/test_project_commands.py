@@ -114,7 +114,7 @@ def test_explain_says_how_long_a_prompt_is_and_what_was_left_out(ingested: Path,
     assert [unit["kind"] for unit in less["shed"]] == ["passages"]
     assert less["tokens"] < whole["tokens"]
     shown = run("prompt", "explain", "--set", "question=When does the halibut project ship?").output
-    assert f"{less['tokens']} tokens (an estimate" in shown
+    assert f"{less['tokens']} tokens (estimated)" in shown
     assert f"{less['stable_prefix_tokens']} of them the same in every request" in " ".join(shown.split())
     unit = less["shed"][0]
     assert f"left out: {unit['unit']} (passages, {unit['tokens']} tokens)" in shown

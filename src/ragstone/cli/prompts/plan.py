@@ -13,7 +13,7 @@ from ragstone.types import Prompt
 
 __all__ = ["Plan", "plan"]
 
-HOW = {ESTIMATE: "an estimate: no tokenizer of the model is named"}
+HOW = {ESTIMATE: "estimated"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
