@@ -129,7 +129,8 @@ class OpenAIModel(Model):
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
     temperature only with `none`. `context` is the length of the model's window in tokens. `tokenizer` is the model's
     `tokenizer.json` or its folder: prompts are counted by it, and its special tokens are broken up in questions and
-    passages, beside the common ones.
+    passages, beside the common ones. `prefix_block` is how many tokens the server's prefix cache keeps together: vLLM's
+    `--block-size`.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class OpenAIModel(Model):
         timeout: float = 60,
         retries: int = 2,
         tokenizer: Path | None = None,
+        prefix_block: int | None = None,
     ) -> None:
         for name, value in (("base_url", base_url), ("model", model)):
             if not value.strip():
@@ -153,6 +155,8 @@ class OpenAIModel(Model):
         if importlib.util.find_spec("openai") is None:
             raise MissingExtra("this model needs the package 'openai'", hint="Run: pip install 'ragstone[openai]'")
         _check(base_url.strip(), api_key.strip(), timeout, retries)
+        if prefix_block is not None and prefix_block < 1:
+            raise ConfigError("prefix_block is no number of tokens", expected="1 or more", found=str(prefix_block))
         self._model, self._url, self._key = model.strip(), base_url.strip(), SecretStr(api_key.strip())
         self._price, self._reasoning = price, reasoning
         self._timeout, self._retries = timeout, retries
@@ -168,6 +172,8 @@ class OpenAIModel(Model):
             special_tokens=frozenset(special_tokens(tokenizer)) if tokenizer else frozenset(),
             tokenizer=tokenizer,
             model=self._model,
+            prefix_block=prefix_block or self._prefix.block,
+            prefix_least=self._prefix.least,
         )
 
     async def load(self) -> None:

@@ -33,7 +33,9 @@ class Prefix:
     """What the server at a host is told. `taken` is so until it has refused to hear it."""
 
     def __init__(self, host: str) -> None:
-        self.name = KEY if host.endswith(("openai.com", "openai.azure.com")) else SALT
+        openai = host.endswith(("openai.com", "openai.azure.com"))
+        self.name = KEY if openai else SALT
+        self.block, self.least = (128, 1024) if openai else (16, 0)  # as OpenAI documents, and vLLM on GPUs
         self.taken = True
 
     def field(self, prompt: Prompt, context: Context) -> dict[str, str]:
