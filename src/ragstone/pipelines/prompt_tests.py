@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
+from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
-from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
@@ -87,10 +87,17 @@ class PromptTests:
             cost=run.cost,
         )
 
-    def build(self, file: PromptFile, case: Case) -> Prompt:
+    async def built(self, file: PromptFile, case: Case) -> Prompt:
         """What is sent for a case."""
-        tokens = self._router.special_tokens
-        return build(file, case.inputs, hits=case.passages, history=case.history, tokens=tokens)
+        return await prompted(
+            file,
+            case.inputs,
+            router=self._router,
+            hits=case.passages,
+            history=case.history,
+            embedder=self.embedder,
+            context=Context(),
+        )
 
     def unable(self, file: PromptFile, case: Case) -> str:
         """Why a case cannot be asked here, "" where it can."""
@@ -115,7 +122,7 @@ class _Run:
         """The report on one case."""
         blank = CaseReport(case=case.name, where=case.where, passed=0, runs=0, at_least=case.at_least)
         try:
-            prompt = await asyncio.to_thread(self.tests.build, self.file, case)
+            prompt = await self.tests.built(self.file, case)
         except (PromptError, UsageError) as error:  # a value that the template cannot take, or nothing to send
             return replace(blank, runs=1, check="build", expected="messages that can be sent", found=error.message)
         for check in case.sent:
@@ -154,7 +161,7 @@ class _Run:
         context = Context().within(TIMEOUT)
         question = _question(case)
         slot = prompt.slot("retrieved")
-        if "passages" in self.file.body.uses and slot is not None and not slot.hits and prompt.abstain is not None:
+        if slot is not None and not case.passages and "passages" in self.file.body.uses and prompt.abstain is not None:
             # As with a real question, for which nothing was found: no model is asked.
             return Reply(text=prompt.abstain, question=question, tools=self, abstained=True)
         completion = self._counted(await self.tests.runner.complete(prompt, context=context))

@@ -117,7 +117,7 @@ async def test_a_judge_without_a_grade_fails_the_check() -> None:
 def test_a_check_of_what_is_sent(name: str, value: Any, fits: bool) -> None:
     messages = (Message("system", "Answer."), Message("user", "A chunk\nholds 200 tokens."))
     checked = TypeAdapter(SENT[name].shape).validate_python(value)
-    miss = SENT[name].miss(checked, Prompt(name="a", version="1", messages=messages))
+    miss = SENT[name].miss(checked, Prompt(name="a", version="1", messages=messages, tokens=12))
     assert (miss is None) is fits, miss
 
 

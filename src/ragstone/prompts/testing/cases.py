@@ -24,7 +24,7 @@ from ragstone.prompts.syntax import read
 from ragstone.prompts.testing.checks import EXPECT, SENT, Expected, Sent
 from ragstone.types import Chunk, Hit, Message
 
-__all__ = ["Case", "Check", "Declared", "load_cases"]
+__all__ = ["Case", "Check", "Subject", "load_cases"]
 
 MOST_REPEATS = 1000
 
@@ -61,7 +61,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Subject:
     """What of a prompt file its tests must fit: its inputs, whether it reads passages, whether it has outputs."""
 
     inputs: Sequence[Property]
@@ -126,7 +126,7 @@ _whole_file = create_model("_WholeFile", __base__=_File, cases=(_list_of(_whole_
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def load_cases(path: Path, *, root: Path, where: str, declared: Declared) -> tuple[Case, ...]:
+def load_cases(path: Path, *, root: Path, where: str, subject: Subject) -> tuple[Case, ...]:
     """The cases of a file that a prompt names at `where`.
 
     Raises PromptError or ConfigError with the place of the first fault; its `faults` hold every one that was found.
@@ -140,7 +140,7 @@ def load_cases(path: Path, *, root: Path, where: str, declared: Declared) -> tup
     if not isinstance(located.value, dict):
         raise PromptError("holds no cases", where=located.where(), expected="a line 'cases:' and a list below it")
     found = validate(_whole_file, located)
-    faults = tuple(_faults(found, located, declared))
+    faults = tuple(_faults(found, located, subject))
     if faults:
         faults[0].faults = faults
         raise faults[0]
@@ -193,7 +193,7 @@ def _named(check: BaseModel) -> list[tuple[str, Any]]:
 # ── Faults that concern several keys ────────────────────────────────────────────────────────────────────────────────
 
 
-def _faults(file: _File, located: Located, declared: Declared) -> Iterator[PromptError]:
+def _faults(file: _File, located: Located, subject: Subject) -> Iterator[PromptError]:
     if not file.cases:
         hint = "Write below it: - {name: …, inputs: {…}, expect: [contains: …]}"
         yield PromptError("has no cases", where=located.where(("cases",)), hint=hint)
@@ -206,10 +206,10 @@ def _faults(file: _File, located: Located, declared: Declared) -> Iterator[Promp
         if not case.sent and not case.expect:
             expected = "a list under `sent` or `expect`"
             yield PromptError(f"the case {case.name!r} checks nothing", where=located.where(at), expected=expected)
-        yield from _input_faults(case, (*at, "inputs"), located, declared.inputs)
+        yield from _input_faults(case, (*at, "inputs"), located, subject.inputs)
         yield from _check_faults(case.sent, (*at, "sent"), located, list(SENT))
         yield from _check_faults(case.expect, (*at, "expect"), located, list(EXPECT))
-        yield from _misfits(case, at, located, declared)
+        yield from _misfits(case, at, located, subject)
 
 
 def _input_faults(case: _Case, at: Keys, located: Located, inputs: Sequence[Property]) -> Iterator[PromptError]:
@@ -243,18 +243,18 @@ def _check_faults(
             yield PromptError(f"the check {names[0]!r} has no value", where=where)
 
 
-def _misfits(case: _Case, at: Keys, located: Located, declared: Declared) -> Iterator[PromptError]:
+def _misfits(case: _Case, at: Keys, located: Located, subject: Subject) -> Iterator[PromptError]:
     """What a case asks of a prompt that cannot do it."""
-    if case.passages and not declared.passages:
+    if case.passages and not subject.passages:
         hint = "Give the text as an input."
         yield PromptError("the prompt reads no passages", where=located.where((*at, "passages")), hint=hint)
     for place, one in enumerate(case.expect):
         for name, value in _named(one):
             where = located.where((*at, "expect", place, name))
-            if name == "schema" and not declared.outputs:
+            if name == "schema" and not subject.outputs:
                 hint = "Write json_schema and a schema."
                 yield PromptError("the prompt has no outputs", where=where, hint=hint)
-            elif name == "citation" and not declared.passages:
+            elif name == "citation" and not subject.passages:
                 yield PromptError("the prompt reads no passages, so it cites nothing", where=where)
             elif name == "citation" and isinstance(value, list):
                 for number in cast("list[int]", value):

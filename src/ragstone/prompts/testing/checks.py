@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ragstone.prompts.counting import count_tokens
 from ragstone.types import Prompt, Role
 
 __all__ = ["EXPECT", "SENT", "Expected", "Miss", "Reply", "Sent", "Tools"]
@@ -212,8 +211,7 @@ def _sent_roles(value: list[Role], prompt: Prompt) -> Found:
 
 
 def _sent_max_tokens(value: int, prompt: Prompt) -> Found:
-    tokens = prompt.tokens or sum(count_tokens(message.content) for message in prompt.messages)
-    return None if tokens <= value else Miss(f"at most {value} tokens", f"{tokens} tokens")
+    return None if prompt.tokens <= value else Miss(f"at most {value} tokens", f"{prompt.tokens} tokens")
 
 
 # ── What is said ────────────────────────────────────────────────────────────────────────────────────────────────────
