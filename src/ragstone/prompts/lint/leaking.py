@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ragstone.prompts.lint.finding import Fault
+from ragstone.prompts.reading import Reading
 from ragstone.prompts.template import plain
 from ragstone.prompts.testing.cases import Case
 
-__all__ = ["leaks", "likeness"]
+__all__ = ["examples_leak_tests", "leaks", "likeness"]
 
 WORDS = 8
 """The words of a run that counts as the same. GPT-3 (arXiv 2005.14165) took 13 of long texts, PaLM (2204.02311) 8."""
@@ -22,6 +23,13 @@ ALIKE = 0.5  # of a test's runs of words, so many stand in an example
 
 _SPACELESS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # no spaces between words: each letter counts
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+")
+
+
+def examples_leak_tests(reading: Reading) -> Iterator[Fault]:
+    """Examples that are nearly tests of the same prompt."""
+    shown = reading.file.few_shot
+    if shown is not None:
+        yield from leaks(((example.where, example.asked) for example in shown.examples), reading.file.tests)
 
 
 def leaks(examples: Iterable[tuple[str, str]], cases: Sequence[Case]) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragstone.prompts.lint import allowing, folder, inputs, order, settings, words
+from ragstone.prompts.lint import allowing, folder, inputs, leaking, order, settings, words
 from ragstone.prompts.lint.finding import FolderRule, Rule
 from ragstone.prompts.lint.loading import REFUSED
 
@@ -69,6 +69,10 @@ RULES = (
         "trailing-space", "warning", words.trailing_space, "It is sent, and a change of it alone makes a new version."
     ),
     Rule("mixed-languages", "warning", words.mixed_languages, "The model may answer in either of them."),
+    # Tests
+    Rule(
+        "examples-leak-tests", "warning", leaking.examples_leak_tests, "Such a test shows only that a model can copy."
+    ),
 )
 """What is looked for in each prompt that loads."""
 
