@@ -139,22 +139,22 @@ async def test_a_model_that_quotes_answers_what_reads_passages(folder: Path) -> 
 
 async def test_an_answer_is_cited_and_abstains_as_real_ones_do(folder: Path) -> None:
     passages = ["The halibut ships on 3 May 2031.", "The sturgeon has no date yet."]
-    write(
-        folder,
-        case({"citation": 1}, {"contains": "[1]"}, passages=passages, name="first"),
-        case({"citation": [1, 2]}, passages=passages, name="both"),
-        case({"citation": "nothing"}, {"not_contains": "[7]"}, passages=passages, name="none"),
-        case({"citation": "abstains"}, passages=passages, name="says so"),
-        case({"citation": "abstains"}, name="finds nothing"),
-        passages=True,
-    )
     said = {
-        "1": "The halibut ships on 3 May 2031 [1].",
-        "2": "The sturgeon has no date yet [2].",
-        "3": "Who knows [7].",
-        "4": "not there",
+        "first": "The halibut ships on 3 May 2031 [1].",
+        "both": "The sturgeon has no date yet [2].",
+        "none": "Who knows [7].",
+        "says so": "not there",
     }
-    model = ScriptedModel(list(said.values()))
+    checks: dict[str, list[Any]] = {
+        "first": [{"citation": 1}, {"contains": "[1]"}],
+        "both": [{"citation": [1, 2]}],
+        "none": [{"citation": "nothing"}, {"not_contains": "[7]"}],
+        "says so": [{"citation": "abstains"}],
+    }
+    asked = [{**case(*checks[name], name=name, passages=passages), "inputs": {"question": name}} for name in said]
+    write(folder, *asked, case({"citation": "abstains"}, name="finds nothing"), passages=True)
+    # Cases are asked side by side, in any order: what is said hangs on the question.
+    model = ScriptedModel(lambda prompt: said[prompt.messages[-1].content.rpartition("\n")[2]])
     found = await run(made(folder, model))
     assert [one.outcome for one in found] == ["passed", "failed", "passed", "passed", "passed"]
     assert found[1].expected == "a citation of passage 1 (cited: 2)"
