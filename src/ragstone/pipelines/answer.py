@@ -11,6 +11,7 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
+from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
@@ -47,11 +48,12 @@ class AnswerPipeline:
         reranker: Reranker | None = None,
         timeout: float = 120.0,
         checks: Sequence[str] = ("citations",),
+        lookups: Lookups = NO_LOOKUPS,
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
-        self.timeout, self.checks = timeout, checks
+        self.timeout, self.checks, self.lookups = timeout, checks, lookups
         self.prompt, self._prompt_file = prompt, prompt_file
 
     def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
@@ -65,6 +67,7 @@ class AnswerPipeline:
             reranker=self.ranking.reranker,
             timeout=self.timeout,
             checks=self.checks,
+            lookups=self.lookups,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,7 +162,10 @@ class AnswerPipeline:
         output: object = None,
         context: Context,
     ) -> Prompt:
-        """The prompt exactly as it would be sent; without a question, for the file's own example of one."""
+        """The prompt exactly as it would be sent; without a question, for the file's own example of one.
+
+        What is looked up is not fetched: it is what `inputs` says of it, or nothing.
+        """
         file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
@@ -198,9 +204,11 @@ class AnswerPipeline:
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
             self.router.require_generative(file.name)
-        hits = await self.search(query or question, k=k, filters=filters, context=context)
+        values = {**(inputs or {}), "question": question}
+        search = self.search(query or question, k=k, filters=filters, context=context)
+        hits, looked = await self.lookups.beside(search, file, values, context=context.within(self.timeout))
         with context.trace.step("prompt") as step:
-            values = {**(inputs or {}), "question": question}
+            values |= looked.values
             tokens = self.router.special_tokens
             built = await asyncio.to_thread(build, file, values, hits=hits, history=history, tokens=tokens)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
@@ -213,11 +221,12 @@ class AnswerPipeline:
         assert completion is not None, "a model's last delta carries its completion"
         answer = await asyncio.to_thread(self._answer, built, hits, completion, context)
         stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *answer.notices))
+        yield replace(answer, notices=(*stale, *looked.notices, *answer.notices))
 
     async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")
-        if slot is not None and not slot.hits and prompt.abstain is not None:
+        known = any(one.trust == "tool" and one.text for one in prompt.slots)
+        if slot is not None and not slot.hits and not known and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."
             if await self.empty():

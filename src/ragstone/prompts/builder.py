@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ragstone.errors import UsageError, nearest
 from ragstone.prompts import wire
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.lookups import marked
 from ragstone.prompts.schema import Mark, Order, Property
 from ragstone.prompts.template import plain
 from ragstone.types import Hit, Message, Prompt, Slot
@@ -41,6 +42,7 @@ def build(
     values = _checked(file, inputs)
     numbered = _ordered(hits, file.order)
     values["passages"] = passages(numbered, mark=file.mark)
+    values |= marked(file.lookups, values, code=_code)
     said = [_turn(message, file.name) for message in history if message.content.strip()]
     turns = [wire.part(message.content, file.trust["history"], tokens) for message in said]
     parts = {name: wire.part(value, file.trust[name], tokens) for name, value in values.items()}

@@ -34,7 +34,7 @@ from pathlib import Path
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import outputs
+from ragstone.prompts import lookups, outputs
 from ragstone.prompts.schema import Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -72,6 +72,7 @@ class PromptFile:
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
     output: Output | None = None  # None for free text
+    lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
 
 
 def load(path: Path, *, root: Path) -> PromptFile:
@@ -94,9 +95,12 @@ def _load(path: Path, root: Path) -> PromptFile:
     located, body = _split(text, path)
     front = validate(Front, located)
     _raise_first(_faults(front, located))
-    names = [*(given.name for given in front.inputs), "passages"]
-    compiled = compile_body(body, root=root, names=names)
     own = front.metadata.ragstone
+    looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]
+    inputs = (*front.inputs, *looked_up)
+    names = [*(given.name for given in inputs), "passages"]
+    compiled = compile_body(body, root=root, names=names)
+    _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
     said = " ".join([body.text, *compiled.includes.values()])
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
@@ -113,12 +117,19 @@ def _load(path: Path, root: Path) -> PromptFile:
         description=front.description,
         model=front.model.id,
         options=front.model.options.options(),
-        inputs=tuple(front.inputs),
-        trust={**dict.fromkeys(names, "user"), "history": "user", "passages": "retrieved", **own.trust},
+        inputs=inputs,
+        trust={
+            **dict.fromkeys(names, "user"),
+            "history": "user",
+            "passages": "retrieved",
+            **own.trust,
+            **dict.fromkeys(own.lookup, "tool"),
+        },
         abstain=own.abstain,
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
+        lookups=lookups.lookup_slots(own.lookup, located),
     )
 
 
@@ -179,7 +190,11 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         place = ("inputs", index)
         yield from _name_faults(given.name, names[:index], located.where((*place, "name")))
         yield from _value_faults(given, located, place)
-    known = [*names, *RUNTIME]
+    fetched = front.metadata.ragstone.lookup
+    for name in fetched:
+        yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
+    yield from lookups.lookup_faults(fetched, front.inputs, located)
+    known = [*names, *fetched, *RUNTIME]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:
@@ -189,6 +204,8 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
             yield PromptError(
                 "passages are always retrieved text", where=where, expected="'retrieved'", found=repr(trust)
             )
+        elif name in fetched and trust != "tool":
+            yield PromptError("what is looked up is always a tool's", where=where, expected="'tool'", found=repr(trust))
 
 
 def _name_faults(name: str, before: Sequence[str], where: str) -> Iterator[PromptError]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from ragstone.prompts.lookups import LookupSpec
 from ragstone.types import Options, Trust
 
 __all__ = ["Front", "Mark", "Order", "Property"]
@@ -110,6 +111,7 @@ class _Ragstone(_Strict):
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     passages: _Passages = _Passages()
+    lookup: dict[str, LookupSpec] = {}
 
 
 class _Metadata(_Strict):
