@@ -57,13 +57,17 @@ def _directed(request: httpx.Request) -> httpx.Request:
         raise httpx.ConnectError(f"the name {host!r} is not known") from error
     addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
     for address in addresses:
-        if not all(one.is_global and not one.is_multicast for one in (address, *_inside(address))):
+        if _private(address):
             raise httpx.ConnectError(
                 f"{host} is {address}, an address of a private network (`allow_private: true` permits it)"
             )
     request.extensions = {**request.extensions, "sni_hostname": host}
     request.url = url.copy_with(host=str(addresses[0]))
     return request
+
+
+def _private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return not all(one.is_global and not one.is_multicast for one in (address, *_inside(address)))
 
 
 def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:

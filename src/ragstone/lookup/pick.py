@@ -12,7 +12,7 @@ __all__ = ["Pick", "parse_pick", "picked"]
 
 Pick = tuple[str | int, ...]
 
-_STEP = re.compile(r"(?:^|\.)([^.\[\]\s]+)|\[(-?[0-9]{1,9})\]")
+_STEP = re.compile(r"(?:^|(?<=[^.])\.)([^.\[\]\s]+)|\[(-?[0-9]{1,9})\]")
 SHOWN = 10  # names in a message
 
 

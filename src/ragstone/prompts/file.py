@@ -74,6 +74,12 @@ class PromptFile:
     output: Output | None = None  # None for free text
     lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
 
+    @property
+    def given(self) -> tuple[Property, ...]:
+        """The inputs that a caller gives."""
+        fetched = {slot.name for slot in self.lookups}
+        return tuple(given for given in self.inputs if given.name not in fetched)
+
 
 def load(path: Path, *, root: Path) -> PromptFile:
     """Reads a prompt file, and what it includes from the folder `root`.
