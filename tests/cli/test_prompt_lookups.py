@@ -55,7 +55,9 @@ def test_explain_puts_in_what_is_given_in_its_place(shop: Path, run) -> None:
 
 
 def test_check_and_explain_name_the_line_of_a_path_that_is_not_allowed(shop: Path, run) -> None:
-    assert run("check").exit_code == 0
+    checked = run("check")
+    assert checked.exit_code == 0
+    assert "SHOP_KEY is not set" in checked.output
     path = shop / "prompts" / "status.prompty"
     path.write_text(PROMPT.replace("/orders/{order_id}", "/admin/{order_id}"))
     for words in (("check",), ("prompt", "explain", "status")):

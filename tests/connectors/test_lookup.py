@@ -14,6 +14,7 @@ from api_server import Api, page, serving_api
 from ragstone.connectors.lookup import HttpLookup
 from ragstone.errors import ConfigError, LookupFailed, LookupUnavailable, NotConfigured
 from ragstone.protocols import Reply
+from ragstone.testing.suites import LookupSuite
 from ragstone.types import Context
 
 Make = Callable[..., HttpLookup]
@@ -95,6 +96,26 @@ async def test_requests_are_on_their_way_at_once(api: Api, make: Make) -> None:
     lookup = make(timeout=20)
     replies = await asyncio.gather(*(fetched(lookup, f"/orders/{number}") for number in range(3)))
     assert [reply.text for reply in replies] == ["0", "1", "2"]
+
+
+async def test_a_session_of_one_request_is_not_taken_into_the_next(api: Api, make: Make) -> None:
+    api.pages["/orders/7"] = page("sent", Set_Cookie="session=ann; Path=/")
+    lookup = make()
+    for _ in range(2):
+        await fetched(lookup)
+    assert [headers.get("Cookie") for headers in api.headers] == [None, None]
+
+
+class TestHttpLookup(LookupSuite):
+    vendors = ()
+
+    @pytest.fixture(autouse=True)
+    def _served(self, api: Api) -> None:
+        api.pages["/orders/7"] = page("sent")
+        self.url = api.url
+
+    def make(self, tmp_path: Path) -> HttpLookup:
+        return HttpLookup(self.url, paths=["/orders/{id}"], allow_private=True)
 
 
 # ── Redirects and private networks ──────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
@@ -130,6 +131,7 @@ class HttpLookup(Lookup):
             headers={**headers, "Accept-Encoding": "identity"},
             trust_env=False,
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # one asker's session is no other's
         )
 
     async def _followed(self, path: str) -> tuple[int, bytes, str]:
