@@ -69,4 +69,15 @@ def test_check_and_explain_name_the_line_of_a_path_that_is_not_allowed(shop: Pat
 def test_list_and_show_tell_what_is_looked_up(shop: Path, run) -> None:
     (one,) = [one for one in json.loads(run("prompt", "list", "--json").stdout) if one["name"] == "status"]
     assert [given["name"] for given in one["inputs"]] == ["question", "order_id"]
-    assert "trust tool): Looked up at orders." in run("prompt", "show", "status").stdout
+    told = "lookup order: from orders, path /orders/{order_id}, mark delimit, on_fail error"
+    assert told in run("prompt", "show", "status").stdout
+    assert "input order " not in run("prompt", "show", "status").stdout
+
+
+def test_diff_names_what_is_looked_up_in_another_way(shop: Path, run) -> None:
+    other = shop / "prompts" / "other.prompty"
+    other.write_text(PROMPT.replace('"/orders/{order_id}"', '"/orders/7", pick: state'))
+    found = json.loads(run("prompt", "diff", "status", "other", "--json").stdout)
+    changed = {one["key"]: (one["before"], one["after"]) for one in found["settings"]}
+    assert changed["lookup.order.path"] == ("/orders/{order_id}", "/orders/7")
+    assert changed["lookup.order.pick"] == (None, "state")
