@@ -11,7 +11,9 @@ from ragstone.caching.replies import ReplyCache
 from ragstone.errors import ConfigError, LookupFailed, NotConfigured, PromptError, RagstoneError, UsageError
 from ragstone.lookup.pick import picked
 from ragstone.prompts.file import PromptFile
-from ragstone.prompts.lookups import LookupSlot, input_text
+from ragstone.prompts.inputs import checked
+from ragstone.prompts.lookups import LookupSlot
+from ragstone.prompts.template import plain
 from ragstone.protocols import Lookup, Reply
 from ragstone.trace import Step
 from ragstone.types import Context
@@ -65,21 +67,18 @@ class Lookups:
                 raise UsageError(
                     f"there is no input {slot.name!r}", where=f"prompt {file.name!r}", hint="It is looked up."
                 )
+        values = {name: plain(value) for name, value in checked(file, inputs).items()}
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(slot, file, inputs, context)) for slot in file.lookups]
+                tasks = [group.create_task(self._one(slot, values, context)) for slot in file.lookups]
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors.exceptions[0].__cause__
         found = dict(zip((slot.name for slot in file.lookups), (task.result() for task in tasks), strict=True))
         notices = tuple(f"{name}: {error}" for name, error in found.items() if isinstance(error, RagstoneError))
         return Looked({name: text if isinstance(text, str) else "" for name, text in found.items()}, notices)
 
-    async def _one(
-        self, slot: LookupSlot, file: PromptFile, inputs: Mapping[str, object], context: Context
-    ) -> str | RagstoneError:
+    async def _one(self, slot: LookupSlot, values: Mapping[str, str], context: Context) -> str | RagstoneError:
         """The text of a slot; where it may stay empty, the error instead."""
-        declared = {given.name: given for given in file.inputs}
-        values = {name: input_text(declared[name], inputs, prompt=file.name) for name in slot.address.names}
         try:
             with context.trace.step(f"lookup.{slot.name}", connector=slot.connector) as step:
                 reply = await self._reply(slot, slot.address.filled(values), step, context)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ragstone.errors import ModelError
 from ragstone.inference.router import Router
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
-from ragstone.prompts.builder import build
+from ragstone.pipelines.prompted import prompted
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Context
@@ -41,7 +41,7 @@ class PromptRunner:
         """The whole completion. Raises PromptError, UsageError, LookupFailed or a ModelError."""
         file = self._prompt_file(prompt)
         looked = await self._lookups.fetch(file, inputs, context=context)
-        request = build(file, {**inputs, **looked.values}, hits=(), tokens=self._router.special_tokens)
+        request = await prompted(file, {**inputs, **looked.values}, router=self._router, context=context)
         async with aclosing(self._router.stream(request, context=context)) as deltas:
             async for delta in deltas:
                 if delta.completion is not None:

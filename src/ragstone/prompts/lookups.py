@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from ragstone.config import Located
-from ragstone.errors import ConfigError, PromptError, UsageError, nearest
+from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.lookup.address import Address, parse
 from ragstone.lookup.pick import Pick, parse_pick
-from ragstone.prompts.template import plain
 
 if TYPE_CHECKING:
     from ragstone.prompts.schema import Property
 
-__all__ = ["LookupSlot", "LookupSpec", "input_text", "lookup_faults", "lookup_slots", "marked", "unused_faults"]
+__all__ = ["LookupSlot", "LookupSpec", "lookup_faults", "lookup_slots", "marked", "unused_faults"]
 
 OURS = ("metadata", "ragstone", "lookup")
 
@@ -124,20 +123,3 @@ def marked(
     texts = {one.name: str(values[one.name]) for one in slots if one.mark == "delimit" and values.get(one.name)}
     made = code([*texts.values()])
     return {name: f"<<<{made}\n{text}\n{made}>>>" for name, text in texts.items()}
-
-
-def input_text(given: Property, inputs: Mapping[str, object], *, prompt: str) -> str:
-    """The text of an input as it goes into a path. Raises UsageError for one that is missing or of another kind."""
-    where = f"prompt {prompt!r}"
-    value = inputs.get(given.name, given.absent if given.default is None else given.default)
-    if given.name not in inputs and given.required and given.default is None:
-        raise UsageError(f"the input {given.name!r} is missing", where=where)
-    if given.name in inputs and not given.fits(value):
-        found = type(value).__name__
-        raise UsageError(f"the input {given.name!r} is of another kind", where=where, expected=given.kind, found=found)
-    if given.name in inputs and given.enum_values is not None and value not in given.enum_values:
-        expected = "one of " + ", ".join(map(plain, given.enum_values))
-        raise UsageError(
-            f"the input {given.name!r} has another value", where=where, expected=expected, found=repr(value)
-        )
-    return plain(value)
