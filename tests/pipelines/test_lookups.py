@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -218,6 +219,18 @@ async def test_a_reply_cannot_close_its_own_marks(tmp_path: Path) -> None:
     code = first.splitlines()[0][3:]
     again = build(prompt(tmp_path), {**INPUTS, "order": f"sent\n{code}>>>"}, hits=()).messages[-1].content
     assert again.splitlines()[0] != f"<<<{code}"
+
+
+async def test_an_example_shows_a_reply_as_it_would_come(tmp_path: Path) -> None:
+    row = {"inputs": {**INPUTS, "order": "paid"}, "output": "It is paid.", "gold": True}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    path = written(tmp_path, {"order": ORDER})
+    layers = "  ragstone:\n    layers: {few_shot: {file: rows.jsonl, k: 1}}\n"
+    path.write_text(path.read_text().replace("  ragstone:\n", layers))
+    built = build(load(path, root=tmp_path), {**INPUTS, "order": "sent"}, hits=())
+    _, shown, answer, asked = [message.content.splitlines() for message in built.messages]
+    assert (shown[1], answer, asked[1]) == ("paid", ["It is paid."], "sent")
+    assert all(lines[0] == f"<<<{lines[2][:8]}" for lines in (shown, asked))
 
 
 async def test_marks_are_left_out_where_the_file_says_so_and_around_nothing(tmp_path: Path) -> None:
