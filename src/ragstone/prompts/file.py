@@ -36,7 +36,7 @@ from typing import Any
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import outputs
+from ragstone.prompts import lookups, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
@@ -82,6 +82,13 @@ class PromptFile:
     few_shot: ExampleSet | None = None
     budget: Budget | None = None
     tests: tuple[Case, ...] = ()
+    lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
+
+    @property
+    def given(self) -> tuple[Property, ...]:
+        """The inputs that a caller gives."""
+        fetched = {slot.name for slot in self.lookups}
+        return tuple(given for given in self.inputs if given.name not in fetched)
 
 
 def load(path: Path, *, root: Path) -> PromptFile:
@@ -105,9 +112,12 @@ def _load(path: Path, root: Path) -> PromptFile:
     front = validate(Front, located)
     text = _shaping(located.value, body)
     _raise_first(_faults(front, located))
-    names = [*(given.name for given in front.inputs), "passages"]
-    compiled = compile_body(body, root=root, names=names)
     own = front.metadata.ragstone
+    looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]
+    inputs = (*front.inputs, *looked_up)
+    names = [*(given.name for given in inputs), "passages"]
+    compiled = compile_body(body, root=root, names=names)
+    _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
     said = " ".join([body.text, *compiled.includes.values()])
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
@@ -119,7 +129,7 @@ def _load(path: Path, root: Path) -> PromptFile:
     if own.layers.few_shot is not None and own.layers.few_shot.on:
         declared = Declared(
             version=_version(text, shaped),
-            inputs=tuple(front.inputs),
+            inputs=inputs,
             render=partial(_asked, compiled),
             judge=None if output is None else partial(outputs.misfit, output=output),
         )
@@ -136,15 +146,22 @@ def _load(path: Path, root: Path) -> PromptFile:
         description=front.description,
         model=front.model.id,
         options=front.model.options.options(),
-        inputs=tuple(front.inputs),
-        trust={**dict.fromkeys(names, "user"), "history": "user", "passages": "retrieved", **own.trust},
+        inputs=inputs,
+        trust={
+            **dict.fromkeys(names, "user"),
+            "history": "user",
+            "passages": "retrieved",
+            **own.trust,
+            **dict.fromkeys(own.lookup, "tool"),
+        },
         abstain=own.abstain,
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
         few_shot=few_shot,
         budget=own.budget and own.budget.reserving(front.model.options.max_output_tokens),
-        tests=_tests(front, located, path, root, compiled, output),
+        tests=_tests(own.tests, inputs, located, path, root, compiled, output),
+        lookups=lookups.lookup_slots(own.lookup, located),
     )
 
 
@@ -155,15 +172,22 @@ def _asked(body: Body, values: Mapping[str, object]) -> None:
 
 
 def _tests(
-    front: Front, located: Located, path: Path, root: Path, body: Body, output: Output | None
+    named: str | None,
+    inputs: Sequence[Property],
+    located: Located,
+    path: Path,
+    root: Path,
+    body: Body,
+    output: Output | None,
 ) -> tuple[Case, ...]:
-    """The file's own tests. They stand beside it: those of `craft/improve` in `craft/`."""
-    named = front.metadata.ragstone.tests
+    """The file's own tests. They stand beside it: those of `craft/improve` in `craft/`.
+
+    A case says itself what is looked up: no test asks an outside system.
+    """
     if named is None:
         return ()
-    subject = Subject(inputs=front.inputs, passages="passages" in body.uses, outputs=output is not None)
-    where = located.where(TESTS)
-    return load_cases(path.parent / named, root=root, where=where, subject=subject)
+    subject = Subject(inputs=inputs, passages="passages" in body.uses, outputs=output is not None)
+    return load_cases(path.parent / named, root=root, where=located.where(TESTS), subject=subject)
 
 
 def _shaping(front: Mapping[str, Any], body: Source) -> str:
@@ -234,7 +258,11 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         yield from _name_faults(given.name, names[:index], located.where((*place, "name")))
         yield from _value_faults(given, located, place)
     yield from _layer_faults(front, located)
-    known = [*names, *RUNTIME]
+    fetched = front.metadata.ragstone.lookup
+    for name in fetched:
+        yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
+    yield from lookups.lookup_faults(fetched, front.inputs, located)
+    known = [*names, *fetched, *RUNTIME]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:
@@ -244,6 +272,8 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
             yield PromptError(
                 "passages are always retrieved text", where=where, expected="'retrieved'", found=repr(trust)
             )
+        elif name in fetched and trust != "tool":
+            yield PromptError("what is looked up is always a tool's", where=where, expected="'tool'", found=repr(trust))
 
 
 def _layer_faults(front: Front, located: Located) -> Iterator[PromptError]:
