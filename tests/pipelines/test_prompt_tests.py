@@ -207,6 +207,19 @@ async def test_a_judge_grades_the_reply(verdict: str, outcome: str, folder: Path
     )
 
 
+async def test_a_case_says_itself_what_is_looked_up(folder: Path) -> None:
+    given = case({"contains": "rain"}, sent=[{"contains": "Weather: It rains."}])
+    given["inputs"] |= {"weather": "It rains."}
+    write(folder, given)
+    path = folder / "a.prompty"
+    text = path.read_text().replace("{{ question }}", "Weather: {{ weather }} {{ question }}")
+    path.write_text(
+        text.replace("tests: t.yaml", "lookup: {weather: {from: api, path: /now, mark: none}}, tests: t.yaml")
+    )
+    (found,) = await run(made(folder, ScriptedModel(["Because of the rain."])))
+    assert (found.outcome, found.expected, found.found) == ("passed", "", "")
+
+
 async def test_a_key_that_is_refused_ends_the_run(folder: Path) -> None:
     write(folder, case({"contains": "yes"}))
     with pytest.raises(ModelDenied):
