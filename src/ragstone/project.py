@@ -132,7 +132,7 @@ class Project:
     def prompt(self, name: str) -> PromptFile:
         """A prompt file, loaded and checked as it stands now."""
         path = self.prompt_path(name)
-        return load(path, root=path.parent)
+        return load(path)
 
     @cached_property
     def plugins(self) -> bool:
@@ -162,7 +162,7 @@ class Project:
             if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
                 continue
             try:
-                load(path, root=path.parent)
+                load(path)
             except ConfigError as error:
                 yield from error.faults or (error,)
 

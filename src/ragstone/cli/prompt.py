@@ -59,7 +59,7 @@ def explain(
     """Print the exact messages that would be sent, and what they cost; nothing is sent."""
     folder = Project(find(project))
     path = find_path(folder, name)
-    reading = read_prompt(path, root=path.parent)
+    reading = read_prompt(path)
     inputs = filled(reading.file, values or [], files or [])
     built = built_prompt(folder, name, inputs, pipeline=pipeline, principals=principal or (), tenant=tenant)
     planned = plan(folder, built, reading, pipeline=pipeline)

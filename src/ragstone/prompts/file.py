@@ -35,6 +35,7 @@ from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts import outputs
+from ragstone.prompts.home import home
 from ragstone.prompts.schema import Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -74,13 +75,13 @@ class PromptFile:
     output: Output | None = None  # None for free text
 
 
-def load(path: Path, *, root: Path) -> PromptFile:
-    """Reads a prompt file, and what it includes from the folder `root`.
+def load(path: Path, *, root: Path | None = None) -> PromptFile:
+    """Reads a prompt file, and what it includes from `root`: the folder of prompts that it stands in, unless another.
 
     Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
     """
     try:
-        return _load(path, root)
+        return _load(path, root or home(path))
     except PromptError:
         raise
     except ConfigError as error:

@@ -62,7 +62,7 @@ class Library:
 def _loaded(path: Path, before: _Kept | None) -> _Kept:
     seen = _looks(path)
     try:
-        file = load(path, root=path.parent)
+        file = load(path)
     except PromptError as error:
         if before is None:
             raise
