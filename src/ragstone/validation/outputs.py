@@ -24,7 +24,7 @@ from ragstone.validation.grounding import cite, cite_all
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
 
-__all__ = ["Read", "read_output"]
+__all__ = ["Read", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
@@ -75,6 +75,14 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
         cited=cited,
         formed=Verdict(check="output", passed=not fault, reason="; ".join(filter(None, (fault, remark)))),
     )
+
+
+def read_object(text: str, output: Output) -> tuple[Any, str]:
+    """The answer in the form of `output`, its texts as they are: for one that cites nothing. None, and why, else."""
+    value, _, fault = _object(text)
+    if value is None:
+        return None, fault
+    return _fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
 
 
 # ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
