@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from ragstone.config import Located
-from ragstone.errors import ConfigError, NotConfigured
+from ragstone.errors import ConfigError, NotConfigured, UsageError, nearest
 from ragstone.inference.router import Router
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.spec import RouteSpec
@@ -32,19 +32,27 @@ def writing_models(
         names, timeout, asked_at = spec.route.models, spec.route.timeout, project.pipeline(PIPELINE)
     else:
         names, timeout = [name], float(RouteSpec.model_fields["timeout"].default)
-        asked_at = Located({}, project.root / "connectors" / f"{name}.yaml", {})
+        asked_at = _connector(project, name)
     writing = [one for one in names if _writes(project, one)]
     if not writing:
-        raise _missing(project, names, None)
+        raise _missing(project, names, asked_at, None)
     builder = Builder(project.root, project.connectors, plugins=project.plugins, state=project.state_folder)
     try:
         models = builder.models(writing, asked_at)
         waiting = [model for model in models.values() if isinstance(model, NotConfigured)]
         if len(waiting) == len(models):
-            raise _missing(project, names, waiting[0])
+            raise _missing(project, names, asked_at, waiting[0])
         yield Router(models), timeout
     finally:
         wait(builder.close())
+
+
+def _connector(project: Project, name: str) -> Located:
+    if name not in project.connectors:
+        models = [other for other, located in project.connectors.items() if _is_model(located)]
+        expected, hint = "one of " + ", ".join(models), nearest(name, models)
+        raise UsageError(f"there is no model {name!r}", where="--model", expected=expected, hint=hint)
+    return project.connectors[name]
 
 
 def _writes(project: Project, name: str) -> bool:
@@ -60,7 +68,7 @@ def _writes(project: Project, name: str) -> bool:
         return True
 
 
-def _missing(project: Project, names: list[str], first: NotConfigured | None) -> NotConfigured:
+def _missing(project: Project, names: list[str], asked_at: Located, first: NotConfigured | None) -> NotConfigured:
     """What a person can do who has no model that writes."""
     others = [
         name
@@ -68,12 +76,13 @@ def _missing(project: Project, names: list[str], first: NotConfigured | None) ->
         if name not in names and _is_model(located) and _writes(project, name)
     ]
     ways = [first.hint.removesuffix(".")] if first is not None and first.hint else []
-    ways += [f"add --model {name}" for name in others]
+    ways += [f"add --model {' or '.join(others)}"] if others else []
+    hint = ", or ".join(ways) or "Write a file in connectors/ for one, and name it with --model"
     why = first.message if first is not None else f"{', '.join(names)} only quotes from documents"
     return NotConfigured(
         f"this needs a model that writes, and none is set: {why}",
-        where=first.where if first is not None else str(project.root / "pipelines" / f"{PIPELINE}.yaml"),
-        hint=(" Or ".join(ways) + ".") if ways else "Write a file in connectors/ for one, and name it with --model.",
+        where=first.where if first is not None else asked_at.where(),
+        hint=f"{hint[0].upper()}{hint[1:]}.",
     )
 
 
