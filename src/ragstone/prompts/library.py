@@ -67,7 +67,9 @@ def _loaded(path: Path, before: _Kept | None) -> _Kept:
         if before is None:
             raise
         if before.file.fault != str(error):
-            log.warning("%s. The last good version of the prompt stays in use.", error)
+            said = str(error)
+            end = "" if said.endswith((".", "?")) else "."
+            log.warning("%s%s The last good version of the prompt stays in use.", said, end)
         return _Kept(replace(before.file, fault=str(error)), _signature(before.file), time.monotonic())
     # What was written while it was read is read with the next request.
     return _Kept(file, (seen, *_signature(file)[1:]))

@@ -224,8 +224,9 @@ class _Talk:
 
     def _costs(self) -> None:
         calls = len(self.dialogue.completions)
+        tokens = f", {self.dialogue.tokens} tokens" if self.dialogue.tokens else ""  # not every server counts
         cost = f", {self.dialogue.cost:.6f}".rstrip("0").rstrip(".") + " USD" if self.dialogue.cost else ""
-        show.remarks([f"{calls} call{'s' * (calls != 1)}, {self.dialogue.tokens} tokens{cost}"])
+        show.remarks([f"{calls} call{'s' * (calls != 1)} of the model{tokens}{cost}"])
 
 
 # ── On the terminal ─────────────────────────────────────────────────────────────────────────────────────────────────
