@@ -222,6 +222,21 @@ def test_what_cannot_be_used_is_told_in_plain_words_and_cannot_be_saved(path: Pa
     assert path.read_bytes() == before
 
 
+def test_a_model_that_fails_is_asked_again_and_no_answer_is_lost(path: Path, server: Server):
+    cut = streamed(piece("{"), piece(finish_reason="length"))
+    server.will(OBEYED, said(words(path), questions=("Who?",)), cut, said(better(path)), cut)
+    with terminal("prompt", "craft", "answer", "--purpose", "x") as shell:
+        shell.answer("1. Who?", "Drivers.")
+        shell.answer("Enter asks the model again", "")
+        assert "was cut off before its end. Raise maxOutputTokens in" in " ".join(shell.seen.split())
+        shell.answer("say what to change:", "More.")
+        shell.answer("Enter asks the model again", "n")
+        assert shell.end() == 0
+        assert "Nothing was written." in shell.seen
+    assert all("- Who? Drivers." in body["messages"][-1]["content"] for _, body, _ in server.requests[2:])
+    assert words(path) != better(path)
+
+
 # ── Without one ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -278,7 +293,14 @@ def test_another_name_leaves_the_first_as_it_is(path: Path, server: Server, run)
     taken = run("prompt", "craft", "answer", "--yes", "--to", "prompts/team/short.prompty")
     assert taken.exit_code == 2
     assert "is there already" in taken.stderr
-    assert "outside the folder of prompts" in run("prompt", "craft", "answer", "--yes", "--to", "../short").stderr
+
+
+@pytest.mark.parametrize("name", ["../short", "/etc/short", "a b", "", "starters/short", "a\nb: c", "prompts/../short"])
+def test_a_name_that_no_prompt_can_have_is_refused(path: Path, server: Server, run, name: str):
+    shown = run("prompt", "craft", "answer", "--yes", "--to", name)
+    assert shown.exit_code == 2
+    assert "cannot name a prompt" in shown.stderr
+    assert server.requests == []
 
 
 def test_a_shipped_prompt_becomes_the_project_s_own_with_what_it_includes(path: Path, server: Server, run):

@@ -98,3 +98,18 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path: Path, mon
         replace_file(path, b"new", before=b"old")
     assert path.read_bytes() == b"old"
     assert names(path) == ["answer.prompty"]
+
+
+def test_an_interrupt_at_the_last_moment_keeps_the_earlier_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.replace
+
+    def interrupted(made: Path, target: Path) -> None:
+        real(made, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, b"new", before=b"old")
+    assert path.read_bytes() == b"new"
+    assert path.with_name("answer.prompty.bak").read_bytes() == b"old"
+    assert len(names(path)) == 2

@@ -107,7 +107,7 @@ class Dialogue:
         self._wishes.append(words)
 
     async def propose(self) -> Round:
-        """One round: the last rewrite that can be used, or the file itself, is criticised and written anew.
+        """One round: the last rewrite that is whole, or the file itself, is criticised and written anew.
 
         A rewrite that cannot be used, or has lost a placeholder, is given back to the model once with its faults.
         Raises a ModelError when no model answers in the form that is needed.
@@ -120,7 +120,7 @@ class Dialogue:
             faults = [one.message for one in rewrite.faults]
             again = await self._round({"attempt": rewrite.words, "faults": faults, "lost": list(rewrite.lost)})
             found = Round(weaknesses=found.weaknesses, questions=found.questions, rewrite=again.rewrite)
-        if not found.rewrite.faults:
+        if not (found.rewrite.faults or found.rewrite.lost):
             self._words = found.rewrite.words
         return found
 

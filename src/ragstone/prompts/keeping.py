@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from tempfile import mkstemp
 
 from ragstone.errors import UsageError
 
@@ -29,20 +29,20 @@ def replace_file(path: Path, data: bytes, *, before: bytes | None) -> Path | Non
         raise UsageError(what, where=str(path), hint="Nothing was written. Begin again, or save it under another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     copy = _copied(path, before) if before is not None and not kept_by_git(path, before) else None
-    handle, made = mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with made.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if before is not None:
             shutil.copymode(path, made)
-        else:
-            Path(made).chmod(0o666 & ~_umask())
-        Path(made).replace(path)
+        made.replace(path)
     except BaseException:
-        for left in filter(None, (Path(made), copy)):
-            left.unlink(missing_ok=True)
+        if made.exists():  # else it has taken its place, and the copy is all that is left of the earlier version
+            made.unlink()
+            if copy is not None:
+                copy.unlink()
         raise
     return copy
 
@@ -52,7 +52,7 @@ def kept_by_git(path: Path, data: bytes) -> bool:
     program = shutil.which("git")
     if program is None:
         return False
-    command = [program, "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    command = [program, "-C", str(path.parent), "cat-file", "blob", f"HEAD:./{path.name}"]
     with suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=SECONDS)  # noqa: S603
         return done.returncode == 0 and done.stdout == data
@@ -67,9 +67,3 @@ def _copied(path: Path, data: bytes) -> Path:
             file.write(data)
             return copy
     raise AssertionError("numbers do not end")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

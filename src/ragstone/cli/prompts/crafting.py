@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from ragstone.cli import INTERRUPTED, show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, find_path
+from ragstone.cli.prompts.catalog import FOLDER, STARTERS, find_path
 from ragstone.cli.prompts.differences import COLORS
 from ragstone.cli.prompts.routing import writing_models
 from ragstone.errors import ModelError, UsageError
@@ -29,6 +30,7 @@ __all__ = ["craft_prompt"]
 
 ROUNDS = 5
 ENDING = ".prompty"
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}(/[a-z][a-z0-9_-]{0,63}){0,3}")
 LEAVES = ("n", "no", "q", "quit")
 
 
@@ -57,19 +59,19 @@ def craft_prompt(
     target, called = _target(folder, name, to)
     original = read_original(path)
     asking = load(find_path(folder, IMPROVE))
-    saved: list[Saved] = []
+    before = _held(target)
     try:
         with asyncio.Runner() as loop, writing_models(folder, model, wait=loop.run) as (router, timeout):
             dialogue = Dialogue(
                 original, router, asking=asking, target=target, name=called, purpose=purpose or "", timeout=timeout
             )
-            talk = _Talk(dialogue, loop.run, saved)
+            talk = _Talk(dialogue, loop.run)
             if yes:
                 talk.alone(as_json=as_json)
             else:
                 talk.together(rounds, ask_purpose=purpose is None)
     except KeyboardInterrupt:
-        said = "The prompt is saved." if saved else "Nothing was written."
+        said = "Nothing was written." if _held(target) == before else "The prompt is saved."
         sys.stderr.write(f"\nragstone: interrupted. {said}\n")
         raise typer.Exit(INTERRUPTED) from None
 
@@ -89,23 +91,27 @@ def _target(project: Project, name: str, to: str | None) -> tuple[Path, str | No
     root = project.root / FOLDER
     if to is None:
         return root / f"{name}{ENDING}", None
-    given = Path(to)
-    path = given.absolute() if given.suffix == ENDING and (given.is_absolute() or given.parts[0] == FOLDER) else None
-    path = path or root / f"{to.removesuffix(ENDING)}{ENDING}"
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise UsageError("--to lies outside the folder of prompts", where=to, expected=f"a name, or a file in {root}")
+    called = to.removesuffix(ENDING).removeprefix(f"{root}/").removeprefix(f"{FOLDER}/")
+    if not _NAME.fullmatch(called) or called.startswith(f"{STARTERS}/"):
+        expected = "small letters, digits, _ and -, a letter first; a / for a folder in prompts/"
+        raise UsageError(f"{to!r} cannot name a prompt", where="--to", expected=expected)
+    path = root / f"{called}{ENDING}"
     if path.exists():
         raise UsageError("is there already", where=str(path), hint="Choose another name. Nothing was changed.")
-    return path, path.resolve().relative_to(root.resolve()).with_suffix("").as_posix()
+    return path, called
+
+
+def _held(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """The dialogue on a terminal. `wait` waits for a model; what was written is told to `saved`."""
+    """The dialogue on a terminal. `wait` waits for a model."""
 
     dialogue: Dialogue
     wait: Callable[[Coroutine[Any, Any, Round]], Round]
-    saved: list[Saved]
+    saved: list[Saved] = field(default_factory=list[Saved])
 
     # ── With a person ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,6 +123,8 @@ class _Talk:
             self.dialogue.purpose = _line() or ""
         for left in reversed(range(rounds)):
             rewrite = self._round()
+            if rewrite is None:
+                break
             wish = self._decided(rewrite, last=not left)
             if wish is None:
                 break
@@ -126,9 +134,11 @@ class _Talk:
             _say("Nothing was written.")
         self._costs()
 
-    def _round(self) -> Rewrite:
-        """Criticism and questions; where one is answered, the model writes again with the answers."""
-        found = self._proposed("Reading the prompt …")
+    def _round(self) -> Rewrite | None:
+        """Criticism and questions; where one is answered, the model writes again. None where the person leaves."""
+        found = self._patiently("Reading the prompt …")
+        if found is None:
+            return None
         _list("What is weak", found.weaknesses)
         answered = False
         if found.questions:
@@ -141,9 +151,23 @@ class _Talk:
             if answer:
                 self.dialogue.answer(question, answer)
                 answered = True
-        rewrite = self._proposed("Rewriting …").rewrite if answered else found.rewrite
-        _show(rewrite)
-        return rewrite
+        found = self._patiently("Rewriting …") if answered else found
+        if found is None:
+            return None
+        _show(found.rewrite)
+        return found.rewrite
+
+    def _patiently(self, doing: str) -> Round | None:
+        """A model that fails is asked again as long as the person wants it: what was answered is not lost."""
+        while True:
+            try:
+                return self._proposed(doing)
+            except ModelError as error:
+                show.err.print(Text(f"\n{error}", style="red"), soft_wrap=True)
+                _say("\nEnter asks the model again, n leaves the file as it was:")
+                said = _line()
+                if said is None or said.casefold() in LEAVES:
+                    return None
 
     def _proposed(self, doing: str) -> Round:
         with show.err.status(Text(doing)):
