@@ -1,4 +1,4 @@
-"""Writes the transcript of `make demo` into the README, from a real run in a copy of this repository.
+"""Writes what real runs print into the README: `make demo` in a copy of this repository, and an explained prompt.
 
     python docs/readme.py          writes it
     python docs/readme.py --check  exits with 1 when the README shows something else
@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-BEGIN = "<!-- transcript: written by `make readme`, checked by tests/test_readme.py -->"
-END = "<!-- end of transcript -->"
+README = ROOT / "README.md"
+HALIBUT = "# Halibut\n\nThe halibut project ships on 3 May 2031. Its lead is Ana Ruiz.\n"
+EXPLAIN = ("prompt", "explain", "--set", "question=When does the halibut project ship?")
 SECONDS = re.compile(r"\d+\.\d\s+s\b")  # the line may break there
 
 
@@ -59,33 +62,66 @@ def run() -> str:
     return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
 
 
-def block(transcript: str) -> str:
-    """The README's block for a transcript."""
-    return f"{BEGIN}\n```text\n{transcript}\n```\n{END}"
+def explained() -> str:
+    """What `ragstone prompt explain` prints in a new project with one document."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "mydocs"
+        _ragstone("init", "mydocs", within=Path(folder))
+        (project / "documents" / "halibut.md").write_text(HALIBUT, encoding="utf-8")
+        _ragstone("ingest", within=project)
+        said = _ragstone(*EXPLAIN, within=project)
+    return f"$ {shlex.join(['ragstone', *EXPLAIN])}\n{said}"
 
 
-def shown() -> str:
-    """The transcript that the README shows."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    inside = text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
+def _ragstone(*words: str, within: Path) -> str:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(within),
+        "LANG": "C.UTF-8",
+        "COLUMNS": "80",
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [ROOT / ".venv/bin/ragstone", *words]
+    shown = subprocess.run(
+        command, cwd=within, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if shown.returncode:
+        raise SystemExit(f"{shlex.join(words)} failed:\n{shown.stdout}")
+    return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"transcript": run, "explain": explained}
+
+
+def marks(name: str) -> tuple[str, str]:
+    """The comments around a generated block."""
+    return f"<!-- {name}: written by `make readme`, checked by tests/test_readme.py -->", f"<!-- end of {name} -->"
+
+
+def shown(name: str) -> str:
+    """The block that the README shows."""
+    text = README.read_text(encoding="utf-8")
+    begin, end = marks(name)
+    inside = text[text.index(begin) + len(begin) : text.index(end)]
     return inside.strip().removeprefix("```text\n").removesuffix("\n```")
 
 
-def comparable(transcript: str) -> str:
+def comparable(block: str) -> str:
     """The same without what differs from run to run."""
-    return SECONDS.sub("… s", transcript)
+    return SECONDS.sub("… s", block)
 
 
 def main() -> None:
-    transcript = run()
-    if "--check" in sys.argv:
-        if comparable(transcript) != comparable(shown()):
-            raise SystemExit("The README shows another transcript. Run: make readme")
-        return
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    start, end = text.index(BEGIN), text.index(END) + len(END)
-    path.write_text(text[:start] + block(transcript) + text[end:], encoding="utf-8")
+    for name, make in BLOCKS.items():
+        made = make()
+        if "--check" in sys.argv:
+            if comparable(made) != comparable(shown(name)):
+                raise SystemExit(f"The README shows another {name}. Run: make readme")
+            continue
+        begin, end = marks(name)
+        text = README.read_text(encoding="utf-8")
+        before, after = text[: text.index(begin)], text[text.index(end) + len(end) :]
+        README.write_text(f"{before}{begin}\n```text\n{made}\n```\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

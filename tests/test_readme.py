@@ -25,11 +25,12 @@ def script():
 
 
 @pytest.mark.slow
-def test_the_transcript_is_that_of_a_real_run():
+@pytest.mark.parametrize("name", ["transcript", "explain"])
+def test_what_is_shown_is_that_of_a_real_run(name: str):
     if not (ROOT / ".venv").exists():
         pytest.skip("needs .venv, which `make test` makes")
     readme = script()
-    assert readme.comparable(readme.run()) == readme.comparable(readme.shown())
+    assert readme.comparable(readme.BLOCKS[name]()) == readme.comparable(readme.shown(name))
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+from ragstone.caching.embeddings import CachedEmbedder, VectorCache
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
@@ -226,6 +227,8 @@ class LooseParts:
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )
+        self._vectors = VectorCache(None)
+        self._reading = CachedEmbedder(self._embedder, self._vectors)  # reads the examples of prompts, once each
         self._store, self._lexical = store, lexical
         self._state = ProjectState(state)
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
@@ -278,6 +281,7 @@ class LooseParts:
             prompt=str(self._prompt),
             prompt_file=self._prompts.get,
             retrieve=RetrieveSpec(),
+            embedder=self._reading,
         )
 
     def _index(self, tenant: str) -> Index:
@@ -312,6 +316,7 @@ class LooseParts:
         async with AsyncExitStack() as ends:
             ends.callback(self._traces.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
+            ends.push_async_callback(asyncio.to_thread, self._vectors.close)
             for part in (self._embedder, self._splitter, self._model, *self._sources):
                 ends.push_async_callback(part.close)
             for index in self._indexes.values():

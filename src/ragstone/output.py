@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from ragstone.types import Message, Prompt
 
 if TYPE_CHECKING:
+    from jsonschema import FormatChecker
     from pydantic import BaseModel
 
-__all__ = ["Output", "in_words"]
+__all__ = ["Output", "fitted", "in_words"]
+
+SHOWN = 3  # faults that are named
+LONGEST_FAULT = 200  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +42,45 @@ def in_words(prompt: Prompt) -> Prompt:
         return prompt
     asked = Message("user", f"{prompt.messages[last].content}\n\n{prompt.output.words}")
     return replace(prompt, messages=(*prompt.messages[:last], asked, *prompt.messages[last + 1 :]))
+
+
+# ── Whether an object has the form ──────────────────────────────────────────────────────────────────────────────────
+
+
+def fitted(value: Mapping[str, Any], output: Output) -> tuple[Any, str]:
+    """The object as the caller wants it, and what is wrong with it; None and words, or the object and none."""
+    if output.model is not None:
+        from pydantic import ValidationError
+
+        try:
+            return output.model.model_validate_json(json.dumps(value)), ""
+        except ValidationError as error:
+            told = [(detail["loc"], detail["msg"]) for detail in error.errors(include_url=False)]
+            return None, _told([(place, f"{message[:1].lower()}{message[1:]}") for place, message in told])
+    from jsonschema import Draft202012Validator
+
+    checker = cast("Any", Draft202012Validator)(output.schema, format_checker=_formats())
+    errors = sorted(checker.iter_errors(value), key=lambda error: [str(key) for key in error.absolute_path])
+    return (None, _told([(tuple(e.absolute_path), e.message) for e in errors])) if errors else (value, "")
+
+
+def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
+    lines = [f"{'.'.join(map(str, place)) or 'the answer'}: {message}"[:LONGEST_FAULT] for place, message in faults]
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "; ".join([*lines[:SHOWN], *more])
+
+
+@cache
+def _formats() -> FormatChecker:
+    """The formats that a schema may name; a moment is checked by what Python reads as one, with its time zone."""
+    from datetime import datetime
+
+    from jsonschema import FormatChecker
+
+    checker = FormatChecker(("date", "email", "ipv4", "ipv6", "time", "uuid"))
+
+    def moment(value: object) -> bool:
+        return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+    checker.checkers = {**checker.checkers, "date-time": (moment, (ValueError,))}
+    return checker

@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -60,6 +61,18 @@ class Capabilities:
     structured: bool = False
     context_window: int | None = None
     special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
+    tokenizer: Path | None = None  # the model's own tokenizer.json, or its folder
+    model: str = ""  # the name by which a library of tokenizers may know the model
+    prefix_block: int = 1  # tokens that the server's prefix cache keeps together
+    prefix_least: int = 0  # tokens below which it keeps nothing
+
+    def cached(self, prefix: int) -> int:
+        """How many tokens of a beginning that was sent before the server's prefix cache can serve.
+
+        >>> Capabilities(prefix_block=128, prefix_least=1024).cached(1200)
+        1152
+        """
+        return prefix // self.prefix_block * self.prefix_block if prefix >= self.prefix_least else 0
 
 
 class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods

@@ -252,6 +252,7 @@ class Slot:
     """A value as it was put into a prompt. Where it holds passages, `hits` are these in their numbered order.
 
     `broken` are the special tokens of a model that stood in it and were broken up: `<|im_start|>` is sent with a space.
+    `tokens` is its length as the prompt's counter counts it.
     """
 
     name: str
@@ -259,6 +260,7 @@ class Slot:
     text: str
     hits: tuple[Hit, ...] = ()
     broken: tuple[str, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

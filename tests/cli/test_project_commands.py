@@ -100,6 +100,26 @@ def test_explain_works_on_an_empty_index_and_shows_the_exact_messages(project: P
     assert {slot["name"]: slot["trust"] for slot in found["slots"]} == {"passages": "retrieved", "question": "user"}
 
 
+def test_explain_says_how_long_a_prompt_is_and_what_was_left_out(ingested: Path, run):
+    path = ingested / "prompts" / "answer.prompty"
+    whole = json.loads(
+        run("prompt", "explain", "--set", "question=When does the halibut project ship?", "--json").stdout
+    )
+    assert whole["shed"] == []
+    assert 0 < whole["stable_prefix_tokens"] < whole["tokens"]
+    path.write_text(path.read_text().replace("spec: 1\n", f"spec: 1\n    budget: {{total: {whole['tokens'] + 799}}}\n"))
+    less = json.loads(
+        run("prompt", "explain", "--set", "question=When does the halibut project ship?", "--json").stdout
+    )
+    assert [unit["kind"] for unit in less["shed"]] == ["passages"]
+    assert less["tokens"] < whole["tokens"]
+    shown = run("prompt", "explain", "--set", "question=When does the halibut project ship?").output
+    assert f"{less['tokens']} tokens (estimated)" in shown
+    assert f"{less['stable_prefix_tokens']} of them the same in every request" in " ".join(shown.split())
+    unit = less["shed"][0]
+    assert f"left out: {unit['unit']} (passages, {unit['tokens']} tokens)" in shown
+
+
 def test_explain_shows_the_passages_that_would_be_sent(ingested: Path, run):
     shown = run("prompt", "explain", "--set", "question=When does the halibut project ship?")
     assert "[1] documents/halibut.md › Halibut" in shown.stdout

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
+from ragstone.connectors import openai_prefix
 from ragstone.connectors.openai import OPENAI, OpenAIModel, Price
 from ragstone.errors import (
     ConfigError,
@@ -55,6 +56,7 @@ async def test_sends_the_messages_and_returns_what_the_model_said(server: Server
     assert server.sent == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How long is a chunk?"}],
+        "cache_salt": openai_prefix.value(prompt(), Context()),
     }
     path, _, headers = server.requests[0]
     assert path == "/v1/chat/completions"
@@ -73,13 +75,25 @@ async def test_options_go_by_the_names_that_servers_know(server: Server, model: 
         "seed": 7,
     }
     await model.generate(prompt(**options, stop=("END",)), context=Context())
-    sent = {name: value for name, value in server.sent.items() if name not in ("model", "messages")}
+    sent = {name: value for name, value in server.sent.items() if name not in ("model", "messages", "cache_salt")}
     assert sent == {**options, "stop": ["END"]}
 
 
 async def test_openai_itself_is_told_the_length_by_its_newer_name() -> None:
     made = OpenAIModel("m", api_key=KEY)
-    assert made._request(prompt(max_tokens=80))["max_completion_tokens"] == 80
+    assert made._request(prompt(max_tokens=80), Context())["max_completion_tokens"] == 80
+
+
+def test_the_models_tokenizer_is_a_file_beside_the_project(tmp_path: Path) -> None:
+    text = "model: m\nbase_url: http://localhost/v1\ntokenizer: models/tokenizer.json"
+    located = parse_yaml(text, tmp_path / "m.yaml")
+    arguments = bind(OpenAIModel, located, folder=tmp_path, connector=lambda kind, name: pytest.fail(name))
+    with pytest.raises(ConfigError, match="there is no such tokenizer"):
+        OpenAIModel(**arguments)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tokenizer.json").write_text('{"added_tokens": []}')
+    able = OpenAIModel(**arguments).capabilities
+    assert (able.tokenizer, able.model) == (tmp_path / "models" / "tokenizer.json", "m")
 
 
 async def test_reasoning_is_sent_as_the_effort(server: Server) -> None:
@@ -279,7 +293,7 @@ def test_the_special_tokens_are_those_of_the_tokenizer_that_the_file_names(tmp_p
     text = parse_yaml("model: m\nbase_url: http://localhost/v1\ntokenizer: models\n", tmp_path / "m.yaml")
     made = OpenAIModel(**bind(OpenAIModel, text, folder=tmp_path, connector=lambda *_: pytest.fail("no reference")))
     assert made.capabilities.special_tokens == {"<turn>", "<end>"}
-    with pytest.raises(ConfigError, match="is no tokenizer"):
+    with pytest.raises(ConfigError, match="there is no such tokenizer"):
         OpenAIModel("m", base_url="http://localhost/v1", tokenizer=tmp_path)
 
 

@@ -43,6 +43,14 @@ def data(name: str) -> str:
     return "".join(re.findall(r"^```jsonl\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
 
 
+def few_shot(prompts: Path) -> None:
+    """Writes the prompt file with examples that a page shows, and the examples."""
+    (prompts / "examples").mkdir(exist_ok=True)
+    (prompts / "examples" / "answer.jsonl").write_text(data("few-shot"))
+    ((_, text),) = [block for block in blocks("jinja") if block[0].startswith("few-shot")]
+    (prompts / "solved.prompty").write_text(text)
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the ingested project `mydocs` and the data files that two pages show."""
@@ -53,6 +61,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "travel.md").write_text(TRAVEL)
     (folder / "questions.jsonl").write_text(data("evaluating-retrieval"))
     (folder / "answers.jsonl").write_text(data("evaluating-answers"))
+    few_shot(folder / "mydocs" / "prompts")
     with ragstone.open(folder / "mydocs") as rag:
         rag.ingest()
         rag.ask("When is first class allowed?")
@@ -98,6 +107,16 @@ def test_commands_run(code: str, workplace: Path, tmp_path: Path, monkeypatch: p
             Path(words[3]).write_text(words[1].encode().decode("unicode_escape"))
 
 
+def test_a_prompt_is_explained_as_the_page_shows_it(workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    page = (DOCS / "few-shot.md").read_text(encoding="utf-8")
+    shown = re.search(r"```sh\nragstone ([^\n]+)\n```\n\nIt prints:\n\n```text\n(.*?)\n```", page, re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(workplace / "mydocs")
+    printed = CliRunner().invoke(app, shlex.split(shown[1]), env={"COLUMNS": "80"})
+    found, expected = (re.sub(r"version \w+", "version", text) for text in (printed.output, shown[2]))
+    assert [line.rstrip() for line in found.strip().splitlines()] == expected.splitlines()
+
+
 @pytest.mark.parametrize("text", cases("yaml"))
 def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
     write(tmp_path, model=Default.extractive)
@@ -122,6 +141,7 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
 @pytest.mark.parametrize("text", cases("jinja"))
 def test_prompt_files_are_what_the_loader_accepts(text: str, tmp_path: Path):
     write(tmp_path, model=Default.extractive)
+    few_shot(tmp_path / "prompts")
     (tmp_path / "prompts" / "shown.prompty").write_text(text)
     shown = CliRunner().invoke(
         app, ["prompt", "explain", "shown", "--project", str(tmp_path), "--set", "question=Why?"]

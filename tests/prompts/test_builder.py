@@ -163,7 +163,7 @@ def test_a_passage_that_guesses_the_code_gets_another() -> None:
     assert guess is not None
     # Whoever knows a code writes it into a passage, which makes it another passage with another code. A digest that
     # contains itself is the only way out, so the test takes the hash away.
-    from ragstone.prompts import builder
+    from ragstone.prompts import passages as room
 
     class Constant:
         rounds = 0
@@ -178,7 +178,7 @@ def test_a_passage_that_guesses_the_code_gets_another() -> None:
             return f"{Constant.rounds:08x}"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builder.hashlib, "blake2b", Constant)
+        patch.setattr(room.hashlib, "blake2b", Constant)
         assert "<<<00000002\n00000000 00000001\n00000002>>>" in passages([hit("00000000 00000001")], mark="delimit")
 
 

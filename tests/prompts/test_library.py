@@ -79,6 +79,17 @@ def test_an_edit_of_the_words_for_outputs_counts_too(folder: Path, prompts: Libr
     assert found.output.words.startswith("Take care.")
 
 
+def test_an_edit_of_its_examples_counts_too(folder: Path, prompts: Library):
+    rows = folder / "rows.jsonl"
+    write(rows, '{"inputs": {"question": "A?"}, "output": "Yes."}')
+    layer = "metadata:\n  ragstone:\n    layers: {few_shot: {file: rows.jsonl, k: 1}}\n---\nsystem"
+    write(folder / "answer.prompty", (TEXT % "Be short.").replace("---\nsystem", layer))
+    first = prompts.get("answer")
+    write(rows, '{"inputs": {"question": "A?"}, "output": "No."}')
+    assert build(prompts.get("answer"), {"question": "Why?"}, hits=[]).messages[2].content == "No."
+    assert prompts.get("answer").version != first.version
+
+
 def test_a_broken_edit_leaves_the_last_good_version_and_says_so(
     folder: Path, prompts: Library, caplog: pytest.LogCaptureFixture
 ):

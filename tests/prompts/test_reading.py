@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from ragstone.prompts.counting import count_tokens
 from ragstone.prompts.reading import Reading, read_prompt
 
 FRONT = "---\nname: short\ninputs:\n  - {name: question, required: true}\n  - {name: names, kind: array}\n---\n"
@@ -38,23 +36,3 @@ def test_what_is_commented_out_or_shown_as_it_is_counts_for_nothing(tmp_path: Pa
     read = reading(tmp_path, f"user:\n{tags} {{{{ question }}}}\n")
     assert read.messages[0].text == f"{tags} {{{{ question }}}}"
     assert [piece.names for piece in read.pieces if piece.kind == "slot"] == [("question",)]
-
-
-def test_the_stable_words_end_at_the_first_value(tmp_path: Path) -> None:
-    read = reading(tmp_path, "system:\nBe brief.{# question #} {{ 'question' }}\n\nuser:\nNow: {{ question }}\nEnd.\n")
-    assert read.stable == ["Be brief. {{ 'question' }}", "Now: "]
-    assert reading(tmp_path, "user:\n{% if question %}Why?{% endif %}\n").stable == [""]
-
-
-def test_the_shipped_prompts_begin_with_their_whole_instruction() -> None:
-    for path in SHIPPED.glob("*.prompty"):
-        read = read_prompt(path, root=SHIPPED)
-        assert read.stable[0] == read.messages[0].text
-        assert not re.search(r"\{[{%]", read.stable[0])
-
-
-def test_the_estimate_of_tokens_grows_with_the_text() -> None:
-    assert count_tokens("") == 0
-    assert count_tokens("A chunk holds 200 tokens.") == 7
-    assert count_tokens("检索增强生成") == 6
-    assert count_tokens("a" * 400) == 100

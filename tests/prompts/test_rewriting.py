@@ -133,7 +133,7 @@ def test_only_what_lint_did_not_say_before_is_told(path: Path) -> None:
 def test_a_copy_has_its_own_name_and_takes_along_what_it_includes(original: Original, tmp_path: Path) -> None:
     target = tmp_path / "other" / "prompts" / "team" / "short.prompty"
     made = rewritten(original, WORDS, target=target, name="team/short")
-    assert made.parts == {"parts/tone.md": "Be kind."}
+    assert made.parts == {"parts/tone.md": b"Be kind.\n"}
     assert not made.faults
     assert made.remarks == ()
     assert "name: team/short\n" in made.text
@@ -168,3 +168,17 @@ def test_a_file_that_does_not_load_is_refused_with_its_fault(path: Path) -> None
     path.write_text(FRONT + "user:\n{{ nobody }}\n")
     with pytest.raises(PromptError, match="unknown variable 'nobody'"):
         read_original(path)
+
+
+def test_a_copy_takes_along_the_examples_that_it_names(original: Original, path: Path, tmp_path: Path) -> None:
+    layers = "    layers: {few_shot: {on: true, file: examples/answer.jsonl, k: 1}}\n"
+    path.write_text(FRONT.replace("    trust:", f"{layers}    trust:") + WORDS)
+    rows = b'{"id": "a", "inputs": {"question": "Why?"}, "output": "I do not know."}\n'
+    (path.parent / "examples").mkdir()
+    (path.parent / "examples" / "answer.jsonl").write_bytes(rows)
+    target = tmp_path / "other" / "prompts" / "team" / "short.prompty"
+    made = rewritten(read_original(path), WORDS, target=target, name="team/short")
+    assert made.faults == ()
+    assert made.parts == {"parts/tone.md": b"Be kind.\n", "examples/answer.jsonl": rows}
+    near = rewritten(read_original(path), WORDS, target=path.with_name("short.prompty"), name="short")
+    assert (near.faults, near.parts) == ((), {})

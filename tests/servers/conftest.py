@@ -20,6 +20,7 @@ VLLM_SECONDS = 300.0
 VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0.0.1"]
 # A random model that may write any space between two words of JSON writes nothing else until its tokens are used up.
 VLLM_JSON = '{"backend": "xgrammar", "disable_any_whitespace": true}'
+VLLM_BLOCK = 32  # tokens that the prefix cache keeps together; 128 by default on the CPU
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "HF_HUB_OFFLINE": "1",
@@ -41,6 +42,7 @@ class Served:
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """vLLM on the CPU with a tiny random Llama, whose tokenizer is trained on our handbook."""
     flags = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
+    flags += ["--enable-prompt-tokens-details", "--block-size", str(VLLM_BLOCK)]
     with _serving("make_tiny_model.py", tmp_path_factory.mktemp("vllm"), *flags) as served:
         yield served
 

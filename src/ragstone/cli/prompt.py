@@ -64,7 +64,7 @@ def explain(
     reading = read_prompt(path)
     inputs = filled(reading.file, values or [], files or [])
     built = built_prompt(folder, name, inputs, pipeline=pipeline, principals=principal or (), tenant=tenant)
-    planned = plan(folder, built, reading, pipeline=pipeline)
+    planned = plan(folder, built, pipeline=pipeline)
     if as_json:
         show.as_json(_as_dict(built, planned))
     else:
@@ -77,15 +77,15 @@ def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
         "version": built.version,
         "messages": [{"role": message.role, "content": message.content} for message in built.messages],
         "slots": [
-            {"name": slot.name, "trust": slot.trust, "tokens": tokens}
+            {"name": slot.name, "trust": slot.trust, "tokens": slot.tokens}
             | ({"broken": list(slot.broken)} if slot.broken else {})
-            for slot, tokens in zip(built.slots, planned.slots, strict=True)
+            for slot in built.slots
         ],
         "calls": built.calls,
         "worst_case_calls": built.worst_case_calls,
-        "tokens": planned.tokens,
+        "tokens": built.tokens,
         "cost": planned.cost,
-        "stable_prefix_tokens": planned.stable_prefix_tokens,
+        "stable_prefix_tokens": built.stable_prefix_tokens,
         "shed": planned.shed,
         **({"outputs": built.output.schema} if built.output else {}),
     }
@@ -100,9 +100,9 @@ def _print(built: Prompt, planned: Plan) -> None:
     if built.output is not None:
         names = ", ".join(built.output.schema["properties"])
         show.remarks([f"outputs: {names}; sent as a schema, or said in words to a server that knows none"])
-    for slot, tokens in zip(built.slots, planned.slots, strict=True):
-        passages = f", {len(slot.hits)} passages" if slot.trust == "retrieved" else ""
-        show.remarks([f"{slot.name}: trust {slot.trust}, {tokens} tokens{passages}"])
+    for slot in built.slots:
+        passages = f", {len(slot.hits)} passage{'s' * (len(slot.hits) != 1)}" if slot.trust == "retrieved" else ""
+        show.remarks([f"{slot.name}: trust {slot.trust}, {slot.tokens} tokens{passages}"])
         if slot.broken:
             show.remarks([f"{slot.name}: broken up with a space: {' '.join(slot.broken)}"])
     show.remarks(planned.lines(built))

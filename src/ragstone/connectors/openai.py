@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from ragstone.connectors import openai_errors, openai_outputs
+from ragstone.connectors import openai_errors, openai_outputs, openai_prefix
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -128,7 +128,9 @@ class OpenAIModel(Model):
     `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
     temperature only with `none`. `context` is the length of the model's window in tokens. `tokenizer` is the model's
-    `tokenizer.json` or its folder: its special tokens are broken up in questions and passages, beside the common ones.
+    `tokenizer.json` or its folder: prompts are counted by it, and its special tokens are broken up in questions and
+    passages, beside the common ones. `prefix_block` is how many tokens the server's prefix cache keeps together: vLLM's
+    `--block-size`.
     """
 
     def __init__(
@@ -143,6 +145,7 @@ class OpenAIModel(Model):
         timeout: float = 60,
         retries: int = 2,
         tokenizer: Path | None = None,
+        prefix_block: int | None = None,
     ) -> None:
         for name, value in (("base_url", base_url), ("model", model)):
             if not value.strip():
@@ -152,15 +155,25 @@ class OpenAIModel(Model):
         if importlib.util.find_spec("openai") is None:
             raise MissingExtra("this model needs the package 'openai'", hint="Run: pip install 'ragstone[openai]'")
         _check(base_url.strip(), api_key.strip(), timeout, retries)
+        if prefix_block is not None and prefix_block < 1:
+            raise ConfigError("prefix_block is no number of tokens", expected="1 or more", found=str(prefix_block))
         self._model, self._url, self._key = model.strip(), base_url.strip(), SecretStr(api_key.strip())
         self._price, self._reasoning = price, reasoning
         self._timeout, self._retries = timeout, retries
         self._client: AsyncOpenAI | None = None
         self._starting, self._probing = asyncio.Lock(), asyncio.Lock()
         self._obedience = openai_outputs.Obedience()
-        own = frozenset(special_tokens(tokenizer)) if tokenizer else frozenset[str]()
+        self._prefix = openai_prefix.Prefix(_host(self._url))
         self.capabilities = Capabilities(
-            generative=True, local=local, structured=True, context_window=context, special_tokens=own
+            generative=True,
+            local=local,
+            structured=True,
+            context_window=context,
+            special_tokens=frozenset(special_tokens(tokenizer)) if tokenizer else frozenset(),
+            tokenizer=tokenizer,
+            model=self._model,
+            prefix_block=prefix_block or self._prefix.block,
+            prefix_least=self._prefix.least,
         )
 
     async def load(self) -> None:
@@ -225,16 +238,16 @@ class OpenAIModel(Model):
         """The server's answer, whole or as a stream, and how the output's form was asked for."""
         output = prompt.output
         if output is None:
-            return await self._post(self._request(prompt), context, stream=stream), None
+            return await self._post(self._request(prompt, context), context, stream=stream), None
         await self._probed(context)
         refusal: ModelRejected | None = None
         if self._obedience.takes(output):
-            body = {**self._request(prompt), "response_format": openai_outputs.response_format(output)}
+            body = {**self._request(prompt, context), "response_format": openai_outputs.response_format(output)}
             try:
                 return await self._post(body, context, stream=stream), "schema"
             except ModelRejected as error:  # of the schema, or of something else, which it then refuses once more
                 refusal = error
-        answered = await self._post(self._request(in_words(prompt)), context, stream=stream)
+        answered = await self._post(self._request(in_words(prompt), context), context, stream=stream)
         if refusal is not None:
             self._obedience.refuse(output)
         elif self._obedience.known is None:
@@ -259,9 +272,9 @@ class OpenAIModel(Model):
 
     async def _post(self, body: Mapping[str, Any], context: Context, *, stream: bool = False) -> Any:
         client = await self._loaded()
-        from openai import AsyncStream  # at once, since the client's thread has imported it
+        from openai import AsyncStream, OpenAIError  # at once, since the client's thread has imported it
 
-        async with self._translating(context):
+        async def post(body: Mapping[str, Any]) -> Any:
             if not stream:
                 return await client.post("/chat/completions", cast_to=object, body=body)
             asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
@@ -269,13 +282,23 @@ class OpenAIModel(Model):
                 "/chat/completions", cast_to=object, body=asked, stream=True, stream_cls=AsyncStream[object]
             )
 
+        async with self._translating(context):
+            try:
+                return await post(body)
+            except OpenAIError as error:
+                if not self._prefix.refused(error, body):
+                    raise
+            answered = await post(self._prefix.without(body))
+            self._prefix.taken = False  # only now is it known that the field was what it refused
+            return answered
+
     @property
     def _length(self) -> str:
         """The most tokens of an answer. OpenAI's newer models know this name alone, other servers the older one."""
         ours = _host(self._url).endswith(("openai.com", "openai.azure.com"))
         return "max_completion_tokens" if ours else "max_tokens"
 
-    def _request(self, prompt: Prompt) -> dict[str, Any]:
+    def _request(self, prompt: Prompt, context: Context) -> dict[str, Any]:
         options = prompt.options
         given = {
             "temperature": options.temperature,
@@ -290,7 +313,7 @@ class OpenAIModel(Model):
         }
         messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
         asked = {name: value for name, value in given.items() if value is not None}
-        return {"model": self._model, "messages": messages, **asked}
+        return {"model": self._model, "messages": messages, **asked, **self._prefix.field(prompt, context)}
 
     @asynccontextmanager
     async def _translating(self, context: Context) -> AsyncGenerator[None]:

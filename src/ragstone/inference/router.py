@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ragstone.errors import ModelError, NotConfigured
 from ragstone.output import in_words
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt
 
 __all__ = ["Router"]
@@ -35,6 +35,12 @@ class Router:
         missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
         if len(missing) == len(self._models):
             raise missing[0]
+
+    @property
+    def first(self) -> Capabilities:
+        """What the model can do that is asked first; what none can do where no model is configured."""
+        able = (model.capabilities for model in self._models.values() if isinstance(model, Model))
+        return next(able, Capabilities())
 
     def require_generative(self, prompt: str) -> None:
         """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
@@ -66,7 +72,8 @@ class Router:
             if prompt.output is not None and not model.capabilities.generative:
                 notices.append(f"{name} only quotes, so it cannot give an answer of a form")
                 continue
-            asked = prompt if model.capabilities.structured else in_words(prompt)
+            able = model.capabilities
+            asked = prompt if able.structured else in_words(prompt)
             begun, said = time.perf_counter(), False
             try:
                 with context.trace.step("generate", model=name) as step:
@@ -80,7 +87,9 @@ class Router:
                             completion = _finished(delta.completion, attempts, notices)
                             if asked is not prompt:
                                 completion = replace(completion, structured="words")
-                            step.facts.update(_facts(completion))
+                            step.facts.update(
+                                _facts(completion), predicted_cached=able.cached(prompt.stable_prefix_tokens)
+                            )
                             yield replace(delta, completion=completion)
                 return
             except ModelError as error:
@@ -104,6 +113,7 @@ def _facts(completion: Completion) -> dict[str, object]:
         **({"structured": completion.structured} if completion.structured else {}),
         "finish_reason": completion.finish_reason,
         "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
         "cost": completion.cost,
     }

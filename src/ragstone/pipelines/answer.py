@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -11,14 +12,14 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
+from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
-from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.outputs import with_class
 from ragstone.prompts.wire import mend
-from ragstone.protocols import Reranker
+from ragstone.protocols import Embedder, Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
 from ragstone.trace import Step
@@ -33,7 +34,8 @@ class AnswerPipeline:
     """Answers from one index.
 
     `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
-    route have to answer, in seconds, all tries together.
+    route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
+    none is given.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class AnswerPipeline:
         reranker: Reranker | None = None,
         timeout: float = 120.0,
         checks: Sequence[str] = ("citations",),
+        embedder: Embedder | None = None,
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
         self.timeout, self.checks = timeout, checks
         self.prompt, self._prompt_file = prompt, prompt_file
+        self._embedder = embedder
 
     def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
         """The same pipeline with another way to find passages, over the same index and with the same reranker."""
@@ -65,6 +69,7 @@ class AnswerPipeline:
             reranker=self.ranking.reranker,
             timeout=self.timeout,
             checks=self.checks,
+            embedder=self._embedder,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,8 +168,7 @@ class AnswerPipeline:
         file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
-        values, tokens = {**(inputs or {}), "question": asked}, self.router.special_tokens
-        return await asyncio.to_thread(build, file, values, hits=hits, tokens=tokens)
+        return await self._prompted(file, {**(inputs or {}), "question": asked}, hits, (), context)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
@@ -201,9 +205,10 @@ class AnswerPipeline:
         hits = await self.search(query or question, k=k, filters=filters, context=context)
         with context.trace.step("prompt") as step:
             values = {**(inputs or {}), "question": question}
-            tokens = self.router.special_tokens
-            built = await asyncio.to_thread(build, file, values, hits=hits, history=history, tokens=tokens)
+            built = await self._prompted(file, values, hits, history, context)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
+            step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
+            step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
         completion: Completion | None = None
         async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:
             async for delta in deltas:
@@ -215,9 +220,23 @@ class AnswerPipeline:
         stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
         yield replace(answer, notices=(*stale, *answer.notices))
 
+    async def _prompted(
+        self,
+        file: PromptFile,
+        values: Mapping[str, Any],
+        hits: Sequence[Hit],
+        history: Sequence[Message],
+        context: Context,
+    ) -> Prompt:
+        embedder = self._embedder or self.index.embedder
+        return await prompted(
+            file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
+        )
+
     async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")
-        if slot is not None and not slot.hits and prompt.abstain is not None:
+        found = slot is None or slot.hits or any(unit.kind == "passages" for unit in prompt.shed)
+        if not found and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."
             if await self.empty():
@@ -261,8 +280,16 @@ class AnswerPipeline:
             completion=completion,
             trace_id=context.trace.id,
             verdicts=(*((verdict,) if "citations" in self.checks else ()), *((formed,) if formed else ())),
-            notices=tuple(completion.notice.splitlines()) if completion.notice else (),
+            notices=(*(completion.notice.splitlines() if completion.notice else ()), *_left_out(prompt)),
         )
+
+
+def _left_out(prompt: Prompt) -> list[str]:
+    """What a reader must know of a prompt that was too long."""
+    counts = Counter(unit.kind for unit in prompt.shed)
+    words = {"passages": "passage", "examples": "example", "history": "earlier turn"}
+    parts = [f"{count} {words[kind]}{'s' if count > 1 else ''}" for kind, count in counts.items()]
+    return [f"Left out, since the prompt would have been too long: {', '.join(parts)}."] if parts else []
 
 
 def _example(file: PromptFile) -> str:

@@ -170,7 +170,7 @@ class Dialogue:
         )
 
     def save(self, rewrite: Rewrite) -> Saved:
-        """Writes a rewrite in one step, with what it includes and its folder lacks; the earlier version is kept.
+        """Writes a rewrite in one step, with what it needs and its folder lacks; the earlier version is kept.
 
         Raises PromptError for one that cannot be used, and UsageError where the file was changed meanwhile.
         """
@@ -179,9 +179,9 @@ class Dialogue:
             raise PromptError(f"cannot be used: {first.message}", where=first.where)
         root = home(self._target)
         added: list[Path] = []
-        for name, said in rewrite.parts.items():
+        for name, held in rewrite.parts.items():
             if not (root / name).exists():
-                replace_file(root / name, f"{said}\n".encode(), before=None)
+                replace_file(root / name, held, before=None)
                 added.append(root / name)
         data = self.original.encoded(rewrite.text)
         copy = replace_file(self._target, data, before=self._before)

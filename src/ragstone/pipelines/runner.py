@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ragstone.errors import ModelError
 from ragstone.inference.router import Router
-from ragstone.prompts.builder import build
+from ragstone.pipelines.prompted import prompted
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Context
@@ -31,7 +31,7 @@ class PromptRunner:
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError or a ModelError."""
-        request = build(self._prompt_file(prompt), inputs, hits=(), tokens=self._router.special_tokens)
+        request = await prompted(self._prompt_file(prompt), inputs, router=self._router, context=context)
         async with aclosing(self._router.stream(request, context=context)) as deltas:
             async for delta in deltas:
                 if delta.completion is not None:

@@ -1,22 +1,31 @@
 """Builds the messages of one request: a prompt file with its values, the passages and the conversation so far.
 
-What is sent keeps one order: instructions, context, earlier turns, the question. So what stays the same from one
-request to the next comes first, where a server's prefix cache can use it.
+What is sent keeps one order: instructions, examples, context, earlier turns, the question. So what stays the same from
+one request to the next comes first, where a server's prefix cache can use it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ragstone.errors import UsageError, nearest
-from ragstone.prompts import wire
+from ragstone.errors import UsageError
+from ragstone.prompts import selectors, wire
+from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
+from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
-from ragstone.prompts.schema import Mark, Order, Property
+from ragstone.prompts.inputs import checked
+from ragstone.prompts.passages import in_order as ordered
+from ragstone.prompts.passages import origin, passages
+from ragstone.prompts.prefix import prefix
 from ragstone.prompts.template import plain
-from ragstone.types import Hit, Message, Prompt, Slot
+from ragstone.prompts.tokens import PER_MESSAGE, Counter
+from ragstone.prompts.tokens import counter as best_counter
+from ragstone.types import Hit, Message, Prompt, Shed, Slot, Trust
 
 __all__ = ["build"]
+
+BRIEF = 60  # characters by which an earlier turn is named
 
 
 def build(
@@ -25,142 +34,239 @@ def build(
     *,
     hits: Sequence[Hit],
     history: Sequence[Message] = (),
+    examples: Sequence[Example] | None = None,
     tokens: Collection[str] = (),
+    counter: Counter | None = None,
+    window: int | None = None,
 ) -> Prompt:
     r"""The prompt that a file makes of these inputs, passages and earlier turns.
 
-    Special tokens in what the file's author did not write are broken up: those of the common models, and `tokens`.
+    `hits` stand best first. `examples` are those that `selectors.compared` chose, where the file asks for that. Special
+    tokens in what the file's author did not write are broken up: those of the common models, and `tokens`. `counter`
+    counts by the model's tokenizer, and `window` is the length of its context.
 
-    Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, and for a turn
-    that is neither the user's nor the assistant's.
+    Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, for a turn
+    that is neither the user's nor the assistant's, and for what cannot be made to fit the file's budget.
 
     >>> prompt = build(file, {"question": "How long is a chunk?"}, hits=hits)
     >>> prompt.messages[-1].content
     '[1] docs/chunks.md › Length\nA chunk holds 200 tokens.\n\nQuestion: How long is a chunk?'
     """
-    values = _checked(file, inputs)
-    numbered = _ordered(hits, file.order)
-    values["passages"] = passages(numbered, mark=file.mark)
-    said = [_turn(message, file.name) for message in history if message.content.strip()]
-    turns = [wire.part(message.content, file.trust["history"], tokens) for message in said]
-    parts = {name: wire.part(value, file.trust[name], tokens) for name, value in values.items()}
-    messages, whole = file.body.filled({name: value for name, (value, _) in parts.items()}, tokens=tokens)
-    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
-    if last is None:
-        raise UsageError("every user message is empty", where=_place(file.name), hint="Give the question some words.")
-    earlier = [Message(message.role, str(text)) for message, (text, _) in zip(said, turns, strict=True)]
-    return Prompt(
-        name=file.name,
-        version=file.version,
-        messages=(*messages[:last], *earlier, *messages[last:]),
-        slots=tuple(
-            Slot(
-                name=name,
-                trust=file.trust[name],
-                text=plain(value),
-                hits=tuple(numbered) if name == "passages" else (),
-                # Which slot gave a token that the template made whole, a filter hides: so it stands with each.
-                broken=broken if file.trust[name] == "author" else tuple(dict.fromkeys((*broken, *whole))),
-            )
-            for name, (value, broken) in parts.items()
-            if name in file.body.uses
-        )
-        + tuple(
-            Slot(name="history", trust=file.trust["history"], text=str(text), broken=broken) for text, broken in turns
-        ),
-        options=file.options,
-        abstain=file.abstain,
-        output=file.output,
+    said = exchanges([message for message in history if message.content.strip()])
+    draft = _Draft(
+        file=file,
+        values={name: wire.part(value, file.trust[name], tokens) for name, value in checked(file, inputs).items()},
+        hits=hits if "passages" in file.body.uses else (),
+        shots=[_shot(file, example, tokens) for example in _chosen(file, examples)],
+        turns=[tuple(_turn(message, file, tokens) for message in each) for each in said],
+        special=tokens,
+        counter=(counter or best_counter()).remembering(),
     )
+    kept, shed = draft.whole, ()
+    if file.budget is not None:
+        most = limit(file.budget, window)
+        if file.few_shot is not None and file.few_shot.select == "length":
+            draft.take_what_fits(file.few_shot, most)
+        units = list(in_order(file.budget, *draft.units()))
+        kept, shed = fitted(file.budget, draft.whole, units, draft.tokens, most=most, where=_place(file.name))
+    return draft.prompt(kept, shed)
 
 
-def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
-    """Numbered passages, a blank line between them; nothing for no hits.
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """An example as it is sent, and the special tokens that were broken up in it."""
 
-        [1] docs/chunks.md › Length, page 3
-        A chunk holds 200 tokens.
+    example: Example
+    messages: tuple[Message, ...]
+    broken: tuple[str, ...]
 
-    With `delimit` the text stands between two lines `<<<7f3a9c1e` and `7f3a9c1e>>>`. The code is made from the passages
-    and occurs in none of them, so no passage can close its own fence and pretend to be the next, or the prompt.
 
-    The context of a chunk, such as the header row of its table, is a line before its text. A citation looks for its
-    words in the text alone.
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An earlier turn as it is sent, and the special tokens that were broken up in it."""
+
+    message: Message
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """The body's own messages with some of the passages, in the order in which they are numbered.
+
+    `parts` holds each value as it was put in, with the special tokens that were broken up in it; `whole` are those that
+    only the template made whole.
     """
-    texts = [hit.chunk.embedded for hit in hits]
-    if mark == "delimit":
-        code = _code(texts)
-        texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]
-    origins = [f"[{number}] {_origin(hit)}" for number, hit in enumerate(hits, 1)]
-    return "\n\n".join(f"{origin}\n{text}" for origin, text in zip(origins, texts, strict=True))
+
+    hits: tuple[Hit, ...]
+    parts: Mapping[str, tuple[object, tuple[str, ...]]]
+    messages: list[Message]
+    whole: tuple[str, ...]
 
 
-def _code(texts: Sequence[str]) -> str:
-    digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"))
-    while any(digest.hexdigest()[:8] in text for text in texts):
-        digest.update(b"once more")
-    return digest.hexdigest()[:8]
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """All that may be sent; `Kept` says how much of it is."""
 
+    file: PromptFile
+    values: Mapping[str, tuple[object, tuple[str, ...]]]
+    hits: Sequence[Hit]
+    shots: list[_Shot]
+    turns: list[tuple[_Turn, ...]]
+    special: Collection[str]
+    counter: Counter
+    last: tuple[int, _Filled] | None = field(default=None, init=False)
 
-def _origin(hit: Hit) -> str:
-    """`uri › heading, page N`, on one line whatever the names hold."""
-    chunk = hit.chunk
-    page = chunk.page_at(chunk.start)
-    place = " › ".join((chunk.uri, *chunk.heading)) + (f", page {page}" if page is not None else "")
-    return " ".join(place.split())
+    @property
+    def whole(self) -> Kept:
+        return Kept(len(self.hits), len(self.shots), len(self.turns))
 
+    def tokens(self, kept: Kept) -> int:
+        """Those of the request; also of the words that ask for the form of the answer where no schema can."""
+        words = self.file.output.words if self.file.output is not None else ""
+        return self.counter.messages(self._messages(kept)) + self.counter.count(words)
 
-def _ordered(hits: Sequence[Hit], order: Order) -> list[Hit]:
-    """The hits as the model shall read them. `edges` puts the best first and last: models overlook the middle.
-
-    Liu et al., Lost in the Middle, TACL 2024 (arXiv 2307.03172).
-    """
-    if order == "edges":
-        return [*hits[::2], *reversed(hits[1::2])]
-    if order == "source":
-        return sorted(hits, key=lambda hit: (hit.chunk.uri, hit.chunk.start))
-    return list(hits)
-
-
-def _turn(message: Message, name: str) -> Message:
-    if message.role == "system":
-        raise UsageError("an earlier turn cannot be a system message", where=_place(name), expected="user or assistant")
-    return message
-
-
-# ── Inputs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _checked(file: PromptFile, inputs: Mapping[str, object]) -> dict[str, object]:
-    """Every declared input with its value, in the order of the file."""
-    names = [given.name for given in file.inputs]
-    for name in inputs:
-        if name not in names:
-            raise UsageError(
-                f"there is no input {name!r}",
-                where=_place(file.name),
-                expected="one of " + ", ".join(names) if names else "none",
-                hint=nearest(name, names),
+    def units(self) -> tuple[list[Shed], list[Shed], list[Shed]]:
+        """Each passage, example and exchange with its tokens, as it may be left out."""
+        found = [Shed(kind="passages", unit=origin(hit), tokens=self._passage(hit)) for hit in self.hits]
+        shots = [Shed(kind="examples", unit=shot.example.id, tokens=self._length(shot.messages)) for shot in self.shots]
+        turns = [
+            Shed(
+                kind="history",
+                unit=_brief(said[0].message.content),
+                tokens=self._length([turn.message for turn in said]),
             )
-    return {given.name: _value(given, inputs, file.name) for given in file.inputs}
+            for said in self.turns
+        ]
+        return found, shots, turns
+
+    def take_what_fits(self, of: ExampleSet, most: int) -> None:
+        """Takes at most k examples, those for which everything else leaves room: nothing is left out for one."""
+        room = most - self.tokens(self.whole)
+        for example in of.examples:
+            shot = _shot(self.file, example, self.special)
+            length = self._length(shot.messages)
+            if length <= room:
+                self.shots.append(shot)
+                room -= length
+            if len(self.shots) == of.k or room <= 0:
+                return
+
+    def prompt(self, kept: Kept, shed: tuple[Shed, ...]) -> Prompt:
+        """The prompt with what is kept."""
+        file = self.file
+        filled = self._filled(kept)
+        messages = self._messages(kept)
+        shots, turns = self._sent(kept)
+        static = file.few_shot is None or file.few_shot.select in selectors.STATIC
+        shown = [message for shot in shots for message in shot.messages]
+        stable = prefix(file.body, filled.messages, examples=shown, static=static, turns=bool(turns))
+        return Prompt(
+            name=file.name,
+            version=file.version,
+            messages=tuple(messages),
+            slots=tuple(self._slots(filled, shots, turns)),
+            options=file.options,
+            abstain=file.abstain,
+            output=file.output,
+            tokens=self.counter.messages(messages),
+            counter=self.counter.name,
+            stable_prefix_tokens=stable.tokens(self.counter),
+            shed=shed,
+        )
+
+    def _slots(self, filled: _Filled, shots: Sequence[_Shot], turns: Sequence[_Turn]) -> Iterator[Slot]:
+        trusts = self.file.trust
+        for name, (value, broken) in filled.parts.items():
+            if name in self.file.body.uses:
+                hits = filled.hits if name == "passages" else ()
+                # Which slot gave a token that the template made whole, a filter hides: so it stands with each.
+                more = () if trusts[name] == "author" else filled.whole
+                yield self._slot(name, trusts[name], plain(value), (*broken, *more), hits)
+        for shot in shots:
+            text = "\n".join(message.content for message in shot.messages)
+            yield self._slot("examples", "author" if shot.example.gold else "user", text, shot.broken)
+        for turn in turns:
+            yield self._slot("history", trusts["history"], turn.message.content, turn.broken)
+
+    def _slot(self, name: str, trust: Trust, text: str, broken: tuple[str, ...], hits: tuple[Hit, ...] = ()) -> Slot:
+        once = tuple(dict.fromkeys(broken))
+        return Slot(name=name, trust=trust, text=text, hits=hits, broken=once, tokens=self.counter.count(text))
+
+    def _length(self, messages: Sequence[Message]) -> int:
+        return sum(self.counter.count(message.content) + PER_MESSAGE for message in messages)
+
+    def _passage(self, hit: Hit) -> int:
+        text, _ = wire.broken_up(passages([hit], mark="none"), self.special)
+        return self.counter.count(text)
+
+    def _filled(self, kept: Kept) -> _Filled:
+        """Made once for each number of passages: nothing else that is left out changes it."""
+        if self.last is None or self.last[0] != kept.passages:
+            numbered = ordered(self.hits[: kept.passages], self.file.order)
+            found = wire.part(passages(numbered, mark=self.file.mark), self.file.trust["passages"], self.special)
+            parts = {**self.values, "passages": found}
+            put = {name: value for name, (value, _) in parts.items()}
+            messages, whole = self.file.body.filled(put, tokens=self.special)
+            self.last = kept.passages, _Filled(tuple(numbered), parts, messages, whole)
+        return self.last[1]
+
+    def _sent(self, kept: Kept) -> tuple[list[_Shot], list[_Turn]]:
+        """The examples, and the earlier turns."""
+        turns = [turn for said in self.turns[len(self.turns) - kept.history :] for turn in said]
+        return self.shots[: kept.examples], turns
+
+    def _messages(self, kept: Kept) -> list[Message]:
+        """Instructions, examples, the body up to its last user message, earlier turns, and that message."""
+        messages = self._filled(kept).messages
+        last = max((index for index, message in enumerate(messages) if message.role == "user"), default=None)
+        if last is None:
+            hint = "Give the question some words."
+            raise UsageError("every user message is empty", where=_place(self.file.name), hint=hint)
+        first = next(index for index, message in enumerate(messages) if message.role != "system")
+        shots, turns = self._sent(kept)
+        shown = [message for shot in shots for message in shot.messages]
+        said = [turn.message for turn in turns]
+        return [*messages[:first], *shown, *messages[first:last], *said, *messages[last:]]
 
 
-def _value(given: Property, inputs: Mapping[str, object], prompt: str) -> object:
-    if given.name not in inputs:
-        if given.required and given.default is None:
-            raise UsageError(f"the input {given.name!r} is missing", where=_place(prompt))
-        return given.absent if given.default is None else given.default
-    value = inputs[given.name]
-    if not given.fits(value):
-        found = type(value).__name__
-        raise UsageError(
-            f"the input {given.name!r} is of another kind", where=_place(prompt), expected=given.kind, found=found
-        )
-    if given.enum_values is not None and value not in given.enum_values:
-        expected = "one of " + ", ".join(map(plain, given.enum_values))
-        raise UsageError(
-            f"the input {given.name!r} has another value", where=_place(prompt), expected=expected, found=repr(value)
-        )
-    return value
+def _chosen(file: PromptFile, compared: Sequence[Example] | None) -> Sequence[Example]:
+    if file.few_shot is None:
+        return ()
+    if file.few_shot.select not in selectors.BY_VECTORS:
+        return selectors.chosen(file.few_shot)
+    if compared is None:
+        hint = "Write `select: fixed` in the prompt file."
+        raise UsageError(f"`select: {file.few_shot.select}` needs an embedder", where=_place(file.name), hint=hint)
+    return compared
+
+
+def _shot(file: PromptFile, example: Example, tokens: Collection[str]) -> _Shot:
+    """An example as the model reads it: the file's own messages up to the question, and the output as their answer.
+
+    One that a person has verified counts as the author's own words. Any other may hold whatever made it.
+    """
+    values = {**example.inputs, "passages": passages(example.passages, mark=file.mark)}
+    parts = {name: wire.part(value, "author" if example.gold else file.trust[name], tokens)
+             for name, value in values.items()}  # fmt: skip
+    output, broken = wire.part(example.output, "author" if example.gold else "user", tokens)
+    messages, whole = file.body.filled({name: value for name, (value, _) in parts.items()}, tokens=tokens)
+    last = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
+    asked = (message for message in messages[: last + 1] if message.role != "system")
+    found = dict.fromkeys([*(token for _, each in parts.values() for token in each), *broken, *whole])
+    return _Shot(example, (*asked, Message("assistant", str(output))), tuple(found))
+
+
+def _brief(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= BRIEF else words[:BRIEF] + "…"
+
+
+def _turn(message: Message, file: PromptFile, tokens: Collection[str]) -> _Turn:
+    if message.role == "system":
+        expected = "user or assistant"
+        raise UsageError("an earlier turn cannot be a system message", where=_place(file.name), expected=expected)
+    text, broken = wire.part(message.content, file.trust["history"], tokens)
+    return _Turn(Message(message.role, str(text)), broken)
 
 
 def _place(name: str) -> str:

@@ -29,14 +29,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts import outputs
+from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.home import home
-from ragstone.prompts.schema import Front, Mark, Order, Property
+from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
 from ragstone.types import Options, Trust
@@ -73,6 +75,8 @@ class PromptFile:
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
     output: Output | None = None  # None for free text
+    few_shot: ExampleSet | None = None
+    budget: Budget | None = None
 
 
 def load(path: Path, *, root: Path | None = None) -> PromptFile:
@@ -104,11 +108,23 @@ def _load(path: Path, root: Path) -> PromptFile:
         raise PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
+    shaped = {**compiled.includes, **({outputs.PART: output.words} if output else {})}
+    few_shot = None
+    if own.layers.few_shot is not None and own.layers.few_shot.on:
+        declared = Declared(
+            version=_version(text, shaped),
+            inputs=tuple(front.inputs),
+            render=partial(_asked, compiled),
+            judge=None if output is None else partial(outputs.misfit, output=output),
+        )
+        where = located.where(("metadata", "ragstone", "layers", "few_shot", "file"))
+        few_shot = load_examples(own.layers.few_shot, root=root, where=where, declared=declared)
+        shaped[own.layers.few_shot.file] = few_shot.digest
     return PromptFile(
         name=name,
         path=path,
         root=root,
-        version=_version(text, {**compiled.includes, **({outputs.PART: output.words} if output else {})}),
+        version=_version(text, shaped),
         body=compiled,
         display_name=front.display_name,
         description=front.description,
@@ -120,7 +136,15 @@ def _load(path: Path, root: Path) -> PromptFile:
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
+        few_shot=few_shot,
+        budget=own.budget and own.budget.reserving(front.model.options.max_output_tokens),
     )
+
+
+def _asked(body: Body, values: Mapping[str, object]) -> None:
+    """Tries an example's values. Raises PromptError where the messages cannot take them, or ask nothing of a model."""
+    if not any(message.role == "user" for message in body.render(values)):
+        raise PromptError("makes every user message empty", where=str(body.path))
 
 
 def _version(text: str, includes: Mapping[str, str]) -> str:
@@ -180,6 +204,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         place = ("inputs", index)
         yield from _name_faults(given.name, names[:index], located.where((*place, "name")))
         yield from _value_faults(given, located, place)
+    yield from _layer_faults(front, located)
     known = [*names, *RUNTIME]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
@@ -190,6 +215,36 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
             yield PromptError(
                 "passages are always retrieved text", where=where, expected="'retrieved'", found=repr(trust)
             )
+
+
+def _layer_faults(front: Front, located: Located) -> Iterator[PromptError]:
+    """Settings that are right alone and wrong together."""
+    place = ("metadata", "ragstone")
+    own = front.metadata.ragstone
+    few_shot, budget, longest = own.layers.few_shot, own.budget, front.model.options.max_output_tokens
+    if few_shot is not None and few_shot.select == "length" and budget is None:
+        yield PromptError(
+            "`select: length` takes what fits a budget, and there is none",
+            where=located.where((*place, "layers", "few_shot", "select")),
+            hint="Write budget: {total: 8000} under metadata.ragstone, or `select: fixed`.",
+        )
+    if budget is None:
+        return
+    reserved = longest if budget.reserve_output is None else budget.reserve_output
+    if longest is not None and reserved is not None and reserved < longest:
+        yield PromptError(
+            "the budget reserves less for the answer than it may take",
+            where=located.where((*place, "budget", "reserve_output")),
+            expected=f"at least maxOutputTokens, which is {longest}",
+            found=str(reserved),
+        )
+    if reserved is not None and reserved >= budget.total:
+        yield PromptError(
+            "the answer alone takes the whole budget",
+            where=located.where((*place, "budget", "total")),
+            expected=f"more than the {reserved} tokens that are reserved for the answer",
+            found=str(budget.total),
+        )
 
 
 def _name_faults(name: str, before: Sequence[str], where: str) -> Iterator[PromptError]:

@@ -76,7 +76,11 @@ def _loaded(path: Path, before: _Kept | None) -> _Kept:
 
 
 def _signature(file: PromptFile) -> Signature:
-    names = [*file.body.includes, *([PART] if file.output is not None else [])]
+    names = [
+        *file.body.includes,
+        *([PART] if file.output is not None else []),
+        *([file.few_shot.file] if file.few_shot is not None else []),
+    ]
     paths = [file.path, *(file.root / name for name in names)]
     return tuple(_looks(path) for path in paths)
 

@@ -24,7 +24,7 @@ from pydantic.alias_generators import to_camel
 
 from ragstone.config import Located, template, validate
 from ragstone.errors import PromptError, UsageError
-from ragstone.output import Output
+from ragstone.output import Output, fitted
 from ragstone.prompts.json_schema import FORMATS, REFUSED, WORDS, Keys, Node, canonical, faults, resolved, strict
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import compile_body
@@ -194,6 +194,21 @@ def _example_fits(each: OutputProperty) -> bool:
     if each.kind == "object":
         return isinstance(each.example, dict)
     return _fits(each.example, each.kind) and (each.enum_values is None or each.example in each.enum_values)
+
+
+# ── Examples ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def misfit(given: object, output: Output) -> str | None:
+    """What is wrong with the output of a solved example, an object or the text of one; None where nothing is."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return "it is no JSON object"
+    if not isinstance(given, dict):
+        return "it is no JSON object"
+    return fitted(cast("dict[str, Any]", given), output)[1] or None
 
 
 # ── Classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -99,17 +99,6 @@ class Reading:
         """The author's words, line by line."""
         return (piece for piece in self.pieces if piece.kind == "text")
 
-    @property
-    def stable(self) -> list[str]:
-        """The words before the first value: every request of this prompt begins with them, message by message."""
-        begun: list[str] = []
-        for said in self.messages:
-            tags = (tag for tag in _TAG.finditer(said.text) if _uses(tag[0], self.file.trust))
-            if (first := next(tags, None)) is not None:
-                return [*begun, _COMMENT.sub("", said.text[: first.start()])]
-            begun.append(_COMMENT.sub("", said.text))
-        return begun
-
     def slots(self, *trusts: str) -> list[Piece]:
         """The tags that put in a value of one of these trusts, in their order."""
         return [

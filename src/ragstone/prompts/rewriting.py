@@ -55,6 +55,12 @@ class Original:
         """The placeholders that it uses and the files that it includes, as they are written in a prompt."""
         return _tags(self.file)
 
+    @property
+    def needed(self) -> dict[str, bytes]:
+        """The files that it includes and the examples that it names, below the folder of prompts."""
+        names = [*self.file.body.includes, *([self.file.few_shot.file] if self.file.few_shot is not None else [])]
+        return {name: (self.file.root / name).read_bytes() for name in names}
+
     def text(self, words: str, *, name: str | None = None) -> str:
         """The whole file with other words; `name` is that of a copy."""
         front = self.front
@@ -82,7 +88,7 @@ class Rewrite:
     original: Original
     words: str
     text: str
-    parts: Mapping[str, str]  # what it includes and the folder that it goes to lacks
+    parts: Mapping[str, bytes]  # files that it needs and the folder that it goes to lacks
     faults: tuple[Finding, ...] = ()
     lost: tuple[str, ...] = ()
     invented: tuple[str, ...] = ()
@@ -122,15 +128,15 @@ def rewritten(original: Original, words: str, *, target: Path, name: str | None 
     words = _plain(words)
     text = original.text(words, name=name)
     root = home(target)
-    parts = {part: said for part, said in original.file.body.includes.items() if not (root / part).exists()}
+    parts = {part: held for part, held in original.needed.items() if not (root / part).exists()}
     with TemporaryDirectory() as folder:
         copy = Path(folder) / FOLDER
         if root.is_dir():
             shutil.copytree(root, copy, symlinks=True)
         path = copy / target.relative_to(root)
-        for place, said in {path: text, **{copy / part: f"{said}\n" for part, said in parts.items()}}.items():
+        for place, held in {path: text.encode(), **{copy / part: held for part, held in parts.items()}}.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(said, encoding="utf-8")
+            place.write_bytes(held)
         found = [replace(one, path=one.path.replace(str(copy), str(root))) for one in lint([path])]
         faults = tuple(one for one in found if one.code in REFUSED)
         tags = {} if faults else _tags(load(path))

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
-from ragstone.types import Options, Trust
+from ragstone.types import Options, ShedKind, Trust
 
-__all__ = ["Front", "Mark", "Order", "Property"]
+__all__ = ["Budget", "FewShot", "Front", "Mark", "Order", "Property", "Select"]
 
 Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
 Order: TypeAlias = Literal["rank", "edges", "source"]
 Mark: TypeAlias = Literal["none", "delimit"]
+Select: TypeAlias = Literal["fixed", "random", "length", "similar", "mmr"]
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -105,11 +106,46 @@ class _Passages(_Strict):
     mark: Mark = "none"
 
 
+class FewShot(_Strict):
+    """Solved examples that are shown before the question."""
+
+    on: bool = True
+    file: Annotated[str, StringConstraints(min_length=1)]
+    k: int = Field(default=3, ge=1, le=100)
+    select: Select = "fixed"
+    seed: int = 0
+
+
+class _Layers(_Strict):
+    few_shot: FewShot | None = Field(default=None, alias="few_shot")
+
+
+class Budget(_Strict):
+    """The tokens that a request may take with its answer, and what is left out first where it does not fit."""
+
+    total: int = Field(ge=1)
+    reserve_output: int | None = Field(default=None, ge=0, alias="reserve_output")  # None: as long as it may be
+    shed: list[ShedKind] = ["passages", "examples", "history"]
+
+    def reserving(self, longest: int | None) -> Budget:
+        """The same budget; where it does not say what it reserves for the answer, that is as long as one may be."""
+        return self if self.reserve_output is not None else self.model_copy(update={"reserve_output": longest or 0})
+
+    @field_validator("shed")
+    @classmethod
+    def _each_once(cls, shed: list[ShedKind]) -> list[ShedKind]:
+        if len(set(shed)) < len(shed):
+            raise ValueError("the same kind stands here twice")
+        return shed
+
+
 class _Ragstone(_Strict):
     spec: Literal[1] = 1
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     passages: _Passages = _Passages()
+    layers: _Layers = _Layers()
+    budget: Budget | None = None
 
 
 class _Metadata(_Strict):

@@ -19,7 +19,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from ragstone.errors import PromptError, nearest
 from ragstone.types import Role
 
-__all__ = ["FILTERS", "Checker", "Source", "read"]
+__all__ = ["FILTERS", "Checker", "Source", "read", "read_raw"]
 
 LONGEST_FILE = 1_000_000  # bytes
 
@@ -92,6 +92,14 @@ class Source:
 
 def read(path: Path, root: Path) -> str:
     """The text of a file in the folder of prompts. Raises PromptError when it lies outside, or is no readable text."""
+    try:
+        return read_raw(path, root, most=LONGEST_FILE).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise PromptError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def read_raw(path: Path, root: Path, *, most: int) -> bytes:
+    """The bytes of a file in the folder of prompts, at most so many. Raises PromptError as `read` does."""
     where = str(path)
     try:
         if not path.resolve().is_relative_to(root.resolve()):
@@ -99,9 +107,9 @@ def read(path: Path, root: Path) -> str:
         if not path.is_file():
             siblings = [file.name for file in path.parent.glob("*")]
             raise PromptError("there is no such file", where=where, hint=nearest(path.name, siblings))
-        if path.stat().st_size > LONGEST_FILE:
-            raise PromptError(f"is longer than {LONGEST_FILE:,} bytes", where=where)
-        return path.read_text(encoding="utf-8-sig")
+        if path.stat().st_size > most:
+            raise PromptError(f"is longer than {most:,} bytes", where=where)
+        return path.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a zero byte in the name, no UTF-8
         raise PromptError(f"cannot be read: {error}", where=where) from error
 

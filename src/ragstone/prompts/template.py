@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ragstone.errors import PromptError
 from ragstone.prompts import wire
+from ragstone.prompts.prefix import Head, head
 from ragstone.prompts.syntax import FILTERS, Checker, Source
 from ragstone.types import Message, Role
 
@@ -26,10 +27,11 @@ LONGEST_MESSAGE = 10_000_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Compiled messages, the variables that they use, and the text of each file that they include."""
+    """Compiled messages with the words that each begins with, the variables used, the text of each file included."""
 
     path: Path
     messages: tuple[tuple[Role, Template], ...]
+    heads: tuple[Head, ...]
     uses: frozenset[str]
     includes: Mapping[str, str]
 
@@ -103,7 +105,8 @@ def compile_body(body: Source, *, root: Path, names: Collection[str]) -> Body:
     except (RecursionError, SyntaxError) as error:  # Python allows twenty loops in one another
         raise PromptError(f"is no template: {error}", where=body.where(1)) from error
     includes = dict(sorted(checker.includes.items()))
-    return Body(path=body.path, messages=templates, uses=frozenset(checker.uses), includes=includes)
+    heads = tuple(head(source.text, environment, includes) for _, source in messages)
+    return Body(path=body.path, messages=templates, heads=heads, uses=frozenset(checker.uses), includes=includes)
 
 
 def _put(value: object) -> str:

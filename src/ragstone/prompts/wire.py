@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import cast
@@ -119,7 +119,11 @@ def _touching(given: Sequence[tuple[int, int]]) -> Callable[[int, int], bool]:
 
 def _broken_up(text: str, tokens: frozenset[str], concerns: Callable[[int, int], bool]) -> tuple[str, tuple[str, ...]]:
     pattern = _pattern(tokens)
-    folded, places = _folded(text)
+    changes = _changes(text)
+    folded = text.translate(changes)
+    if pattern.search(folded) is None:
+        return text, ()
+    places = _places(text, changes)
     cuts: list[int] = []
     found: list[str] = []
     at = 0
@@ -152,20 +156,23 @@ def _once(tokens: Iterable[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def _pattern(tokens: frozenset[str]) -> re.Pattern[str]:
     """The shapes, and a model's own tokens, folded as the text is; the longest first."""
-    own = sorted(({_folded(token)[0] for token in tokens}), key=lambda token: (-len(token), token))
+    own = sorted(({token.translate(_changes(token)) for token in tokens}), key=lambda token: (-len(token), token))
     return re.compile("|".join([re.escape(token) for token in own if len(token) > 1] + list(SHAPES)))
 
 
-def _folded(text: str) -> tuple[str, Sequence[int]]:
-    """The text as the most forgiving tokenizer reads it, and where each of its characters stands in the text.
+def _changes(text: str) -> dict[int, str]:
+    """Which characters the most forgiving tokenizer reads as others, or not at all.
 
     Some normalize to NFKC, which makes `|` of `｜`, and delete what cannot be seen. For others one space is too many.
     """
-    changed = {character: fold for character in set(text) if (fold := _fold(character)) != character}
-    if not changed:
-        return text, range(len(text))
-    pieces = [changed.get(character, character) for character in text]
-    return "".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece]
+    return {ord(character): fold for character in set(text) if (fold := _fold(character)) != character}
+
+
+def _places(text: str, changes: Mapping[int, str]) -> Sequence[int]:
+    """Where each character of the changed text stands in the text."""
+    if not changes:
+        return range(len(text))
+    return [place for place, character in enumerate(text) for _ in changes.get(ord(character), character)]
 
 
 @lru_cache(maxsize=65536)

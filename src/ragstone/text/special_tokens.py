@@ -20,6 +20,8 @@ def special_tokens(path: Path) -> tuple[str, ...]:
     Raises ConfigError for a file that is no tokenizer.
     """
     file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        raise ConfigError("there is no such tokenizer", where=str(file), expected="a tokenizer.json or its folder")
     try:
         added = cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))["added_tokens"]
         tokens = [str(token["content"]) for token in added]

@@ -14,23 +14,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
-from ragstone.output import Output
+from ragstone.output import Output, fitted
 from ragstone.types import Citation, Hit, Verdict
 from ragstone.validation.grounding import cite, cite_all
-
-if TYPE_CHECKING:
-    from jsonschema import FormatChecker
 
 __all__ = ["Read", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
-
-SHOWN = 3  # faults that a verdict names
-LONGEST_FAULT = 200  # characters
 
 _FENCED = re.compile(r"^(?P<fence>```+|~~~+)[^\n]*\n(?P<inside>.*?)\n?^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
 _OWN_WORDS = {"enum", "const", "format", "pattern"}  # what makes a text a value instead of words
@@ -66,7 +59,7 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
         cited = Verdict(check="citations", passed=True, reason="the answer has no text that could cite")
     changed = iter(said)
     value = schemas.with_texts(value, lambda _: next(changed))
-    parsed, fault = _fitted(value, output)
+    parsed, fault = fitted(value, output)
     return Read(
         text=json.dumps(value, ensure_ascii=False, indent=2),
         texts=tuple(texts),
@@ -82,7 +75,7 @@ def read_object(text: str, output: Output) -> tuple[Any, str]:
     value, _, fault = _object(text)
     if value is None:
         return None, fault
-    return _fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
+    return fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
 
 
 # ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,48 +111,6 @@ def _json(text: str) -> tuple[dict[str, Any] | None, str]:
 
 def _refuse(word: str) -> NoReturn:
     raise ValueError(f"it holds {word}")
-
-
-# ── Its form ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _fitted(value: dict[str, Any], output: Output) -> tuple[Any, str]:
-    """The object as the caller wants it, and what is wrong with it."""
-    if output.model is not None:
-        from pydantic import ValidationError
-
-        try:
-            return output.model.model_validate_json(json.dumps(value)), ""
-        except ValidationError as error:
-            told = [(detail["loc"], detail["msg"]) for detail in error.errors(include_url=False)]
-            return None, _told([(place, f"{message[:1].lower()}{message[1:]}") for place, message in told])
-    from jsonschema import Draft202012Validator
-
-    checker = cast("Any", Draft202012Validator)(output.schema, format_checker=_formats())
-    errors = sorted(checker.iter_errors(value), key=lambda error: [str(key) for key in error.absolute_path])
-    return (None, _told([(tuple(e.absolute_path), e.message) for e in errors])) if errors else (value, "")
-
-
-def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
-    lines = [f"{'.'.join(map(str, place)) or 'the answer'}: {message}"[:LONGEST_FAULT] for place, message in faults]
-    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "; ".join([*lines[:SHOWN], *more])
-
-
-@cache
-def _formats() -> FormatChecker:
-    """The formats that a schema may name; a moment is checked by what Python reads as one, with its time zone."""
-    from datetime import datetime
-
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(("date", "email", "ipv4", "ipv6", "time", "uuid"))
-
-    def moment(value: object) -> bool:
-        return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
-
-    checker.checkers = {**checker.checkers, "date-time": (moment, (ValueError,))}
-    return checker
 
 
 # ── Its texts ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -240,7 +240,7 @@ class _Talk:
             return
         _say(f"\nSaved: {_here(saved.path)}")
         for part in saved.parts:
-            _say(f"With it: {_here(part)}, which it includes.")
+            _say(f"With it: {_here(part)}, which it needs.")
         if saved.copy is not None:
             _say(f"The earlier version: {_here(saved.copy)}")
         elif self.dialogue.original.file.path == saved.path:

@@ -8,24 +8,19 @@ from typing import Any, cast
 
 from ragstone.errors import ConfigError
 from ragstone.project import Project
-from ragstone.prompts.counting import ESTIMATE, count_tokens
-from ragstone.prompts.reading import Reading
+from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
 
 __all__ = ["Plan", "plan"]
 
+HOW = {ESTIMATE: "estimated"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Figures of one prompt. `cost` is the most that it can cost, in USD; None where no model says its price.
+    """What the builder does not know of a prompt: `cost` is the most that it can cost, in USD; None without a price."""
 
-    What the builder has counted is taken from it, and the rest is counted here.
-    """
-
-    slots: tuple[int, ...]
-    tokens: int
     cost: float | None
-    stable_prefix_tokens: int
     shed: list[dict[str, Any]]
 
     def lines(self, prompt: Prompt) -> list[str]:
@@ -33,40 +28,38 @@ class Plan:
         calls = f"{prompt.calls} call{'s' * (prompt.calls != 1)}"
         if prompt.worst_case_calls != prompt.calls:
             calls += f", at most {prompt.worst_case_calls}"
-        cost = "no price is known" if self.cost is None else f"at most {self.cost:.6f}".rstrip("0").rstrip(".") + " USD"
-        counter = prompt.counter or ESTIMATE
+        cost = "no price is known"
+        if self.cost is not None:
+            cost = f"at most {self.cost:.6f}".rstrip("0").rstrip(".") + " USD" if self.cost else "free of charge"
         return [
-            f"{self.tokens} tokens ({counter}), {self.stable_prefix_tokens} of them the same in every request",
+            f"{prompt.tokens} tokens ({HOW.get(prompt.counter, prompt.counter)}), "
+            f"{prompt.stable_prefix_tokens} of them the same in every request",
             f"{calls}, {cost}",
             *(f"left out: {unit['unit']} ({unit['kind']}, {unit['tokens']} tokens)" for unit in self.shed),
         ]
 
 
-def plan(project: Project, built: Prompt, reading: Reading, *, pipeline: str) -> Plan:
+def plan(project: Project, built: Prompt, *, pipeline: str) -> Plan:
     """The figures of a prompt, asked by the models of a pipeline's route."""
-    tokens = built.tokens or sum(count_tokens(message.content) for message in built.messages)
     return Plan(
-        slots=tuple(count_tokens(slot.text) for slot in built.slots),
-        tokens=tokens,
-        cost=max(_costs(project, built, tokens, pipeline), default=None),
-        stable_prefix_tokens=built.stable_prefix_tokens or sum(map(count_tokens, reading.stable)),
+        cost=max(_costs(project, built, pipeline), default=None),
         shed=[asdict(unit) for unit in built.shed],
     )
 
 
-def _costs(project: Project, built: Prompt, tokens: int, pipeline: str) -> Iterator[float]:
+def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     """The most that each model of the route can ask for: all of the input, and the longest answer."""
     for name in _route(project, pipeline):
         value: object = project.connectors[name].value if name in project.connectors else None
         model = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         price, window = model.get("price"), model.get("context")
-        longest = built.options.max_tokens or (window - tokens if isinstance(window, int) else None)
+        longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
         if not isinstance(price, dict) or longest is None:
             continue
         rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
         if all(isinstance(rate, int | float) for rate in rates):
             paid, made = cast("list[float]", rates)
-            yield round(built.worst_case_calls * (tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
+            yield round(built.worst_case_calls * (built.tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
 
 
 def _route(project: Project, pipeline: str) -> list[str]:

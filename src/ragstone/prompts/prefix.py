@@ -1,0 +1,86 @@
+"""Knows how much of a prompt's beginning is the same for every question, where a server's prefix cache can serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, nodes
+
+from ragstone.prompts.tokens import PER_MESSAGE, Counter
+from ragstone.types import Message
+
+if TYPE_CHECKING:
+    from ragstone.prompts.template import Body
+
+__all__ = ["Head", "Prefix", "head", "prefix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The words with which a message always begins; `whole` says that it has no others."""
+
+    text: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The messages that are always the same, and the words with which the next one always begins."""
+
+    messages: tuple[Message, ...]
+    words: str = ""
+
+    def tokens(self, counter: Counter) -> int:
+        """Its length. Where two tokens meet at its end, a tokenizer may join them, so it can be one too many."""
+        return sum(counter.count(each.content) + PER_MESSAGE for each in self.messages) + counter.count(self.words)
+
+
+def head(text: str, environment: Environment, includes: Mapping[str, str]) -> Head:
+    """What of a template stands before its first tag that depends on a value."""
+    said: list[str] = []
+    whole = _gather(environment.parse(text), environment, includes, said)
+    return Head("".join(said), whole)
+
+
+def _gather(tree: nodes.Template, environment: Environment, includes: Mapping[str, str], said: list[str]) -> bool:
+    for node in tree.body:
+        for part in node.nodes if isinstance(node, nodes.Output) else [node]:
+            match part:
+                case nodes.TemplateData(data=data):
+                    said.append(data)
+                case nodes.Include(template=nodes.Const(value=str(name))):
+                    if not _gather(environment.parse(includes[name]), environment, includes, said):
+                        return False
+                case _:
+                    return False
+    return True
+
+
+def prefix(
+    body: Body, rendered: Sequence[Message], *, examples: Sequence[Message], static: bool, turns: bool
+) -> Prefix:
+    """The stable beginning of a body with these examples after its instructions, and earlier turns or none.
+
+    `rendered` are the body's own messages. Examples chosen for each question end it, and so do earlier turns.
+    """
+    last = max((place for place, message in enumerate(rendered) if message.role == "user"), default=0)
+    found: list[Message] = []
+    own = 0
+    shown = False
+    for (role, _), each in zip(body.messages, body.heads, strict=True):
+        if role != "system" and not shown:
+            shown = True
+            if examples and not static:
+                break
+            found += examples
+        if turns and own == last:
+            break
+        if not each.whole:
+            follows = own < len(rendered) and rendered[own].role == role and rendered[own].content.startswith(each.text)
+            return Prefix(tuple(found), each.text if follows else "")
+        if each.text.strip():
+            found.append(Message(role, each.text))
+            own += 1
+    return Prefix(tuple(found))
