@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import select
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -258,10 +261,27 @@ class _Talk:
 
 def _line() -> str | None:
     """What is typed, or None at the end of the input."""
+    sys.stdout.write("› ")
+    sys.stdout.flush()
+    _await_line()
+    line = sys.stdin.readline()
+    return line.strip() if line else None
+
+
+def _await_line() -> None:
+    """Waits for a typed line. A Ctrl-C just before a plain read would be noticed only with the next key."""
+    if os.name == "nt":
+        return  # where only sockets can be waited for
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     try:
-        return input("› ").strip()
-    except EOFError:
-        return None
+        while not select.select([sys.stdin, heard], [], [])[0]:
+            pass
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(told)
 
 
 def _say(line: str) -> None:
