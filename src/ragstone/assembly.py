@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.replies import ReplyCache
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
@@ -18,11 +19,12 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
+from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.project import Project
 from ragstone.prompts.library import Library
-from ragstone.protocols import Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, VectorStore
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -77,7 +79,11 @@ class ProjectParts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._prompts = Library(lambda name: self.project.prompt_path(name))
+        self._prompts = Library(
+            lambda name: self.project.prompt_path(name), lambda file: self.project.check_prompt(file)
+        )
+        self._replies = ReplyCache(project.state_folder / "replies.db")
+        self._lookups = Lookups(self._lookup, self._replies)
         self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
@@ -137,6 +143,7 @@ class ProjectParts:
                 reranker=self._reranker(spec, self.project.pipeline(pipeline)),
                 timeout=spec.route.timeout,
                 checks=spec.checks,
+                lookups=self._lookups,
             )
             if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
                 self._indexes[spec.index, tenant] = index
@@ -148,6 +155,10 @@ class ProjectParts:
         if named is None or named.by == INTERACTION:
             return None
         return self._parts()[0].reranker(named.by, located)
+
+    def _lookup(self, name: str) -> Lookup:
+        with self._one:
+            return self._parts()[0].lookup(name)
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:
@@ -180,6 +191,7 @@ class ProjectParts:
             plugins=project.plugins,
             prompt_file=self._prompts.get,
             state=project.state_folder,
+            lookups=self._lookups,
         )
 
     def _retire(self) -> None:
@@ -195,6 +207,7 @@ class ProjectParts:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
             ends.callback(self.traces.close)
+            ends.callback(self._replies.close)
             if self._built is not None:
                 builder, state = self._built
                 ends.push_async_callback(asyncio.to_thread, state.close)

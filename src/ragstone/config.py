@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -277,14 +277,16 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    named = False
     for key in path:
-        if isinstance(key, int):
-            continue  # the place of an item; the annotation of the list has named its model
+        if named or isinstance(key, int):
+            named = False
+            continue  # the place of an item, or its name; the annotation around it has named its model
         field = model.model_fields.get(str(key))
         nested = [part for part in _parts(field.annotation) if _is_model(part)] if field else []
         if not nested:
             return []
-        model = nested[0]
+        model, named = nested[0], field is not None and get_origin(field.annotation) is dict
     return sorted(field.alias or name for name, field in model.model_fields.items())
 
 

@@ -17,6 +17,8 @@
     │   ├── StorageFull           the disk is full
     │   └── StoreUnavailable      the server of a store cannot be reached          (retryable)
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
+    ├── LookupFailed              what a prompt looks up was refused, or cannot be read
+    │   └── LookupUnavailable     its server cannot be reached, or is too slow     (retryable)
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
         ├── ModelUnavailable      it cannot be reached, or is overloaded           (retryable)
@@ -41,6 +43,8 @@ __all__ = [
     "EmbedderError",
     "IndexBusy",
     "IndexMismatch",
+    "LookupFailed",
+    "LookupUnavailable",
     "MissingExtra",
     "ModelDenied",
     "ModelError",
@@ -162,6 +166,16 @@ class StorageFull(StateError):
 
 class EmbedderError(RagstoneError):
     """The embedder cannot be loaded, or a text does not fit its window."""
+
+
+class LookupFailed(RagstoneError):
+    """What a prompt looks up was refused by its server, or cannot be read."""
+
+
+class LookupUnavailable(LookupFailed):
+    """The server that a prompt looks something up at cannot be reached, is overloaded, or is too slow."""
+
+    retryable = True
 
 
 class UnsupportedFilter(RagstoneError):

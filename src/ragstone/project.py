@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
+from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.prompts.file import PromptFile, load
 
@@ -132,7 +133,17 @@ class Project:
     def prompt(self, name: str) -> PromptFile:
         """A prompt file, loaded and checked as it stands now."""
         path = self.prompt_path(name)
-        return load(path)
+        file = load(path)
+        self.check_prompt(file)
+        return file
+
+    def check_prompt(self, file: PromptFile) -> None:
+        """Raises PromptError for what a prompt looks up and the project's connectors do not give."""
+        for fault in self._lookup_faults(file, self.connectors) if file.lookups else ():
+            raise fault
+
+    def _lookup_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
+        return project_faults(file, Builder(self.root, connectors, plugins=self.plugins))
 
     @cached_property
     def plugins(self) -> bool:
@@ -162,15 +173,15 @@ class Project:
             if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
                 continue
             try:
-                load(path)
+                yield from self._lookup_faults(load(path), self._readable("connectors"))
             except ConfigError as error:
                 yield from error.faults or (error,)
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The models and rerankers that wait for a variable to be set. Other faults are for `faults` to say."""
+        """The models, rerankers and lookups that wait for a variable. Other faults are for `faults` to say."""
         for name, located in self._readable("connectors").items():
             try:
-                if (kind := declared_kind(located)) in ("model", "reranker"):
+                if (kind := declared_kind(located)) in ("model", "reranker", "lookup"):
                     Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error

@@ -292,6 +292,35 @@ class Reranker(Connector):
         """One score for each text, higher is better; comparable within one call only."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a lookup found. `url` is where, without what may be secret; `status` and `size` are the server's."""
+
+    text: str
+    url: str
+    status: int = 200
+    size: int = 0  # bytes that came
+
+
+class Lookup(Connector):
+    """Fetches what an outside system knows, for a slot of a prompt. It reads, and changes nothing there.
+
+    `fingerprint` changes with whatever may change a reply: the address, the headers, the account. `keep` are the
+    seconds for which a reply may be used again by the same tenant.
+    """
+
+    fingerprint: str
+    keep: float = 0.0
+
+    @abstractmethod
+    def allow(self, path: str) -> None:
+        """Raises ConfigError for a path, with `{places}`, that it does not ask for; it names those that it does."""
+
+    @abstractmethod
+    async def fetch(self, path: str, *, context: Context) -> Reply:
+        """What stands at a path whose values are in place. Raises LookupFailed, also for a path it does not allow."""
+
+
 class Model(Connector):
     """Answers a prompt."""
 
@@ -314,6 +343,7 @@ KINDS: dict[str, type[Connector]] = {
     "store": VectorStore,
     "lexical": LexicalIndex,
     "reranker": Reranker,
+    "lookup": Lookup,
     "model": Model,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -142,6 +142,9 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
 def test_prompt_files_are_what_the_loader_accepts(text: str, tmp_path: Path):
     write(tmp_path, model=Default.extractive)
     few_shot(tmp_path / "prompts")
+    if "{from: orders" in text:  # as a block before it on that page has it
+        connector = next(code for _, code in blocks("yaml") if code.startswith("# connectors/orders.yaml"))
+        (tmp_path / "connectors" / "orders.yaml").write_text(connector)
     (tmp_path / "prompts" / "shown.prompty").write_text(text)
     shown = CliRunner().invoke(
         app, ["prompt", "explain", "shown", "--project", str(tmp_path), "--set", "question=Why?"]

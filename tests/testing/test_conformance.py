@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, OverlapReranker, ScriptedModel
-from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite, RerankerSuite, VectorStoreSuite
+from ragstone.testing import (
+    HashingEmbedder,
+    MemoryLexicalIndex,
+    MemoryLookup,
+    MemoryStore,
+    OverlapReranker,
+    ScriptedModel,
+)
+from ragstone.testing.suites import (
+    EmbedderSuite,
+    LexicalIndexSuite,
+    LookupSuite,
+    ModelSuite,
+    RerankerSuite,
+    VectorStoreSuite,
+)
 
 
 class TestHashingEmbedder(EmbedderSuite):
@@ -33,3 +47,8 @@ class TestScriptedModel(ModelSuite):
 class TestOverlapReranker(RerankerSuite):
     def make(self, tmp_path: Path) -> OverlapReranker:
         return OverlapReranker()
+
+
+class TestMemoryLookup(LookupSuite):
+    def make(self, tmp_path: Path) -> MemoryLookup:
+        return MemoryLookup({"/orders/7": "sent"}, paths=["/orders/{id}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,13 +66,17 @@ def explain(
     inputs = filled(reading.file, values or [], files or [])
     built = built_prompt(folder, name, inputs, pipeline=pipeline, principals=principal or (), tenant=tenant)
     planned = plan(folder, built, pipeline=pipeline)
+    idle = [slot for slot in folder.prompt(name).lookups if slot.name not in inputs]
     if as_json:
-        show.as_json(_as_dict(built, planned))
+        show.as_json(_as_dict(built, planned, {slot.name for slot in idle}))
     else:
         _print(built, planned)
+        for slot in idle:
+            asked = f"It comes from {slot.connector}, at {slot.address.text}"
+            show.remarks([f"{slot.name}: not fetched here. {asked}. Give it a text: --set {slot.name}=…"])
 
 
-def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
+def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, Any]:
     return {
         "name": built.name,
         "version": built.version,
@@ -79,6 +84,7 @@ def _as_dict(built: Prompt, planned: Plan) -> dict[str, Any]:
         "slots": [
             {"name": slot.name, "trust": slot.trust, "tokens": slot.tokens}
             | ({"broken": list(slot.broken)} if slot.broken else {})
+            | ({"fetched": False} if slot.name in idle else {})
             for slot in built.slots
         ],
         "calls": built.calls,

@@ -18,9 +18,7 @@ import asyncio
 import gzip
 import hashlib
 import html
-import ipaddress
 import re
-import socket
 import time
 import zlib
 from collections import deque
@@ -34,6 +32,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import httpx
 from protego import Protego
 
+from ragstone.connectors.networks import Checked
 from ragstone.errors import ConfigError, ParseError, SourceUnavailable
 from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item
@@ -45,7 +44,6 @@ MOST_REDIRECTS = 5
 
 _LOC = re.compile(rb"<loc>\s*(.*?)\s*</loc>", re.DOTALL)
 _LINK = re.compile(r"<a\s[^>]*?href\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PAGE = re.compile(r"text/html|application/xhtml", re.IGNORECASE)
 
 
@@ -185,7 +183,7 @@ class _Visit:
         limits = httpx.Limits(max_keepalive_connections=20 if self.allow_private else 0)
         transport = httpx.HTTPTransport(retries=1, limits=limits, trust_env=False)
         self.client = httpx.Client(
-            transport=transport if self.allow_private else _Checked(transport),
+            transport=transport if self.allow_private else Checked(transport),
             timeout=self.timeout,
             headers={"User-Agent": self.agent},
             trust_env=False,
@@ -284,40 +282,6 @@ def _normalised(url: str) -> str:
     host = (parts.hostname or "").join("[]" if ":" in (parts.hostname or "") else ("", ""))
     place = host if usual else f"{host}:{parts.port}"
     return parts._replace(netloc=place, path=parts.path or "/").geturl()
-
-
-class _Checked(httpx.BaseTransport):
-    """Looks a name up once, refuses private addresses, and connects to the address that it has checked."""
-
-    def __init__(self, inner: httpx.HTTPTransport) -> None:
-        self._inner = inner
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        host, url = request.url.host, request.url
-        try:
-            found = socket.getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"the name {host!r} is not known") from error
-        addresses = [ipaddress.ip_address(str(one[4][0]).split("%")[0]) for one in found]
-        for address in addresses:
-            if not all(one.is_global and not one.is_multicast for one in (address, *_inside(address))):
-                raise httpx.ConnectError(
-                    f"{host} is {address}, an address of a private network (`allow_private: true` permits it)"
-                )
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = url.copy_with(host=str(addresses[0]))
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address stands for: mapped, 6to4, Teredo, NAT64."""
-    if isinstance(address, ipaddress.IPv6Address):
-        yield from filter(None, (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())))
-        if address in _NAT64:
-            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _listed(visit: _Visit, url: str, problems: list[SourceUnavailable]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
+from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
 from ragstone.pipelines.shape import Shaping
@@ -50,11 +51,12 @@ class AnswerPipeline:
         timeout: float = 120.0,
         checks: Sequence[str] = ("citations",),
         embedder: Embedder | None = None,
+        lookups: Lookups = NO_LOOKUPS,
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
-        self.timeout, self.checks = timeout, checks
+        self.timeout, self.checks, self.lookups = timeout, checks, lookups
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder = embedder
 
@@ -70,6 +72,7 @@ class AnswerPipeline:
             timeout=self.timeout,
             checks=self.checks,
             embedder=self._embedder,
+            lookups=self.lookups,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +167,10 @@ class AnswerPipeline:
         output: object = None,
         context: Context,
     ) -> Prompt:
-        """The prompt exactly as it would be sent; without a question, for the file's own example of one."""
+        """The prompt exactly as it would be sent; without a question, for the file's own example of one.
+
+        What is looked up is not fetched: it is what `inputs` says of it, or nothing.
+        """
         file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
         hits = await self.search(asked, k=k, filters=filters, context=context)
@@ -202,9 +208,11 @@ class AnswerPipeline:
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
             self.router.require_generative(file.name)
-        hits = await self.search(query or question, k=k, filters=filters, context=context)
+        values = {**(inputs or {}), "question": question}
+        search = self.search(query or question, k=k, filters=filters, context=context)
+        hits, looked = await self.lookups.beside(search, file, values, context=context.within(self.timeout))
         with context.trace.step("prompt") as step:
-            values = {**(inputs or {}), "question": question}
+            values |= looked.values
             built = await self._prompted(file, values, hits, history, context)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
@@ -218,7 +226,7 @@ class AnswerPipeline:
         assert completion is not None, "a model's last delta carries its completion"
         answer = await asyncio.to_thread(self._answer, built, hits, completion, context)
         stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *answer.notices))
+        yield replace(answer, notices=(*stale, *looked.notices, *answer.notices))
 
     async def _prompted(
         self,
@@ -235,7 +243,8 @@ class AnswerPipeline:
 
     async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
         slot = prompt.slot("retrieved")
-        found = slot is None or slot.hits or any(unit.kind == "passages" for unit in prompt.shed)
+        known = any(one.trust == "tool" and one.text for one in prompt.slots)
+        found = slot is None or slot.hits or known or any(unit.kind == "passages" for unit in prompt.shed)
         if not found and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."

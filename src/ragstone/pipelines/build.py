@@ -19,11 +19,23 @@ from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageErro
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.index import Index, collection_name
+from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.prompts.file import PromptFile
-from ragstone.protocols import KINDS, Connector, Embedder, LexicalIndex, Model, Reranker, Source, Splitter, VectorStore
+from ragstone.protocols import (
+    KINDS,
+    Connector,
+    Embedder,
+    LexicalIndex,
+    Lookup,
+    Model,
+    Reranker,
+    Source,
+    Splitter,
+    VectorStore,
+)
 from ragstone.registry import find
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -56,8 +68,9 @@ class Builder:
         plugins: bool = False,
         prompt_file: Callable[[str], PromptFile] | None = None,
         state: Path | None = None,
+        lookups: Lookups = NO_LOOKUPS,
     ) -> None:
-        self.prompt_file = prompt_file
+        self.prompt_file, self.lookups = prompt_file, lookups
         self.state = state or folder / STATE
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
@@ -73,7 +86,8 @@ class Builder:
             self._built[kind, name] = built
         return self._built[kind, name]
 
-    def _build(self, kind: str, name: str, asked_at: str, given: Mapping[str, Any]) -> Connector:
+    def declared(self, kind: str, name: str, *, asked_at: str = "") -> Located:
+        """The file of a connector. Raises ConfigError when there is none, or when it is of another kind."""
         located = self.files.get(name)
         if located is None:
             raise ConfigError(
@@ -86,7 +100,10 @@ class Builder:
         if found != kind:
             where = asked_at or located.where(("kind",))
             raise ConfigError(f"{name!r} is of kind {found}", where=where, expected=kind)
-        return self.make(kind, located, name=name, **given)
+        return located
+
+    def _build(self, kind: str, name: str, asked_at: str, given: Mapping[str, Any]) -> Connector:
+        return self.make(kind, self.declared(kind, name, asked_at=asked_at), name=name, **given)
 
     def make(self, kind: str, located: Located, *, name: str, **given: Any) -> Connector:
         """Builds one connector from what stands in its file."""
@@ -237,7 +254,7 @@ class Builder:
         router = Router(models)
         router.require()
         assert self.prompt_file is not None, "a project has prompts"
-        runner = PromptRunner(router, self.prompt_file, models=tuple(models))
+        runner = PromptRunner(router, self.prompt_file, models=tuple(models), lookups=self.lookups)
         return Situator(runner, embedder, VectorCache(self._vectors.path, table=SENTENCES))
 
     def parsing(self, wanted: IngestSpec, spec: Located) -> Parsing:
@@ -275,6 +292,21 @@ class Builder:
     def reranker(self, name: str, spec: Located) -> Reranker:
         """The reranker of an answer pipeline."""
         return self._typed(Reranker, "reranker", name, spec.where(("retrieve", "rerank", "by")))
+
+    def lookup(self, name: str) -> Lookup:
+        """A connector that prompts look something up at."""
+        return self._typed(Lookup, "lookup", name, "")
+
+    def idle_lookup(self, name: str) -> Lookup | None:
+        """The same, to be asked what it allows, with nothing in place of variables that are not set.
+
+        None where it cannot be made so; why not is for `check` to say.
+        """
+        try:
+            made = self.make("lookup", expand(self.files[name], lenient=True), name=name)
+        except (ConfigError, UsageError):
+            return None
+        return cast("Lookup", made)
 
     def models(self, names: list[str], spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, in order; in place of one that is not configured stands the reason."""

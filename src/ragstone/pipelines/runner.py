@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ragstone.errors import ModelError
 from ragstone.inference.router import Router
+from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
@@ -22,18 +23,28 @@ class PromptRunner:
     >>> completion = await runner.run("situate", {"title": "Cod", "document": text, "passage": part}, context=context)
     """
 
-    def __init__(self, router: Router, prompt_file: Callable[[str], PromptFile], *, models: tuple[str, ...]) -> None:
-        self._router, self._prompt_file, self.models = router, prompt_file, models
+    def __init__(
+        self,
+        router: Router,
+        prompt_file: Callable[[str], PromptFile],
+        *,
+        models: tuple[str, ...],
+        lookups: Lookups = NO_LOOKUPS,
+    ) -> None:
+        self._router, self._prompt_file, self.models, self._lookups = router, prompt_file, models, lookups
 
     def version(self, prompt: str) -> str:
         """Changes with whatever shapes what is said to the models. It reads the file."""
         return self._prompt_file(prompt).version
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
-        """The whole completion. Raises PromptError, UsageError or a ModelError."""
-        request = await prompted(self._prompt_file(prompt), inputs, router=self._router, context=context)
+        """The whole completion. Raises PromptError, UsageError, LookupFailed or a ModelError."""
+        file = self._prompt_file(prompt)
+        looked = await self._lookups.fetch(file, inputs, context=context)
+        request = await prompted(file, {**inputs, **looked.values}, router=self._router, context=context)
         async with aclosing(self._router.stream(request, context=context)) as deltas:
             async for delta in deltas:
                 if delta.completion is not None:
-                    return replace(delta.completion, text=mend(delta.completion.text, request.slots))
+                    notice = "\n".join(filter(None, (*looked.notices, delta.completion.notice))) or None
+                    return replace(delta.completion, text=mend(delta.completion.text, request.slots), notice=notice)
         raise ModelError("a model ended without an answer")

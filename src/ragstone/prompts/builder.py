@@ -15,8 +15,9 @@ from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
 from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
+from ragstone.prompts.lookups import marked
+from ragstone.prompts.passages import code_of, origin, passages
 from ragstone.prompts.passages import in_order as ordered
-from ragstone.prompts.passages import origin, passages
 from ragstone.prompts.prefix import prefix
 from ragstone.prompts.template import plain
 from ragstone.prompts.tokens import PER_MESSAGE, Counter
@@ -53,9 +54,11 @@ def build(
     '[1] docs/chunks.md › Length\nA chunk holds 200 tokens.\n\nQuestion: How long is a chunk?'
     """
     said = exchanges([message for message in history if message.content.strip()])
+    values = checked(file, inputs)
+    values |= marked(file.lookups, values, code=code_of)
     draft = _Draft(
         file=file,
-        values={name: wire.part(value, file.trust[name], tokens) for name, value in checked(file, inputs).items()},
+        values={name: wire.part(value, file.trust[name], tokens) for name, value in values.items()},
         hits=hits if "passages" in file.body.uses else (),
         shots=[_shot(file, example, tokens) for example in _chosen(file, examples)],
         turns=[tuple(_turn(message, file, tokens) for message in each) for each in said],
@@ -246,6 +249,7 @@ def _shot(file: PromptFile, example: Example, tokens: Collection[str]) -> _Shot:
     One that a person has verified counts as the author's own words. Any other may hold whatever made it.
     """
     values = {**example.inputs, "passages": passages(example.passages, mark=file.mark)}
+    values |= marked(file.lookups, example.inputs, code=code_of)
     parts = {name: wire.part(value, "author" if example.gold else file.trust[name], tokens)
              for name, value in values.items()}  # fmt: skip
     output, broken = wire.part(example.output, "author" if example.gold else "user", tokens)

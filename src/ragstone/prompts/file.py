@@ -35,7 +35,7 @@ from pathlib import Path
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import outputs
+from ragstone.prompts import lookups, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.home import home
 from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
@@ -77,6 +77,13 @@ class PromptFile:
     output: Output | None = None  # None for free text
     few_shot: ExampleSet | None = None
     budget: Budget | None = None
+    lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
+
+    @property
+    def given(self) -> tuple[Property, ...]:
+        """The inputs that a caller gives."""
+        fetched = {slot.name for slot in self.lookups}
+        return tuple(given for given in self.inputs if given.name not in fetched)
 
 
 def load(path: Path, *, root: Path | None = None) -> PromptFile:
@@ -99,9 +106,12 @@ def _load(path: Path, root: Path) -> PromptFile:
     located, body = _split(text, path)
     front = validate(Front, located)
     _raise_first(_faults(front, located))
-    names = [*(given.name for given in front.inputs), "passages"]
-    compiled = compile_body(body, root=root, names=names)
     own = front.metadata.ragstone
+    looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]
+    inputs = (*front.inputs, *looked_up)
+    names = [*(given.name for given in inputs), "passages"]
+    compiled = compile_body(body, root=root, names=names)
+    _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
     said = " ".join([body.text, *compiled.includes.values()])
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
@@ -113,7 +123,7 @@ def _load(path: Path, root: Path) -> PromptFile:
     if own.layers.few_shot is not None and own.layers.few_shot.on:
         declared = Declared(
             version=_version(text, shaped),
-            inputs=tuple(front.inputs),
+            inputs=inputs,
             render=partial(_asked, compiled),
             judge=None if output is None else partial(outputs.misfit, output=output),
         )
@@ -130,14 +140,21 @@ def _load(path: Path, root: Path) -> PromptFile:
         description=front.description,
         model=front.model.id,
         options=front.model.options.options(),
-        inputs=tuple(front.inputs),
-        trust={**dict.fromkeys(names, "user"), "history": "user", "passages": "retrieved", **own.trust},
+        inputs=inputs,
+        trust={
+            **dict.fromkeys(names, "user"),
+            "history": "user",
+            "passages": "retrieved",
+            **own.trust,
+            **dict.fromkeys(own.lookup, "tool"),
+        },
         abstain=own.abstain,
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
         few_shot=few_shot,
         budget=own.budget and own.budget.reserving(front.model.options.max_output_tokens),
+        lookups=lookups.lookup_slots(own.lookup, located),
     )
 
 
@@ -205,7 +222,11 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         yield from _name_faults(given.name, names[:index], located.where((*place, "name")))
         yield from _value_faults(given, located, place)
     yield from _layer_faults(front, located)
-    known = [*names, *RUNTIME]
+    fetched = front.metadata.ragstone.lookup
+    for name in fetched:
+        yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
+    yield from lookups.lookup_faults(fetched, front.inputs, located)
+    known = [*names, *fetched, *RUNTIME]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:
@@ -215,6 +236,8 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
             yield PromptError(
                 "passages are always retrieved text", where=where, expected="'retrieved'", found=repr(trust)
             )
+        elif name in fetched and trust != "tool":
+            yield PromptError("what is looked up is always a tool's", where=where, expected="'tool'", found=repr(trust))
 
 
 def _layer_faults(front: Front, located: Located) -> Iterator[PromptError]:

@@ -42,10 +42,12 @@ class Library:
 
     An edit that does not load leaves the last good version in use; its `fault` then says what is wrong with the newer
     one, and so does the log, once. A file that never loaded raises its error. Threads may share it.
+
+    `check` raises PromptError for a file that loads, and does not fit the project around it.
     """
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
-        self._find = find
+    def __init__(self, find: Callable[[str], Path], check: Callable[[PromptFile], object] = bool) -> None:
+        self._find, self._check = find, check
         self._kept: dict[Path, _Kept] = {}
         self._lock = threading.Lock()
 
@@ -55,14 +57,15 @@ class Library:
         with self._lock:
             kept = self._kept.get(path)
             if kept is None or not kept.counts():
-                kept = self._kept[path] = _loaded(path, kept)
+                kept = self._kept[path] = _loaded(path, kept, self._check)
             return kept.file
 
 
-def _loaded(path: Path, before: _Kept | None) -> _Kept:
+def _loaded(path: Path, before: _Kept | None, check: Callable[[PromptFile], object]) -> _Kept:
     seen = _looks(path)
     try:
         file = load(path)
+        check(file)
     except PromptError as error:
         if before is None:
             raise

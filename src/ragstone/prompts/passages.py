@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ragstone.prompts.schema import Mark, Order
 from ragstone.types import Hit
 
-__all__ = ["in_order", "origin", "passages"]
+__all__ = ["code_of", "in_order", "origin", "passages"]
 
 
 def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
@@ -25,13 +25,14 @@ def passages(hits: Sequence[Hit], *, mark: Mark) -> str:
     """
     texts = [hit.chunk.embedded for hit in hits]
     if mark == "delimit":
-        code = _code(texts)
+        code = code_of(texts)
         texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]
     origins = [f"[{number}] {origin(hit)}" for number, hit in enumerate(hits, 1)]
     return "\n\n".join(f"{origin}\n{text}" for origin, text in zip(origins, texts, strict=True))
 
 
-def _code(texts: Sequence[str]) -> str:
+def code_of(texts: Sequence[str]) -> str:
+    """A code that is made from the texts and occurs in none of them."""
     digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"))
     while any(digest.hexdigest()[:8] in text for text in texts):
         digest.update(b"once more")

@@ -120,7 +120,7 @@ def read_prompt(path: Path, *, root: Path | None = None) -> Reading:
     lines = text.split("\n")
     end = lines.index("---", 1)
     located = parse_yaml("\n".join(lines[1:end]), path, first_line=2)
-    names = [*(given.name for given in validate(Front, located).inputs), "passages"]
+    names = [*(given.name for given in file.inputs), "passages"]
     body = Source(path, "\n".join(lines[end + 1 :]), end + 2)
     messages = Checker(root, names, Environment(autoescape=True)).messages(body)  # parsed alone, and never rendered
     cutter = _Cutter(root, frozenset(names))

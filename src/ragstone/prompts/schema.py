@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
+from ragstone.prompts.lookups import LookupSpec
 from ragstone.types import Options, ShedKind, Trust
 
 __all__ = ["Budget", "FewShot", "Front", "Mark", "Order", "Property", "Select"]
@@ -146,6 +147,7 @@ class _Ragstone(_Strict):
     passages: _Passages = _Passages()
     layers: _Layers = _Layers()
     budget: Budget | None = None
+    lookup: dict[str, LookupSpec] = {}
 
 
 class _Metadata(_Strict):

@@ -7,6 +7,7 @@ The fakes are real implementations, small and deterministic: the same input give
     OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
+    MemoryLookup         replies from a mapping of path to text
     MemorySource         documents from a mapping of uri to text
 
 >>> rag = ragstone.Rag(
@@ -23,6 +24,7 @@ The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest
 from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.filters import matches
 from ragstone.testing.lexical import MemoryLexicalIndex
+from ragstone.testing.lookup import MemoryLookup
 from ragstone.testing.model import ScriptedModel
 from ragstone.testing.reranker import OverlapReranker
 from ragstone.testing.source import MemorySource
@@ -31,6 +33,7 @@ from ragstone.testing.store import MemoryStore
 __all__ = [
     "HashingEmbedder",
     "MemoryLexicalIndex",
+    "MemoryLookup",
     "MemorySource",
     "MemoryStore",
     "OverlapReranker",

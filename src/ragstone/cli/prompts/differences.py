@@ -130,6 +130,8 @@ def _flat(reading: Reading) -> dict[str, Any]:
             found |= {
                 f"inputs.{given['name']}.{name}": of for given in value for name, of in given.items() if name != "name"
             }
+        elif key == "lookup":
+            found |= {f"lookup.{name}.{part}": of for name, parts in value.items() for part, of in parts.items()}
         elif isinstance(value, dict):
             found |= {f"{key}.{name}": of for name, of in value.items()}  # pyright: ignore[reportUnknownVariableType]
         else:

@@ -39,7 +39,7 @@ def _described(entry: Entry, project: Project) -> dict[str, Any]:
         file = load(entry.path)
     except PromptError as error:
         return said | empty | {"used_by": used_by(project, entry.name), "fault": str(error)}
-    inputs = [{"name": given.name, "kind": given.kind, "required": given.required} for given in file.inputs]
+    inputs = [{"name": given.name, "kind": given.kind, "required": given.required} for given in file.given]
     told = {"description": file.description, "inputs": inputs, "version": file.version}
     return said | told | {"used_by": used_by(project, entry.name), "fault": None}
 

@@ -72,8 +72,12 @@ def settings(reading: Reading) -> dict[str, Any]:
         "inputs": [
             {key: value for key, value in given.model_dump(by_alias=True).items() if value not in (None, "")}
             | {"trust": file.trust[given.name]}
-            for given in file.inputs
+            for given in file.given
         ],
+        "lookup": {
+            name: {key: value for key, value in of.model_dump(by_alias=True).items() if value}
+            for name, of in reading.front.metadata.ragstone.lookup.items()
+        },
         "abstain": file.abstain,
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
     }
@@ -91,6 +95,8 @@ def _print(found: dict[str, Any]) -> None:
         needed = "required" if given.get("required") else "optional"
         said = f": {given['description']}" if "description" in given else ""
         show.out.print(Text(f"input {given['name']} ({given['kind']}, {needed}, trust {given['trust']}){said}"))
+    for name, of in found["lookup"].items():
+        show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
     for key in ("abstain", "passages", "includes", "used_by"):
         value = found[key]
         if isinstance(value, dict):

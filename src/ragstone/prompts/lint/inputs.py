@@ -18,8 +18,9 @@ _LOOK_ALIKE = re.compile(r"[{｛][{｛]\s*(\w+)\s*[}｝][}｝]|<<\s*(\w+)\s*>>|\
 def unused(reading: Reading) -> Iterator[Fault]:
     """An input that is asked for and put nowhere. One in other brackets is told of by `single_braces`."""
     braced = {name for name, _, _ in _braced(reading)}
+    asked = {name for slot in reading.file.lookups for name in slot.address.names}
     for index, given in enumerate(reading.front.inputs):
-        if given.name not in reading.file.body.uses | braced:
+        if given.name not in reading.file.body.uses | braced | asked:
             yield Fault(
                 reading.key("inputs", index, "name"),
                 f"the input '{given.name}' is used nowhere",
@@ -57,7 +58,7 @@ def single_braces(reading: Reading) -> Iterator[Fault]:
 
 def _braced(reading: Reading) -> Iterator[tuple[str, str, str]]:
     """Each name in other brackets, how it is written, and where."""
-    names = {*(given.name for given in reading.front.inputs), "passages"}
+    names = {*(given.name for given in reading.file.inputs), "passages"}
     for piece in reading.words:
         for found in (*_BRACED.finditer(piece.text), *_LOOK_ALIKE.finditer(piece.text)):
             name = next(group for group in found.groups() if group)

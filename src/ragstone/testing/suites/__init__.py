@@ -19,11 +19,12 @@ capability, permissions, concurrent calls, and so on. Needs pytest and pytest-as
 
 import pytest
 
-_MODULES = ("connector", "embedder", "lexical", "model", "reranker", "samples", "splitter", "store")
+_MODULES = ("connector", "embedder", "lexical", "lookup", "model", "reranker", "samples", "splitter", "store")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))  # before they are imported
 
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
+from ragstone.testing.suites.lookup import LookupSuite  # noqa: E402
 from ragstone.testing.suites.model import ModelSuite  # noqa: E402
 from ragstone.testing.suites.reranker import RerankerSuite  # noqa: E402
 from ragstone.testing.suites.source import SourceSuite  # noqa: E402
@@ -33,6 +34,7 @@ from ragstone.testing.suites.store import VectorStoreSuite  # noqa: E402
 __all__ = [
     "EmbedderSuite",
     "LexicalIndexSuite",
+    "LookupSuite",
     "ModelSuite",
     "RerankerSuite",
     "SourceSuite",

@@ -1,0 +1,1 @@
+"""Addresses with places for values, and paths into JSON: what connectors and prompt files both write."""
