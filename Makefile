@@ -54,8 +54,9 @@ readme: .venv/.dev ## write the generated blocks of the README again
 	@$(BIN)/python docs/readme.py
 	@$(BIN)/python docs/gallery.py
 
-docs: .venv/.dev ## build the handbook's HTML page and PDF
+docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the page on editing prompts
 	@$(BIN)/python docs/build.py
+	@$(BIN)/python docs/editing.py
 
 clean: ## remove the environments, the index and every cache
 	@rm -rf .venv .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

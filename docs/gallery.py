@@ -31,7 +31,7 @@ def gallery() -> str:
     """The table, `craft/` last."""
     files = (path for path in PROMPTS.rglob("*.prompty") if path.parent.name != "starters")
     paths = sorted(files, key=lambda path: (len(path.parts), path))
-    rows = [_row(path.relative_to(PROMPTS), load(path, root=path.parent)) for path in paths]
+    rows = [_row(path.relative_to(PROMPTS), load(path)) for path in paths]
     return "\n".join(["| file | what it does | inputs |", "|---|---|---|", *rows])
 
 

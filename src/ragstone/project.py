@@ -133,7 +133,7 @@ class Project:
     def prompt(self, name: str) -> PromptFile:
         """A prompt file, loaded and checked as it stands now."""
         path = self.prompt_path(name)
-        file = load(path, root=path.parent)
+        file = load(path)
         self.check_prompt(file)
         return file
 
@@ -173,7 +173,7 @@ class Project:
             if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
                 continue
             try:
-                yield from self._lookup_faults(load(path, root=path.parent), self._readable("connectors"))
+                yield from self._lookup_faults(load(path), self._readable("connectors"))
             except ConfigError as error:
                 yield from error.faults or (error,)
 

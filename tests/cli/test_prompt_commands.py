@@ -353,3 +353,24 @@ def test_lint_reports_what_the_loader_refuses(prompts: Path, run):
     shown = run("prompt", "lint", "--json")
     assert shown.exit_code == 1
     assert [one["code"] for one in json.loads(shown.stdout)] == ["unknown-key"]
+
+
+# ── Prompts in folders of prompts/ ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_command_reads_the_includes_of_a_prompt_in_a_subfolder(prompts: Path, run):
+    (prompts / "team").mkdir()
+    text = (prompts / "answer.prompty").read_text(encoding="utf-8")
+    assert 'include "parts/citations.md"' in text
+    (prompts / "team" / "answer.prompty").write_text(text.replace("name: answer", "name: team/answer"))
+    for command in (["show"], ["explain", "--set", "question=Why?"]):
+        assert "How to cite:" in run("prompt", command[0], "team/answer", *command[1:]).stdout
+    assert run("prompt", "lint", "team/answer").exit_code == 0
+    assert data(run("prompt", "diff", "answer", "team/answer", "--json"))["messages"] == []
+    assert run("prompt", "new", "copied", "--from", "team/answer").exit_code == 0
+    assert run("check").exit_code == 0
+    git(prompts.parent, "init")
+    git(prompts.parent, "add", ".")
+    git(prompts.parent, "commit", "-m", "Begin")
+    edit(prompts / "team" / "answer.prompty", "Begin with", "Start with")
+    assert not data(run("prompt", "diff", "team/answer", "--against", "HEAD", "--json"))["same"]

@@ -18,7 +18,7 @@ FILES = sorted(path for path in PROMPTS.rglob("*.prompty") if path.parent.name !
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PROMPTS).with_suffix("").as_posix())
 def test_a_shipped_prompt_says_what_it_is_and_works_with_its_own_examples(path: Path):
-    file = load(path, root=path.parent)
+    file = load(path)
     assert file.name == path.relative_to(PROMPTS).with_suffix("").as_posix()
     assert file.display_name
     assert file.description.endswith(".")

@@ -13,6 +13,7 @@ from rich.text import Text
 from ragstone.cli import prompt_import, show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
 from ragstone.cli.prompts.catalog import find_path
+from ragstone.cli.prompts.crafting import craft_prompt
 from ragstone.cli.prompts.differences import diff_prompts
 from ragstone.cli.prompts.filling import filled
 from ragstone.cli.prompts.linting import lint_prompts
@@ -34,6 +35,7 @@ app.command("diff")(diff_prompts)
 app.command("lint")(lint_prompts)
 app.command("test")(run_tests)
 app.command("new")(new_prompt)
+app.command("craft")(craft_prompt)
 app.command("import")(prompt_import.import_)
 
 
@@ -62,7 +64,7 @@ def explain(
     """Print the exact messages that would be sent, and what they cost; nothing is sent."""
     folder = Project(find(project))
     path = find_path(folder, name)
-    reading = read_prompt(path, root=path.parent)
+    reading = read_prompt(path)
     inputs = filled(reading.file, values or [], files or [])
     built = built_prompt(folder, name, inputs, pipeline=pipeline, principals=principal or (), tenant=tenant)
     planned = plan(folder, built, pipeline=pipeline)

@@ -74,7 +74,7 @@ class PromptTests:
             raise UsageError("the number of repeats is out of range", expected=expected, found=str(repeats))
         file = await asyncio.to_thread(self._prompt_file, prompt)
         if not file.tests:
-            hint = f"Write tests/{file.path.stem}.yaml beside it, and name it under metadata.ragstone as `tests`."
+            hint = f"Write tests/{file.path.stem}.yaml in prompts/, and name it under metadata.ragstone."
             raise UsageError("the prompt has no tests", where=f"prompt {prompt!r}", hint=hint)
         run = _Run(self, file)
         cases = await _together(run.case(case, repeats or case.repeats) for case in file.tests)

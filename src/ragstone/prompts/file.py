@@ -38,6 +38,7 @@ from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts import lookups, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
+from ragstone.prompts.home import home
 from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -91,13 +92,13 @@ class PromptFile:
         return tuple(given for given in self.inputs if given.name not in fetched)
 
 
-def load(path: Path, *, root: Path) -> PromptFile:
-    """Reads a prompt file, and what it includes from the folder `root`.
+def load(path: Path, *, root: Path | None = None) -> PromptFile:
+    """Reads a prompt file, and what it includes from `root`: the folder of prompts that it stands in, unless another.
 
     Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
     """
     try:
-        return _load(path, root)
+        return _load(path, root or home(path))
     except PromptError:
         raise
     except ConfigError as error:
@@ -160,7 +161,7 @@ def _load(path: Path, root: Path) -> PromptFile:
         output=output,
         few_shot=few_shot,
         budget=own.budget and own.budget.reserving(front.model.options.max_output_tokens),
-        tests=_tests(own.tests, inputs, located, path, root, compiled, output),
+        tests=_tests(own.tests, inputs, located, root, compiled, output),
         lookups=lookups.lookup_slots(own.lookup, located),
     )
 
@@ -175,19 +176,15 @@ def _tests(
     named: str | None,
     inputs: Sequence[Property],
     located: Located,
-    path: Path,
     root: Path,
     body: Body,
     output: Output | None,
 ) -> tuple[Case, ...]:
-    """The file's own tests. They stand beside it: those of `craft/improve` in `craft/`.
-
-    A case says itself what is looked up: no test asks an outside system.
-    """
+    """The file's own tests. A case says itself what is looked up: no test asks an outside system."""
     if named is None:
         return ()
     subject = Subject(inputs=inputs, passages="passages" in body.uses, outputs=output is not None)
-    return load_cases(path.parent / named, root=root, where=located.where(TESTS), subject=subject)
+    return load_cases(root / named, root=root, where=located.where(TESTS), subject=subject)
 
 
 def _shaping(front: Mapping[str, Any], body: Source) -> str:

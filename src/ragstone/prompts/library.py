@@ -64,13 +64,15 @@ class Library:
 def _loaded(path: Path, before: _Kept | None, check: Callable[[PromptFile], object]) -> _Kept:
     seen = _looks(path)
     try:
-        file = load(path, root=path.parent)
+        file = load(path)
         check(file)
     except PromptError as error:
         if before is None:
             raise
         if before.file.fault != str(error):
-            log.warning("%s. The last good version of the prompt stays in use.", error)
+            said = str(error)
+            end = "" if said.endswith((".", "?")) else "."
+            log.warning("%s%s The last good version of the prompt stays in use.", said, end)
         return _Kept(replace(before.file, fault=str(error)), _signature(before.file), time.monotonic())
     # What was written while it was read is read with the next request.
     return _Kept(file, (seen, *_signature(file)[1:]))

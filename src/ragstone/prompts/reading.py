@@ -17,6 +17,7 @@ from jinja2 import Environment
 
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.home import home
 from ragstone.prompts.schema import Front
 from ragstone.prompts.syntax import Checker, Source, read
 from ragstone.types import Role
@@ -111,8 +112,9 @@ class Reading:
         return self.located.where(keys)
 
 
-def read_prompt(path: Path, *, root: Path) -> Reading:
-    """Reads a prompt file with all its places. Raises PromptError as `load` does."""
+def read_prompt(path: Path, *, root: Path | None = None) -> Reading:
+    """Reads a prompt file with all its places, its includes as `load` does. Raises PromptError likewise."""
+    root = root or home(path)
     file = load(path, root=root)
     text = read(path, root)
     lines = text.split("\n")

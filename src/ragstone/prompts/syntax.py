@@ -258,7 +258,7 @@ class Checker:
             text = read(path, self.root)
         except PromptError as error:
             message = f"{name!r} cannot be included: {error.message}"
-            self._fault(message, where, expected=error.expected, hint=error.hint)
+            self._fault(message, where, expected=error.expected, hint=self._meant(name, source) or error.hint)
             return
         if path.resolve() in within:
             self._fault(f"{name!r} includes itself", where)
@@ -267,6 +267,17 @@ class Checker:
         if (name, scope) not in self._seen:
             self._seen.add((name, scope))
             self._included(name, Source(path, text.removesuffix("\n")), scope, (*within, path.resolve()))
+
+    def _meant(self, name: str, source: Source) -> str | None:
+        """A hint for a name that was written as seen from the file instead of from the folder of prompts."""
+        try:
+            beside, root = (source.path.parent / name).resolve(), self.root.resolve()
+            if not beside.is_relative_to(root) or not beside.is_file():
+                return None
+        except (OSError, RuntimeError, ValueError):  # as in `read`
+            return None
+        meant = beside.relative_to(root).as_posix()
+        return f'Names begin at the folder {self.root.name}/: write {{% include "{meant}" %}}.'
 
     def _included(self, name: str, source: Source, scope: frozenset[str], within: tuple[Path, ...]) -> None:
         self.includes[name] = source.text

@@ -20,7 +20,7 @@ from ragstone.output import Output, fitted
 from ragstone.types import Citation, Hit, Verdict
 from ragstone.validation.grounding import cite, cite_all
 
-__all__ = ["Read", "read_output"]
+__all__ = ["Read", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
@@ -68,6 +68,14 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
         cited=cited,
         formed=Verdict(check="output", passed=not fault, reason="; ".join(filter(None, (fault, remark)))),
     )
+
+
+def read_object(text: str, output: Output) -> tuple[Any, str]:
+    """The answer in the form of `output`, its texts as they are: for one that cites nothing. None, and why, else."""
+    value, _, fault = _object(text)
+    if value is None:
+        return None, fault
+    return fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
 
 
 # ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,8 +36,7 @@ class Nearness:
 
 
 def shipped(name: str) -> PromptFile:
-    path = ROOT / f"{name}.prompty"
-    return load(path, root=path.parent)
+    return load(ROOT / f"{name}.prompty")
 
 
 def runner(name: str, says: Any, *, good: bool) -> PromptTests:

@@ -10,10 +10,10 @@ from typing import Any, cast
 from ragstone.config import Located
 from ragstone.errors import ConfigError, UsageError, nearest
 from ragstone.project import Project, template
+from ragstone.prompts.home import FOLDER
 
 __all__ = ["FOLDER", "STARTERS", "Entry", "entries", "find_path", "shipped_path", "starters", "used_by"]
 
-FOLDER = "prompts"
 STARTERS = "starters"
 """The folder in prompts/ with the files that a new prompt begins with."""
 

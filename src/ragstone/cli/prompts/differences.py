@@ -73,8 +73,8 @@ def diff_prompts(
         _print(found)
 
 
-def _side(label: str, path: Path) -> _Side:
-    return _Side(label, read_prompt(path, root=path.parent))
+def _side(label: str, path: Path, *, root: Path | None = None) -> _Side:
+    return _Side(label, read_prompt(path, root=root))
 
 
 def _shipped(name: str, project: Project) -> _Side:
@@ -90,9 +90,9 @@ def _past(folder: Path, name: str, revision: str) -> _Side:
     if not path.is_file():
         raise UsageError(f"there is no {FOLDER}/{name}.prompty in {revision}", hint="It was added later, perhaps.")
     try:
-        return _side(f"{name} in {revision}", path)
+        return _side(f"{name} in {revision}", path, root=folder)
     except PromptError as error:
-        where = f"{FOLDER}/{Path(error.where or '').name} in {revision}"
+        where = f"{(error.where or '').replace(str(folder), FOLDER)} in {revision}"
         raise PromptError(error.message, where=where, expected=error.expected, found=error.found) from None
 
 

@@ -36,7 +36,7 @@ def _described(entry: Entry, project: Project) -> dict[str, Any]:
     said: dict[str, Any] = {"name": entry.name, "path": str(entry.path), "origin": entry.origin}
     empty: dict[str, Any] = {"description": "", "inputs": [], "version": None}
     try:
-        file = load(entry.path, root=entry.path.parent)
+        file = load(entry.path)
     except PromptError as error:
         return said | empty | {"used_by": used_by(project, entry.name), "fault": str(error)}
     inputs = [{"name": given.name, "kind": given.kind, "required": given.required} for given in file.given]

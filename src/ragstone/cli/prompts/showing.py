@@ -41,7 +41,7 @@ def show_prompt(
     """Show a prompt file as it counts: settings, and messages with includes in place."""
     folder = Project(find(project))
     path = find_path(folder, name)
-    found = described(read_prompt(path, root=path.parent)) | {"used_by": used_by(folder, name)}
+    found = described(read_prompt(path)) | {"used_by": used_by(folder, name)}
     if as_json:
         show.as_json(found)
     else:

@@ -14,6 +14,7 @@ from ragstone.cli.prompts.catalog import FOLDER, entries, starters
 from ragstone.errors import UsageError, nearest
 from ragstone.project import Project, find
 from ragstone.prompts.file import load
+from ragstone.prompts.home import home
 from ragstone.prompts.syntax import read
 
 __all__ = ["new_prompt"]
@@ -63,21 +64,21 @@ def _source(project: Project, name: str) -> Path:
 
 def _write(path: Path, source: Path, name: str) -> list[Path]:
     """Writes the file, and what it includes where the project lacks that. Leaves nothing behind that does not load."""
-    home = next(folder for folder in source.parents if folder.name == FOLDER)
-    load(source, root=home)  # one that has a fault is no beginning
-    front, line, body = read(source, home).removeprefix("---\n").partition("\n---\n")
+    begun = home(source)
+    load(source)  # one that has a fault is no beginning
+    front, line, body = read(source, begun).removeprefix("---\n").partition("\n---\n")
     front = _NOT_ITS_OWN.sub("", front)
     front = _OWN_NAME.sub(f"name: {name}", front, count=1) if _OWN_NAME.search(front) else f"name: {name}\n{front}"
     texts = {path: f"---\n{front}{line}{body}"}
     for part in re.findall(r"""include\s+["']([^"']+)["']""", body):
-        if not (path.parent / part).exists() and (home / part).is_file():
-            texts[path.parent / part] = (home / part).read_text(encoding="utf-8")
+        if not (path.parent / part).exists() and (begun / part).is_file():
+            texts[path.parent / part] = (begun / part).read_text(encoding="utf-8")
     path.parent.mkdir(exist_ok=True)
     for target, text in texts.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     try:
-        load(path, root=path.parent)
+        load(path)
     except Exception:
         for target in texts:
             target.unlink()

@@ -57,5 +57,5 @@ def missing_tests(readings: list[Reading], root: Path) -> Iterator[Fault]:
             yield Fault(
                 reading.key("metadata", "ragstone"),
                 "the prompt has no tests",
-                f"Write {name} beside it, and under metadata.ragstone: tests: {name}",
+                f"Write {name} in the folder of prompts, and under metadata.ragstone: tests: {name}",
             )

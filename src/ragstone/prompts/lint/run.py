@@ -25,7 +25,7 @@ def lint(paths: Sequence[Path], *, folder: Path | None = None) -> list[Finding]:
     found: list[Finding] = []
     for path in paths:
         try:
-            readings.append(read_prompt(path, root=path.parent))
+            readings.append(read_prompt(path))
         except PromptError as error:
             found += _refused(error)
     for reading in readings:
