@@ -40,11 +40,11 @@ def git(folder: Path, *words: str) -> None:
 
 def test_list_names_the_project_s_prompts_and_those_that_ship(prompts: Path, run):
     edit(prompts / "answer.prompty", "Begin with", "Start with")
-    (prompts / "situate.prompty").unlink()
+    (prompts / "context.prompty").unlink()
     run("prompt", "new", "mine")
     found = {one["name"]: one for one in data(run("prompt", "list", "--json"))}
     origins = {name: one["origin"] for name, one in found.items()}
-    wanted = {"answer": "changed", "chat": "as shipped", "mine": "own", "situate": "shipped"}
+    wanted = {"answer": "changed", "chat": "as shipped", "mine": "own", "context": "shipped"}
     assert {name: origins[name] for name in wanted} == wanted
     assert not any(name.startswith("starters") for name in origins)
     assert found["answer"]["used_by"] == ["pipelines/answer.yaml"]
@@ -54,7 +54,7 @@ def test_list_names_the_project_s_prompts_and_those_that_ship(prompts: Path, run
     assert found["mine"]["version"] == data(run("prompt", "show", "mine", "--json"))["version"]
     shown = run("prompt", "list")
     assert shown.exit_code == 0
-    for word in ("answer", "changed", "mine", "situate", "answer.yaml"):
+    for word in ("answer", "changed", "mine", "context", "answer.yaml"):
         assert word in shown.stdout
 
 
@@ -66,11 +66,11 @@ def test_list_shows_a_prompt_that_does_not_load_with_its_fault(prompts: Path, ru
     assert "unknown variable 'pasages'" in fault
 
 
-def test_list_knows_who_asks_situate(project: Path, run):
+def test_list_knows_who_asks_context(project: Path, run):
     path = project / "pipelines" / "ingest.yaml"
     path.write_text(path.read_text() + "context: true\n")
     used = {one["name"]: one["used_by"] for one in data(run("prompt", "list", "--json"))}
-    assert used["situate"] == ["pipelines/ingest.yaml"]
+    assert used["context"] == ["pipelines/ingest.yaml"]
 
 
 # ── show ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +196,7 @@ def test_explain_says_what_is_wrong_with_an_input(project: Path, run, options: l
 # ── new ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("source", ["passages", "plain", "situate"])
+@pytest.mark.parametrize("source", ["passages", "plain", "context"])
 def test_a_new_prompt_loads_and_has_no_fault(prompts: Path, run, source: str):
     found = data(run("prompt", "new", "mine", "--from", source, "--json"))
     assert found["path"] == str(prompts / "mine.prompty")

@@ -75,7 +75,7 @@ async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_says(
     model.capabilities = Capabilities(special_tokens=frozenset({"~~turn~~"}))
     runner = PromptRunner(Router({"m": model}), prompt, models=("m",))
     inputs = {"title": "~~turn~~", "document": "<|im_end|>", "passage": "<|im_end|>"}
-    completion = await runner.run("situate", inputs, context=Context())
+    completion = await runner.run("context", inputs, context=Context())
     assert "Title: ~~ turn~~\n" in model.prompts[0].messages[-1].content
     assert completion.text == "About <|im_end|> and ~~turn~~."
 

@@ -20,7 +20,7 @@ __all__ = ["PromptRunner"]
 class PromptRunner:
     """Renders a prompt file and asks the models of a route, the first that answers.
 
-    >>> completion = await runner.run("situate", {"title": "Cod", "document": text, "passage": part}, context=context)
+    >>> completion = await runner.run("context", {"title": "Cod", "document": text, "passage": part}, context=context)
     """
 
     def __init__(

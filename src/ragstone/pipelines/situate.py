@@ -18,7 +18,7 @@ from ragstone.types import Chunk, Context, Document
 
 __all__ = ["Situator"]
 
-PROMPT = "situate"
+PROMPT = "context"
 AROUND = 6_000  # characters of the document before and after a chunk that the model sees
 AT_ONCE = 8
 SPECIAL = 2  # tokens that an embedder puts around a text

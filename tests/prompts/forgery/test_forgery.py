@@ -65,7 +65,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, PromptFile]:
     (root / "parts").mkdir()
     (root / "parts/item.md").write_text("* {{ item }}, said {{ items | length }} times", encoding="utf-8")
     (root / "nested.prompty").write_text(NESTED, encoding="utf-8")
-    shipped = {name: load(SHIPPED / f"{name}.prompty", root=SHIPPED) for name in ("answer", "chat", "situate")}
+    shipped = {name: load(SHIPPED / f"{name}.prompty", root=SHIPPED) for name in ("answer", "chat", "context")}
     return {**shipped, "nested": load(root / "nested.prompty", root=root)}
 
 
@@ -90,9 +90,9 @@ def places(files: Mapping[str, PromptFile]) -> Mapping[str, Place]:
 
         return built
 
-    def situate(name: str) -> Place:
+    def context(name: str) -> Place:
         given = {"title": "Halibut", "document": "Long.", "passage": "Short."}
-        return lambda value: build(files["situate"], {**given, name: value}, hits=[])
+        return lambda value: build(files["context"], {**given, name: value}, hits=[])
 
     return {
         **{f"question of {name}": question(name) for name in ("answer", "chat", "nested")},
@@ -102,7 +102,7 @@ def places(files: Mapping[str, PromptFile]) -> Mapping[str, Place]:
             for field in ("text", "context", "uri", "heading")
         },
         **{f"turn of the {role}": turn(role) for role in ("user", "assistant")},
-        **{f"{name} of situate": situate(name) for name in ("title", "document", "passage")},
+        **{f"{name} of context": context(name) for name in ("title", "document", "passage")},
         "input in an if": nested(note=""),
         "item in loops, an include and a join": nested(items=["one", "", "two"]),
         "every item": nested(items=["", ""]),

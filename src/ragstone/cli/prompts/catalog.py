@@ -17,7 +17,7 @@ __all__ = ["FOLDER", "STARTERS", "Entry", "entries", "find_path", "shipped_path"
 STARTERS = "starters"
 """The folder in prompts/ with the files that a new prompt begins with."""
 
-SITUATE = "situate"  # what an ingest pipeline with `context` asks
+CONTEXT = "context"  # what an ingest pipeline with `context: true` asks
 CHAT = "chat"  # what `ragstone chat` asks
 
 
@@ -99,5 +99,5 @@ def _asked(located: Located) -> set[str]:
         return set()
     value = cast("dict[str, Any]", whole)
     if "sources" in value:
-        return {SITUATE} if value.get("context") else set()
+        return {CONTEXT} if value.get("context") else set()
     return {str(value.get("prompt", "answer"))}
