@@ -84,7 +84,7 @@ def test_show_puts_includes_in_place_and_leaves_values_open(prompts: Path, run):
     assert "{{ question }}" in found["messages"][-1]["content"]
     assert found["options"] == {"temperature": 0, "maxOutputTokens": 800}
     assert found["inputs"][0]["trust"] == "user"
-    assert found["includes"] == ["parts/citations.md"]
+    assert found["includes"] == ["parts/citations.md", "parts/delimit.md"]
     plain = run("prompt", "show").stdout
     assert "How to cite:" in plain
     assert "maxOutputTokens: 800" in plain
@@ -215,7 +215,8 @@ def test_a_starter_is_commented_and_tells_no_model_so(prompts: Path, run):
 def test_a_new_prompt_brings_what_it_includes(prompts: Path, run):
     shutil.rmtree(prompts)
     written = data(run("prompt", "new", "mine", "--json"))["written"]
-    assert [Path(path).relative_to(prompts).as_posix() for path in written] == ["mine.prompty", "parts/citations.md"]
+    brought = ["mine.prompty", "parts/citations.md", "parts/delimit.md"]
+    assert [Path(path).relative_to(prompts).as_posix() for path in written] == brought
 
 
 @pytest.mark.parametrize("name", ["answer", "../evil", "Mine", "a b", ".hidden", "parts/x", ""])

@@ -35,18 +35,18 @@ from pathlib import Path
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import outputs
+from ragstone.prompts import marks, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
-from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
+from ragstone.prompts.schema import Budget, Front, Order, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
-from ragstone.types import Options, Trust
+from ragstone.types import Mark, Options, Trust
 
-__all__ = ["PromptFile", "load"]
+__all__ = ["PromptFile", "load", "variables"]
 
 FORMAT = 1  # part of every version: raise it when the same file would be rendered into other messages
 
-RUNTIME = ("passages", "history")
+RUNTIME = ("passages", "history", "mark")
 """What the runtime gives to a prompt, so that no file declares it as an input."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -93,18 +93,34 @@ def load(path: Path, *, root: Path) -> PromptFile:
         raise PromptError("the front matter is nested too deeply", where=str(path)) from error
 
 
+def variables(front: Front) -> list[str]:
+    """What the words of a prompt may put in: its inputs, and what the runtime gives it."""
+    mark = ["mark"] if front.metadata.ragstone.passages.mark == "datamark" else []
+    return [*(given.name for given in front.inputs), "passages", *mark]
+
+
+def _runtime_trust(names: Sequence[str]) -> dict[str, Trust]:
+    """How far to trust what the runtime gives, where the file has no say in it."""
+    given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
+    return {name: trust for name, trust in given.items() if name in names}
+
+
 def _load(path: Path, root: Path) -> PromptFile:
     text = read(path, root)
     located, body = _split(text, path)
     front = validate(Front, located)
     _raise_first(_faults(front, located))
-    names = [*(given.name for given in front.inputs), "passages"]
+    names = variables(front)
     compiled = compile_body(body, root=root, names=names)
     own = front.metadata.ragstone
     said = " ".join([body.text, *compiled.includes.values()])
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
         raise PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
+    if found := marks.unsaid(own.passages.mark, compiled.uses, said):
+        message, expected, hint = found
+        where = located.where(("metadata", "ragstone", "passages", "mark"))
+        raise PromptError(message, where=where, expected=expected, hint=hint)
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
     shaped = {**compiled.includes, **({outputs.PART: output.words} if output else {})}
@@ -130,7 +146,7 @@ def _load(path: Path, root: Path) -> PromptFile:
         model=front.model.id,
         options=front.model.options.options(),
         inputs=tuple(front.inputs),
-        trust={**dict.fromkeys(names, "user"), "history": "user", "passages": "retrieved", **own.trust},
+        trust={**dict.fromkeys(names, "user"), "history": "user", **_runtime_trust(names), **own.trust},
         abstain=own.abstain,
         order=own.passages.order,
         mark=own.passages.mark,
@@ -142,7 +158,7 @@ def _load(path: Path, root: Path) -> PromptFile:
 
 def _asked(body: Body, values: Mapping[str, object]) -> None:
     """Tries an example's values. Raises PromptError where the messages cannot take them, or ask nothing of a model."""
-    if not any(message.role == "user" for message in body.render(values)):
+    if not any(message.role == "user" for message in body.render({"mark": marks.SIGNS[0], **values})):
         raise PromptError("makes every user message empty", where=str(body.path))
 
 
@@ -204,7 +220,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         yield from _name_faults(given.name, names[:index], located.where((*place, "name")))
         yield from _value_faults(given, located, place)
     yield from _layer_faults(front, located)
-    known = [*names, *RUNTIME]
+    known = [*names, *(name for name in RUNTIME if name != "mark")]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:

@@ -11,13 +11,12 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
-from ragstone.types import Options, ShedKind, Trust
+from ragstone.types import Mark, Options, ShedKind, Trust
 
-__all__ = ["Budget", "FewShot", "Front", "Mark", "Order", "Property", "Select"]
+__all__ = ["Budget", "FewShot", "Front", "Order", "Property", "Select"]
 
 Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
 Order: TypeAlias = Literal["rank", "edges", "source"]
-Mark: TypeAlias = Literal["none", "delimit"]
 Select: TypeAlias = Literal["fixed", "random", "length", "similar", "mmr"]
 
 _TYPES: dict[str, tuple[type, ...]] = {
