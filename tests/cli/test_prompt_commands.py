@@ -112,6 +112,25 @@ def test_explain_has_the_keys_and_sums_that_are_promised(project: Path, run):
     assert 0 < found["stable_prefix_tokens"] < found["tokens"]
 
 
+@pytest.mark.parametrize(
+    ("mark", "said", "told"),
+    [
+        ("datamark", "passages: marked with ¤ between words", {"mark": "datamark", "sign": "¤"}),
+        ("encode", "passages: encoded in base64", {"mark": "encode"}),
+    ],
+)
+def test_explain_says_how_passages_are_marked(ingested: Path, run, mark: str, said: str, told: dict[str, str]):
+    path = ingested / "prompts" / "answer.prompty"
+    edit(path, "mark: delimit", f"mark: {mark}")
+    edit(path, "parts/delimit.md", f"parts/{mark}.md")
+    assert run("prompt", "lint", "answer").exit_code == 0
+    question = ("--set", "question=When does it ship?")
+    assert said in run("prompt", "explain", "answer", *question).stderr
+    slots = {slot["name"]: slot for slot in data(run("prompt", "explain", "answer", *question, "--json"))["slots"]}
+    assert {key: slots["passages"][key] for key in slots["passages"] if key in ("mark", "sign")} == told
+    assert set(slots["question"]) == {"name", "trust", "tokens"}
+
+
 def test_explain_makes_no_index_where_there_is_none(project: Path, run):
     shown = run("prompt", "explain", "answer")
     assert shown.exit_code == 0
