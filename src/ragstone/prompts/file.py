@@ -117,7 +117,7 @@ def _load(path: Path, root: Path) -> PromptFile:
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
         raise PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
-    if found := marks.unsaid(own.passages.mark, compiled.uses, said):
+    if found := marks.unsaid(own.passages.mark, uses=compiled.uses, includes=compiled.includes, said=said):
         message, expected, hint = found
         where = located.where(("metadata", "ragstone", "passages", "mark"))
         raise PromptError(message, where=where, expected=expected, hint=hint)

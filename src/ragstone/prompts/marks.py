@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TypeVar, cast
@@ -180,8 +180,15 @@ def without_signs(answer: str, slots: Iterable[Slot]) -> str:
 # ── What an author must say ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def unsaid(kind: Mark, uses: Iterable[str], said: str) -> tuple[str, str, str] | None:
-    """What a prompt must tell a model of its mark and does not: what is wrong, what is expected, and a hint."""
+def unsaid(kind: Mark, *, uses: Collection[str], includes: Collection[str], said: str) -> tuple[str, str, str] | None:
+    """What is wrong with what a prompt tells a model of its mark, what is expected, and a hint; None where all is well.
+
+    `includes` are the files that it includes, and `said` are all of its words.
+    """
+    for other, part in PARTS.items():
+        if other != kind and part in includes:
+            hint = f"Or include {PARTS[kind]} in its place." if kind in PARTS else f"Or take {part} out."
+            return f"{part} tells the model of another mark than the prompt has", f"mark: {other}", hint
     include = f'Write {{% include "{PARTS[kind]}" %}} in the system message' if kind in PARTS else ""
     if kind == "datamark" and "mark" not in uses:
         hint = f"{include}, or: Between the words of each passage stands {{{{ mark }}}}."

@@ -29,7 +29,7 @@ _KINDS = (
     ("unknown-key", r"unknown key|is not supported|there is no input|is given by Ragstone"),
     ("undefined-variable", r"unknown variable"),
     ("missing-file", r"cannot be included|includes itself"),
-    ("mark-not-said", r"never tells the model (what the mark|how its passages)"),
+    ("mark-not-said", r"never tells the model (what the mark|how its passages)|another mark than"),
     ("abstain-not-said", r"never tells the model"),
     ("bad-role", r"is no role|no user message|another role|before the first role|holds a role"),
     ("broken-front-matter", r"not valid YAML|front matter|stands here twice|nested too deeply"),
