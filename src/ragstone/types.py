@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Trust: TypeAlias = Literal["author", "user", "retrieved", "tool"]
 ShedKind: TypeAlias = Literal["passages", "examples", "history"]
+Mark: TypeAlias = Literal["none", "delimit", "datamark", "encode"]
 Scalar: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
 
@@ -252,7 +253,8 @@ class Slot:
     """A value as it was put into a prompt. Where it holds passages, `hits` are these in their numbered order.
 
     `broken` are the special tokens of a model that stood in it and were broken up: `<|im_start|>` is sent with a space.
-    `tokens` is its length as the prompt's counter counts it.
+    `mark` is how it was told apart from the instructions, and `sign` what a datamark puts before each word. `tokens` is
+    its length as the prompt's counter counts it.
     """
 
     name: str
@@ -261,6 +263,8 @@ class Slot:
     hits: tuple[Hit, ...] = ()
     broken: tuple[str, ...] = ()
     tokens: int = 0
+    mark: Mark = "none"
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

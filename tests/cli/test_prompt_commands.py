@@ -84,7 +84,7 @@ def test_show_puts_includes_in_place_and_leaves_values_open(prompts: Path, run):
     assert "{{ question }}" in found["messages"][-1]["content"]
     assert found["options"] == {"temperature": 0, "maxOutputTokens": 800}
     assert found["inputs"][0]["trust"] == "user"
-    assert found["includes"] == ["parts/citations.md"]
+    assert found["includes"] == ["parts/citations.md", "parts/delimit.md"]
     plain = run("prompt", "show").stdout
     assert "How to cite:" in plain
     assert "maxOutputTokens: 800" in plain
@@ -110,6 +110,25 @@ def test_explain_has_the_keys_and_sums_that_are_promised(project: Path, run):
     assert found["shed"] == []
     assert [set(slot) for slot in found["slots"]] == [{"name", "trust", "tokens"}] * 2
     assert 0 < found["stable_prefix_tokens"] < found["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "said", "told"),
+    [
+        ("datamark", "passages: marked with ¤ between words", {"mark": "datamark", "sign": "¤"}),
+        ("encode", "passages: encoded in base64", {"mark": "encode"}),
+    ],
+)
+def test_explain_says_how_passages_are_marked(ingested: Path, run, mark: str, said: str, told: dict[str, str]):
+    path = ingested / "prompts" / "answer.prompty"
+    edit(path, "mark: delimit", f"mark: {mark}")
+    edit(path, "parts/delimit.md", f"parts/{mark}.md")
+    assert run("prompt", "lint", "answer").exit_code == 0
+    question = ("--set", "question=When does it ship?")
+    assert said in run("prompt", "explain", "answer", *question).stderr
+    slots = {slot["name"]: slot for slot in data(run("prompt", "explain", "answer", *question, "--json"))["slots"]}
+    assert {key: slots["passages"][key] for key in slots["passages"] if key in ("mark", "sign")} == told
+    assert set(slots["question"]) == {"name", "trust", "tokens"}
 
 
 def test_explain_makes_no_index_where_there_is_none(project: Path, run):
@@ -215,7 +234,8 @@ def test_a_starter_is_commented_and_tells_no_model_so(prompts: Path, run):
 def test_a_new_prompt_brings_what_it_includes(prompts: Path, run):
     shutil.rmtree(prompts)
     written = data(run("prompt", "new", "mine", "--json"))["written"]
-    assert [Path(path).relative_to(prompts).as_posix() for path in written] == ["mine.prompty", "parts/citations.md"]
+    brought = ["mine.prompty", "parts/citations.md", "parts/delimit.md"]
+    assert [Path(path).relative_to(prompts).as_posix() for path in written] == brought
 
 
 @pytest.mark.parametrize("name", ["answer", "../evil", "Mine", "a b", ".hidden", "parts/x", ""])

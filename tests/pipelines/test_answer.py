@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,45 @@ async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_quote
     assert [slot.broken for slot in answer.prompt.slots] == [("</s>",), ("<|im_start|>", "~~turn~~")]
     assert answer.text == text.partition("\n\n")[2][:-1] + " [1]."
     assert answer.citations[0].quote == text.partition("\n\n")[2]
+
+
+DATAMARK = """---
+inputs: [{name: question, required: true}]
+metadata:
+  ragstone:
+    abstain: The documents do not say.
+    passages: {mark: datamark}
+---
+system:
+Before each word of a passage stands {{ mark }}. Without an answer say: The documents do not say.
+
+user:
+{{ passages }}
+
+{{ question }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "abstained"),
+    [
+        ("¤The¤halibut¤project¤ships¤on¤3¤May¤2031¤[1].", "The halibut project ships on 3 May 2031 [1].", False),
+        ("¤The¤documents¤do¤not¤say.", "The documents do not say.", True),
+    ],
+)
+async def test_the_sign_of_a_datamark_comes_out_of_the_answer_before_it_is_cited(
+    tmp_path: Path, said: str, text: str, abstained: bool
+):
+    (tmp_path / "marked.prompty").write_text(DATAMARK, encoding="utf-8")
+    model = ScriptedModel([said])
+    async with made(model, prompt=tmp_path / "marked.prompty") as rag:
+        await rag.ingest()
+        answer = await rag.ask(SHIPS)
+    assert "¤The¤halibut¤project¤ships¤on¤3¤May¤2031." in model.prompts[0].messages[-1].content
+    assert (answer.text, answer.abstained) == (text, abstained)
+    quotes = [citation.quote for citation in answer.citations]
+    assert quotes == ([] if abstained else ["The halibut project ships on 3 May 2031."])
+    assert all("¤" not in hit.chunk.text for hit in answer.hits)
 
 
 async def test_a_small_chunk_is_found_and_its_parent_is_read():

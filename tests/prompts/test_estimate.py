@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from math import ceil
 
@@ -37,6 +38,13 @@ TEXTS = st.lists(st.text(max_size=6) | st.sampled_from(RUNS), max_size=12).map("
 def test_runs_are_counted_as_one_by_one(text: str) -> None:
     slowly = sum(COST[match.lastgroup or "other"](match[0]) for match in PIECE.finditer(text))
     assert abs(estimated(text) - ceil(slowly)) <= (abs(slowly - round(slowly)) < 1e-6)
+
+
+def test_base64_is_not_counted_as_words() -> None:
+    text = b64encode(b"The harbour opens at six, and the boats come back before noon. " * 20).decode()
+    pieces = [text[at : at + 100] for at in range(0, len(text), 100)]
+    assert len(text) / 1.6 < estimated(text) < len(text) / 1.4
+    assert estimated(text) > 1.2 * sum(map(estimated, pieces))
 
 
 def test_what_stands_in_the_docstring() -> None:

@@ -128,7 +128,7 @@ def test_the_shipped_prompts_load(name: str) -> None:
     file = load(SHIPPED / f"{name}.prompty", root=SHIPPED)
     assert file.name == name
     assert file.body.uses == {"question", "passages"}
-    assert file.body.includes.keys() == {"parts/citations.md"}
+    assert file.body.includes.keys() == {"parts/citations.md", "parts/delimit.md"}
     assert (file.mark, file.options.temperature) == ("delimit", 0)
     assert file.abstain == "The documents do not answer this question."
 
@@ -162,7 +162,7 @@ def test_the_folders_readme_is_short_and_names_its_twin() -> None:
         ),
         ("metadata: {ragston: {}}", "Did you mean 'ragstone'?"),
         ("metadata: {ragstone: {spec: 2}}", "metadata.ragstone.spec"),
-        ("metadata: {ragstone: {passages: {mark: delimited}}}", "'none' or 'delimit'"),
+        ("metadata: {ragstone: {passages: {mark: delimited}}}", "'none', 'delimit', 'datamark' or 'encode'"),
         ("metadata: {ragstone: {trust: {question: reader}}}", "'author', 'user', 'retrieved' or 'tool'"),
         ("metadata: {ragstone: {abstain: ' '}}", "metadata.ragstone.abstain"),
         ("model: {options: {temperature: '0'}}", "model.options.temperature: input should be a valid number"),

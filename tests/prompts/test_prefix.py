@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from few_shot_files import INPUTS, prompt_file, row
 from ragstone.prompts.builder import _shot, build
+from ragstone.prompts.marks import Marking
 from ragstone.prompts.prefix import Prefix, prefix
 from ragstone.prompts.tokens import PER_MESSAGE, counter
 from ragstone.types import Message, Prompt
@@ -85,7 +86,7 @@ def test_what_is_called_stable_is_the_beginning_of_every_prompt(
     file = prompt_file(root, "\n".join(map(row, "AB")), layer=layer, body="\n\n".join(texts), inputs=INPUTS)
     history = [Message("user", f"Turn {number}.") for number in range(turns)]
     shown = (
-        [message for example in file.few_shot.examples for message in _shot(file, example, ()).messages]
+        [message for example in file.few_shot.examples for message in _shot(file, example, (), Marking()).messages]
         if file.few_shot
         else []
     )

@@ -25,7 +25,7 @@ from ragstone.cli.prompts.testing import run_tests
 from ragstone.cli.prompts.trying import built_prompt
 from ragstone.project import Project, find
 from ragstone.prompts.reading import read_prompt
-from ragstone.types import Prompt
+from ragstone.types import Prompt, Slot
 
 app = typer.Typer(name="prompt", help="See, check and compare what is said to a model.", no_args_is_help=True)
 
@@ -87,6 +87,7 @@ def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, A
             {"name": slot.name, "trust": slot.trust, "tokens": slot.tokens}
             | ({"broken": list(slot.broken)} if slot.broken else {})
             | ({"fetched": False} if slot.name in idle else {})
+            | _marked(slot)
             for slot in built.slots
         ],
         "calls": built.calls,
@@ -97,6 +98,13 @@ def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, A
         "shed": planned.shed,
         **({"outputs": built.output.schema} if built.output else {}),
     }
+
+
+def _marked(slot: Slot) -> dict[str, str]:
+    """How the words of a slot were changed so that a model tells them from its instructions; nothing for most."""
+    if slot.mark not in ("datamark", "encode"):
+        return {}
+    return {"mark": slot.mark} | ({"sign": slot.sign} if slot.sign else {})
 
 
 def _print(built: Prompt, planned: Plan) -> None:
@@ -111,6 +119,9 @@ def _print(built: Prompt, planned: Plan) -> None:
     for slot in built.slots:
         passages = f", {len(slot.hits)} passage{'s' * (len(slot.hits) != 1)}" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {slot.tokens} tokens{passages}"])
+        if said := _marked(slot):
+            how = f"marked with {said['sign']} between words" if slot.sign else "encoded in base64"
+            show.remarks([f"{slot.name}: {how}"])
         if slot.broken:
             show.remarks([f"{slot.name}: broken up with a space: {' '.join(slot.broken)}"])
     show.remarks(planned.lines(built))

@@ -265,9 +265,9 @@ class AnswerPipeline:
         shown = slot.hits if slot else ()
         formed: Verdict | None = None
         parsed: Any = None
-        texts: Sequence[str] = (completion.text,)
         with context.trace.step("check.citations") as step:
             said = mend(completion.text, prompt.slots)
+            texts: Sequence[str] = (said,)
             if prompt.output is None:
                 text, citations, verdict = cite(said, shown)
             else:

@@ -16,7 +16,8 @@ from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
 from ragstone.prompts.lookups import marked
-from ragstone.prompts.passages import code_of, origin, passages
+from ragstone.prompts.marks import Marking
+from ragstone.prompts.passages import code_of, marked_inputs, marking, origin, passages
 from ragstone.prompts.passages import in_order as ordered
 from ragstone.prompts.prefix import prefix
 from ragstone.prompts.template import plain
@@ -26,6 +27,7 @@ from ragstone.types import Hit, Message, Prompt, Shed, Slot, Trust
 
 __all__ = ["build"]
 
+UNMARKED = Marking()
 BRIEF = 60  # characters by which an earlier turn is named
 
 
@@ -55,12 +57,15 @@ def build(
     """
     said = exchanges([message for message in history if message.content.strip()])
     values = checked(file, inputs)
-    values |= marked(file.lookups, values, code=code_of)
+    hits = hits if "passages" in file.body.uses else ()
+    marks = marking(file, values, hits)
+    values |= _fenced(file, values, marks)
     draft = _Draft(
         file=file,
-        values={name: wire.part(value, file.trust[name], tokens) for name, value in values.items()},
-        hits=hits if "passages" in file.body.uses else (),
-        shots=[_shot(file, example, tokens) for example in _chosen(file, examples)],
+        values=_parts(file, values, marks, tokens),
+        hits=hits,
+        marks=marks,
+        shots=[_shot(file, example, tokens, marks) for example in _chosen(file, examples)],
         turns=[tuple(_turn(message, file, tokens) for message in each) for each in said],
         special=tokens,
         counter=(counter or best_counter()).remembering(),
@@ -113,6 +118,7 @@ class _Draft:
     file: PromptFile
     values: Mapping[str, tuple[object, tuple[str, ...]]]
     hits: Sequence[Hit]
+    marks: Marking
     shots: list[_Shot]
     turns: list[tuple[_Turn, ...]]
     special: Collection[str]
@@ -146,7 +152,7 @@ class _Draft:
         """Takes at most k examples, those for which everything else leaves room: nothing is left out for one."""
         room = most - self.tokens(self.whole)
         for example in of.examples:
-            shot = _shot(self.file, example, self.special)
+            shot = _shot(self.file, example, self.special, self.marks)
             length = self._length(shot.messages)
             if length <= room:
                 self.shots.append(shot)
@@ -162,7 +168,8 @@ class _Draft:
         shots, turns = self._sent(kept)
         static = file.few_shot is None or file.few_shot.select in selectors.STATIC
         shown = [message for shot in shots for message in shot.messages]
-        stable = prefix(file.body, filled.messages, examples=shown, static=static, turns=bool(turns))
+        usual = self.marks.usual
+        stable = prefix(file.body, filled.messages, examples=shown, static=static, turns=bool(turns), usual_sign=usual)
         return Prompt(
             name=file.name,
             version=file.version,
@@ -179,34 +186,52 @@ class _Draft:
 
     def _slots(self, filled: _Filled, shots: Sequence[_Shot], turns: Sequence[_Turn]) -> Iterator[Slot]:
         trusts = self.file.trust
+        marked = {"passages", *marked_inputs(self.file)}
         for name, (value, broken) in filled.parts.items():
             if name in self.file.body.uses:
                 hits = filled.hits if name == "passages" else ()
                 # Which slot gave a token that the template made whole, a filter hides: so it stands with each.
                 more = () if trusts[name] == "author" else filled.whole
-                yield self._slot(name, trusts[name], plain(value), (*broken, *more), hits)
+                marks = self.marks if name in marked else UNMARKED
+                yield self._slot(name, trusts[name], plain(value), (*broken, *more), hits, marks)
         for shot in shots:
             text = "\n".join(message.content for message in shot.messages)
             yield self._slot("examples", "author" if shot.example.gold else "user", text, shot.broken)
         for turn in turns:
             yield self._slot("history", trusts["history"], turn.message.content, turn.broken)
 
-    def _slot(self, name: str, trust: Trust, text: str, broken: tuple[str, ...], hits: tuple[Hit, ...] = ()) -> Slot:
-        once = tuple(dict.fromkeys(broken))
-        return Slot(name=name, trust=trust, text=text, hits=hits, broken=once, tokens=self.counter.count(text))
+    def _slot(
+        self,
+        name: str,
+        trust: Trust,
+        text: str,
+        broken: tuple[str, ...],
+        hits: tuple[Hit, ...] = (),
+        marks: Marking = UNMARKED,
+    ) -> Slot:
+        return Slot(
+            name=name,
+            trust=trust,
+            text=text,
+            hits=hits,
+            broken=tuple(dict.fromkeys(broken)),
+            tokens=self.counter.count(text),
+            mark=marks.kind,
+            sign=marks.sign,
+        )
 
     def _length(self, messages: Sequence[Message]) -> int:
         return sum(self.counter.count(message.content) + PER_MESSAGE for message in messages)
 
     def _passage(self, hit: Hit) -> int:
-        text, _ = wire.broken_up(passages([hit], mark="none"), self.special)
-        return self.counter.count(text)
+        text, _ = passages([hit], self.marks if self.marks.inside else UNMARKED, tokens=self.special)
+        return self.counter.count(str(text))
 
     def _filled(self, kept: Kept) -> _Filled:
         """Made once for each number of passages: nothing else that is left out changes it."""
         if self.last is None or self.last[0] != kept.passages:
             numbered = ordered(self.hits[: kept.passages], self.file.order)
-            found = wire.part(passages(numbered, mark=self.file.mark), self.file.trust["passages"], self.special)
+            found = passages(numbered, self.marks, tokens=self.special)
             parts = {**self.values, "passages": found}
             put = {name: value for name, (value, _) in parts.items()}
             messages, whole = self.file.body.filled(put, tokens=self.special)
@@ -243,15 +268,35 @@ def _chosen(file: PromptFile, compared: Sequence[Example] | None) -> Sequence[Ex
     return compared
 
 
-def _shot(file: PromptFile, example: Example, tokens: Collection[str]) -> _Shot:
+def _parts(
+    file: PromptFile, values: Mapping[str, object], marks: Marking, tokens: Collection[str], *, gold: bool = False
+) -> dict[str, tuple[object, tuple[str, ...]]]:
+    """Each value as it is put in, with the special tokens that were broken up in it: first these, then the marks.
+
+    Should a mark make a token whole, the message is looked through once more when it is put together.
+    """
+    found = {name: wire.part(value, "author" if gold else file.trust[name], tokens) for name, value in values.items()}
+    for name in marked_inputs(file):
+        value, broken = found[name]
+        found[name] = marks.of_value(value), broken
+    return found | ({"mark": wire.part(marks.sign, "author")} if marks.sign else {})
+
+
+def _fenced(file: PromptFile, values: Mapping[str, object], marks: Marking) -> dict[str, object]:
+    """What was looked up, within its fence; a mark inside the text does without one."""
+    return {} if marks.inside else marked(file.lookups, values, code=code_of)
+
+
+def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking) -> _Shot:
     """An example as the model reads it: the file's own messages up to the question, and the output as their answer.
 
     One that a person has verified counts as the author's own words. Any other may hold whatever made it.
     """
-    values = {**example.inputs, "passages": passages(example.passages, mark=file.mark)}
-    values |= marked(file.lookups, example.inputs, code=code_of)
-    parts = {name: wire.part(value, "author" if example.gold else file.trust[name], tokens)
-             for name, value in values.items()}  # fmt: skip
+    trust: Trust = "author" if example.gold else "retrieved"
+    parts = {
+        **_parts(file, {**example.inputs, **_fenced(file, example.inputs, marks)}, marks, tokens, gold=example.gold),
+        "passages": passages(example.passages, marks, trust=trust, tokens=tokens),
+    }
     output, broken = wire.part(example.output, "author" if example.gold else "user", tokens)
     messages, whole = file.body.filled({name: value for name, (value, _) in parts.items()}, tokens=tokens)
     last = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)

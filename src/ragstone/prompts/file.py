@@ -36,20 +36,20 @@ from typing import Any
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import lookups, outputs
+from ragstone.prompts import lookups, marks, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.home import home
-from ragstone.prompts.schema import Budget, Front, Mark, Order, Property
+from ragstone.prompts.schema import Budget, Front, Order, Own, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
 from ragstone.prompts.testing.cases import Case, Subject, load_cases
-from ragstone.types import Options, Trust
+from ragstone.types import Mark, Options, Trust
 
-__all__ = ["PromptFile", "load"]
+__all__ = ["PromptFile", "load", "variables"]
 
 FORMAT = 1  # part of every version: raise it when the same file would be rendered into other messages
 
-RUNTIME = ("passages", "history")
+RUNTIME = ("passages", "history", "mark")
 """What the runtime gives to a prompt, so that no file declares it as an input."""
 
 TESTS = ("metadata", "ragstone", "tests")
@@ -107,6 +107,19 @@ def load(path: Path, *, root: Path | None = None) -> PromptFile:
         raise PromptError("the front matter is nested too deeply", where=str(path)) from error
 
 
+def variables(front: Front) -> list[str]:
+    """What the words of a prompt may put in: its inputs, what is looked up, and what the runtime gives it."""
+    own = front.metadata.ragstone
+    mark = ["mark"] if own.passages.mark == "datamark" else []
+    return [*(given.name for given in front.inputs), *own.lookup, "passages", *mark]
+
+
+def _runtime_trust(names: Sequence[str]) -> dict[str, Trust]:
+    """How far to trust what the runtime gives, where the file has no say in it."""
+    given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
+    return {name: trust for name, trust in given.items() if name in names}
+
+
 def _load(path: Path, root: Path) -> PromptFile:
     text = read(path, root)
     located, body = _split(text, path)
@@ -116,13 +129,10 @@ def _load(path: Path, root: Path) -> PromptFile:
     own = front.metadata.ragstone
     looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]
     inputs = (*front.inputs, *looked_up)
-    names = [*(given.name for given in inputs), "passages"]
+    names = variables(front)
     compiled = compile_body(body, root=root, names=names)
     _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
-    said = " ".join([body.text, *compiled.includes.values()])
-    if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
-        where = located.where(("metadata", "ragstone", "abstain"))
-        raise PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
+    _raise_first(_silences(own, compiled, body, located))
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
     shaped = {**compiled.includes, **({outputs.PART: output.words} if output else {})}
@@ -151,7 +161,7 @@ def _load(path: Path, root: Path) -> PromptFile:
         trust={
             **dict.fromkeys(names, "user"),
             "history": "user",
-            "passages": "retrieved",
+            **_runtime_trust(names),
             **own.trust,
             **dict.fromkeys(own.lookup, "tool"),
         },
@@ -166,9 +176,21 @@ def _load(path: Path, root: Path) -> PromptFile:
     )
 
 
+def _silences(own: Own, compiled: Body, body: Source, located: Located) -> Iterator[PromptError]:
+    """What the model must be told and never is."""
+    said = " ".join([body.text, *compiled.includes.values()])
+    if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
+        where = located.where(("metadata", "ragstone", "abstain"))
+        yield PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))
+    if found := marks.unsaid(own.passages.mark, uses=compiled.uses, includes=compiled.includes, said=said):
+        message, expected, hint = found
+        where = located.where(("metadata", "ragstone", "passages", "mark"))
+        yield PromptError(message, where=where, expected=expected, hint=hint)
+
+
 def _asked(body: Body, values: Mapping[str, object]) -> None:
     """Tries an example's values. Raises PromptError where the messages cannot take them, or ask nothing of a model."""
-    if not any(message.role == "user" for message in body.render(values)):
+    if not any(message.role == "user" for message in body.render({"mark": marks.SIGNS[0], **values})):
         raise PromptError("makes every user message empty", where=str(body.path))
 
 
@@ -259,7 +281,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
     for name in fetched:
         yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
     yield from lookups.lookup_faults(fetched, front.inputs, located)
-    known = [*names, *fetched, *RUNTIME]
+    known = [*names, *fetched, *(name for name in RUNTIME if name != "mark")]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:

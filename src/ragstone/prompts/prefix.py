@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, nodes
 
+from ragstone.prompts.marks import SIGNS
 from ragstone.prompts.tokens import PER_MESSAGE, Counter
 from ragstone.types import Message
 
@@ -19,10 +20,18 @@ __all__ = ["Head", "Prefix", "head", "prefix"]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The words with which a message always begins; `whole` says that it has no others."""
+    """The words with which a message always begins; `whole` says that it has no others.
+
+    `sign` is where they name the sign of a datamark: the usual one stands there, and seldom another.
+    """
 
     text: str
     whole: bool
+    sign: int | None = None
+
+    def before_the_sign(self) -> Head:
+        """What stays the same also where another sign had to be taken."""
+        return self if self.sign is None else Head(self.text[: self.sign], False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +49,25 @@ class Prefix:
 def head(text: str, environment: Environment, includes: Mapping[str, str]) -> Head:
     """What of a template stands before its first tag that depends on a value."""
     said: list[str] = []
-    whole = _gather(environment.parse(text), environment, includes, said)
-    return Head("".join(said), whole)
+    signs: list[int] = []
+    whole = _gather(environment.parse(text), environment, includes, said, signs)
+    return Head("".join(said), whole, len("".join(said[: signs[0]])) if signs else None)
 
 
-def _gather(tree: nodes.Template, environment: Environment, includes: Mapping[str, str], said: list[str]) -> bool:
+def _gather(
+    tree: nodes.Template, environment: Environment, includes: Mapping[str, str], said: list[str], signs: list[int]
+) -> bool:
+    """Adds the pieces of a template to `said`, and to `signs` which of them are signs; whether these are all."""
     for node in tree.body:
         for part in node.nodes if isinstance(node, nodes.Output) else [node]:
             match part:
                 case nodes.TemplateData(data=data):
                     said.append(data)
+                case nodes.Name(name="mark"):
+                    signs.append(len(said))
+                    said.append(SIGNS[0])
                 case nodes.Include(template=nodes.Const(value=str(name))):
-                    if not _gather(environment.parse(includes[name]), environment, includes, said):
+                    if not _gather(environment.parse(includes[name]), environment, includes, said, signs):
                         return False
                 case _:
                     return False
@@ -59,17 +75,25 @@ def _gather(tree: nodes.Template, environment: Environment, includes: Mapping[st
 
 
 def prefix(
-    body: Body, rendered: Sequence[Message], *, examples: Sequence[Message], static: bool, turns: bool
+    body: Body,
+    rendered: Sequence[Message],
+    *,
+    examples: Sequence[Message],
+    static: bool,
+    turns: bool,
+    usual_sign: bool = True,
 ) -> Prefix:
     """The stable beginning of a body with these examples after its instructions, and earlier turns or none.
 
-    `rendered` are the body's own messages. Examples chosen for each question end it, and so do earlier turns.
+    `rendered` are the body's own messages. Examples chosen for each question end it, and so do earlier turns. Where the
+    passages hold the usual sign of a datamark, it ends where another one is named.
     """
     last = max((place for place, message in enumerate(rendered) if message.role == "user"), default=0)
     found: list[Message] = []
     own = 0
     shown = False
-    for (role, _), each in zip(body.messages, body.heads, strict=True):
+    heads = body.heads if usual_sign else [each.before_the_sign() for each in body.heads]
+    for (role, _), each in zip(body.messages, heads, strict=True):
         if role != "system" and not shown:
             shown = True
             if examples and not static:

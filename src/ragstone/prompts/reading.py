@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from jinja2 import Environment
 
 from ragstone.config import Located, parse_yaml, validate
-from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.file import PromptFile, load, variables
 from ragstone.prompts.home import home
 from ragstone.prompts.schema import Front
 from ragstone.prompts.syntax import Checker, Source, read
@@ -120,7 +120,7 @@ def read_prompt(path: Path, *, root: Path | None = None) -> Reading:
     lines = text.split("\n")
     end = lines.index("---", 1)
     located = parse_yaml("\n".join(lines[1:end]), path, first_line=2)
-    names = [*(given.name for given in file.inputs), "passages"]
+    names = variables(validate(Front, located))
     body = Source(path, "\n".join(lines[end + 1 :]), end + 2)
     messages = Checker(root, names, Environment(autoescape=True)).messages(body)  # parsed alone, and never rendered
     cutter = _Cutter(root, frozenset(names))

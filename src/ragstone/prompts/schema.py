@@ -12,13 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from ragstone.prompts.lookups import LookupSpec
-from ragstone.types import Options, ShedKind, Trust
+from ragstone.types import Mark, Options, ShedKind, Trust
 
-__all__ = ["Budget", "FewShot", "Front", "Mark", "Order", "Property", "Select"]
+__all__ = ["Budget", "FewShot", "Front", "Order", "Own", "Property", "Select"]
 
 Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
 Order: TypeAlias = Literal["rank", "edges", "source"]
-Mark: TypeAlias = Literal["none", "delimit"]
 Select: TypeAlias = Literal["fixed", "random", "length", "similar", "mmr"]
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -140,7 +139,9 @@ class Budget(_Strict):
         return shed
 
 
-class _Ragstone(_Strict):
+class Own(_Strict):
+    """What stands under `metadata.ragstone`."""
+
     spec: Literal[1] = 1
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
@@ -155,7 +156,7 @@ class _Metadata(_Strict):
     authors: list[str] = []
     tags: list[str] = []
     version: str | int | float = ""
-    ragstone: _Ragstone = _Ragstone()
+    ragstone: Own = Own()
 
 
 class Front(_Strict):

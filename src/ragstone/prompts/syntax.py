@@ -224,6 +224,8 @@ class Checker:
         hint = nearest(node.name, scope - {"loop"}) or "Declare it under inputs."
         if node.name == "history":
             hint = "Earlier turns are sent as messages of their own, before the last user message."
+        if node.name == "mark":
+            hint = "Write `mark: datamark` under metadata.ragstone.passages: no other mark has a sign to name."
         self._fault(f"unknown variable {node.name!r}", source.where(node.lineno, node.name), hint=hint)
 
     def _filter(self, node: nodes.Filter, source: Source) -> None:

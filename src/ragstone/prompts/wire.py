@@ -20,6 +20,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import cast
 
+from ragstone.prompts.marks import without_signs
 from ragstone.types import Slot, Trust
 
 __all__ = ["Authored", "Given", "broken_up", "is_authored", "joined", "mend", "part"]
@@ -188,11 +189,15 @@ def _fold(character: str) -> str:
 
 
 def mend(text: str, slots: Iterable[Slot]) -> str:
-    """A model's words with the tokens whole again that were broken up for it: what it quotes is what a document says.
+    """A model's words without the signs of a datamark, and with the tokens whole again that were broken up for it.
+
+    So what it quotes is what a document says. The signs go first: one of them may stand for the space in a token.
 
     >>> mend("The token <| im_start|> opens a message [1].", prompt.slots)
     'The token <|im_start|> opens a message [1].'
     """
+    slots = tuple(slots)
+    text = without_signs(text, slots)
     for token in sorted({token for slot in slots for token in slot.broken}, key=lambda token: (-len(token), token)):
         cut = _cut(token)
         text = text.replace(f"{token[:cut]} {token[cut:]}", token)

@@ -53,6 +53,16 @@ def test_two_arms_of_a_condition_are_no_repetition(tmp_path: Path) -> None:
     assert "repeated-slot" in codes(tmp_path, BASE.replace("{{ passages }}\n", both + "{{ passages }}\n"))
 
 
+def test_a_mark_of_what_a_tool_gives_is_not_idle(tmp_path: Path) -> None:
+    words = BASE.replace("{{ passages }}", "{{ question }}").replace(FIRST, FIRST + "It is marked: {{ mark }}.\n")
+    marked = words.replace("mark: delimit", "mark: datamark")
+    assert codes(tmp_path, words.replace("It is marked: {{ mark }}.\n", "")) == ["idle-passages"]
+    assert codes(tmp_path, marked) == ["idle-passages"]
+    assert "idle-passages" not in codes(
+        tmp_path, marked.replace("ragstone:\n", "ragstone:\n    trust: {question: tool}\n")
+    )
+
+
 def test_a_question_on_both_sides_of_the_passages_is_fine(tmp_path: Path) -> None:
     assert codes(tmp_path, BASE.replace("{{ passages }}", "{{ question }}\n\n{{ passages }}")) == []
 

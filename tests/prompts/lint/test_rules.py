@@ -25,6 +25,7 @@ ENCODINGS = {"unreadable": "cp1252"}
 ELSEWHERE = {
     "abstain-not-said": "abstain:",
     "idle-passages": "passages:",
+    "mark-not-said": "passages:",
     "long-instruction": "You answer",
     "mixed-languages": "Date:",
     "no-abstain": "ragstone:",

@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from ragstone.prompts.lint.finding import Fault
+from ragstone.prompts.marks import PARTS as MARKS
 from ragstone.prompts.outputs import PART as OUTPUTS
 from ragstone.prompts.reading import Reading
 
@@ -24,7 +25,7 @@ _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 def unused_part(readings: list[Reading], root: Path) -> Iterator[Fault]:
     """A file to be included that nothing includes; a prompt that does not load counts as well."""
-    named = {OUTPUTS}
+    named = {OUTPUTS, *MARKS.values()}
     for path in [*root.rglob("*.prompty"), *(root / PARTS).rglob("*")]:
         if path.is_file():
             named |= set(_INCLUDED.findall(path.read_text(encoding="utf-8", errors="replace")))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
+from ragstone.prompts.file import variables
 from ragstone.prompts.lint.finding import Fault
 from ragstone.prompts.reading import Reading
 
@@ -58,7 +59,7 @@ def single_braces(reading: Reading) -> Iterator[Fault]:
 
 def _braced(reading: Reading) -> Iterator[tuple[str, str, str]]:
     """Each name in other brackets, how it is written, and where."""
-    names = {*(given.name for given in reading.file.inputs), "passages"}
+    names = {*variables(reading.front)}
     for piece in reading.words:
         for found in (*_BRACED.finditer(piece.text), *_LOOK_ALIKE.finditer(piece.text)):
             name = next(group for group in found.groups() if group)

@@ -47,7 +47,8 @@ def unmarked_passages(reading: Reading) -> Iterator[Fault]:
 def idle_passages(reading: Reading) -> Iterator[Fault]:
     """Settings for passages in a prompt that has none."""
     given = (*OURS, "passages")
-    if given in reading.located.places and "passages" not in reading.file.body.uses:
+    mark = reading.file.mark in ("datamark", "encode") and reading.slots("retrieved", "tool")
+    if given in reading.located.places and "passages" not in reading.file.body.uses and not mark:
         message = "settings for passages, and no {{ passages }} in the words"
         yield Fault(reading.key(*given), message, "Write {{ passages }} where they belong, or take the setting out.")
 
