@@ -265,7 +265,8 @@ def test_yes_saves_a_sound_rewrite_and_prints_it_as_json(path: Path, server: Ser
     ("old", "new", "why"),
     [
         ("{{ passages }}", "{{ pasages }}", "cannot be used: unknown variable 'pasages'"),
-        ("{{ passages }}", "", "no longer has {{ passages }}"),
+        ("{{ passages }}", "", "the prompt reads no passages, so it cites nothing"),  # as its tests want
+        ('{% include "parts/citations.md" %}\n', "", 'no longer has {% include "parts/citations.md" %}'),
         ("user:", "Use\u200bful.\n\nuser:", "invisible"),
     ],
 )
