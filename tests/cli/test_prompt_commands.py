@@ -66,6 +66,17 @@ def test_list_shows_a_prompt_that_does_not_load_with_its_fault(prompts: Path, ru
     assert "unknown variable 'pasages'" in fault
 
 
+def test_a_copy_of_a_shipped_prompt_with_another_sentence_has_no_fault(project: Path, run):
+    prompts = project / "prompts"
+    text = (prompts / "answer.prompty").read_text()
+    assert "in one to three sentences" in text
+    copy = text.replace("name: answer", "name: short").replace("in one to three sentences", "in one sentence")
+    (prompts / "short.prompty").write_text(copy)
+    assert run("prompt", "lint").exit_code == 0
+    (prompts / "shorter.prompty").write_text(copy.replace("name: short", "name: shorter"))
+    assert "near-duplicate" in run("prompt", "lint").stdout
+
+
 def test_list_knows_who_asks_context(project: Path, run):
     path = project / "pipelines" / "ingest.yaml"
     path.write_text(path.read_text() + "context: true\n")

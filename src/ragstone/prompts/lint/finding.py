@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from ragstone.prompts.reading import Reading
 
-__all__ = ["Check", "Fault", "Finding", "FolderCheck", "FolderRule", "Rule", "Severity"]
+__all__ = ["Check", "Fault", "Finding", "Folder", "FolderCheck", "FolderRule", "Rule", "Severity"]
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -26,8 +26,17 @@ class Fault:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """All prompts of a folder; `shipped` are those that stand there as they came with Ragstone."""
+
+    root: Path
+    readings: list[Reading]
+    shipped: frozenset[Path] = frozenset()
+
+
 Check: TypeAlias = Callable[[Reading], Iterator[Fault]]
-FolderCheck: TypeAlias = Callable[[list[Reading], Path], Iterator[Fault]]
+FolderCheck: TypeAlias = Callable[[Folder], Iterator[Fault]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import combinations
-from pathlib import Path
 
-from ragstone.prompts.lint.finding import Fault
+from ragstone.prompts.lint.finding import Fault, Folder
 from ragstone.prompts.marks import PARTS as MARKS
 from ragstone.prompts.outputs import PART as OUTPUTS
-from ragstone.prompts.reading import Reading
 
 __all__ = ["PARTS", "missing_tests", "near_duplicate", "unused_part"]
 
@@ -23,9 +21,9 @@ ALIKE = 0.97  # of the words, in order
 _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 
-def unused_part(readings: list[Reading], root: Path) -> Iterator[Fault]:
+def unused_part(folder: Folder) -> Iterator[Fault]:
     """A file to be included that nothing includes; a prompt that does not load counts as well."""
-    named = {OUTPUTS, *MARKS.values()}
+    root, named = folder.root, {OUTPUTS, *MARKS.values()}
     for path in [*root.rglob("*.prompty"), *(root / PARTS).rglob("*")]:
         if path.is_file():
             named |= set(_INCLUDED.findall(path.read_text(encoding="utf-8", errors="replace")))
@@ -36,8 +34,9 @@ def unused_part(readings: list[Reading], root: Path) -> Iterator[Fault]:
             yield Fault(f"{path}:1:1", "no prompt includes this file", fix)
 
 
-def near_duplicate(readings: list[Reading], root: Path) -> Iterator[Fault]:
-    """Two prompts that say the same but for a few words."""
+def near_duplicate(folder: Folder) -> Iterator[Fault]:
+    """Two prompts that say the same but for a few words. A shipped one may stand beside the copy made of it."""
+    readings = [reading for reading in folder.readings if reading.file.path not in folder.shipped]
     words = [" ".join(said.text for said in reading.messages).split() for reading in readings]
     for first, second in combinations(range(len(readings)), 2):
         matcher = SequenceMatcher(None, words[first], words[second], autojunk=False)
@@ -50,9 +49,9 @@ def near_duplicate(readings: list[Reading], root: Path) -> Iterator[Fault]:
             )
 
 
-def missing_tests(readings: list[Reading], root: Path) -> Iterator[Fault]:
+def missing_tests(folder: Folder) -> Iterator[Fault]:
     """A prompt that nothing tests. A new one is looked at alone at first, so it is told of this with all the others."""
-    for reading in readings:
+    for reading in folder.readings:
         if not reading.file.tests:
             name = f"tests/{reading.file.path.stem}.yaml"
             yield Fault(

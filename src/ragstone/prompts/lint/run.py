@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ragstone.errors import PromptError
 from ragstone.prompts.lint.allowing import IDLE, Allowances
-from ragstone.prompts.lint.finding import Finding
+from ragstone.prompts.lint.finding import Finding, Folder
 from ragstone.prompts.lint.loading import REFUSED, code_of, fault_of
 from ragstone.prompts.lint.rules import CODES, FOLDER_RULES, IDLE_WHY, RULES
 from ragstone.prompts.reading import Reading, read_prompt
@@ -15,11 +15,12 @@ from ragstone.prompts.reading import Reading, read_prompt
 __all__ = ["lint"]
 
 
-def lint(paths: Sequence[Path], *, folder: Path | None = None) -> list[Finding]:
+def lint(paths: Sequence[Path], *, folder: Path | None = None, shipped: Collection[Path] = ()) -> list[Finding]:
     """What is wrong with these prompt files, in the order of files and lines.
 
-    `folder` is the one whose prompts are looked at together: None judges each file by itself. A file that does not
-    load has the loader's faults alone, since nothing else can be told of it.
+    `folder` is the one whose prompts are looked at together: None judges each file by itself. `shipped` are those that
+    stand there as they came with Ragstone. A file that does not load has the loader's faults alone, since nothing else
+    can be told of it.
     """
     readings: list[Reading] = []
     found: list[Finding] = []
@@ -31,8 +32,9 @@ def lint(paths: Sequence[Path], *, folder: Path | None = None) -> list[Finding]:
     for reading in readings:
         found += _of_prompt(reading)
     if folder is not None:
+        whole = Folder(folder, readings, frozenset(shipped))
         for rule in FOLDER_RULES:
-            found += [Finding.of(rule.code, rule.severity, fault, rule.why) for fault in rule.check(readings, folder)]
+            found += [Finding.of(rule.code, rule.severity, fault, rule.why) for fault in rule.check(whole)]
     allowances = Allowances(readings)
     judged = {rule.code for rule in (*RULES, *(FOLDER_RULES if folder is not None else ()))}
     idle = [
