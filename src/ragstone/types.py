@@ -431,6 +431,7 @@ class Answer:
                 {"check": verdict.check, "passed": verdict.passed, "reason": verdict.reason}
                 for verdict in self.verdicts
             ],
+            "notices": list(self.notices),
             "trace_id": self.trace_id,
         }
 

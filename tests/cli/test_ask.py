@@ -36,6 +36,7 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
         "cost",
         "cached",
         "verdicts",
+        "notices",
         "trace_id",
     ]
     assert set(found["citations"][0]) == {"uri", "page", "heading", "start", "end", "quote", "chunk_id"}
