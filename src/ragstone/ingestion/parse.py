@@ -28,8 +28,8 @@ class Family:
 class Reader(Protocol):
     """Who reads files: `Workers`, in processes of their own, or `Here`."""
 
-    def start(self) -> None:
-        """Starts what is slow to start, so that the first file need not wait for it."""
+    def start(self, readers: int = 1) -> None:
+        """Starts what is slow to start, so that the first files, so many at once, need not wait for it."""
         ...
 
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ragstone.errors import ParseError
 from ragstone.ingestion import frames
-from ragstone.ingestion.read import read
+from ragstone.ingestion.read import media_types, read
 
 WATCH = 1.0  # seconds between two looks at the parent
 
@@ -29,6 +29,7 @@ def main() -> None:
     sys.addaudithook(_refuse_network)
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    media_types()  # imports the parsers while nobody waits
     _limit_memory(limit)
     while True:
         try:

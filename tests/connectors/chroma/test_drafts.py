@@ -97,6 +97,26 @@ async def test_a_draft_becomes_the_generation_when_it_is_flushed(folder: Path):
     assert await found(folder, 50) == 50
 
 
+@pytest.mark.parametrize("length", [16, 4])
+async def test_a_store_that_was_prepared_takes_what_comes(folder: Path, length: int):
+    store = ChromaStore(folder)
+    await store.prepare(length)
+    assert await store.count(context=CONTEXT) == 0
+    await store.upsert(records(0, 20), context=CONTEXT)
+    await store.prepare(length)
+    await store.close()
+    assert await found(folder, 20) == 20
+    assert len(folders(folder)) == 1
+
+
+async def test_a_store_that_was_prepared_in_vain_stays_empty(folder: Path):
+    store = ChromaStore(folder)
+    await store.prepare(16)
+    await store.close()
+    assert folders(folder) == []
+    assert await store.count(context=CONTEXT) == 0
+
+
 async def test_a_long_journal_is_published_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(places, "UNPUBLISHED", 100)
     store = ChromaStore(folder)

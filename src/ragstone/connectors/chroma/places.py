@@ -45,6 +45,10 @@ class Place(ABC):
         """Goes around a change."""
         return nullcontext()
 
+    def prepare(self, length: int) -> bool:
+        """Whether it has made the place for the first vectors, which are of that length."""
+        return False
+
     def written(self) -> bool:
         """Whether there is anything to flush."""
         return False
@@ -128,6 +132,7 @@ class Folder(Place):
         self._drafting = self._generations.drafting()
         self._draft: Path | None = None
         self._base, self._noted, self._writes = "", 0, 0  # of the draft: what it is made of, and what it holds beyond
+        self._length: int | None = None  # of the vectors that an empty draft was made for
 
     def generation(self) -> Path | None:
         """The newest one, or the draft of the one after it."""
@@ -162,6 +167,14 @@ class Folder(Place):
                 raise
             self._noted = self._journal.size(self._base)
             self._writes += len(change.ids)
+
+    def prepare(self, length: int) -> bool:
+        """Makes an empty draft. Where vectors of another length come, another takes its place."""
+        with suppress(IndexBusy), self._generations.writing(wait=False):
+            if self._generations.current() is None and not self._journal.waits(""):
+                self._demand_draft(length)
+                return True
+        return False
 
     def written(self) -> bool:
         """Whether there is a draft."""
@@ -198,7 +211,8 @@ class Folder(Place):
         """Makes a draft of all that was written so far, where there is none, or another process has written since."""
         current = self._generations.current()
         base = current.name if current else ""
-        if self._draft and self._is_based_on(current) and self._journal.size(base) == self._noted:
+        fits = bool(base or self._noted) or length in (None, self._length)
+        if fits and self._is_based_on(current) and self._journal.size(base) == self._noted:
             return
         self._discard()
         if not self._generations.has_room():
@@ -212,7 +226,7 @@ class Folder(Place):
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        self._draft, self._base, self._noted = draft, base, self._journal.size(base)
+        self._draft, self._base, self._noted, self._length = draft, base, self._journal.size(base), length
 
     def _catch_up(self, draft: Path, base: str, length: int | None) -> None:
         """Makes the changes that wait, in a collection that is made for the first of them, or for what comes next."""

@@ -69,6 +69,10 @@ class ChromaStore(VectorStore):
         """Imports chromadb, and reads the index into memory where there is one."""
         await asyncio.to_thread(self._load)
 
+    async def prepare(self, dimensions: int) -> None:
+        """Makes the first draft of a folder in which nothing was written yet."""
+        await asyncio.to_thread(self._prepare, dimensions)
+
     async def flush(self) -> None:
         """Publishes what this store has written, so that other processes see it."""
         await asyncio.to_thread(self._flush)
@@ -120,6 +124,11 @@ class ChromaStore(VectorStore):
         with self._translated():
             vendor.load()
         self._read(touch)
+
+    def _prepare(self, dimensions: int) -> None:
+        with self._translated(), self._writing:
+            if self._place.prepare(dimensions):
+                self._done(_count, dimensions)
 
     def _flush(self) -> None:
         if self._place.written():
