@@ -372,14 +372,15 @@ class IngestPipeline:
         version = "" if family.failed else item.version
         before = self.index.splitter.tokenising
         with run.timed("split"):
-            parts = [self._cut_one(document, version) for document in (family.document, *family.children)]
+            documents = (family.document, *family.children)
+            parts = [self._cut_one(document, version, family.languages.get(document.id)) for document in documents]
         tokenising = self.index.splitter.tokenising - before
         run.spent["split"] -= tokenising
         run.spent["tokenise"] = run.spent.get("tokenise", 0.0) + tokenising
         return _Prepared(item, parts, family.failed)
 
-    def _cut_one(self, document: Document, version: str) -> _Cut:
-        language = detect(document.text)
+    def _cut_one(self, document: Document, version: str, language: str | None) -> _Cut:
+        language = language or detect(document.text)
         facts = {"source": document.source, "uri": document.uri, "media_type": document.media_type, "lang": language}
         document = replace(document, metadata={**document.metadata, **facts})
         pieces = split(document, self.index.splitter)
