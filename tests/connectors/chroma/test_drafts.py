@@ -92,6 +92,7 @@ async def test_a_draft_becomes_the_generation_when_it_is_flushed(folder: Path):
     assert first.startswith("000001-")
     assert not (folder / "ragstone" / "journal").exists()
     await store.flush()
+    assert await store.count(context=CONTEXT) == 50
     await store.close()
     assert folders(folder) == [first]
     assert await found(folder, 50) == 50
@@ -162,6 +163,9 @@ async def test_of_two_stores_that_write_in_turns_each_has_all(folder: Path):
     await one.flush()
     assert await lost(other, range(9)) == []
     await other.upsert(records(9, 12), context=CONTEXT)
+    assert await one.count(context=CONTEXT) == 9
+    await other.flush()
+    assert await one.count(context=CONTEXT) == await other.count(context=CONTEXT) == 12
     await one.close()
     await other.close()
     assert await found(folder, 12) == 12

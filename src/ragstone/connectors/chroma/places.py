@@ -57,8 +57,12 @@ class Place(ABC):
         """Whether it is so much that it should be flushed although more may come."""
         return False
 
-    def flush(self) -> None:  # noqa: B027 - a server and the memory show every change at once
-        """Comes after the last change of a run, while no session is open: on return other processes see it."""
+    def flush(self) -> bool:
+        """Comes after the last change of a run, while no session is open: on return other processes see it.
+
+        Says whether it made a generation of what the last session held, and of nothing else.
+        """
+        return False  # a server and the memory show every change at once
 
     def finish(self) -> None:
         """Comes after the last change of all."""
@@ -184,11 +188,12 @@ class Folder(Place):
         """Whether the journal has grown long."""
         return self._writes >= UNPUBLISHED
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Publishes what was written, so that readers that are open see it."""
         if self._draft:
             with suppress(IndexBusy), self._generations.writing():  # the busy writer publishes it with its own
-                self._publish()
+                return self._publish()
+        return False
 
     def finish(self) -> None:
         """The same, and leaves nothing open."""
@@ -245,16 +250,21 @@ class Folder(Place):
     def _made(self, client: vendor.Client, length: int | None) -> vendor.Collection | None:
         return vendor.create(client, self._collection, length, sync_threshold=_AT_ONCE) if length else None
 
-    def _publish(self) -> None:
-        """Lets the draft be the current generation. Where another process has published meanwhile, it did so for us."""
-        current = self._generations.current()
+    def _publish(self) -> bool:
+        """Lets the draft be the current generation. Where another process has published meanwhile, it did so for us.
+
+        Says whether it was the draft as it stood.
+        """
+        current, draft, whole = self._generations.current(), self._draft, False
         if self._base == (current.name if current else "") and self._journal.waits(self._base):
             self._demand_draft(None)
             assert self._draft is not None
+            whole = self._draft == draft
             self._generations.publish(self._draft)
             self._journal.remove()
             self._draft = None
         self._discard()
+        return whole
 
     def _discard(self) -> None:
         """Takes the draft away; what it holds stands in the journal."""

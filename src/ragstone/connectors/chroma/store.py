@@ -63,6 +63,7 @@ class ChromaStore(VectorStore):
         )
         self._sessions = Sessions(self._place)
         self._writing = threading.Lock()
+        self._published: tuple[Path | None, int] = None, 0  # a generation, and how many records it keeps
         self.capabilities = Capabilities(filters=FILTERS, local=not url)
 
     async def load(self) -> None:
@@ -100,7 +101,10 @@ class ChromaStore(VectorStore):
         return await asyncio.to_thread(self._read, partial(_nearest, vector, k, condition)) or []
 
     async def count(self, *, context: Context) -> int:
-        """How many records it keeps."""
+        """How many records it keeps. What this store has published last is not opened for that."""
+        place, count = self._published
+        if place is not None and place == self._place.generation():
+            return count
         return await asyncio.to_thread(self._read, _count) or 0
 
     async def ids(self, *, context: Context) -> Sequence[str]:
@@ -132,8 +136,12 @@ class ChromaStore(VectorStore):
 
     def _flush(self) -> None:
         if self._place.written():
-            with self._translated(), self._writing, self._sessions.paused():
-                self._place.flush()
+            with self._translated(), self._writing:
+                count = self._done(_count)
+                with self._sessions.paused():
+                    whole = self._place.flush()
+                if whole:
+                    self._published = self._place.generation(), count or 0
             vendor.trim()
 
     def _close(self) -> None:
