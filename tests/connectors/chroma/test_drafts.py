@@ -183,11 +183,15 @@ async def test_a_writer_that_does_not_end_is_named(folder: Path, monkeypatch: py
     assert await found(folder, 1) == 1
 
 
-@pytest.mark.parametrize("batches", [3, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 12, 20))])
-async def test_a_killed_writer_loses_nothing_that_was_acknowledged(folder: Path, batches: int):
-    store = await written(folder, 100)
-    await store.close()
-    with process(WRITE_ON, folder, 100) as writer:
+@pytest.mark.parametrize(
+    ("first", "batches"),
+    [(100, 3), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((0, 1), (0, 3), (100, 12), (100, 20)))],
+)
+async def test_a_killed_writer_loses_nothing_that_was_acknowledged(folder: Path, first: int, batches: int):
+    if first:
+        store = await written(folder, first)
+        await store.close()
+    with process(WRITE_ON, folder, first) as writer:
         assert writer.stdout is not None
         last = [int(writer.stdout.readline()) for _ in range(batches)][-1]
         writer.send_signal(signal.SIGKILL)
