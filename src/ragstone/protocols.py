@@ -201,6 +201,9 @@ class Embedder(Connector):
 class VectorStore(Connector):
     """Keeps vectors and finds the nearest. A filter runs inside its query, or raises UnsupportedFilter."""
 
+    async def prepare(self, dimensions: int) -> None:
+        """Comes while a run reads its first documents: makes what an empty store needs for vectors of that length."""
+
     @abstractmethod
     async def upsert(self, records: Sequence[Record], *, context: Context) -> None:
         """Writes or replaces, by chunk id. On return the records are on disk."""

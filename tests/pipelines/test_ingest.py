@@ -295,7 +295,16 @@ def test_entries_hold_title_and_headings():
 
     spans = (Span("heading", 0, 9, "Budgets", 1),)
     chunk = Chunk(
-        id="c", document_id="d", uri="b.md", title="Turbot", text="millions.", start=0, end=9, line=1, spans=spans
+        id="c",
+        document_id="d",
+        uri="b.md",
+        title="Turbot",
+        text="millions.",
+        start=0,
+        end=9,
+        line=1,
+        spans=spans,
+        metadata={"lang": "en"},
     )
-    made: Entry = entry(chunk, language="en")
+    made: Entry = entry(chunk)
     assert list(made.terms) == ["turbot", "turbot", "budget", "million"]

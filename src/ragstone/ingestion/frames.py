@@ -50,6 +50,7 @@ def parts_to(parts: Sequence[Part]) -> list[dict[str, Any]]:
             "digest": part.digest,
             "parsed": None if part.parsed is None else _parsed_to(part.parsed),
             "error": None if part.error is None else error_to(part.error),
+            "language": part.language,
         }
         for part in parts
     ]
@@ -63,6 +64,7 @@ def parts_from(values: Sequence[Mapping[str, Any]]) -> list[Part]:
             value["digest"],
             None if value["parsed"] is None else _parsed_from(value["parsed"]),
             None if value["error"] is None else error_from(value["error"]),
+            value["language"],
         )
         for value in values
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ragstone.errors import ParseError
@@ -18,18 +18,22 @@ __all__ = ["Family", "Reader", "document_id", "parse"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A document, those that lie inside it, and why others in there could not be read."""
+    """A document, those that lie inside it, and why others in there could not be read.
+
+    `languages` are those of documents that were read just now, by their ids.
+    """
 
     document: Document
     children: tuple[Document, ...] = ()
     failed: tuple[Failure, ...] = ()
+    languages: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Reader(Protocol):
     """Who reads files: `Workers`, in processes of their own, or `Here`."""
 
-    def start(self) -> None:
-        """Starts what is slow to start, so that the first file need not wait for it."""
+    def start(self, readers: int = 1) -> None:
+        """Starts what is slow to start, so that the first files, so many at once, need not wait for it."""
         ...
 
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
@@ -67,7 +71,8 @@ def _family(item: Item, source: str, tenant: str, workers: Reader) -> Family:
     document = _document(first, first.parsed, item, source, tenant)
     if item.title:
         document = replace(document, title=item.title)
-    return Family(document, tuple(replace(child, parent=item.uri) for child in children), tuple(failed))
+    languages = {document_id(tenant, source, part.uri): part.language for part in (first, *inside)}
+    return Family(document, tuple(replace(child, parent=item.uri) for child in children), tuple(failed), languages)
 
 
 def _document(part: Part, parsed: Parsed, item: Item, source: str, tenant: str) -> Document:

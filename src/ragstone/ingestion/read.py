@@ -13,6 +13,7 @@ from ragstone.errors import MissingExtra, ParseError
 from ragstone.ingestion.detect import detect, kind
 from ragstone.ingestion.parsers import check_length
 from ragstone.protocols import Ocr, Parser
+from ragstone.text.language import detect as language_of
 from ragstone.types import Child, Parsed
 
 __all__ = ["INSIDE", "Part", "media_types", "read"]
@@ -29,19 +30,23 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file or one inside it: its uri, the hash of its bytes, and what was made of it or why nothing could be."""
+    """A file or one inside it: its uri, the hash of its bytes, and what was made of it or why nothing could be.
+
+    `language` is that of the text (text/language.py), found here because that takes as long as to parse a page.
+    """
 
     uri: str
     digest: str
     parsed: Parsed | None
     error: ParseError | None = None
+    language: str = ""
 
 
 def read(data: bytes, uri: str, *, media_type: str = "", settings: Settings | None = None) -> list[Part]:
     """The file itself, then everything inside it. Raises ParseError when the file itself cannot be read."""
     settings = settings or {}
     parsed = _parsed(data, uri, media_type, settings)
-    parts = [Part(uri, _digest(data), replace(parsed, children=()))]
+    parts = [_part(uri, data, parsed)]
     total = len(data)
     for part, size in _inside(uri, parsed, settings, 1):
         total += size
@@ -53,6 +58,10 @@ def read(data: bytes, uri: str, *, media_type: str = "", settings: Settings | No
             )
         parts.append(part)
     return parts
+
+
+def _part(uri: str, data: bytes, parsed: Parsed) -> Part:
+    return Part(uri, _digest(data), replace(parsed, children=()), language=language_of(parsed.text))
 
 
 def _digest(data: bytes) -> str:
@@ -71,7 +80,7 @@ def _inside(uri: str, parsed: Parsed, settings: Settings, depth: int) -> Iterato
         except ParseError as error:
             yield Part(child_uri, "", None, error), len(child.data)
             continue
-        yield Part(child_uri, _digest(child.data), replace(found, children=())), len(child.data)
+        yield _part(child_uri, child.data, found), len(child.data)
         yield from _inside(child_uri, found, settings, depth + 1)
 
 

@@ -18,6 +18,7 @@ from ragstone.errors import ParseError
 from ragstone.ingestion import frames
 from ragstone.ingestion.read import read
 
+SAMPLE = b"# A sample\n\nIt has a heading and a sentence.\n"
 WATCH = 1.0  # seconds between two looks at the parent
 
 
@@ -29,6 +30,7 @@ def main() -> None:
     sys.addaudithook(_refuse_network)
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     limit = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    read(SAMPLE, "sample.md")  # imports the parsers, and reads the languages' profiles, while nobody waits
     _limit_memory(limit)
     while True:
         try:

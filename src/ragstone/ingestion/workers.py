@@ -29,7 +29,7 @@ class Here:
     def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.settings = settings or {}
 
-    def start(self) -> None:
+    def start(self, readers: int = 1) -> None:
         """Nothing is slow to start here."""
 
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
@@ -54,10 +54,11 @@ class Workers:
         self.settings, self.timeout = settings or {}, timeout
         self._pool = _pool((*command, str(memory)))
 
-    def start(self) -> None:
-        """Starts a first process where none waits; it imports what it needs while its parent does other things."""
+    def start(self, readers: int = 1) -> None:
+        """Lets so many processes wait; a new one imports what it needs while its parent does other things."""
         with self._pool.room:
-            self._pool.idle.append(self._pool.taken())
+            waiting = [self._pool.taken() for _ in range(min(readers, MOST))]
+            self._pool.idle += waiting
 
     def read(self, data: bytes, uri: str, *, media_type: str = "") -> Sequence[Part]:
         """The file and what lies inside it. Raises ParseError when the file itself cannot be read. It blocks."""

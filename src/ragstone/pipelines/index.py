@@ -23,7 +23,7 @@ from ragstone.types import Chunk, Context
 
 __all__ = ["Index", "collection_name"]
 
-FORMAT = 3
+FORMAT = 4
 """Raise it when parsers, the analyzer or a store keep something else of the same file: everything is ingested again."""
 
 COUNTED = 60.0  # seconds for which the size of an index is remembered

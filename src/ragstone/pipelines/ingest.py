@@ -11,7 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from ragstone.errors import ModelError, ParseError, RagstoneError, SourceError, UsageError
@@ -37,6 +37,7 @@ BATCH = 64  # chunks that are embedded in one go at least: enough for the fixed 
 TOGETHER = (
     4  # as many such batches are embedded in one go, where parsing is faster, and so many of these written in one
 )
+PART = 256  # chunks of a large document that are written in one go at least
 READERS = min(4, os.cpu_count() or 1)
 
 
@@ -49,7 +50,6 @@ class _Cut:
     language: str
     chunks: Sequence[Chunk]
     ids: Sequence[Sequence[int] | None]
-    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,16 @@ class _Prepared:
     @property
     def size(self) -> int:
         return sum(len(part.chunks) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Chunks that are ready to be written, how many were embedded anew, and the items that are whole with them."""
+
+    records: Sequence[Record]
+    entries: Sequence[Entry]
+    made: int
+    whole: Sequence[_Prepared]
 
 
 @dataclass(slots=True)
@@ -124,15 +134,17 @@ class IngestPipeline:
         """
         index, run = self.index, _Run(progress=progress, last_good=last_good)
         async with index.writing(wait=wait, waiting=run.wait_for):
-            await asyncio.gather(index.load(), asyncio.to_thread(index.reader.start))
+            await asyncio.gather(index.load(), self._start_readers())
             completed = await upkeep.mend(index, context=context)
             plans = await self._plans(run, only=only, allow_empty=allow_empty, context=context)
             begun = time.perf_counter()
             run.embedded = completed.embedded
-            if not only:
-                await self._remove_dropped_sources(run)
-            for source, plan in plans:
-                await self._apply(source, plan if not keep_removed else replace(plan, removed=()), run, only, context)
+            async with self._preparing(run):
+                if not only:
+                    await self._remove_dropped_sources(run)
+                for source, plan in plans:
+                    kept = plan if not keep_removed else replace(plan, removed=())
+                    await self._apply(source, kept, run, only, context)
             with run.timed("store"):
                 await index.flush()
             with context.trace.step("ingest.spent", **{stage: round(run.spent[stage], 4) for stage in run.spent}):
@@ -182,6 +194,23 @@ class IngestPipeline:
             cost=tokens * self.index.embedder.price / 1_000_000,
             failed=_sorted(run.failed),
         )
+
+    async def _start_readers(self) -> None:
+        """As many as can work at once where nothing was ingested yet; later, a first one."""
+        known = await asyncio.to_thread(self.index.state.sources, self.index.key, tenant=self.index.tenant)
+        await asyncio.to_thread(self.index.reader.start, 1 if known else READERS)
+
+    @asynccontextmanager
+    async def _preparing(self, run: _Run) -> AsyncGenerator[None]:
+        """Lets the store prepare itself meanwhile, where there is something to write. What fails fails with a write."""
+        if not run.total:
+            yield
+            return
+        task = asyncio.create_task(self.index.store.prepare(self.index.embedder.dimensions))
+        try:
+            yield
+        finally:
+            await asyncio.gather(task, return_exceptions=True)
 
     # ── The plan ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,8 +288,8 @@ class IngestPipeline:
         prepared = self._prepared(source, [*plan.added, *plan.changed], run, context)
         # What was embedded while the last write went on is written in one: a commit costs as much for few as for many.
         embedded = self._embedded(gathered(_batches(prepared), most=TOGETHER), run, context)
-        async for batches in gathered(embedded, most=TOGETHER):
-            await self._write(batches, run, added, context)
+        async for ready in gathered(embedded, most=TOGETHER):
+            await self._write(ready, run, added, context)
             run.report()
         run.report()
         listed = {failure.uri for failure in run.failed}
@@ -343,19 +372,19 @@ class IngestPipeline:
         version = "" if family.failed else item.version
         before = self.index.splitter.tokenising
         with run.timed("split"):
-            parts = [self._cut_one(document, version) for document in (family.document, *family.children)]
+            documents = (family.document, *family.children)
+            parts = [self._cut_one(document, version, family.languages.get(document.id)) for document in documents]
         tokenising = self.index.splitter.tokenising - before
         run.spent["split"] -= tokenising
         run.spent["tokenise"] = run.spent.get("tokenise", 0.0) + tokenising
         return _Prepared(item, parts, family.failed)
 
-    def _cut_one(self, document: Document, version: str) -> _Cut:
-        language = detect(document.text)
+    def _cut_one(self, document: Document, version: str, language: str | None) -> _Cut:
+        language = language or detect(document.text)
         facts = {"source": document.source, "uri": document.uri, "media_type": document.media_type, "lang": language}
         document = replace(document, metadata={**document.metadata, **facts})
         pieces = split(document, self.index.splitter)
-        entries = [entry(chunk, language=language) for chunk, _ in pieces]
-        return _Cut(document, version, language, [c for c, _ in pieces], [ids for _, ids in pieces], entries)
+        return _Cut(document, version, language, [c for c, _ in pieces], [ids for _, ids in pieces])
 
     async def _situated(self, prepared: _Prepared, context: Context) -> _Prepared:
         """With a model's sentence before each chunk, where the pipeline asks for that."""
@@ -364,31 +393,29 @@ class IngestPipeline:
         parts: list[_Cut] = []
         for part in prepared.parts:
             chunks = await self.index.situator(part.chunks, part.document, context=context)
-            entries = [entry(chunk, language=part.language) for chunk in chunks]
-            parts.append(replace(part, chunks=chunks, ids=[None] * len(chunks), entries=entries))
+            parts.append(replace(part, chunks=chunks, ids=[None] * len(chunks)))
         return replace(prepared, parts=parts)
 
     async def _embedded(
         self, batches: AsyncGenerator[list[list[_Prepared]]], run: _Run, context: Context
-    ) -> AsyncGenerator[tuple[list[_Prepared], list[Record], int]]:
+    ) -> AsyncGenerator[_Embedded]:
+        """What is pending in the state from now on. A large document comes in parts, so that writing need not wait."""
         async for ready in batches:
             batch = [one for some in ready for one in some]
             chunks, ids = _chunks(batch)
-            with run.timed("embed"):
-                records, made = await embed(chunks, ids, embedder=self.index.embedder, context=context)
-            yield batch, records, made
+            for first in range(0, max(1, len(chunks)), PART):
+                part = chunks[first : first + PART]
+                with run.timed("embed"):
+                    (records, made), entries = await asyncio.gather(
+                        embed(part, ids[first : first + PART], embedder=self.index.embedder, context=context),
+                        asyncio.to_thread(_entries, part),
+                    )
+                if first == 0:
+                    await self._begin(batch, run)
+                yield _Embedded(records, entries, made, batch if first + PART >= len(chunks) else ())
 
-    async def _write(
-        self,
-        batches: Sequence[tuple[list[_Prepared], list[Record], int]],
-        run: _Run,
-        added: set[str],
-        context: Context,
-    ) -> None:
-        index = self.index
-        prepared = [one for batch, _, _ in batches for one in batch]
-        records = [record for _, found, _ in batches for record in found]
-        parts = [part for one in prepared for part in one.parts]
+    async def _begin(self, batch: Sequence[_Prepared], run: _Run) -> None:
+        index, parts = self.index, [part for one in batch for part in one.parts]
         rows = [(part.document, part.version, part.language, part.chunks) for part in parts]
         with run.timed("manifest"):
             await asyncio.to_thread(
@@ -397,18 +424,28 @@ class IngestPipeline:
                 rows,
                 tenant=index.tenant,
                 fingerprint=index.fingerprint,
-                removed=_vanished(prepared, run),
+                removed=_vanished(batch, run),
             )
-        entries = [entry for part in parts for entry in part.entries]
+
+    async def _write(self, embedded: Sequence[_Embedded], run: _Run, added: set[str], context: Context) -> None:
+        index = self.index
+        records = [record for one in embedded for record in one.records]
+        entries = [entry for one in embedded for entry in one.entries]
+        whole = [item for one in embedded for item in one.whole]
         with run.timed("store"):
             await write(records, entries, store=index.store, lexical=index.lexical, context=context)
             await upkeep.drop_orphans(index, context=context)
         with run.timed("manifest"):
-            await asyncio.to_thread(index.state.settle, index.key, [part.document.id for part in parts])
-        for one in prepared:
+            ids = [part.document.id for item in whole for part in item.parts]
+            await asyncio.to_thread(index.state.settle, index.key, ids)
+        for one in whole:
             run.counts["added" if one.item.uri in added else "changed"] += 1
-        run.embedded += sum(made for _, _, made in batches)
-        run.done += len(prepared)
+        run.embedded += sum(one.made for one in embedded)
+        run.done += len(whole)
+
+
+def _entries(chunks: Sequence[Chunk]) -> list[Entry]:
+    return [entry(chunk) for chunk in chunks]
 
 
 def _vanished(prepared: Sequence[_Prepared], run: _Run) -> list[str]:

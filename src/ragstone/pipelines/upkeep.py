@@ -163,7 +163,7 @@ async def _complete(
         made, new = await embed(unknown, [None] * len(unknown), embedder=index.embedder, context=context)
         records += made
         done.embedded += new
-    entries = [entry(chunk, language=str(chunk.metadata.get("lang", ""))) for chunk in chunks]
+    entries = await asyncio.to_thread(lambda: [entry(chunk) for chunk in chunks])
     await write(records, entries, store=index.store, lexical=index.lexical, context=context)
     await asyncio.to_thread(index.state.settle, index.key, [row.id for row, _ in waiting])
     done.states.update(row.state for row, _ in waiting)

@@ -1,17 +1,21 @@
 """Folders that a kill or a full disk in the middle of a write cannot harm.
 
-Chroma appends each write to a log in SQLite, which is safe, and now and then rewrites its index files in place, which
-is not: killed or out of space in there, it leaves files that it cannot read again. So a store never lets it rewrite
-the files that are in use. The log grows, and is folded into a copy of the folder, which then takes its place:
+Chroma now and then rewrites its index files in place: killed or out of space in there, it leaves files that it cannot
+read again. So a store never writes into a folder that is in use. A change is first noted in a journal (changes.py),
+then made in a draft, a copy of the folder, in which Chroma may do as it likes. When the writer is done, the draft takes
+the folder's place, and the journal goes:
 
     ragstone/
         000006-1f3a90/     what readers opened before
         000007-c04d21/     the current generation: the highest number
         draft-07b2e9/      the next one, while it is made
+        journal            what the draft holds and the current generation lacks
+        draft.lock         held while a process has a draft, so that nobody takes the journal for a dead one's
         open.lock          held while a reader opens a generation, so that nobody takes it away
         write.lock         held while a process writes
 
-Readers and one writer at a time can so work in any number of processes.
+The drafts of dead writers are made again from the journal. Readers and one writer at a time can so work in any number
+of processes.
 """
 
 from __future__ import annotations
@@ -21,7 +25,6 @@ import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -43,9 +46,13 @@ class Generations:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def writing(self) -> FileLock:
+    def writing(self, *, wait: bool = True) -> FileLock:
         """Keeps other processes from writing. Raises IndexBusy when one of them does not end."""
-        return FileLock(self.folder / "write.lock", purpose="writing vectors", wait=WAIT)
+        return FileLock(self.folder / "write.lock", purpose="writing vectors", wait=WAIT if wait else 0.0)
+
+    def drafting(self, *, alone: bool = False) -> FileLock:
+        """Held by each process that has a draft; `alone` by one that takes over what the dead have left."""
+        return FileLock(self.folder / "draft.lock", purpose="writing vectors", shared=not alone)
 
     def opening(self) -> FileLock:
         """Keeps the generations where they are. Many may hold it at once."""
@@ -60,21 +67,20 @@ class Generations:
         newest = max((name for name in names if _NAME.fullmatch(name)), key=_number, default=None)
         return self.folder / newest if newest else None
 
-    def publish(self, build: Callable[[Path], None]) -> None:
-        """Puts a new generation in place of the current one, as `build` makes it in an empty folder; all or nothing."""
-        draft = self.folder / f"draft-{_token()}"  # Chroma remembers for long what went wrong with a folder
+    def draft(self) -> Path:
+        """A new folder, empty. Its name never comes again: Chroma remembers for long what went wrong with a folder."""
+        draft = self.folder / f"draft-{_token()}"
         draft.mkdir(parents=True)
-        try:
-            build(draft)
-            for file in draft.rglob("*"):
-                if file.is_file():
-                    _reach_disk(file)
-            last = self.current()
-            number = _number(last.name) + 1 if last else 1
-            new = draft.rename(self.folder / f"{number:06d}-{_token()}")
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
+        return draft
+
+    def publish(self, draft: Path) -> None:
+        """Puts a draft that nobody has open in place of the current generation, at once and whole."""
+        for file in draft.rglob("*"):
+            if file.is_file():
+                _reach_disk(file)
+        last = self.current()
+        number = _number(last.name) + 1 if last else 1
+        new = draft.rename(self.folder / f"{number:06d}-{_token()}")
         with suppress(IndexBusy):  # then the next one takes them away
             self._remove_all_but(new)
 

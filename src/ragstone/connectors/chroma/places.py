@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
-import warnings
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from ragstone.connectors.chroma import vendor
+from ragstone.connectors.chroma.changes import Change, Journal
 from ragstone.connectors.chroma.generations import Generations, copy
 from ragstone.connectors.chroma.session import Session
 from ragstone.errors import IndexBusy
@@ -17,10 +19,11 @@ from ragstone.errors import IndexBusy
 __all__ = ["Folder", "Memory", "Place", "Server"]
 
 AT_ONCE = 2_000  # records that are removed in one go
-UNFOLDED = 10_000  # writes in the log until it is folded; to read so many again takes about a second
+UNPUBLISHED = 10_000  # records until a draft is published; to write so many again takes a few seconds
 
-_NEVER = 10**9  # writes until Chroma rewrites its index files in place
-_NOW = 2  # the least that it takes
+_AT_ONCE = 2
+"""Records until Chroma rewrites its index files, the least that it takes: it rewrites what has changed. Else it reads
+all of its log again with each write."""
 
 
 class Place(ABC):
@@ -38,12 +41,28 @@ class Place(ABC):
         """Another one than before means that the collection has to be opened anew."""
         return None
 
-    def writing(self, writes: int) -> AbstractContextManager[None]:
-        """Goes around a change of that many records."""
+    def writing(self, change: Change) -> AbstractContextManager[None]:
+        """Goes around a change."""
         return nullcontext()
 
-    def flush(self) -> None:  # noqa: B027 - a server and the memory show every change at once
-        """Comes after the last change of a run: on return other processes see it."""
+    def prepare(self, length: int) -> bool:
+        """Whether it has made the place for the first vectors, which are of that length."""
+        return False
+
+    def written(self) -> bool:
+        """Whether there is anything to flush."""
+        return False
+
+    def overdue(self) -> bool:
+        """Whether it is so much that it should be flushed although more may come."""
+        return False
+
+    def flush(self) -> bool:
+        """Comes after the last change of a run, while no session is open: on return other processes see it.
+
+        Says whether it made a generation of what the last session held, and of nothing else.
+        """
+        return False  # a server and the memory show every change at once
 
     def finish(self) -> None:
         """Comes after the last change of all."""
@@ -106,74 +125,165 @@ class Memory(Place):
 
 
 class Folder(Place):
-    """A folder of this collection's own, in generations."""
+    """A folder of this collection's own, in generations (generations.py)."""
 
     def __init__(self, path: Path, collection: str) -> None:
         self.folder = path / collection
         self.label = str(self.folder)
         self._collection = collection
         self._generations = Generations(self.folder)
-        self._unfolded = 0
+        self._journal = Journal(self.folder / "journal")
+        self._drafting = self._generations.drafting()
+        self._draft: Path | None = None
+        self._base, self._noted, self._writes = "", 0, 0  # of the draft: what it is made of, and what it holds beyond
+        self._length: int | None = None  # of the vectors that an empty draft was made for
 
     def generation(self) -> Path | None:
-        """The newest one."""
-        return self._generations.current()
+        """The newest one, or the draft of the one after it."""
+        current = self._generations.current()
+        return self._draft if self._draft and self._is_based_on(current) else current
 
     def opened(self, length: int | None) -> Session | None:
-        """A session in the newest generation. The first is published whole, so that nobody meets it half made."""
-        if self._generations.current() is None:
-            if length is None:
-                return None
-            self._generations.publish(lambda draft: self._make(draft, length))
+        """A session in the draft, else in the newest generation."""
+        if self._draft is None:
+            self._recover()
+        if self.generation() is None:
+            return None
         with self._generations.opening():
-            generation = self._generations.current()
+            generation = self.generation()
             return _read_in(generation, self._collection) if generation else None
 
     @contextmanager
-    def writing(self, writes: int) -> Generator[None]:
-        """Keeps other processes from writing, and folds the log when it has grown long."""
+    def writing(self, change: Change) -> Generator[None]:
+        """Keeps other processes from writing. The change is on disk before the block makes it in the draft."""
         with self._generations.writing():
-            yield
-            self._unfolded += writes
-            if self._unfolded >= UNFOLDED:
-                self._fold()
+            current = self._generations.current()
+            if current is None and change.length is None and not self._journal.waits(""):
+                yield  # there is nothing to delete
+                return
+            self._demand_draft(change.length)
+            self._journal.append(self._base, change)
+            try:
+                yield
+            except BaseException:
+                self._journal.cut(self._noted)
+                self._discard()
+                raise
+            self._noted = self._journal.size(self._base)
+            self._writes += len(change.ids)
 
-    def flush(self) -> None:
-        """Folds what was written, so that it opens at once and readers that are open see it."""
-        if self._unfolded:
-            with suppress(IndexBusy), self._generations.writing():  # the busy writer folds it with its own
-                self._fold()
+    def prepare(self, length: int) -> bool:
+        """Makes an empty draft. Where vectors of another length come, another takes its place."""
+        with suppress(IndexBusy), self._generations.writing(wait=False):
+            if self._generations.current() is None and not self._journal.waits(""):
+                self._demand_draft(length)
+                return True
+        return False
+
+    def written(self) -> bool:
+        """Whether there is a draft."""
+        return self._draft is not None
+
+    def overdue(self) -> bool:
+        """Whether the journal has grown long."""
+        return self._writes >= UNPUBLISHED
+
+    def flush(self) -> bool:
+        """Publishes what was written, so that readers that are open see it."""
+        if self._draft:
+            with suppress(IndexBusy), self._generations.writing():  # the busy writer publishes it with its own
+                return self._publish()
+        return False
+
+    def finish(self) -> None:
+        """The same, and leaves nothing open."""
+        self.flush()
+        self._discard()
 
     def drop(self) -> None:
         """Removes every generation; the locks stay, since others may wait for them."""
         with self._generations.writing():
+            self._discard()
             self._generations.remove()
-            self._unfolded = 0
+            self._journal.remove()
 
-    def _make(self, draft: Path, length: int) -> None:
-        with closing(vendor.in_folder(draft)) as client:
-            vendor.create(client, self._collection, length, sync_threshold=_NEVER)
+    # ── The draft ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _fold(self) -> None:
+    def _is_based_on(self, current: Path | None) -> bool:
+        return self._base == (current.name if current else "") and self._draft is not None and self._draft.exists()
+
+    def _demand_draft(self, length: int | None) -> None:
+        """Makes a draft of all that was written so far, where there is none, or another process has written since."""
         current = self._generations.current()
-        self._unfolded = 0
-        if current and self._generations.has_room():  # without room it waits: the log holds everything
-            self._generations.publish(lambda draft: self._folded(current, draft))
+        base = current.name if current else ""
+        fits = bool(base or self._noted) or length in (None, self._length)
+        if fits and self._is_based_on(current) and self._journal.size(base) == self._noted:
+            return
+        self._discard()
+        if not self._generations.has_room():
+            raise OSError(errno.ENOSPC, "no room for a copy of the vectors")
+        self._drafting.acquire()
+        draft = self._generations.draft()
+        try:
+            if current:
+                copy(current, draft)
+            self._catch_up(draft, base, length)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        self._draft, self._base, self._noted, self._length = draft, base, self._journal.size(base), length
 
-    def _folded(self, current: Path, draft: Path) -> None:
-        """Makes Chroma write what the copy's log holds into its index files: it does, opening one that is overdue."""
-        copy(current, draft)
-        self._set_threshold(draft, _NOW)
+    def _catch_up(self, draft: Path, base: str, length: int | None) -> None:
+        """Makes the changes that wait, in a collection that is made for the first of them, or for what comes next."""
+        if base and not self._journal.waits(base):
+            return
         with closing(vendor.in_folder(draft)) as client:
-            vendor.touch(client.get_collection(self._collection, embedding_function=None))
-        self._set_threshold(draft, _NEVER)
+            collection = vendor.find(client, self._collection)
+            for change in self._journal.changes(base):
+                collection = collection or self._made(client, change.length)
+                if collection:
+                    change.apply(collection)
+                    self._writes += len(change.ids)
+            if collection is None:
+                self._made(client, length)
 
-    def _set_threshold(self, draft: Path, writes: int) -> None:
-        # What it warns of is that it knows no embedding function; the vectors are our own.
-        warnings.filterwarnings("ignore", "legacy embedding function config", DeprecationWarning)
-        with closing(vendor.in_folder(draft)) as client:
-            collection = client.get_collection(self._collection, embedding_function=None)
-            collection.modify(configuration={"hnsw": {"sync_threshold": writes}})
+    def _made(self, client: vendor.Client, length: int | None) -> vendor.Collection | None:
+        return vendor.create(client, self._collection, length, sync_threshold=_AT_ONCE) if length else None
+
+    def _publish(self) -> bool:
+        """Lets the draft be the current generation. Where another process has published meanwhile, it did so for us.
+
+        Says whether it was the draft as it stood.
+        """
+        current, draft, whole = self._generations.current(), self._draft, False
+        if self._base == (current.name if current else "") and self._journal.waits(self._base):
+            self._demand_draft(None)
+            assert self._draft is not None
+            whole = self._draft == draft
+            self._generations.publish(self._draft)
+            self._journal.remove()
+            self._draft = None
+        self._discard()
+        return whole
+
+    def _discard(self) -> None:
+        """Takes the draft away; what it holds stands in the journal."""
+        draft, self._draft, self._writes = self._draft, None, 0
+        self._drafting.release()
+        if draft:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _recover(self) -> None:
+        """Publishes what a dead writer has left. While one lives, or the disk is full, that waits."""
+        current = self._generations.current()
+        base = current.name if current else ""
+        if not self._journal.waits(base) or not self._generations.has_room():
+            return
+        with suppress(IndexBusy), self._generations.writing(wait=False):
+            with self._generations.drafting(alone=True):
+                pass  # nobody has a draft; and to begin one takes the lock that is held here
+            self._demand_draft(None)
+            self._publish()
 
 
 def _read_in(generation: Path, name: str) -> Session:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ragstone.connectors.chroma import vendor
+from ragstone.connectors.chroma.changes import Change
 from ragstone.connectors.chroma.faults import is_of_chroma, translated
 from ragstone.connectors.chroma.places import Folder, Memory, Place, Server
 from ragstone.connectors.chroma.session import Sessions
 from ragstone.connectors.chroma.vendor import Collection, dimensions, touch
-from ragstone.connectors.chroma.where import Where, stored, translate
+from ragstone.connectors.chroma.where import Where, translate
 from ragstone.errors import ConfigError, IndexMismatch, StoreUnavailable
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
 from ragstone.types import Context, Filter, Record, Scored
@@ -62,18 +63,23 @@ class ChromaStore(VectorStore):
         )
         self._sessions = Sessions(self._place)
         self._writing = threading.Lock()
+        self._published: tuple[Path | None, int] = None, 0  # a generation, and how many records it keeps
         self.capabilities = Capabilities(filters=FILTERS, local=not url)
 
     async def load(self) -> None:
         """Imports chromadb, and reads the index into memory where there is one."""
         await asyncio.to_thread(self._load)
 
+    async def prepare(self, dimensions: int) -> None:
+        """Makes the first draft of a folder in which nothing was written yet."""
+        await asyncio.to_thread(self._prepare, dimensions)
+
     async def flush(self) -> None:
-        """Folds the log if this store has written, so that other processes see it."""
+        """Publishes what this store has written, so that other processes see it."""
         await asyncio.to_thread(self._flush)
 
     async def close(self) -> None:
-        """Folds the log if this store has written, and gives everything back. The next call opens it again."""
+        """Publishes what this store has written, and gives everything back. The next call opens it again."""
         await asyncio.to_thread(self._close)
 
     async def upsert(self, records: Sequence[Record], *, context: Context) -> None:
@@ -95,7 +101,10 @@ class ChromaStore(VectorStore):
         return await asyncio.to_thread(self._read, partial(_nearest, vector, k, condition)) or []
 
     async def count(self, *, context: Context) -> int:
-        """How many records it keeps."""
+        """How many records it keeps. What this store has published last is not opened for that."""
+        place, count = self._published
+        if place is not None and place == self._place.generation():
+            return count
         return await asyncio.to_thread(self._read, _count) or 0
 
     async def ids(self, *, context: Context) -> Sequence[str]:
@@ -120,32 +129,39 @@ class ChromaStore(VectorStore):
             vendor.load()
         self._read(touch)
 
-    def _flush(self) -> None:
+    def _prepare(self, dimensions: int) -> None:
         with self._translated(), self._writing:
-            self._place.flush()
-        vendor.trim()
+            if self._place.prepare(dimensions):
+                self._done(_count, dimensions)
+
+    def _flush(self) -> None:
+        if self._place.written():
+            with self._translated(), self._writing:
+                count = self._done(_count)
+                with self._sessions.paused():
+                    whole = self._place.flush()
+                if whole:
+                    self._published = self._place.generation(), count or 0
+            vendor.trim()
 
     def _close(self) -> None:
-        with self._translated(), self._writing:
-            try:
-                self._place.finish()
-            finally:
-                self._sessions.retire()
+        with self._translated(), self._writing, self._sessions.paused():
+            self._place.finish()
 
     def _drop(self) -> None:
-        with self._translated(), self._writing:
-            self._sessions.retire()
+        with self._translated(), self._writing, self._sessions.paused():
             self._place.drop()
 
     def _upsert(self, records: Sequence[Record]) -> None:
         for at in range(0, len(records), BATCH):
             batch = records[at : at + BATCH]
-            self._write(partial(_replace, batch), len(batch), length=len(batch[0].vector))
+            _demand_one_length(batch)
+            self._write(Change.of(batch))
 
     def _delete(self, ids: Sequence[str]) -> None:
         for at in range(0, len(ids), BATCH):
             batch = list(ids[at : at + BATCH])
-            self._write(partial(_remove, batch), len(batch))
+            self._write(Change(batch))
 
     def _read(self, ask: Callable[[Collection], T]) -> T | None:
         for pause in self._place.pauses:
@@ -161,12 +177,16 @@ class ChromaStore(VectorStore):
             except BaseException as error:
                 if not is_of_chroma(error):
                     raise
-            with self._place.writing(0):  # a filter may meet a record that another process has written by half
+            with self._writing:  # a filter may meet a record that another thread has written by half
                 return self._done(ask)
 
-    def _write(self, change: Callable[[Collection], None], writes: int, *, length: int | None = None) -> None:
-        with self._translated(), self._writing, self._place.writing(writes):
-            self._done(change, length)
+    def _write(self, change: Change) -> None:
+        with self._translated(), self._writing:
+            with self._place.writing(change):
+                self._done(partial(_make, change), change.length)
+            if self._place.overdue():
+                with self._sessions.paused():
+                    self._place.flush()
         vendor.trim()
 
     def _done(self, act: Callable[[Collection], T], length: int | None = None) -> T | None:
@@ -209,19 +229,10 @@ def _vectors(ids: list[str], collection: Collection) -> dict[str, Vector]:
     return dict(zip(found["ids"], found["embeddings"], strict=True))
 
 
-def _remove(ids: list[str], collection: Collection) -> None:
-    collection.delete(ids=ids)
-
-
-def _replace(records: Sequence[Record], collection: Collection) -> None:
-    ids = [record.chunk.id for record in records]
-    for record in records:
-        _demand_length(collection, record.vector)
-    held = collection.get(ids=ids, include=["metadatas"])
-    # An upsert merges: a key that is gone stays unless it is set to None.
-    unset = {name: dict.fromkeys(old or ()) for name, old in zip(held["ids"], held["metadatas"], strict=True)}
-    metadatas = [{**unset.get(record.chunk.id, {}), **stored(record.chunk)} for record in records]
-    collection.upsert(ids=ids, embeddings=[record.vector for record in records], metadatas=metadatas)
+def _make(change: Change, collection: Collection) -> None:
+    if change.vectors is not None:
+        _demand_length(collection, change.vectors[0])
+    change.apply(collection)
 
 
 def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection) -> list[Scored]:
@@ -239,5 +250,17 @@ def _demand_length(collection: Collection, vector: Vector) -> None:
             where=collection.name,
             expected=f"{dimensions(collection)} dimensions",
             found=str(len(vector)),
+            hint="Run: ragstone ingest",
+        )
+
+
+def _demand_one_length(records: Sequence[Record]) -> None:
+    lengths = {len(record.vector) for record in records}
+    if len(lengths) > 1:
+        raise IndexMismatch(
+            "the vectors were made by several embedders",
+            where="the vector store",
+            expected="vectors of one length",
+            found=" and ".join(f"{length} dimensions" for length in sorted(lengths)),
             hint="Run: ragstone ingest",
         )

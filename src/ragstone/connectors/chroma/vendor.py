@@ -157,5 +157,5 @@ def dimensions(collection: Collection) -> int:
 
 
 def touch(collection: Collection) -> None:
-    """Searches for anything: Chroma reads its index, and folds a log that is due, with the first search."""
+    """Searches for anything: Chroma reads its index with the first search."""
     collection.query(query_embeddings=[[1.0] * dimensions(collection)], n_results=1)

@@ -3,10 +3,10 @@ r"""Our filters in Chroma's language, and what of a chunk they look at.
 Chroma takes 1.5 for 1 when it compares it with an integer, keeps lists of one kind only, knows no `exists`, and cannot
 negate a comparison. So numbers are stored as floats, members of lists as texts, and `fields` says which keys there are.
 Each key and each mark is a row of SQLite, and they are most of what a write costs: of the keys that every ingested
-chunk has, `fields` says only which are missing.
+chunk has, `fields` says only which are missing. A list costs twice as much as a text, so an only reader is a text.
 
 >>> stored(chunk)  # of metadata {"source": "s", "uri": "a.md", "media_type": "text/x", "lang": "en", "year": 1998}
-{'acl': ['public'], 'm.source': 's', 'm.uri': 'a.md', 'm.media_type': 'text/x', 'm.lang'': 'en',
+{'reader': 'public', 'm.source': 's', 'm.uri': 'a.md', 'm.media_type': 'text/x', 'm.lang': 'en',
  'm.year': 1998.0, 'fields': ['number year']}
 >>> translate(Condition("year", "gte", 1990))
 {'m.year': {'$gte': 1990.0}}
@@ -31,6 +31,7 @@ NOTHING: Where = {"nothing": {"$eq": ""}}
 
 _USUAL = frozenset({"other source", "other uri", "other media_type", "other lang"})
 WIDEST = 500  # parts side by side: SQLite refuses an expression that is 1,000 deep, and makes a chain of them
+_READER = "reader"  # the only member of an acl, which is a list elsewhere
 _EXACT = 2**53  # integers up to here are floats without loss
 _NEGATED = {"$eq": "$ne", "$in": "$nin", "$contains": "$not_contains", "$and": "$or", "$or": "$and"}
 _OTHER_SIDE = {"gt": "$lte", "gte": "$lt", "lt": "$gte", "lte": "$gt"}
@@ -43,7 +44,8 @@ def stored(chunk: Chunk) -> dict[str, Scalar | list[str]]:
     """The metadata of a chunk as Chroma keeps it. What it cannot keep (an empty list, nan) stands in `fields` alone."""
     kept: dict[str, Scalar | list[str]] = {}
     if chunk.acl:
-        kept["acl"] = _members(chunk.acl)
+        members = _members(chunk.acl)
+        kept |= {"acl": members} if len(members) > 1 else {_READER: members[0]}
     metadata = {name: value for name, value in chunk.metadata.items() if name != "acl"}  # only the chunk's own counts
     for name, value in metadata.items():
         if isinstance(value, str | int | float):
@@ -128,7 +130,7 @@ def _condition(condition: Condition, *, negated: bool) -> Where:
         case "in" | "nin":
             return _member_of(name, value, negated != (condition.op == "nin"))
         case "contains":
-            return _one(_key(name), "$contains", _member(_operand(name, value)), negated)
+            return _member_of(name, [value], negated) if name == "acl" else _holds(name, value, negated)
         case "exists":
             return _exists(name, negated == bool(value))
         case "gt" | "gte" | "lt" | "lte":
@@ -141,14 +143,21 @@ def _one(key: str, operator: str, operand: Any, negated: bool) -> Where:
     return {key: {_NEGATED[operator] if negated else operator: operand}}
 
 
+def _holds(name: str, value: Any, negated: bool) -> Where:
+    return _one(_key(name), "$contains", _member(_operand(name, value)), negated)
+
+
 def _member_of(name: str, values: Any, negated: bool) -> Where:
     """A value is one of these, or a list holds one of these."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"the filter on {name!r}", expected="a list", found=type(values).__name__)
     wanted = [_operand(name, value) for value in cast("Iterable[Any]", values)]
-    parts = [_one(_key(name), "$contains", member, negated) for member in _members(wanted)]
-    if name != "acl":  # which is a list always
+    members = _members(wanted)
+    parts = [_one(_key(name), "$contains", member, negated) for member in members]
+    if name != "acl":
         parts += [_one(_key(name), "$eq", _scalar(value), negated) for value in wanted]
+    elif members:
+        parts.append({_READER: {"$nin" if negated else "$in": members}})
     return _joined("$or", parts, negated=negated)
 
 
