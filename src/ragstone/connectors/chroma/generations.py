@@ -60,6 +60,15 @@ class Generations:
         newest = max((name for name in names if _NAME.fullmatch(name)), key=_number, default=None)
         return self.folder / newest if newest else None
 
+    def stamp(self) -> tuple[object, ...] | None:
+        """Changes with every write to the current generation, whoever writes, and with the generation itself."""
+        current = self.current()
+        try:
+            stat = (current / _DATABASE).stat() if current else None
+        except FileNotFoundError:
+            stat = None
+        return (current, stat.st_ino, stat.st_size, stat.st_mtime_ns) if stat else None
+
     def publish(self, build: Callable[[Path], None]) -> None:
         """Puts a new generation in place of the current one, as `build` makes it in an empty folder; all or nothing."""
         draft = self.folder / f"draft-{_token()}"  # Chroma remembers for long what went wrong with a folder

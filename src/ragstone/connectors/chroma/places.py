@@ -12,6 +12,7 @@ from pathlib import Path
 from ragstone.connectors.chroma import vendor
 from ragstone.connectors.chroma.generations import Generations, copy
 from ragstone.connectors.chroma.session import Session
+from ragstone.connectors.chroma.whole import Stamp
 from ragstone.errors import IndexBusy
 
 __all__ = ["Folder", "Memory", "Place", "Server"]
@@ -36,6 +37,10 @@ class Place(ABC):
 
     def generation(self) -> Path | None:
         """Another one than before means that the collection has to be opened anew."""
+        return None
+
+    def stamp(self) -> Stamp | None:
+        """Another one than before means that somebody else may have written; None where nobody can say."""
         return None
 
     def writing(self, writes: int) -> AbstractContextManager[None]:
@@ -93,6 +98,10 @@ class Memory(Place):
             self._anchor = vendor.in_memory()
         return _session(vendor.in_memory(), self._collection, length)
 
+    def stamp(self) -> Stamp | None:
+        """Nobody else knows the collection's name."""
+        return ()
+
     def finish(self) -> None:
         """Frees what the collection holds, since another store may keep the memory alive."""
         self.drop()
@@ -118,6 +127,10 @@ class Folder(Place):
     def generation(self) -> Path | None:
         """The newest one."""
         return self._generations.current()
+
+    def stamp(self) -> Stamp | None:
+        """That of the newest generation's database."""
+        return self._generations.stamp()
 
     def opened(self, length: int | None) -> Session | None:
         """A session in the newest generation. The first is published whole, so that nobody meets it half made."""
