@@ -31,3 +31,16 @@ def test_what_is_put_again_replaces_the_old_value() -> None:
     assert kept.get(["a", "b"]) == {"a": 2, "b": 1}
     kept.clear()
     assert kept.get(["a", "b"]) == {}
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 9), st.integers(0, 30), max_size=5), max_size=10))
+def test_what_is_kept_together_weighs_no_more_than_it_may(puts: list[dict[int, int]]) -> None:
+    kept = Recent[int, int](40, weigh=lambda key, value: key + value)
+    last: dict[int, int] = {}
+    for values in puts:
+        kept.put(values)
+        last |= values
+        held = kept.get(range(10))
+        assert held.items() <= last.items()
+        assert sum(key + value for key, value in held.items()) <= 40
+        assert not values or next(reversed(values)) in held, "the last one is there"

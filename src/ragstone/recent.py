@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 __all__ = ["Recent"]
@@ -15,6 +15,8 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """At most so many values in memory, by key: those that were used last. Threads may share it.
 
+    With `weigh` it is the sum of what that says of each key and value that may not be more, say of their bytes.
+
     >>> kept = Recent[str, int](2)
     >>> kept.put({"a": 1, "b": 2})
     >>> kept.get(["a"])
@@ -24,8 +26,9 @@ class Recent(Generic[K, V]):
     {'a': 1, 'c': 3}
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, weigh: Callable[[K, V], int] = lambda key, value: 1) -> None:
         self.most = most
+        self._weigh, self._weight = weigh, 0
         self._values: dict[K, V] = {}  # the one that was used longest ago stands first
         self._lock = threading.Lock()
 
@@ -40,12 +43,18 @@ class Recent(Generic[K, V]):
         """Keeps values, and drops those that were used longest ago."""
         with self._lock:
             for key, value in values.items():
-                self._values.pop(key, None)
+                self._drop(key)
                 self._values[key] = value
-            while len(self._values) > self.most:
-                del self._values[next(iter(self._values))]
+                self._weight += self._weigh(key, value)
+            while self._weight > self.most:
+                self._drop(next(iter(self._values)))
 
     def clear(self) -> None:
         """Drops everything."""
         with self._lock:
             self._values.clear()
+            self._weight = 0
+
+    def _drop(self, key: K) -> None:
+        if key in self._values:
+            self._weight -= self._weigh(key, self._values.pop(key))

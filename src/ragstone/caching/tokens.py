@@ -23,7 +23,7 @@ __all__ = ["Kept", "TokenKeeper"]
 
 MAX_ROWS = 100_000  # texts; the oldest make room. A chunk of 200 tokens takes 13 kB, so all of them 1.3 GB
 AT_ONCE = 64  # texts that are read again together
-IN_MEMORY = 1_500  # texts that were asked for last: some 20 MB, and all of a small index
+IN_MEMORY = 20_000_000  # bytes of those that were asked for last: all of a small index
 
 _ROWS, _PROJECTIONS = "tokens_2", "projections_1"
 
@@ -67,7 +67,9 @@ class TokenKeeper(WrappedEmbedder):
         super().__init__(embedder)
         self._rows = VectorCache(path, table=_ROWS, max_rows=MAX_ROWS)
         self._projections = VectorCache(path, table=_PROJECTIONS)
-        self._recent = Recent[str, Kept](IN_MEMORY)
+        self._recent = Recent[str, Kept](
+            IN_MEMORY, weigh=lambda text, own: len(text) + own.vector.nbytes + own.rows.nbytes
+        )
         self._fitting = asyncio.Lock()
         self._by: Projection | None = None
 

@@ -25,8 +25,11 @@ Key = tuple[str, str, str, str]  # whatever changes the parts: of a chunk the co
 
 SPECIAL = 2  # tokens that an embedder puts around a text
 
-_RECENT = Recent[Key, "Parts | None"](1_000)
-"""Of all indexes of the process, some 10 MB. To split a chunk and to find its tokens takes half a millisecond."""
+MOST = 1_000_000
+"""Characters of the chunks whose parts are kept, of all indexes of the process: a thousand chunks, in some 10 MB. To
+split a chunk and to find its tokens takes half a millisecond."""
+
+_RECENT = Recent[Key, "Parts | None"](MOST, weigh=lambda key, _: len(key[2]) + len(key[3]))
 
 
 @dataclass(frozen=True, slots=True)

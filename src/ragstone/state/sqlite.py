@@ -26,7 +26,8 @@ from ragstone.types import Chunk, Document, Failure
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
 
 
-READ = 4_096  # chunks that stay in memory: some 10 MB, and all of a small index
+READ = 5_000_000  # characters of chunks that stay in memory: all of a small index
+BESIDE = 500  # what the rest of a chunk takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class ProjectState:
         self._written = 0
         self._revised = (-1, -1)  # the revision that these are of
         self._facts: dict[tuple[str, str], Facts] = {}
-        self._chunks = Recent[tuple[str, str, str], Chunk](READ)
+        self._chunks = Recent[tuple[str, str, str], Chunk](READ, weigh=lambda _, chunk: len(chunk.embedded) + BESIDE)
         where = str(path) if path else "memory"
         with translated(where):
             if path:
