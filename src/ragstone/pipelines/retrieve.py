@@ -377,9 +377,11 @@ class Ranking:
             if spec.duplicates is not None:
                 texts = [one.chunk.text for one in found if one.chunk]
                 most = 2 * k if any(one.chunk and one.chunk.parent for one in found) else k  # siblings share a parent
-                kept = await asyncio.to_thread(
-                    diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=most
-                )
+                kept = [*range(most)]  # mostly, and then no thread is begun to find that out
+                if not diversify.apart(self._near(found[:most]), most=most):
+                    kept = await asyncio.to_thread(
+                        diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=most
+                    )
                 rest = found[kept[-1] + 1 :] if len(kept) == most else []
                 found = [found[at] for at in kept] + rest
             step.facts["dropped"] = before - len(found)
