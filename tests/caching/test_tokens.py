@@ -170,10 +170,24 @@ async def test_the_file_may_be_deleted_between_two_runs(tmp_path: Path):
     await again.close()
 
 
+async def test_what_was_asked_for_is_not_read_from_the_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    keeper = TokenKeeper(Counting(), tmp_path / "tokens.db")
+    before = await keeper.kept(TEXTS, context=CONTEXT)
+    asked: list[int] = []
+    read = VectorCache.get
+    monkeypatch.setattr(VectorCache, "get", lambda self, keys: asked.append(len(keys)) or read(self, keys))
+    assert same(await keeper.kept([*TEXTS[::-1], TEXTS[0]], context=CONTEXT), [*before[::-1], before[0]])
+    assert asked == []
+    await keeper.kept([TEXTS[0], "new"], context=CONTEXT)
+    assert asked == [1]
+    await keeper.close()
+
+
 async def test_what_is_forgotten_is_made_again_and_the_rest_stays(tmp_path: Path):
     inner = Counting()
     keeper = TokenKeeper(CachedEmbedder(inner, VectorCache(None)), tmp_path / "tokens.db")
     await keeper.embed(TEXTS, context=CONTEXT)
+    await keeper.kept(TEXTS, context=CONTEXT)
     await keeper.forget([TEXTS[1], "never seen"])
     assert await keeper.embedder.known(TEXTS, context=CONTEXT) == [True, False, True, True]
     await keeper.close()

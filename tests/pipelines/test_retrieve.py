@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,16 +15,19 @@ from ragstone.inference.router import Router
 from ragstone.ingestion.splitters.parent_child import ParentChildSplitter
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.ingestion.workers import Here
+from ragstone.pipelines import parts
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.spec import RetrieveSpec
+from ragstone.pipelines.upkeep import forget
 from ragstone.prompts.file import load
 from ragstone.protocols import Embedder, Reranker, Splitter
 from ragstone.retrieval import fuse
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.text.analyzer import query_terms
+from ragstone.text.sentences import sentences
 from ragstone.trace import Step
 from ragstone.types import Context, Document, Hit, Piece
 
@@ -401,6 +404,31 @@ async def test_a_trimmed_hit_is_a_range_of_its_document_with_what_was_said_befor
     assert hits[0].chunk.uri == "sole.md"
     assert texts(hits)[0].startswith("The price of Sole is nine euros.")
     assert "market" not in texts(hits)[0]
+
+
+async def test_a_hit_that_was_cut_before_is_cut_the_same_way_and_nothing_is_split_again(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    parts.forget()
+    sea = await Sea().ingested()
+    first = await sea.search()
+    monkeypatch.setattr(parts, "sentences", lambda text: pytest.fail("it was split before"))
+    assert texts(await sea.search()) == texts(first)
+    monkeypatch.undo()
+    assert await forget(sea.index, sea.index.state.all_uris("ingest", tenant="default")[0], context=Context()) == 1
+    split: list[str] = []
+    monkeypatch.setattr(parts, "sentences", lambda text: split.append(text) or sentences(text))
+    await sea.search()
+    assert split, "what was forgotten is kept nowhere"
+
+
+async def test_who_writes_into_the_metadata_of_a_hit_changes_no_other_hit(sea: Sea):
+    for spec in ({"trim": 0}, {}):
+        first, *_ = await sea.search(**spec)
+        cast("dict[str, Any]", first.chunk.metadata)["seen"] = True
+        again, *_ = await sea.search(**spec)
+        assert again.chunk.id == first.chunk.id
+        assert "seen" not in again.chunk.metadata
 
 
 async def test_a_table_is_read_whole():

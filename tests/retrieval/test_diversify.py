@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone.retrieval.diversify import capped, distinct, marginal
+from ragstone.retrieval.diversify import AGREEING, apart, capped, distinct, marginal
 
 LONG = "The halibut project ships on the third of May, and Ana Ruiz leads it with two others from the office in Vigo."
 
@@ -132,3 +132,17 @@ def test_nothing_gives_nothing():
     assert distinct([]) == []
     assert capped([], most=1) == []
     assert marginal([], np.zeros((0, 2), np.float32), weight=0.5, k=3) == []
+
+
+@given(
+    st.lists(st.sampled_from([LONG, "cod", "eel and cod", "may"]), min_size=1, max_size=6), st.integers(1, 7), st.data()
+)
+def test_texts_whose_vectors_are_apart_are_all_distinct(texts: list[str], most: int, data: st.DataObject) -> None:
+    size = len(texts)
+    cosine = st.sampled_from([0.0, AGREEING, 0.95, 1.0])
+    near = np.array(data.draw(st.lists(cosine, min_size=size * size, max_size=size * size))).reshape(size, size)
+    near = np.maximum(near, near.T).astype(np.float32)  # beside the diagonal, too: who has no vector is not near itself
+    if apart(near, most=most):
+        assert distinct(texts, near=near, most=most) == list(range(most))
+    assert apart(near, most=most) == (most <= size and not (np.triu(near[:most, :most], 1) > AGREEING).any())
+    assert not apart(None, most=most)

@@ -146,6 +146,24 @@ def test_the_facts_of_an_index_follow_what_any_connection_writes(state: ProjectS
     other.close()
 
 
+def test_chunks_are_read_once_until_any_connection_writes(state: ProjectState, tmp_path: Path):
+    def read(*ids: str) -> dict[str, Chunk]:
+        return state.chunks("ingest", ids, tenant="default")
+
+    other = ProjectState(tmp_path / "project.db")
+    begin(other, "c1", "c2")
+    assert read("c1")["c1"] is read("c1", "c2")["c1"], "nothing was written"
+    other.relabel("ingest", "d1", ("group:hr",))
+    assert read("c1")["c1"].acl == ("group:hr",)
+    state.relabel("ingest", "d1", ("public",))
+    assert read("c1")["c1"].acl == ("public",)
+    assert state.chunks("ingest", ["c1"], tenant="another") == {}
+    assert state.chunks("another", ["c1"], tenant="default") == {}
+    other.remove("ingest", ["d1"], tenant="default")
+    assert read("c1", "c2") == {}
+    other.close()
+
+
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path):
     path = tmp_path / "project.db"
     ProjectState(path).close()

@@ -12,6 +12,7 @@ from ragstone.caching.embeddings import VectorCache, keys_of
 from ragstone.caching.wrapped import WrappedEmbedder
 from ragstone.compact import WIDTH, Projection
 from ragstone.protocols import Embedder
+from ragstone.recent import Recent
 from ragstone.types import Context
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["Kept", "TokenKeeper"]
 
 MAX_ROWS = 100_000  # texts; the oldest make room. A chunk of 200 tokens takes 13 kB, so all of them 1.3 GB
 AT_ONCE = 64  # texts that are read again together
+IN_MEMORY = 20_000_000  # bytes of those that were asked for last: all of a small index
 
 _ROWS, _PROJECTIONS = "tokens_2", "projections_1"
 
@@ -39,10 +41,12 @@ class Kept:
         import numpy as np
 
         halves, width = 2 * dimensions, min(WIDTH, dimensions)
-        vectors = np.frombuffer(b"".join(one[:halves] for one in packed), "<f2").astype(np.float32)
         return [
-            cls(vector, np.frombuffer(one, np.int8, offset=halves).reshape(-1, width))
-            for one, vector in zip(packed, vectors.reshape(-1, dimensions), strict=True)
+            cls(
+                np.frombuffer(one, "<f2", dimensions).astype(np.float32),
+                np.frombuffer(one, np.int8, offset=halves).reshape(-1, width),
+            )
+            for one in packed
         ]
 
     def packed(self) -> bytes:
@@ -56,18 +60,22 @@ class TokenKeeper(WrappedEmbedder):
     """Wraps an embedder: whatever it embeds leaves its token vectors here, made in the same pass.
 
     They lie in a file of their own, or in memory without one, by fingerprint and text. The file may be deleted at any
-    time: what is missing is made again when a question needs it.
+    time: what is missing is made again when a question needs it. Those that questions asked for last stay in memory.
     """
 
     def __init__(self, embedder: Embedder, path: Path | None) -> None:
         super().__init__(embedder)
         self._rows = VectorCache(path, table=_ROWS, max_rows=MAX_ROWS)
         self._projections = VectorCache(path, table=_PROJECTIONS)
+        self._recent = Recent[str, Kept](
+            IN_MEMORY, weigh=lambda text, own: len(text) + own.vector.nbytes + own.rows.nbytes
+        )
         self._fitting = asyncio.Lock()
         self._by: Projection | None = None
 
     async def close(self) -> None:
         """Closes the files and the wrapped embedder."""
+        self._recent.clear()
         await asyncio.to_thread(self._rows.close)
         await asyncio.to_thread(self._projections.close)
         await super().close()
@@ -91,6 +99,21 @@ class TokenKeeper(WrappedEmbedder):
 
     async def kept(self, texts: Sequence[str], *, context: Context) -> list[Kept]:
         """What is kept of each text; what is missing is made and kept now."""
+        recent = self._recent.get(texts)
+        others = [text for text in dict.fromkeys(texts) if text not in recent]
+        if others:
+            read = dict(zip(others, await self._read(others, context), strict=True))
+            self._recent.put(read)
+            recent |= read
+        return [recent[text] for text in texts]
+
+    async def forget(self, texts: Sequence[str]) -> None:
+        """Removes the rows of texts."""
+        self._recent.clear()
+        await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
+        await super().forget(texts)
+
+    async def _read(self, texts: Sequence[str], context: Context) -> list[Kept]:
         wanted = keys_of(self.fingerprint, texts)
         found = await asyncio.to_thread(self._rows.get, wanted)
         missing = [at for at, key in enumerate(wanted) if key not in found]
@@ -99,11 +122,6 @@ class TokenKeeper(WrappedEmbedder):
             # Not read back: a file that cannot be written keeps nothing, and must not stand in the way.
             found |= (await self._made([texts[at] for at in part], context=context))[1]
         return Kept.all_of([found[key] for key in wanted], self.dimensions)
-
-    async def forget(self, texts: Sequence[str]) -> None:
-        """Removes the rows of texts."""
-        await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
-        await super().forget(texts)
 
     async def _made(
         self, texts: Sequence[str], *, context: Context, ids: Sequence[Sequence[int]] | None = None

@@ -14,7 +14,7 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
-from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k
+from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.file import PromptFile
@@ -100,7 +100,7 @@ class AnswerPipeline:
         steps = [step for step in context.trace.steps if step.name.startswith("retrieve")]
         named = {id_ for step in steps for id_, _ in step.facts.get("best", ())}
         seen = {"public", *context.principals}
-        chunks = {id_: c for id_, c in (await self.index.chunks(sorted(named))).items() if seen & set(c.acl)}
+        chunks = {id_: own(c) for id_, c in (await self.index.chunks(sorted(named))).items() if seen & set(c.acl)}
         stages = (
             Stage(
                 name=step.name,

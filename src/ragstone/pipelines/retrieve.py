@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,12 @@ from ragstone.trace import Step
 from ragstone.types import Chunk, Context, Filter, Hit, Scored
 
 if TYPE_CHECKING:
+    from ragstone.caching.tokens import Kept
     from ragstone.compact import Compact
     from ragstone.state.sqlite import Facts
     from ragstone.types import Matrix, Vector
 
-__all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check", "check_k"]
+__all__ = ["FINAL", "MAX_K", "Asked", "Candidate", "Ranking", "as_hits", "check", "check_k", "own"]
 
 MAX_K = 1000
 UNREAD = 0.2
@@ -59,7 +60,9 @@ class Asked:
     terms: Sequence[str]
     vector: Vector | None = None
     rows: Compact | None = None
+    weights: Sequence[float] | None = None  # of its tokens
     asking: Asking | None = None
+    kept: dict[str, Kept] = field(default_factory=dict[str, "Kept"], repr=False)  # by chunk, what was read of tokens
     chunks: dict[str, Chunk] = field(default_factory=dict[str, Chunk], repr=False)  # those that were read
     wordy: bool = False  # whether only words are searched, since the vector store is down
 
@@ -144,10 +147,11 @@ class Ranking:
         if asked.wordy:
             return await self._words_alone(asked, k, condition, context)
         if mode == "dense":
-            return {"dense": await self._dense(asked, k, condition, context)}
+            near, _ = await asyncio.gather(self._dense(asked, k, condition, context), self._weigh(asked, context))
+            return {"dense": near}
         try:
             if index.store.joins(index.lexical):
-                vector = await self._vector(asked, context)
+                vector, _ = await asyncio.gather(self._vector(asked, context), self._weigh(asked, context))
                 near, matching = await both(
                     vector,
                     asked.terms,
@@ -158,8 +162,10 @@ class Ranking:
                     context=context,
                 )
                 return {"dense": near, "lexical": matching}
-            near, matching = await asyncio.gather(
-                self._dense(asked, k, condition, context), self._lexical(asked, k, condition, context)
+            near, matching, _ = await asyncio.gather(
+                self._dense(asked, k, condition, context),
+                self._lexical(asked, k, condition, context),
+                self._weigh(asked, context),
             )
         except StoreUnavailable:
             if not self.spec.lexical_only:
@@ -176,15 +182,12 @@ class Ranking:
 
     async def _dense(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
         vector = await self._vector(asked, context)
-        found, _ = await asyncio.gather(
-            dense(vector, store=self.index.store, k=k, where=condition, context=context), self._prepare(asked, context)
-        )
-        return found
+        return await dense(vector, store=self.index.store, k=k, where=condition, context=context)
 
-    async def _prepare(self, asked: Asked, context: Context) -> None:
-        """What late interaction needs of the question is made while the store searches."""
-        if self._interacts(asked):
-            await self.asking(asked, context)
+    async def _weigh(self, asked: Asked, context: Context) -> None:
+        """What late interaction and trimming need of the question's words, made while it is embedded."""
+        if asked.weights is None and (self._interacts(asked) or (self.trims and asked.read)):
+            asked.weights = await self._weights(asked, context)
 
     async def _lexical(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
         found = await lexical(asked.terms, index=self.index.lexical, k=k, where=condition, context=context)
@@ -206,11 +209,16 @@ class Ranking:
     async def embed(self, asked: Asked, context: Context) -> None:
         """Embeds a question: once, its token vectors in the same pass where they will be needed."""
         with context.trace.step("retrieve.embed"):
-            if self.index.tokens is not None and (self._interacts(asked) or self.spec.trim):
+            if self.index.tokens is not None and (self._interacts(asked) or self.trims):
                 asked.vector, rows = await self.index.tokens.question(asked.text, context=context)
                 asked.rows = rows[:MOST_TOKENS]
             else:
                 asked.vector = await self.index.embedder.embed_query(asked.text, context=context)
+
+    @property
+    def trims(self) -> bool:
+        """Whether hits are cut down, where the embedder reads the question."""
+        return self.spec.trim > 0 and self.index.tokens is not None
 
     def _interacts(self, asked: Asked) -> bool:
         spec = self.spec.rerank
@@ -279,10 +287,9 @@ class Ranking:
         top = self.spec.rerank.top
         if self.reranker is not None:
             return await self.reranker.scores(asked.text, _texts(found[:top]), context=context)
-        assert self.index.tokens is not None
         asking = await self.asking(asked, context)
         read = found[: max(top, SMOOTHED)]
-        kept = await self.index.tokens.kept(_texts(read), context=context)
+        kept = await self.kept(asked, [one.chunk for one in read if one.chunk], context)
         for one, own in zip(read, kept, strict=True):
             one.vector = own.vector
         return (await asyncio.to_thread(interact, asking, [own.rows for own in kept[:top]])).tolist()
@@ -293,16 +300,28 @@ class Ranking:
             if asked.rows is None:
                 await self.embed(asked, context)
             assert asked.rows is not None
-            _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
-            found = words(asked.text, ranges[:MOST_TOKENS])
-            terms = {word: query_terms(word, languages=[asked.language]) for word in set(found)}
-            every = sorted({term for own in terms.values() for term in own})
-            frequencies = await self.index.lexical.frequencies(every, context=context)
-            total = await self.index.count(context)
-            rare = {term: rarity(frequencies.get(term, 0), total) for term in every}
-            weight = [max((rare[term] for term in terms[word]), default=0.0) for word in found]
-            asked.asking = Asking(asked.rows, weight, frozenset(asked.terms))
+            weights = await self._weights(asked, context) if asked.weights is None else asked.weights
+            asked.asking = Asking(asked.rows, weights, frozenset(asked.terms))
         return asked.asking
+
+    async def _weights(self, asked: Asked, context: Context) -> Sequence[float]:
+        _, ranges = await asyncio.to_thread(self.index.embedder.tokens, asked.text)
+        found = words(asked.text, ranges[:MOST_TOKENS])
+        terms = {word: query_terms(word, languages=[asked.language]) for word in set(found)}
+        every = sorted({term for own in terms.values() for term in own})
+        frequencies = await self.index.lexical.frequencies(every, context=context)
+        total = await self.index.count(context)
+        rare = {term: rarity(frequencies.get(term, 0), total) for term in every}
+        return [max((rare[term] for term in terms[word]), default=0.0) for word in found]
+
+    async def kept(self, asked: Asked, chunks: Sequence[Chunk], context: Context) -> list[Kept]:
+        """What is kept of the tokens of found chunks, each read once."""
+        assert self.index.tokens is not None
+        missing = [chunk for chunk in chunks if chunk.id not in asked.kept]
+        if missing:
+            read = await self.index.tokens.kept([chunk.embedded for chunk in missing], context=context)
+            asked.kept |= {chunk.id: own for chunk, own in zip(missing, read, strict=True)}
+        return [asked.kept[chunk.id] for chunk in chunks]
 
     async def _smoothed(self, asked: Asked, found: list[Candidate], context: Context) -> list[Candidate]:
         weight = self.spec.smooth
@@ -311,7 +330,7 @@ class Ranking:
         with context.trace.step("retrieve.smooth", weight=weight) as step:
             top = found[:SMOOTHED]
             near = await self._vectors(asked, top, context)
-            smooth = await asyncio.to_thread(rerank.smoothed, [one.score for one in top], near, weight=weight)
+            smooth = rerank.smoothed([one.score for one in top], near, weight=weight)  # sooner than a thread begins
             worst = min(smooth)
             rest = [min(one.score, worst) for one in found[len(top) :]]
             return _ordered(found, [*smooth, *rest], step)
@@ -358,9 +377,11 @@ class Ranking:
             if spec.duplicates is not None:
                 texts = [one.chunk.text for one in found if one.chunk]
                 most = 2 * k if any(one.chunk and one.chunk.parent for one in found) else k  # siblings share a parent
-                kept = await asyncio.to_thread(
-                    diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=most
-                )
+                kept = [*range(most)]  # mostly, and then no thread is begun to find that out
+                if not diversify.apart(self._near(found[:most]), most=most):
+                    kept = await asyncio.to_thread(
+                        diversify.distinct, texts, alike=spec.duplicates, near=self._near(found), most=most
+                    )
                 rest = found[kept[-1] + 1 :] if len(kept) == most else []
                 found = [found[at] for at in kept] + rest
             step.facts["dropped"] = before - len(found)
@@ -394,7 +415,14 @@ def _texts(found: Sequence[Candidate]) -> list[str]:
 
 def as_hits(found: Sequence[Candidate]) -> list[Hit]:
     """Candidates as hits, ranked in their order."""
-    return [Hit(one.chunk, rank, {**one.scores, FINAL: one.score}) for rank, one in enumerate(found, 1) if one.chunk]
+    return [
+        Hit(own(one.chunk), rank, {**one.scores, FINAL: one.score}) for rank, one in enumerate(found, 1) if one.chunk
+    ]
+
+
+def own(chunk: Chunk) -> Chunk:
+    """The chunk with metadata of its own: the state keeps chunks in memory, and whoever gets one may write into it."""
+    return replace(chunk, metadata=dict(chunk.metadata))
 
 
 def _ordered(found: Sequence[Candidate], scores: Sequence[float], step: Step) -> list[Candidate]:

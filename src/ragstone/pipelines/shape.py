@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ragstone.errors import EmbedderError
+from ragstone.pipelines.parts import parts_of
 from ragstone.pipelines.retrieve import FINAL, Asked, Candidate, Ranking, as_hits
 from ragstone.retrieval import trim
 from ragstone.retrieval.expand import Place, expand, joined, neighbourhood, place
 from ragstone.retrieval.pack import estimated, ordered, pack
-from ragstone.text.analyzer import terms
-from ragstone.text.sentences import sentences
 from ragstone.types import Chunk, Context, Document, Hit
-
-if TYPE_CHECKING:
-    from ragstone.compact import Compact
 
 __all__ = ["Shaping"]
 
 Range = tuple[int, int]
-Sentence = tuple[Range, frozenset[str]]  # its characters in a chunk's text, and its terms
-
-SPECIAL = 2  # tokens that an embedder puts around a text
 
 
 class Shaping:
@@ -37,7 +29,7 @@ class Shaping:
         """At most k hits, in the order in which a model reads them; ranks say which is best."""
         placed = _placed(found, k)
         shaped = await self._expanded(placed, context)
-        if self.spec.trim and asked.read and self.index.tokens is not None:
+        if self.ranking.trims and asked.read:
             # Who asks for parents, neighbours or merged hits wants to read them whole.
             ranges = {hit.chunk.id: (hit.chunk.start, hit.chunk.end) for hit in placed}
             as_found = {hit.chunk.id for hit in shaped if ranges[hit.chunk.id] == (hit.chunk.start, hit.chunk.end)}
@@ -95,10 +87,10 @@ class Shaping:
         """Those hits cut down to the runs of their sentences that the question is about; tables stay whole."""
         with context.trace.step("retrieve.trim", threshold=self.spec.trim) as step:
             whole = [hit for hit in found if hit.chunk.id in which and not _tabular(hit.chunk)]
-            parts = await self._parts([hit.chunk for hit in whole], asked)
+            chunks = [hit.chunk for hit in whole]
+            parts = await parts_of(chunks, self.index.embedder, language=asked.language)
             prose = [hit for hit in whole if hit.chunk.id in parts]
-            assert self.index.tokens is not None
-            kept = await self.index.tokens.kept([hit.chunk.embedded for hit in prose], context=context)
+            kept = await self.ranking.kept(asked, [hit.chunk for hit in prose], context)
             passages = [
                 parts[hit.chunk.id].passage(own.rows, hit.scores[FINAL]) for hit, own in zip(prose, kept, strict=True)
             ]
@@ -107,49 +99,11 @@ class Shaping:
             for hit, passage, own in zip(prose, passages, scores, strict=True):
                 lengths = [end - start for start, end in passage.sentences]
                 first, last = trim.run(own, lengths, threshold=self.spec.trim)
-                made[hit.chunk.id] = parts[hit.chunk.id].cut(first, last)
+                made[hit.chunk.id] = parts[hit.chunk.id].cut(hit.chunk, first, last)
             before = sum(len(hit.chunk.text) for hit in found)
             found = [replace(hit, chunk=made.get(hit.chunk.id, hit.chunk)) for hit in found]
             step.facts.update(characters=before, kept=sum(len(hit.chunk.text) for hit in found))
         return found
-
-    async def _parts(self, chunks: Sequence[Chunk], asked: Asked) -> dict[str, _Parts]:
-        """The sentences of each chunk that has several and fits the window: a parent may not."""
-        cut, located = await asyncio.gather(
-            asyncio.to_thread(_sentences, chunks, asked.language),
-            asyncio.to_thread(self.index.embedder.all_tokens, [chunk.embedded for chunk in chunks]),
-        )
-        made: dict[str, _Parts] = {}
-        for chunk, own, (_, ranges) in zip(chunks, cut, located, strict=True):
-            if len(own) > 1 and len(ranges) + SPECIAL <= self.index.embedder.window:
-                made[chunk.id] = _Parts(chunk, own, ranges)
-        return {id_: parts for id_, parts in made.items() if len(parts.tokens) > 1}
-
-
-class _Parts:
-    """The sentences of a chunk, as ranges of its text and of its tokens; those without a token are left out."""
-
-    def __init__(self, chunk: Chunk, found: Sequence[Sentence], ranges: Sequence[Range]) -> None:
-        shift = len(chunk.embedded) - len(chunk.text)  # the context that stands before the text
-        tokens = trim.spans(ranges, [(start + shift, end + shift) for (start, end), _ in found])
-        kept = [(own, held) for own, held in zip(found, tokens, strict=True) if held[0] < held[1]]
-        self.chunk = chunk
-        self.characters = [characters for (characters, _), _ in kept]
-        self.terms = [own for (_, own), _ in kept]
-        self.tokens = [held for _, held in kept]
-
-    def passage(self, rows: Compact, score: float) -> trim.Passage:
-        """What there is to score."""
-        return trim.Passage(rows, self.tokens, self.terms, score)
-
-    def cut(self, first: int, last: int) -> Chunk:
-        """The chunk from one sentence to before another."""
-        return trim.cut(self.chunk, self.characters[first][0], self.characters[last - 1][1])
-
-
-def _sentences(chunks: Sequence[Chunk], language: str) -> list[list[Sentence]]:
-    texts = [chunk.text for chunk in chunks]
-    return [[((a, b), frozenset(terms(text[a:b], language=language))) for a, b in sentences(text)] for text in texts]
 
 
 def _placed(found: Sequence[Candidate], k: int) -> list[Hit]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ragstone.errors import RagstoneError, StateError
 from ragstone.ingestion.embed import embed
 from ragstone.ingestion.write import delete, entry, write
+from ragstone.pipelines import parts
 from ragstone.pipelines.index import Index
 from ragstone.reports import Difference
 from ragstone.state.sqlite import ManifestRow
@@ -111,6 +112,7 @@ async def forget(index: Index, uri: str, *, context: Context) -> int:
         chunks = await asyncio.to_thread(index.state.chunks_of, index.key, one.id, tenant=index.tenant)
         texts += [chunk.embedded for chunk in chunks]
     await index.embedder.forget(texts)
+    parts.forget()
     await asyncio.to_thread(index.state.remove, index.key, [one.id for one in documents], tenant=index.tenant)
     await drop_orphans(index, context=context)
     return len(documents)

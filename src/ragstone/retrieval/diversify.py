@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float32]
 
-__all__ = ["capped", "distinct", "marginal"]
+__all__ = ["apart", "capped", "distinct", "marginal"]
 
 SHINGLE = 4  # words in a row
 ALIKE = 0.9
@@ -49,6 +49,15 @@ def distinct(
         if not any(_alike(shingles(place), shingles(other), alike) for other in rivals):
             kept.append(place)
     return kept
+
+
+def apart(near: Scores | None, *, most: int) -> bool:
+    """Whether no two of the first `most` are near enough for `distinct` to compare their texts; `near` as there."""
+    import numpy as np
+
+    if near is None or len(near) < most:
+        return False
+    return not np.triu(near[:most, :most] > AGREEING, 1).any()  # beside the diagonal: each is near itself
 
 
 def capped(documents: Sequence[str], *, most: int) -> list[int]:

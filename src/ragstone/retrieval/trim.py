@@ -162,10 +162,13 @@ def _interactions(asking: Asking, text: _Text) -> Floats:
 
     starts, ends = text.windows()
     found = cosines(asking, text.rows)
-    padded = np.concatenate([found, found[-1:]])  # so that a range may end where the tokens do
+    # One row for each of the question's tokens: ranges lie in one piece then, and take half the time. Its last column
+    # stands there twice, so that a range may end where the tokens do.
+    turned = np.empty((found.shape[1], len(found) + 1), np.float32)
+    turned[:, :-1], turned[:, -1] = found.T, found[-1]
     pairs = np.stack([starts.ravel(), ends.ravel()], axis=1).ravel()
-    best = np.maximum.reduceat(padded, pairs, axis=0)[::2]
-    return weighted(asking, best).reshape(starts.shape)
+    best = np.maximum.reduceat(turned, pairs, axis=1)[:, ::2]
+    return weighted(asking, np.ascontiguousarray(best.T)).reshape(starts.shape)
 
 
 def _rarities(asking: Asking, passages: Sequence[Passage]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ragstone.recent import Recent
 from ragstone.state import batches
 from ragstone.state import rows as to
 from ragstone.state.batches import IN
@@ -23,6 +24,10 @@ from ragstone.state.migrations import migrate
 from ragstone.types import Chunk, Document, Failure
 
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
+
+
+READ = 5_000_000  # characters of chunks that stay in memory: all of a small index
+BESIDE = 500  # what the rest of a chunk takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,9 @@ class ProjectState:
         self.path = path
         self._lock = threading.RLock()
         self._written = 0
-        self._facts: dict[tuple[str, str], tuple[tuple[int, int], Facts]] = {}
+        self._revised = (-1, -1)  # the revision that these are of
+        self._facts: dict[tuple[str, str], Facts] = {}
+        self._chunks = Recent[tuple[str, str, str], Chunk](READ, weigh=lambda _, chunk: len(chunk.embedded) + BESIDE)
         where = str(path) if path else "memory"
         with translated(where):
             if path:
@@ -254,7 +261,37 @@ class ProjectState:
     # ── What a question needs ────────────────────────────────────────────────────────────────────────────────────────
 
     def chunks(self, pipeline: str, ids: Sequence[str], *, tenant: str) -> dict[str, Chunk]:
-        """Chunks by id; one that is unknown, or belongs to another tenant, is left out."""
+        """Chunks by id; one that is unknown, or belongs to another tenant, is left out.
+
+        Those that were read last are read anew only where something was written since.
+        """
+        with self._lock:
+            self._revise()
+            kept = self._chunks.get((tenant, pipeline, id_) for id_ in ids)
+            missing = [id_ for id_ in ids if (tenant, pipeline, id_) not in kept]
+            read = self._read_chunks(pipeline, missing, tenant) if missing else {}
+            self._chunks.put({(tenant, pipeline, id_): chunk for id_, chunk in read.items()})
+        return {chunk.id: chunk for chunk in kept.values()} | read
+
+    def facts(self, pipeline: str, *, tenant: str) -> Facts:
+        """What every question asks of an index, read anew only where something was written since."""
+        with self._lock:
+            self._revise()
+            facts = self._facts.get((pipeline, tenant)) or self._read_facts(pipeline, tenant)
+            if not facts.empty:  # names that nobody knows are not remembered
+                self._facts[pipeline, tenant] = facts
+            return facts
+
+    def _revise(self) -> None:
+        """Forgets what was read before somebody wrote."""
+        (seen,) = self._rows("PRAGMA data_version", ())  # another number when another connection has written
+        revision = self._written, seen[0]
+        if revision != self._revised:
+            self._facts.clear()
+            self._chunks.clear()
+            self._revised = revision
+
+    def _read_chunks(self, pipeline: str, ids: Sequence[str], tenant: str) -> dict[str, Chunk]:
         rows = self._rows(
             f"SELECT {to.CHUNK} FROM chunks c"
             " JOIN documents d ON d.pipeline = c.pipeline AND d.id = c.document_id"
@@ -262,19 +299,6 @@ class ProjectState:
             (tenant, pipeline, batches.ids(ids)),
         )
         return {chunk.id: chunk for chunk in to.chunks(rows)}
-
-    def facts(self, pipeline: str, *, tenant: str) -> Facts:
-        """What every question asks of an index, read anew only where something was written since."""
-        with self._lock:
-            (seen,) = self._rows("PRAGMA data_version", ())  # another number when another connection has written
-            revision = self._written, seen[0]
-            kept = self._facts.get((pipeline, tenant))
-            if kept and kept[0] == revision:
-                return kept[1]
-            facts = self._read_facts(pipeline, tenant)
-            if not facts.empty:  # names that nobody knows are not remembered
-                self._facts[pipeline, tenant] = revision, facts
-            return facts
 
     def _read_facts(self, pipeline: str, tenant: str) -> Facts:
         of = "FROM documents WHERE pipeline=? AND tenant=?"

@@ -14,6 +14,7 @@ from ragstone.connectors.chroma import vendor
 from ragstone.connectors.chroma.changes import Change, Journal
 from ragstone.connectors.chroma.generations import Generations, copy
 from ragstone.connectors.chroma.session import Session
+from ragstone.connectors.chroma.whole import Stamp
 from ragstone.errors import IndexBusy
 
 __all__ = ["Folder", "Memory", "Place", "Server"]
@@ -39,6 +40,10 @@ class Place(ABC):
 
     def generation(self) -> Path | None:
         """Another one than before means that the collection has to be opened anew."""
+        return None
+
+    def stamp(self) -> Stamp | None:
+        """Another one than before means that somebody else may have written; None where nobody can say."""
         return None
 
     def writing(self, change: Change) -> AbstractContextManager[None]:
@@ -112,6 +117,10 @@ class Memory(Place):
             self._anchor = vendor.in_memory()
         return _session(vendor.in_memory(), self._collection, length)
 
+    def stamp(self) -> Stamp | None:
+        """Nobody else knows the collection's name."""
+        return ()
+
     def finish(self) -> None:
         """Frees what the collection holds, since another store may keep the memory alive."""
         self.drop()
@@ -142,6 +151,10 @@ class Folder(Place):
         """The newest one, or the draft of the one after it."""
         current = self._generations.current()
         return self._draft if self._draft and self._is_based_on(current) else current
+
+    def stamp(self) -> Stamp | None:
+        """The generation: whoever writes makes another one, and no name comes again."""
+        return (self.generation(),)
 
     def opened(self, length: int | None) -> Session | None:
         """A session in the draft, else in the newest generation."""

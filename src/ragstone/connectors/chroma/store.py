@@ -19,6 +19,7 @@ from ragstone.connectors.chroma.places import Folder, Memory, Place, Server
 from ragstone.connectors.chroma.session import Sessions
 from ragstone.connectors.chroma.vendor import Collection, dimensions, touch
 from ragstone.connectors.chroma.where import Where, translate
+from ragstone.connectors.chroma.whole import Stamp, Whole
 from ragstone.errors import ConfigError, IndexMismatch, StoreUnavailable
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
 from ragstone.types import Context, Filter, Record, Scored
@@ -64,6 +65,7 @@ class ChromaStore(VectorStore):
         self._sessions = Sessions(self._place)
         self._writing = threading.Lock()
         self._published: tuple[Path | None, int] = None, 0  # a generation, and how many records it keeps
+        self._whole, self._written = Whole(), 0
         self.capabilities = Capabilities(filters=FILTERS, local=not url)
 
     async def load(self) -> None:
@@ -98,7 +100,7 @@ class ChromaStore(VectorStore):
         condition = translate(where) if where else None
         if k < 1:
             return []
-        return await asyncio.to_thread(self._read, partial(_nearest, vector, k, condition)) or []
+        return await asyncio.to_thread(self._search, vector, k, condition)
 
     async def count(self, *, context: Context) -> int:
         """How many records it keeps. What this store has published last is not opened for that."""
@@ -150,7 +152,10 @@ class ChromaStore(VectorStore):
 
     def _drop(self) -> None:
         with self._translated(), self._writing, self._sessions.paused():
-            self._place.drop()
+            try:
+                self._place.drop()
+            finally:
+                self._written += 1
 
     def _upsert(self, records: Sequence[Record]) -> None:
         for at in range(0, len(records), BATCH):
@@ -162,6 +167,22 @@ class ChromaStore(VectorStore):
         for at in range(0, len(ids), BATCH):
             batch = list(ids[at : at + BATCH])
             self._write(Change(batch))
+
+    def _search(self, vector: Vector, k: int, where: Where | None) -> list[Scored]:
+        with self._translated():
+            stamp = None if where else self._stamp()  # before the collection is opened: an older stamp does no harm
+
+        def ask(collection: Collection) -> list[Scored]:
+            _demand_length(collection, vector)
+            found = self._whole.nearest(vector, k, collection, stamp) if stamp else None
+            return _nearest(vector, k, where, collection) if found is None else found
+
+        return self._read(ask) or []
+
+    def _stamp(self) -> Stamp | None:
+        """What changes with every write, of this process or another; None where nobody says when there was one."""
+        stamp = self._place.stamp()
+        return None if stamp is None else (self._written, *stamp)
 
     def _read(self, ask: Callable[[Collection], T]) -> T | None:
         for pause in self._place.pauses:
@@ -183,7 +204,10 @@ class ChromaStore(VectorStore):
     def _write(self, change: Change) -> None:
         with self._translated(), self._writing:
             with self._place.writing(change):
-                self._done(partial(_make, change), change.length)
+                try:
+                    self._done(partial(_make, change), change.length)
+                finally:
+                    self._written += 1
             if self._place.overdue():
                 with self._sessions.paused():
                     self._place.flush()
@@ -236,7 +260,6 @@ def _make(change: Change, collection: Collection) -> None:
 
 
 def _nearest(vector: Vector, k: int, where: Where | None, collection: Collection) -> list[Scored]:
-    _demand_length(collection, vector)
     found = collection.query(query_embeddings=[vector], n_results=min(k, MOST), where=where, include=["distances"])
     pairs = zip(found["ids"][0], found["distances"][0], strict=True)
     scored = [Scored(name, max(-1.0, min(1.0, 1.0 - distance))) for name, distance in pairs]
