@@ -63,7 +63,7 @@ def test_a_name_seen_from_the_file_itself_is_told_how_to_be_written(prompts: Pat
     with pytest.raises(PromptError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"{path}:5: 'tone.md' cannot be included: there is no such file. "
+        f"{path}:5:1: 'tone.md' cannot be included: there is no such file. "
         'Names begin at the folder prompts/: write {% include "craft/tone.md" %}.'
     )
 

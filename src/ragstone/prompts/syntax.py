@@ -82,12 +82,16 @@ class Source:
     line: int = 1
 
     def where(self, line: int, word: str = "") -> str:
-        """`path:line` of a line of this text, counted from 1, with the column of a word in one of its tags."""
-        place = f"{self.path}:{self.line + line - 1}"
-        for tag in _TAG.finditer(self.text.split("\n")[line - 1]) if word else ():
+        """`path:line:column` in this text, counted from 1: of a word in a tag of that line, else of its first tag.
+
+        A line without a tag has the column of its first character.
+        """
+        place, text = f"{self.path}:{self.line + line - 1}", self.text.split("\n")[line - 1]
+        tags = list(_TAG.finditer(text))
+        for tag in tags if word else ():
             if found := re.search(rf"\b{re.escape(word)}\b", tag[0]):
                 return f"{place}:{tag.start() + found.start() + 1}"
-        return place
+        return f"{place}:{tags[0].start() + 1 if tags else len(text) - len(text.lstrip()) + 1}"
 
 
 def read(path: Path, root: Path) -> str:
@@ -152,7 +156,7 @@ class Checker:
         for number, line in enumerate(body.text.split("\n"), body.line):
             marker = _MARKER.fullmatch(line)
             if marker is None:
-                self._reject_marker(line, f"{body.path}:{number}")
+                self._reject_marker(line, f"{body.path}:{number}:1")
                 lines.append(line)
                 continue
             yield from self._part(role, lines, first, body.path)
@@ -166,7 +170,7 @@ class Checker:
         if role is not None:
             yield role, Source(path, text, first + blank)
         elif text:
-            where, expected = f"{path}:{first + blank}", "a line such as 'system:'"
+            where, expected = f"{path}:{first + blank}:1", "a line such as 'system:'"
             self._fault("text stands before the first role", where, expected=expected)
 
     def _reject_marker(self, line: str, where: str) -> None:

@@ -77,7 +77,7 @@ def test_the_content_tells_the_format(name: str, text: str, kind: str, tmp_path:
         (b"---\nname: [a\n---\nuser:\nHi", "x:2:9: is not valid YAML"),
         (b"---\nname: a\n", "has no end of its front matter"),
         (b"---\n- a\n---\nuser:\nHi", "the front matter holds no keys"),
-        (b"---\nname: a\n---\nuser:\n{% if x %}", "x:5: is no template"),
+        (b"---\nname: a\n---\nuser:\n{% if x %}", "x:5:1: is no template"),
         (b"---\nname: a\n---\n", "has no messages"),
         (b"messages:\n- content: Hi\n", "x:2:3: a message has no role"),
         (b"---\nmetadata: {ragstone: {}}\n---\nuser:\nHi", "is a prompt file of Ragstone already"),
