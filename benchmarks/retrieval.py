@@ -9,9 +9,9 @@ Chinese and in the languages of XQuAD. With `--keep` the indexes stay in a folde
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -149,7 +149,10 @@ def with_settings(scratch: Scratch, settings: Mapping[str, Any]) -> AnswerPipeli
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    where = Path(given[given.index("--keep") + 1]) if "--keep" in given else None
-    asked = [part for part in ("collections", "chunks", "passages", "tuned") if part in given]
-    asyncio.run(main(asked or ["collections", "chunks", "passages"], where))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", default=["collections", "chunks", "passages"])
+    parser.add_argument("--keep", type=Path, help="the folder in which the indexes stay")
+    given = parser.parse_args()
+    if unknown := set(given.parts) - {"collections", "chunks", "passages", "tuned"}:
+        parser.error(f"there is no part {min(unknown)!r}")
+    asyncio.run(main(given.parts, given.keep))
