@@ -173,7 +173,9 @@ class Project:
             if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
                 continue
             try:
-                yield from self._lookup_faults(load(path), self._readable("connectors"))
+                file = load(path)
+                file.cases()
+                yield from self._lookup_faults(file, self._readable("connectors"))
             except ConfigError as error:
                 yield from error.faults or (error,)
 

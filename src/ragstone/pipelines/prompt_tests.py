@@ -73,16 +73,17 @@ class PromptTests:
             expected = f"1 to {MOST_REPEATS}"
             raise UsageError("the number of repeats is out of range", expected=expected, found=str(repeats))
         file = await asyncio.to_thread(self._prompt_file, prompt)
-        if not file.tests:
+        cases = await asyncio.to_thread(file.cases)
+        if not cases:
             hint = f"Write tests/{file.path.stem}.yaml in prompts/, and name it under metadata.ragstone."
             raise UsageError("the prompt has no tests", where=f"prompt {prompt!r}", hint=hint)
         run = _Run(self, file)
-        cases = await _together(run.case(case, repeats or case.repeats) for case in file.tests)
+        reports = await _together(run.case(case, repeats or case.repeats) for case in cases)
         return PromptReport(
             prompt=prompt,
             version=file.version,
             model=self.model,
-            cases=tuple(cases),
+            cases=tuple(reports),
             calls=run.calls,
             cost=run.cost,
         )

@@ -27,11 +27,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
@@ -42,10 +42,12 @@ from ragstone.prompts.home import home
 from ragstone.prompts.schema import Budget, Front, Order, Own, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
-from ragstone.prompts.testing.cases import Case, Subject, load_cases
+from ragstone.prompts.testing.cases import Case, Subject, Tests
 from ragstone.types import Mark, Options, Trust
 
 __all__ = ["PromptFile", "load", "variables"]
+
+T = TypeVar("T")
 
 FORMAT = 1  # part of every version: raise it when the same file would be rendered into other messages
 
@@ -82,7 +84,7 @@ class PromptFile:
     output: Output | None = None  # None for free text
     few_shot: ExampleSet | None = None
     budget: Budget | None = None
-    tests: tuple[Case, ...] = ()
+    tests: Tests | None = None
     lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
 
     @property
@@ -91,6 +93,13 @@ class PromptFile:
         fetched = {slot.name for slot in self.lookups}
         return tuple(given for given in self.inputs if given.name not in fetched)
 
+    def cases(self) -> tuple[Case, ...]:
+        """The file's own tests, none where it names none. Raises PromptError for a file of tests that cannot be read.
+
+        Its `faults` hold every one that was found.
+        """
+        return _told(self.tests.cases) if self.tests is not None else ()
+
 
 def load(path: Path, *, root: Path | None = None) -> PromptFile:
     """Reads a prompt file, and what it includes from `root`: the folder of prompts that it stands in, unless another.
@@ -98,11 +107,7 @@ def load(path: Path, *, root: Path | None = None) -> PromptFile:
     Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
     """
     try:
-        return _load(path, root or home(path))
-    except PromptError:
-        raise
-    except ConfigError as error:
-        raise _as_prompt_error(error) from None
+        return _told(partial(_load, path, root or home(path)))
     except RecursionError as error:
         raise PromptError("the front matter is nested too deeply", where=str(path)) from error
 
@@ -201,12 +206,12 @@ def _tests(
     root: Path,
     body: Body,
     output: Output | None,
-) -> tuple[Case, ...]:
+) -> Tests | None:
     """The file's own tests. A case says itself what is looked up: no test asks an outside system."""
     if named is None:
-        return ()
+        return None
     subject = Subject(inputs=inputs, passages="passages" in body.uses, outputs=output is not None)
-    return load_cases(root / named, root=root, where=located.where(TESTS), subject=subject)
+    return Tests(path=root / named, root=root, where=located.where(TESTS), subject=subject)
 
 
 def _shaping(front: Mapping[str, Any], body: Source) -> str:
@@ -228,6 +233,16 @@ def _as_prompt_error(error: ConfigError) -> PromptError:
     made = PromptError(error.message, where=error.where, expected=error.expected, found=error.found, hint=error.hint)
     made.faults = tuple(_as_prompt_error(fault) if fault is not error else made for fault in error.faults)
     return made
+
+
+def _told(read: Callable[[], T]) -> T:
+    """What `read` gives, with each fault of a file as one of a prompt."""
+    try:
+        return read()
+    except PromptError:
+        raise
+    except ConfigError as error:
+        raise _as_prompt_error(error) from None
 
 
 def _raise_first(faults: Iterator[PromptError]) -> None:

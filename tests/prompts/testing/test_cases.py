@@ -52,7 +52,9 @@ def write(
 
 
 def read(folder: Path, cases: str | None, **given_: str) -> PromptFile:
-    return load(write(folder, cases, **given_), root=folder)
+    file = load(write(folder, cases, **given_), root=folder)
+    file.cases()
+    return file
 
 
 def faults(folder: Path, cases: str | None, **given_: str) -> list[str]:
@@ -62,7 +64,7 @@ def faults(folder: Path, cases: str | None, **given_: str) -> list[str]:
 
 
 def test_a_case_has_what_the_file_says(tmp_path: Path) -> None:
-    (case,) = read(tmp_path, GOOD).tests
+    (case,) = read(tmp_path, GOOD).cases()
     assert (case.name, case.repeats, case.at_least, case.needs_writing) == ("first", 3, 0.5, True)
     assert case.inputs == {"question": "Why?", "count": 2}
     assert [(hit.chunk.uri, hit.chunk.text, hit.rank) for hit in case.passages] == [
@@ -85,7 +87,7 @@ def test_no_version_depends_on_the_tests(tmp_path: Path) -> None:
     for change in ("", "metadata: {tags: []}\n"):
         with_tests.write_text(text.replace("metadata: {ragstone: {tests: tests/a.yaml}}\n", change), encoding="utf-8")
         assert (load(with_tests, root=tmp_path).version == first) is (change == "")
-    assert load(with_tests, root=tmp_path).tests == ()
+    assert load(with_tests, root=tmp_path).cases() == ()
 
 
 CASE = "cases:\n  - name: a\n    inputs: {question: Why?}\n    "

@@ -55,7 +55,7 @@ def asked(case: Case, prompt: Prompt) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_prompt_has_tests_of_what_is_sent_and_of_what_is_said(name: str) -> None:
-    cases = shipped(name).tests
+    cases = shipped(name).cases()
     assert len(cases) >= 2
     assert sum(bool(case.sent) for case in cases) >= 1
     assert all(case.expect for case in cases)
@@ -66,7 +66,7 @@ def test_every_shipped_prompt_has_tests_of_what_is_sent_and_of_what_is_said(name
 async def test_a_good_reply_passes(name: str) -> None:
     def says(prompt: Prompt) -> str:
         # The longest inputs first: one case's may hold another's.
-        cases = sorted(shipped(name).tests, key=lambda case: -sum(len(str(value)) for value in case.inputs.values()))
+        cases = sorted(shipped(name).cases(), key=lambda case: -sum(len(str(value)) for value in case.inputs.values()))
         return REPLIES[name][next(case.name for case in cases if asked(case, prompt))]
 
     report = await runner(name, says, good=True).run(name)

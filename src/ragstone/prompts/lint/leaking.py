@@ -29,7 +29,7 @@ def examples_leak_tests(reading: Reading) -> Iterator[Fault]:
     """Examples that are nearly tests of the same prompt."""
     shown = reading.file.few_shot
     if shown is not None:
-        yield from leaks(((example.where, example.asked) for example in shown.examples), reading.file.tests)
+        yield from leaks(((example.where, example.asked) for example in shown.examples), reading.file.cases())
 
 
 def leaks(examples: Iterable[tuple[str, str]], cases: Sequence[Case]) -> Iterator[Fault]:

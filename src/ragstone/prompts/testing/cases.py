@@ -69,6 +69,20 @@ class Subject:
     outputs: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tests:
+    """A file of tests, and where a prompt file names it. It is read when somebody tests: no answer waits for it."""
+
+    path: Path
+    root: Path
+    where: str
+    subject: Subject
+
+    def cases(self) -> tuple[Case, ...]:
+        """Its cases. Raises PromptError or ConfigError as `load_cases` does."""
+        return load_cases(self.path, root=self.root, where=self.where, subject=self.subject)
+
+
 # ── The shape of the file ───────────────────────────────────────────────────────────────────────────────────────────
 
 
