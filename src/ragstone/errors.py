@@ -212,5 +212,6 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     >>> nearest("stoer", ["store", "split"])
     "Did you mean 'store'?"
     """
-    found = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    others = [candidate for candidate in candidates if candidate != word]  # one of its name is of the wrong kind
+    found = difflib.get_close_matches(word, others, n=1, cutoff=0.6)
     return f"Did you mean {found[0]!r}?" if found else None

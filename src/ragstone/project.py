@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragstone.config import STATE, Located, read_yaml, template, validate
-from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, nearest
+from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
@@ -239,11 +239,19 @@ class Project:
             except ConfigError as error:
                 yield from error.faults or (error,)
 
+    def _demand_question(self, path: Path) -> None:
+        with suppress(PromptError):  # what keeps a prompt from loading is told with the prompts
+            file = load(path)
+            if all(given.name != "question" for given in file.given):
+                found = ", ".join(given.name for given in file.given) or "none"
+                hint = "A pipeline answers questions: declare it under inputs in the prompt file."
+                raise UsageError(f"the prompt {file.name!r} takes no question", found=f"the inputs {found}", hint=hint)
+
     def _reference_faults(self, located: Located, spec: IngestSpec | AnswerSpec) -> Iterator[ConfigError]:
         for keys, kind, name in _references(spec):
             try:
                 if kind == "prompt":
-                    self.prompt_path(name)
+                    self._demand_question(self.prompt_path(name))
                 elif kind == "pipeline":
                     self._require_pipeline(name)
                 else:

@@ -405,3 +405,38 @@ def test_every_command_reads_the_includes_of_a_prompt_in_a_subfolder(prompts: Pa
     git(prompts.parent, "commit", "-m", "Begin")
     edit(prompts / "team" / "answer.prompty", "Begin with", "Start with")
     assert not data(run("prompt", "diff", "team/answer", "--against", "HEAD", "--json"))["same"]
+
+
+def test_show_names_outputs_examples_budget_and_tests(project: Path, run):
+    prompts = project / "prompts"
+    (prompts / "examples").mkdir()
+    (prompts / "examples" / "x.jsonl").write_text('{"inputs": {"question": "A?"}, "output": {"label": "good"}}')
+    own = "layers: {few_shot: {file: examples/x.jsonl, k: 1}}\n    budget: {total: 900}\n    tests: tests/answer.yaml"
+    outputs = "outputs: [{name: label, kind: string}]"
+    inputs = "inputs: [{name: question, required: true}]"
+    front = f"name: x\n{inputs}\n{outputs}\nmetadata:\n  ragstone:\n    {own}"
+    (prompts / "x.prompty").write_text(f"---\n{front}\n---\nuser:\n{{{{ question }}}}\n")
+    shown = run("prompt", "show", "x").stdout
+    assert "outputs: label" in shown
+    assert "few shot: file examples/x.jsonl, k 1, select fixed, of 1" in shown
+    assert "budget: total 900" in shown
+    assert "tests: tests/answer.yaml" in shown
+
+
+def test_a_broken_tests_file_is_for_lint_and_check_to_tell(project: Path, run):
+    (project / "prompts" / "tests" / "answer.yaml").unlink()
+    assert run("prompt", "explain", "--set", "question=Why?").exit_code == 0
+    assert run("prompt", "show").exit_code == 0
+    assert "the tests cannot be used" in run("prompt", "lint", "answer").stdout
+    assert "the tests cannot be used" in run("check").output
+
+
+def test_a_prompt_without_a_question_answers_no_pipeline(project: Path, run):
+    shown = run("prompt", "new", "hotline", "--from", "plain")
+    assert "It takes no question, so no pipeline can answer with it." in shown.stderr
+    assert "pipelines/answer.yaml: prompt: mine" in run("prompt", "new", "mine", "--from", "passages").stderr
+    path = project / "pipelines" / "answer.yaml"
+    path.write_text(path.read_text().replace("prompt: answer", "prompt: hotline"))
+    checked = run("check")
+    assert checked.exit_code != 0
+    assert "the prompt 'hotline' takes no question" in checked.output

@@ -247,8 +247,8 @@ def test_a_list_of_signs_in_a_loop_is_no_sign(tmp_path: Path) -> None:
         ("none", "It is {{ mark }}.", "unknown variable 'mark'"),
         ("encode", "Base64 {{ mark }}.", "unknown variable 'mark'"),
         ("datamark", WORDS["datamark"] + WORDS["encode"], "test.prompty:5:16: parts/encode.md tells the model of "
-         "another mark than the prompt has: expected mark: encode. Or include parts/datamark.md in its place."),
-        ("none", '{% include "parts/delimit.md" %}', "another mark than the prompt has: expected mark: delimit. Or"),
+         "another mark than the prompt has: expected mark: encode. Include parts/datamark.md in its place, or write"),
+        ("none", '{% include "parts/delimit.md" %}', "another mark than the prompt has: expected mark: delimit. Take"),
         ("datamark", "{{ mrak }}", "Did you mean 'mark'?"),
     ],
 )  # fmt: skip

@@ -225,7 +225,7 @@ class AnswerPipeline:
                     yield Delta(delta.text)
         assert completion is not None, "a model's last delta carries its completion"
         answer = await asyncio.to_thread(self.answer, built, hits, completion, context, self.checks)
-        stale = (f"{file.fault}. The last good version of the prompt was used.",) if file.fault else ()
+        stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
         yield replace(answer, notices=(*stale, *looked.notices, *answer.notices))
 
     async def _prompted(

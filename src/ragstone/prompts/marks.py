@@ -187,7 +187,8 @@ def unsaid(kind: Mark, *, uses: Collection[str], includes: Collection[str], said
     """
     for other, part in PARTS.items():
         if other != kind and part in includes:
-            hint = f"Or include {PARTS[kind]} in its place." if kind in PARTS else f"Or take {part} out."
+            hint = f"Include {PARTS[kind]} in its place" if kind in PARTS else f"Take {part} out"
+            hint += f", or write `mark: {other}`."
             return f"{part} tells the model of another mark than the prompt has", f"mark: {other}", hint
     include = f'Write {{% include "{PARTS[kind]}" %}} in the system message' if kind in PARTS else ""
     if kind == "datamark" and "mark" not in uses:

@@ -116,7 +116,6 @@ def read_prompt(path: Path, *, root: Path | None = None) -> Reading:
     """Reads a prompt file with all its places, its includes as `load` does. Raises PromptError likewise."""
     root = root or home(path)
     file = load(path, root=root)
-    file.cases()  # whoever looks at a file shall learn of a fault in its tests
     text = read(path, root)
     lines = text.split("\n")
     end = lines.index("---", 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.rule import Rule
@@ -14,6 +14,7 @@ from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
 from ragstone.cli.prompts.catalog import find_path, used_by
 from ragstone.project import Project, find
+from ragstone.prompts.examples import ExampleSet
 from ragstone.prompts.reading import Reading, read_prompt
 
 __all__ = ["OPTIONS", "described", "settings", "show_prompt"]
@@ -80,7 +81,19 @@ def settings(reading: Reading) -> dict[str, Any]:
         },
         "abstain": file.abstain,
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
+        "outputs": [*file.output.schema["properties"]] if file.output is not None else None,
+        "few_shot": _examples(file.few_shot) if file.few_shot is not None else None,
+        "budget": file.budget.model_dump() if file.budget is not None else None,
+        "tests": str(file.tests.path.relative_to(file.root)) if file.tests is not None else None,
     }
+
+
+def _listed(value: object) -> str:
+    return ", ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+
+
+def _examples(few_shot: ExampleSet) -> dict[str, Any]:
+    return {"file": few_shot.file, "k": few_shot.k, "select": few_shot.select, "of": len(few_shot.examples)}
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -97,10 +110,10 @@ def _print(found: dict[str, Any]) -> None:
         show.out.print(Text(f"input {given['name']} ({given['kind']}, {needed}, trust {given['trust']}){said}"))
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
-    for key in ("abstain", "passages", "includes", "used_by"):
+    for key in ("abstain", "passages", "outputs", "few_shot", "budget", "tests", "includes", "used_by"):
         value = found[key]
         if isinstance(value, dict):
-            value = [f"{name} {of}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]
+            value = [f"{name} {_listed(cast('object', of))}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]
         if value:
             told = ", ".join(map(str, value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             show.out.print(Text(f"{key.replace('_', ' ')}: {told}"))

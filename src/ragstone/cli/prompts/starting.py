@@ -51,7 +51,10 @@ def new_prompt(
     shown = show.place(root.parent, f"{FOLDER}/{name}.prompty", line=None, page=None)
     show.out.print(f"[bold]{shown}[/] is ready. Change the words in it, then:\n")
     show.out.print(f"  ragstone prompt lint {name}\n  ragstone prompt explain {name}\n")
-    show.remarks([f"To use it for every question, write in pipelines/answer.yaml: prompt: {name}"])
+    if any(given.name == "question" for given in load(path).given):
+        show.remarks([f"To use it for every question, write in pipelines/answer.yaml: prompt: {name}"])
+    else:
+        show.remarks(["It takes no question, so no pipeline can answer with it."])
 
 
 def _source(project: Project, name: str) -> Path:

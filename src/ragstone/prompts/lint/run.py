@@ -26,7 +26,9 @@ def lint(paths: Sequence[Path], *, folder: Path | None = None, shipped: Collecti
     found: list[Finding] = []
     for path in paths:
         try:
-            readings.append(read_prompt(path))
+            reading = read_prompt(path)
+            reading.file.cases()
+            readings.append(reading)
         except PromptError as error:
             found += _refused(error)
     for reading in readings:
