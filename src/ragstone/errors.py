@@ -19,6 +19,7 @@
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── LookupFailed              what a prompt looks up was refused, or cannot be read
     │   └── LookupUnavailable     its server cannot be reached, or is too slow     (retryable)
+    ├── ToolFailed                a tool cannot do what a model asked of it
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
         ├── ModelUnavailable      it cannot be reached, or is overloaded           (retryable)
@@ -62,6 +63,7 @@ __all__ = [
     "StateError",
     "StorageFull",
     "StoreUnavailable",
+    "ToolFailed",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -176,6 +178,10 @@ class LookupUnavailable(LookupFailed):
     """The server that a prompt looks something up at cannot be reached, is overloaded, or is too slow."""
 
     retryable = True
+
+
+class ToolFailed(RagstoneError):
+    """A tool cannot do what a model asked of it: the model is told, and may ask otherwise."""
 
 
 class UnsupportedFilter(RagstoneError):

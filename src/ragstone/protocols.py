@@ -16,6 +16,7 @@ run them in a worker. `ragstone.testing` has a conformance suite for each.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from ragstone.types import (
     Document,
     Entry,
     Filter,
+    Hit,
     Item,
     Parsed,
     Piece,
@@ -65,6 +67,9 @@ class Capabilities:
     model: str = ""  # the name by which a library of tokenizers may know the model
     prefix_block: int = 1  # tokens that the server's prefix cache keeps together
     prefix_least: int = 0  # tokens below which it keeps nothing
+    samples: bool = False  # several completions of one request, as `n` asks for them
+    logprobs: bool = False
+    reasons: bool = False  # it has a switch for reasoning of its own
 
     def cached(self, prefix: int) -> int:
         """How many tokens of a beginning that was sent before the server's prefix cache can serve.
@@ -324,12 +329,39 @@ class Lookup(Connector):
         """What stands at a path whose values are in place. Raises LookupFailed, also for a path it does not allow."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a tool found. `hits` are passages among it: they are numbered and can be cited as those of a prompt are."""
+
+    text: str = ""
+    hits: tuple[Hit, ...] = ()
+
+
+class Tool(Connector):
+    """What a model may use on its way to an answer. It reads, and changes nothing outside."""
+
+    description: str  # one line for the model: what it does, and what it is given
+
+    @abstractmethod
+    async def use(self, given: str, *, context: Context) -> Observation:
+        """What it finds for a text that a model wrote. Raises ToolFailed, whose message the model is told."""
+
+
 class Model(Connector):
     """Answers a prompt."""
 
     @abstractmethod
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The whole completion. Raises a ModelError; what was not configured raised NotConfigured before."""
+
+    async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
+        """n completions, whose usage adds up to that of all. A model that `samples` makes them in one request."""
+        tasks = [asyncio.ensure_future(self.generate(prompt, context=context)) for _ in range(n)]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece; the last delta carries the whole of it."""
@@ -347,6 +379,7 @@ KINDS: dict[str, type[Connector]] = {
     "lexical": LexicalIndex,
     "reranker": Reranker,
     "lookup": Lookup,
+    "tool": Tool,
     "model": Model,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ragstone.plan import ANSWER, Call
 from ragstone.trace import Trace
 
 if TYPE_CHECKING:
@@ -296,12 +297,13 @@ class Prompt:
 
     `tokens` is the length of the whole as `counter` counts it, `stable_prefix_tokens` that of its beginning which is
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
+    `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
+    how likely its words were.
     """
 
     name: str
     version: str
-    calls: int = 1  # of a model, when all goes well
-    worst_case_calls: int = 1
+    plan: tuple[Call, ...] = (ANSWER,)
     messages: tuple[Message, ...]
     slots: tuple[Slot, ...] = ()
     options: Options = field(default_factory=Options)
@@ -311,6 +313,18 @@ class Prompt:
     stable_prefix_tokens: int = 0
     shed: tuple[Shed, ...] = ()
     output: Output | None = None  # None for free text
+    reasons: bool = False
+    logprobs: bool = False
+
+    @property
+    def calls(self) -> int:
+        """Of a model, when all goes well."""
+        return sum(call.usual for call in self.plan)
+
+    @property
+    def worst_case_calls(self) -> int:
+        """Those that are never exceeded."""
+        return sum(call.most for call in self.plan)
 
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""
@@ -337,7 +351,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What a model said. `notice` is what the reader must know of how it was made; `cost` is in USD."""
+    """What a model said. `notice` is what the reader must know of how it was made; `cost` is in USD.
+
+    `reasoning` is what it wrote on its way to the answer. `confidence` in [0, 1] is the share of samples that agree,
+    where a layer let them vote; `logprob` the mean log-probability of a token, in nats, where it was asked for. `calls`
+    are those that the answer took, whose usage and cost it carries.
+    """
 
     text: str
     model: str
@@ -349,6 +368,10 @@ class Completion:
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
     structured: Literal["schema", "words"] | None = None  # how the output was asked for: see `Prompt.output`
+    reasoning: str = ""
+    confidence: float | None = None
+    logprob: float | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)

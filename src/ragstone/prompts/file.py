@@ -27,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,6 +88,11 @@ class PromptFile:
     lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
 
     @property
+    def layers_on(self) -> tuple[str, ...]:
+        """The names of the layers that are switched on."""
+        return ("few_shot",) if self.few_shot is not None else ()
+
+    @property
     def given(self) -> tuple[Property, ...]:
         """The inputs that a caller gives."""
         fetched = {slot.name for slot in self.lookups}
@@ -101,13 +106,13 @@ class PromptFile:
         return _told(self.tests.cases) if self.tests is not None else ()
 
 
-def load(path: Path, *, root: Path | None = None) -> PromptFile:
+def load(path: Path, *, root: Path | None = None, off: Collection[str] = ()) -> PromptFile:
     """Reads a prompt file, and what it includes from `root`: the folder of prompts that it stands in, unless another.
 
-    Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
+    Layers that are named in `off` are switched off, whatever the file says. Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
     """
     try:
-        return _told(partial(_load, path, root or home(path)))
+        return _told(partial(_load, path, root or home(path), frozenset(off)))
     except RecursionError as error:
         raise PromptError("the front matter is nested too deeply", where=str(path)) from error
 
@@ -125,11 +130,11 @@ def _runtime_trust(names: Sequence[str]) -> dict[str, Trust]:
     return {name: trust for name, trust in given.items() if name in names}
 
 
-def _load(path: Path, root: Path) -> PromptFile:
+def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     text = read(path, root)
     located, body = _split(text, path)
-    front = validate(Front, located)
-    text = _shaping(located.value, body)
+    front = validate(Front, located).without(off)
+    text = _shaping(located.value, body) + "".join(sorted(off))
     _raise_first(_faults(front, located))
     own = front.metadata.ragstone
     looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]

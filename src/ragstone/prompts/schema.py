@@ -5,7 +5,7 @@ A key that would do nothing is refused, so that whoever edits a prompt never won
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
 
-__all__ = ["Budget", "FewShot", "Front", "Order", "Own", "Property", "Select"]
+__all__ = ["Budget", "FewShot", "Front", "Layers", "Order", "Own", "Property", "Select"]
 
 Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
 Order: TypeAlias = Literal["rank", "edges", "source"]
@@ -116,7 +116,9 @@ class FewShot(_Strict):
     seed: int = 0
 
 
-class _Layers(_Strict):
+class Layers(_Strict):
+    """The techniques that a prompt may use, each switched on or off by itself."""
+
     few_shot: FewShot | None = Field(default=None, alias="few_shot")
 
 
@@ -146,7 +148,7 @@ class Own(_Strict):
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     passages: _Passages = _Passages()
-    layers: _Layers = _Layers()
+    layers: Layers = Layers()
     budget: Budget | None = None
     lookup: dict[str, LookupSpec] = {}
     tests: Annotated[str, Field(min_length=1)] | None = None
@@ -171,3 +173,12 @@ class Front(_Strict):
     outputs: Any = None  # properties or a JSON Schema, see outputs.py
     tools: Any = None
     template: _Template = _Template()
+
+    def without(self, layers: Collection[str]) -> Front:
+        """The same, with these layers switched off."""
+        if not layers:
+            return self
+        own = self.metadata.ragstone
+        rest = own.layers.model_copy(update=dict.fromkeys(layers))
+        metadata = self.metadata.model_copy(update={"ragstone": own.model_copy(update={"layers": rest})})
+        return self.model_copy(update={"metadata": metadata})
