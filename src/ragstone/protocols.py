@@ -355,7 +355,7 @@ class Model(Connector):
         """The whole completion. Raises a ModelError; what was not configured raised NotConfigured before."""
 
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
-        """n completions, whose usage adds up to that of all. A model that `samples` makes them in one request."""
+        """So many completions, whose usage adds up to that of all: one request, where the model `samples`."""
         tasks = [asyncio.ensure_future(self.generate(prompt, context=context)) for _ in range(n)]
         try:
             return await asyncio.gather(*tasks)

@@ -109,7 +109,8 @@ class PromptFile:
 def load(path: Path, *, root: Path | None = None, off: Collection[str] = ()) -> PromptFile:
     """Reads a prompt file, and what it includes from `root`: the folder of prompts that it stands in, unless another.
 
-    Layers that are named in `off` are switched off, whatever the file says. Raises PromptError with the place of the first fault; its `faults` hold every one that was found.
+    Layers that are named in `off` are switched off, whatever the file says. Raises PromptError with the place of the
+    first fault; its `faults` hold every one that was found.
     """
     try:
         return _told(partial(_load, path, root or home(path), frozenset(off)))
