@@ -11,9 +11,12 @@ from typing import Any, Protocol
 
 from ragstone.errors import ModelError, NotConfigured, OutOfCalls, ToolFailed
 from ragstone.inference.router import Router
+from ragstone.output import Output
 from ragstone.pipelines.checking import checked
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome, noted
+from ragstone.prompts.layers.stack import Stack
+from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
 from ragstone.trace import Step
 from ragstone.types import Completion, Context, Delta, Prompt, Usage, Verdict
@@ -46,7 +49,8 @@ async def layered(
     outcome: Outcome | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writing.usable:
-        calls = LayerCalls(router.writing, runs, most=prompt.worst_case_calls, context=context)
+        most = prompt.worst_case_calls
+        calls = LayerCalls(router.writing, runs, layers=file.layers, most=most, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
@@ -78,8 +82,8 @@ async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGe
 class LayerCalls:
     """Everything that the layers of one answer ask, counted and summed up; see `ragstone.prompts.layers.solving`."""
 
-    def __init__(self, router: Router, runs: Runs, *, most: int, context: Context) -> None:
-        self._router, self._runs, self._context = router, runs, context
+    def __init__(self, router: Router, runs: Runs, *, layers: Stack, most: int, context: Context) -> None:
+        self._router, self._runs, self._layers, self._context = router, runs, layers, context
         self._most, self._made = most, 0
         self._completions: list[Completion] = []
         self._begun = time.perf_counter()
@@ -100,6 +104,18 @@ class LayerCalls:
         found = await self._router.sample(prompt, n=n, context=self._context)
         self._completions += found
         return found
+
+    async def answer(self, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
+        """What a model says to a prompt in the form of an answer, n times."""
+        return await self._layers.answer(self, prompt, n=n)
+
+    def turn(self, outcome: Outcome, said: Said, *, name: str = "", other: Output | None = None) -> Prompt:
+        """The prompt after one more turn."""
+        return self._layers.turn(outcome, said, tokens=self.tokens, name=name, other=other)
+
+    def asked(self, prompt: Prompt) -> str:
+        """The last user message, without the words that ask for the steps to an answer."""
+        return self._layers.asked(prompt)
 
     async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
         """What a model says to another prompt file."""

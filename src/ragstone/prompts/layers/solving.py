@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from ragstone.output import Output
 from ragstone.plan import Call
-from ragstone.prompts.layers.words import Words
+from ragstone.prompts.layers.words import Said, Words
 from ragstone.protocols import Observation
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
@@ -64,6 +65,21 @@ class Calls(Protocol):
 
     async def ask(self, prompt: Prompt, *, n: int = 1) -> Sequence[Completion]:
         """What a model says to a prompt, n times: fewer, where some calls failed or no more may be made."""
+        ...
+
+    async def answer(self, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
+        """What a model says to it in the form of an answer, whose steps are taken off, n times as `ask` does."""
+        ...
+
+    def turn(self, outcome: Outcome, said: Said, *, name: str = "", other: Output | None = None) -> Prompt:
+        """The prompt after one more turn: the answer as the model gave it, and what it is told then.
+
+        What it says next is an answer again, or of an `other` form. `name` records what it is told as a slot.
+        """
+        ...
+
+    def asked(self, prompt: Prompt) -> str:
+        """The last user message, without the words that ask for the steps to an answer."""
         ...
 
     async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 from ragstone.output import Output, read_json
 from ragstone.plan import ANSWER, Call
 from ragstone.prompts.layers.cot import Reasoning, reasoning
-from ragstone.prompts.layers.extending import last_user
+from ragstone.prompts.layers.extending import ended, last_user, turned
 from ragstone.prompts.layers.legality import Setting, layer_faults
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.words import Said
 from ragstone.prompts.outputs import output_of
 from ragstone.types import Completion, Message, Prompt
 
@@ -86,12 +88,13 @@ class Stack:
 
     async def run(self, prompt: Prompt, calls: Calls) -> Outcome:
         """The answer, by way of every layer. Raises a ModelError where not even one call could be answered."""
-        solve: Solve = partial(self._direct, calls)
+        solve: Solve = calls.answer
         for layer in self.layers:
             solve = partial(layer.solve, inner=solve, calls=calls)
         return (await solve(prompt))[0]
 
-    async def _direct(self, calls: Calls, prompt: Prompt, /, *, n: int = 1) -> Sequence[Outcome]:
+    async def answer(self, calls: Calls, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
+        """What a model says to a prompt in the form of an answer, n times; its steps are taken off."""
         asked = prompt
         if self.steps is not None and prompt.output is not None and not prompt.reasons:
             asked = replace(prompt, output=self.steps)
@@ -100,6 +103,48 @@ class Stack:
     def read(self, prompt: Prompt, completion: Completion) -> Completion:
         """The answer without the steps that led to it."""
         return self.cot.read(prompt, completion) if self.cot is not None else completion
+
+    def turn(
+        self,
+        outcome: Outcome,
+        said: Said,
+        *,
+        tokens: Collection[str] = (),
+        name: str = "",
+        other: Output | None = None,
+    ) -> Prompt:
+        """The prompt after one more turn: the answer as the model gave it, and what it is told then.
+
+        What it says next is an answer again, for which its steps are asked once more, or of an `other` form.
+        """
+        prompt, told = outcome.prompt, said
+        if other is not None:
+            prompt = replace(prompt, output=other)
+        elif self.cot is not None and not prompt.reasons:
+            asked = self.cot.asked(fields=prompt.output is not None)
+            told = replace(said, text=f"{said.text}\n\n{asked}")
+        spoken = self._spoken(outcome)
+        if not spoken.strip():  # a message without words is refused by some servers
+            return ended(prompt, told, name=name)
+        return turned(prompt, spoken, told, tokens=tokens, name=name)
+
+    def _spoken(self, outcome: Outcome) -> str:
+        """An answer with its steps, as the model gave it."""
+        steps, text = outcome.completion.reasoning, outcome.text
+        if self.cot is None or outcome.prompt.reasons or not steps:
+            return text
+        if outcome.prompt.output is None:
+            return self.cot.example(steps, text, fields=False)
+        value, _, _ = read_json(text)
+        return text if value is None else self.cot.example(steps, json.dumps(value, ensure_ascii=False), fields=True)
+
+    def asked(self, prompt: Prompt) -> str:
+        """The last user message, without the words that ask for the steps to an answer."""
+        place = last_user(prompt.messages)
+        said = "" if place is None else prompt.messages[place].content
+        if self.cot is None or prompt.reasons:
+            return said
+        return said.removesuffix(self.cot.asked(fields=prompt.output is not None)).rstrip()
 
 
 NO_LAYERS = Stack()
