@@ -169,15 +169,25 @@ class Project:
                 yield ConfigError("there is no such folder", where=str(self.root / folder), hint="A project has it.")
         yield from self._connector_faults()
         yield from self._pipeline_faults()
-        for path in sorted((self.root / "prompts").rglob("*.prompty")):
-            if path.parent.name == "starters":  # they become prompts where `ragstone prompt new` puts them
-                continue
+        for path in self._prompt_files():
             try:
                 file = load(path)
                 file.cases()
                 yield from self._lookup_faults(file, self._readable("connectors"))
             except ConfigError as error:
                 yield from error.faults or (error,)
+
+    def warnings(self) -> Iterator[ConfigError]:
+        """What of the folder's prompts can be used as it stands, and is known to do harm."""
+        for file in self._prompt_files():
+            with suppress(ConfigError):
+                yield from load(file).layers.warnings()
+
+    def _prompt_files(self) -> Iterator[Path]:
+        """Starters are left out: they become prompts where `ragstone prompt new` puts them."""
+        for path in sorted((self.root / "prompts").rglob("*.prompty")):
+            if path.parent.name != "starters":
+                yield path
 
     def waiting(self) -> Iterator[NotConfigured]:
         """The models, rerankers and lookups that wait for a variable. Other faults are for `faults` to say."""

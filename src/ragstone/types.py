@@ -326,6 +326,11 @@ class Prompt:
         """Those that are never exceeded."""
         return sum(call.most for call in self.plan)
 
+    def abstains(self, text: str) -> bool:
+        """Whether a text says that there is no answer, in the prompt's words for that."""
+        words = self.abstain
+        return words is not None and text.strip().rstrip(".").casefold() == words.strip().rstrip(".").casefold()
+
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""
         return next((slot for slot in self.slots if slot.trust == trust), None)

@@ -25,13 +25,15 @@ def check(
     """Check every file of the project folder. Exit code 2 when one has a fault."""
     folder = Project(find(project))
     faults = list(folder.faults())
-    waiting = list(folder.waiting())
+    warnings, waiting = list(folder.warnings()), list(folder.waiting())
     if as_json:
-        show.as_json({"faults": [_as_dict(fault) for fault in faults], "not_configured": [str(one) for one in waiting]})
+        found = {"faults": faults, "warnings": warnings}
+        told = {name: [_as_dict(one) for one in each] for name, each in found.items()}
+        show.as_json({**told, "not_configured": [str(one) for one in waiting]})
     else:
         for fault in faults:
             show.out.print(_from_here(str(fault)), markup=False, soft_wrap=True)
-        show.remarks([_from_here(str(one)) for one in waiting])
+        show.remarks([_from_here(str(one)) for one in (*warnings, *waiting)])
         if not faults:
             show.out.print("No faults found.")
     if faults:

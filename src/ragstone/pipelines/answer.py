@@ -281,7 +281,7 @@ class AnswerPipeline:
                 read = read_output(said, prompt.output, passages)
                 text, citations, verdict, formed = read.text, read.citations, read.cited, read.formed
                 parsed, texts = read.parsed, read.texts
-            abstained = completion.abstained or any(_says(text, prompt.abstain) for text in texts)
+            abstained = completion.abstained or any(prompt.abstains(text) for text in texts)
             if abstained:
                 citations, verdict = (), replace(verdict, passed=True, reason="abstained")
             step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
@@ -318,7 +318,3 @@ def _example(file: PromptFile) -> str:
     if not isinstance(found, str):
         raise UsageError("no question", where=f"prompt {file.name!r}", hint="Add: --set question=…")
     return found
-
-
-def _says(text: str, words: str | None) -> bool:
-    return words is not None and text.strip().rstrip(".").casefold() == words.strip().rstrip(".").casefold()

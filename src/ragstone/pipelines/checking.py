@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Hit, Prompt, Verdict
 from ragstone.validation.grounding import cite
 from ragstone.validation.outputs import read_output
 
-__all__ = ["CHECKS", "checked", "shown"]
-
-CHECKS = ("schema", "citations")
+__all__ = ["checked", "shown"]
 
 
 def shown(prompt: Prompt) -> tuple[Hit, ...]:
@@ -18,11 +18,16 @@ def shown(prompt: Prompt) -> tuple[Hit, ...]:
 
 
 def checked(name: str, prompt: Prompt, completion: Completion) -> Verdict:
-    """What the check of that name says of an answer."""
+    """What the check `schema` or `citations` says of an answer. One that says there is none needs neither."""
     said, hits = mend(completion.text, prompt.slots), shown(prompt)
-    if prompt.output is None:
-        if name == "schema":
-            return Verdict(check=name, passed=bool(said.strip()), reason="" if said.strip() else "it says nothing")
-        return cite(said, hits)[2]
-    read = read_output(said, prompt.output, hits)
-    return read.formed if name == "schema" else read.cited
+    read = None if prompt.output is None else read_output(said, prompt.output, hits)
+    texts = (said,) if read is None else read.texts
+    if (completion.abstained or any(prompt.abstains(text) for text in texts)) and (
+        name == "citations" or read is None or read.parsed is None
+    ):
+        return Verdict(check=name, passed=True, reason="abstained")
+    if read is not None:
+        return replace(read.formed if name == "schema" else read.cited, check=name)
+    if name == "schema":
+        return Verdict(check=name, passed=bool(said.strip()), reason="" if said.strip() else "it says nothing")
+    return cite(said, hits)[2]

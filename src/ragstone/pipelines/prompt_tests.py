@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.grading import JUDGE, grade_in
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
 from ragstone.prompts.testing.report import CaseReport, PromptReport
@@ -32,13 +32,9 @@ T = TypeVar("T")
 
 AT_ONCE = 4  # requests that a model gets side by side
 TIMEOUT = 120.0  # seconds that a model has for one of them
-JUDGE = "judge"
-"""The prompt file that grades a reply."""
 
 NO_WRITER = "needs a model that writes"
 NO_EMBEDDER = "needs an embedder"
-
-_GRADE = re.compile(r"(?<![\d.,])([1-5])(?:\s*/\s*5)?\W*$")
 
 
 class PromptTests:
@@ -205,9 +201,7 @@ class _Run:
         inputs = {"question": reply.question, "answer": reply.text, "rubric": rubric, "reference": reference}
         context = Context().within(TIMEOUT)
         completion = self._counted(await self.tests.runner.run(JUDGE, inputs, context=context))
-        last = completion.text.strip().rpartition("\n")[2]
-        found = _GRADE.search(last)
-        return (int(found[1]) if found else None), completion.text
+        return grade_in(completion.text), completion.text
 
 
 async def _together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -164,7 +164,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         where = located.where(("metadata", "ragstone", "layers", "few_shot", "file"))
         few_shot = load_examples(own.layers.few_shot, root=root, where=where, declared=declared)
         shaped[own.layers.few_shot.file] = few_shot.digest
-    stack = _stack(front, located, root, output, few_shot)
+    stack = _stack(front, located, root, output, few_shot, passages="passages" in compiled.uses)
     shaped |= stack.texts
     return PromptFile(
         name=name,
@@ -209,7 +209,9 @@ def _persona(file: str, root: Path, located: Located) -> Source | None:
         raise PromptError(message, where=where, expected=error.expected, hint=error.hint) from None
 
 
-def _stack(front: Front, located: Located, root: Path, output: Output | None, few_shot: ExampleSet | None) -> Stack:
+def _stack(
+    front: Front, located: Located, root: Path, output: Output | None, few_shot: ExampleSet | None, *, passages: bool
+) -> Stack:
     """The layers. Raises PromptError where they cannot work together, or may take more calls than are allowed."""
     own = front.metadata.ragstone
     cot = own.layers.cot
@@ -220,6 +222,7 @@ def _stack(front: Front, located: Located, root: Path, output: Output | None, fe
         output=output,
         located=located,
         rationales=tuple(bare),
+        passages=passages,
     )
     stack = stacked(setting, root=root)
     most = sum(call.most for call in stack.plan())

@@ -11,7 +11,10 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
+from ragstone.prompts.layers.best_of import BestOf
+from ragstone.prompts.layers.chain_of_verification import ChainOfVerification
 from ragstone.prompts.layers.cot import Cot
+from ragstone.prompts.layers.reflect import Reflect
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.lookups import LookupSpec
@@ -136,6 +139,9 @@ class Layers(BaseModel):
     few_shot: FewShot | None = None
     cot: Cot | None = None
     self_consistency: SelfConsistency | None = None
+    best_of: BestOf | None = None
+    chain_of_verification: ChainOfVerification | None = None
+    reflect: Reflect | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

@@ -10,6 +10,7 @@ from ragstone.config import Located
 from ragstone.errors import PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts.layers.cot import REASONING
+from ragstone.prompts.layers.verifying import verifying_faults
 from ragstone.types import Options
 
 if TYPE_CHECKING:
@@ -47,10 +48,18 @@ class Setting:
     output: Output | None
     located: Located | None = None  # None for an output that a caller gives in place of the file's own
     rationales: tuple[str, ...] = field(default=())  # places of examples that show no steps
+    passages: bool = False  # whether the prompt shows any
 
-    def fault(self, keys: tuple[str, ...], message: str, *, expected: str | None = None, hint: str | None = None):
+    @property
+    def cites(self) -> bool:
+        """Whether an answer has passages to cite: those of the prompt, or those that a tool finds."""
+        return self.passages or "react" in self.layers.on()
+
+    def fault(self, keys: tuple[str | int, ...], message: str, *, expected: str | None = None, hint: str | None = None):
         """A fault at a key below `layers`."""
-        where = self.located.where((*PLACE, *keys)) if self.located is not None else "layers." + ".".join(keys)
+        where = (
+            self.located.where((*PLACE, *keys)) if self.located is not None else "layers." + ".".join(map(str, keys))
+        )
         return PromptError(message, where=where, expected=expected, hint=hint)
 
 
@@ -62,7 +71,9 @@ def layer_faults(setting: Setting) -> Iterator[PromptError]:
             hint = f"Switch one of them off: `{second}: {{on: false}}`."
             yield setting.fault((second,), f"{first} and {second} cannot be on together: {reason}", hint=hint)
     yield from _cot(setting)
+    yield from _samples(setting)
     yield from _votes(setting)
+    yield from verifying_faults(setting)
 
 
 def _cot(setting: Setting) -> Iterator[PromptError]:
@@ -82,18 +93,21 @@ def _cot(setting: Setting) -> Iterator[PromptError]:
         yield PromptError("an example without its steps teaches the model to leave them out", where=place, hint=hint)
 
 
+def _samples(setting: Setting) -> Iterator[PromptError]:
+    greedy = "the samples would all be alike"
+    for name in (name for name in ("self_consistency", "best_of") if name in setting.layers.on()):
+        if setting.options.temperature == 0:
+            hint = "Set model.options.temperature to 0.7, or leave it to the server."
+            yield setting.fault((name,), f"{name} needs a temperature above 0: {greedy}", hint=hint)
+        if setting.options.top_k == 1:
+            hint = "Take topK out of model.options."
+            yield setting.fault((name,), f"{name} cannot choose with topK: 1: {greedy}", hint=hint)
+
+
 def _votes(setting: Setting) -> Iterator[PromptError]:
     votes = setting.layers.self_consistency
-    if votes is None or not votes.on:
-        return
-    greedy = "the samples would all be alike"
-    if setting.options.temperature == 0:
-        hint = "Set model.options.temperature to 0.7, or leave it to the server."
-        yield setting.fault(("self_consistency",), f"self_consistency needs a temperature above 0: {greedy}", hint=hint)
-    if setting.options.top_k == 1:
-        hint = "Take topK out of model.options."
-        yield setting.fault(("self_consistency",), f"self_consistency cannot vote with topK: 1: {greedy}", hint=hint)
-    yield from _vote_field(setting, votes.vote)
+    if votes is not None and votes.on:
+        yield from _vote_field(setting, votes.vote)
 
 
 def _vote_field(setting: Setting, vote: str) -> Iterator[PromptError]:

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from ragstone.errors import PromptError
 from ragstone.output import Output, read_json
 from ragstone.plan import ANSWER, Call
+from ragstone.prompts.layers.best_of import best
+from ragstone.prompts.layers.chain_of_verification import verification
 from ragstone.prompts.layers.cot import Reasoning, reasoning
 from ragstone.prompts.layers.extending import ended, last_user, turned
 from ragstone.prompts.layers.legality import Setting, layer_faults
+from ragstone.prompts.layers.reflect import reflection, self_criticism
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.verifying import checks_of
 from ragstone.prompts.layers.words import Said
 from ragstone.prompts.outputs import output_of
 from ragstone.types import Completion, Message, Prompt
@@ -66,6 +71,10 @@ class Stack:
         """Those that ask for the form of an answer, where no schema can."""
         asked = self.steps if self.steps is not None and not self.thinks(reasons) else output
         return asked.words if asked is not None else ""
+
+    def warnings(self) -> tuple[PromptError, ...]:
+        """What can be used as it stands, and is known to do harm."""
+        return () if self.setting is None else tuple(self_criticism(self.setting))
 
     # ── Calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -174,6 +183,12 @@ def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Lay
     spec = setting.layers
     if spec.self_consistency is not None and spec.self_consistency.on:
         yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+    if spec.best_of is not None and spec.best_of.on:
+        yield best(spec.best_of, root, checks=checks_of(setting))
+    if spec.chain_of_verification is not None and spec.chain_of_verification.on:
+        yield verification(spec.chain_of_verification, root)
+    if spec.reflect is not None and spec.reflect.on:
+        yield reflection(spec.reflect, root, checks=checks_of(setting))
 
 
 def _vote(name: str, cot: Reasoning | None):

@@ -11,6 +11,7 @@ from ragstone.errors import PromptError
 from ragstone.prompts import wire
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
+from ragstone.prompts.tokens import counter
 from ragstone.types import Trust
 
 __all__ = ["FOLDER", "Said", "Words", "words"]
@@ -33,6 +34,11 @@ class Words:
     name: str
     body: Body
     text: str
+
+    @property
+    def tokens(self) -> int:
+        """About its length."""
+        return counter().count(self.text)
 
     def say(
         self, values: Mapping[str, object] | None = None, *, trust: Trust = "author", tokens: Collection[str] = ()

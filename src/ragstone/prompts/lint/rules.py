@@ -31,6 +31,7 @@ RULES = (
         "conflicting-options", "warning", settings.conflicting_options, "One of the two has another effect than meant."
     ),
     Rule("early-stop", "error", settings.early_stop, "The sentence for 'no answer' is cut off and not recognised."),
+    Rule("self-verified", "warning", settings.self_verified, "Told to look for mistakes, a model finds some anywhere."),
     # Order
     Rule("question-first", "warning", order.question_first, "Models answer better when the question comes last."),
     Rule(

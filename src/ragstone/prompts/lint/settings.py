@@ -15,6 +15,7 @@ __all__ = [
     "no_description",
     "no_output_limit",
     "other_name",
+    "self_verified",
     "unmarked_passages",
 ]
 
@@ -86,6 +87,12 @@ def conflicting_options(reading: Reading) -> Iterator[Fault]:
             message = f"{name} and temperature both change how words are drawn"
             fix = f"Take {name} out, and set the temperature alone."
         yield Fault(reading.key("model", "options", name), message, fix)
+
+
+def self_verified(reading: Reading) -> Iterator[Fault]:
+    """A model that verifies its own answers."""
+    for warning in reading.file.layers.warnings():
+        yield Fault(warning.where or "", warning.message, warning.hint or "")
 
 
 def early_stop(reading: Reading) -> Iterator[Fault]:

@@ -14,15 +14,13 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ragstone.prompts.grading import GOOD
 from ragstone.types import Prompt, Role
 
 __all__ = ["EXPECT", "SENT", "Expected", "Miss", "Reply", "Sent", "Tools"]
 
 NEAR = 0.7
 """The similarity that is asked for where a test names none."""
-
-GOOD = 4
-"""The grade, of 1 to 5, that is asked for where a test names none."""
 
 
 class Tools(Protocol):
