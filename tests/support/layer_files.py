@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ragstone.inference.router import Router
@@ -11,13 +11,23 @@ from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.file import PromptFile, load
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Model
-from ragstone.types import Context, Prompt
+from ragstone.types import Chunk, Context, Hit, Prompt
 
 BODY = """\
 system:
 Be brief.
 
 user:
+Question: {{ question }}
+"""
+
+PASSAGES = """\
+system:
+Be brief.
+
+user:
+{{ passages }}
+
 Question: {{ question }}
 """
 
@@ -42,6 +52,19 @@ def layered_file(
     return load(path, root=root)
 
 
+def hit(text: str, rank: int = 1) -> Hit:
+    """A passage that was found."""
+    chunk = Chunk(
+        id=f"c{rank}", document_id=f"d{rank}", uri=f"{rank}.md", title="", text=text, start=0, end=len(text), line=1
+    )
+    return Hit(chunk=chunk, rank=rank, scores={})
+
+
+def shipped(name: str) -> PromptFile:
+    """A prompt file that ships with Ragstone."""
+    return load(Path(__file__).parents[2] / "prompts" / f"{name}.prompty")
+
+
 def no_files(name: str) -> PromptFile:
     raise AssertionError(f"nobody should read the prompt {name}")
 
@@ -58,8 +81,9 @@ async def solved(
     *,
     prompt_file: Callable[[str], PromptFile] = no_files,
     context: Context | None = None,
+    hits: Sequence[Hit] = (),
 ) -> Outcome:
     """The answer by way of the file's layers."""
     router, context = Router({"model": model}), context or Context()
-    request = await prompted(file, {"question": question}, router=router, context=context)
+    request = await prompted(file, {"question": question}, router=router, hits=hits, context=context)
     return await PromptRunner(router, prompt_file, models=("model",)).complete(file, request, context=context)

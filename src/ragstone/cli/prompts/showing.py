@@ -123,7 +123,8 @@ def _print(found: dict[str, Any]) -> None:
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
     for name, of in found["layers"].items():
-        show.out.print(Text(f"layer {name}: " + ", ".join(f"{key} {_listed(value)}" for key, value in of.items())))
+        told = ", ".join(f"{key} {_listed(value)}" for key, value in of.items() if value is not None)
+        show.out.print(Text(f"layer {name}: {told}"))
     for key in ("abstain", "passages", "outputs", "persona", "few_shot", "budget", "tests", "includes", "used_by"):
         value = found[key]
         if isinstance(value, dict):

@@ -70,9 +70,7 @@ class Best(Layer):
         )
         if self.spec.rank != "judge":
             return calls
-        # The judge reads the request, which is no longer than the prompt, and the answer.
-        more = self.judge.rubric.tokens + (longest or 0)
-        return (*calls, Call(layer=self.name, does="judge", usual=n, most=n, more=more))
+        return (*calls, self.judge.call(self.name, usual=n, most=n, longest=longest))
 
     async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:
         """The sample that is ranked first, and the first of these where several are."""

@@ -20,7 +20,7 @@ from ragstone.errors import ModelError
 from ragstone.plan import Call
 from ragstone.prompts.layers.extending import ended
 from ragstone.prompts.layers.listing import Listing, listing, room
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, together
+from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most, together
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Words, words
 from ragstone.types import Prompt
@@ -60,13 +60,14 @@ class Verification(Layer):
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """A call for the questions, one for each of them, and one for the revision."""
-        n, written, listed = self.spec.questions, longest or 0, room(longest) or 0
-        pairs = listed + n * (written + self.pair.tokens)
+        n, listed = self.spec.questions, room(longest) or 0
+        draft = read_at_most(inner) + (longest or 0) + AGAIN  # what led to it, and itself
+        pairs = listed + n * ((longest or 0) + self.pair.tokens)
         return (
             *inner,
-            Call(layer=self.name, does="ask questions", more=written + self.asks.tokens, made=room(longest)),
+            Call(layer=self.name, does="ask questions", more=draft + self.asks.tokens, made=room(longest)),
             Call(layer=self.name, does="answer one", usual=n, most=n, more=listed + self.check.tokens),
-            Call(layer=self.name, does="revise", more=written + pairs + self.revise.tokens),
+            Call(layer=self.name, does="revise", more=draft + pairs + self.revise.tokens),
         )
 
     async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:

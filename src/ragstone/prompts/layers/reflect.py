@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ragstone.errors import ModelError, PromptError
 from ragstone.plan import Call
 from ragstone.prompts.layers.listing import Listing, listing, room
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.verifying import Judge, listed, once
 from ragstone.prompts.layers.words import Words, words
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reflect", "Reflection", "reflection", "self_criticism"]
 
-FAULTS_TOKENS = 300  # of all that the checks say of one answer: they name three faults, and cut them
+FAULTS = 300  # tokens of all that the checks say of one answer: they name three faults, and cut them
 FAILED = "The answer failed its check, also after {rounds}: {faults}"
 CUT = "The answer failed its check, and could not be asked for again: {error}"
 UNJUDGED = "Nobody could judge the answer: {why}"
@@ -82,17 +82,15 @@ class Reflection(Layer):
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """Nothing more when the answer passes, but for the verdict of a model; else a call for each round."""
         rounds, written = self.spec.rounds, longest or 0
-        told = max(FAULTS_TOKENS, room(longest) or 0) + self.again.tokens
-        before = rounds * (written + told)  # the answers that failed, and what was said of each
+        told = max(FAULTS, room(longest) or 0) + self.again.tokens + AGAIN
+        before = read_at_most(inner) + rounds * (written + told)  # each answer that failed, and what was said of it
         calls = [*inner]
         if "judge" in self.verifiers:
-            more = self.judge.rubric.tokens + written
-            calls.append(Call(layer=self.name, does="judge", most=rounds + 1, more=more))
+            calls.append(self.judge.call(self.name, usual=1, most=rounds + 1, longest=longest))
         if "self" in self.verifiers:
-            more = before + written + self.criticise.tokens
+            more = before + written + self.criticise.tokens + AGAIN
             calls.append(Call(layer=self.name, does="criticise", most=rounds + 1, more=more, made=room(longest)))
-        calls.append(Call(layer=self.name, does="correct", usual=0, most=rounds, more=before))
-        return tuple(calls)
+        return (*calls, Call(layer=self.name, does="correct", usual=0, most=rounds, more=before))
 
     async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:
         """The answer that passes, else the one that passes most; the last of these."""

@@ -16,7 +16,10 @@ from ragstone.protocols import Observation
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 
-__all__ = ["Calls", "Layer", "Outcome", "Solve", "noted", "together"]
+__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "noted", "read_at_most", "together"]
+
+AGAIN = 100
+"""The tokens that a further turn takes beside its words: it asks for the steps once more, and is marked as a turn."""
 
 T = TypeVar("T")
 
@@ -125,6 +128,11 @@ class Layer(ABC):
     async def solve(self, prompt: Prompt, *, n: int = 1, inner: Solve, calls: Calls) -> Sequence[Outcome]:
         """Solves it n times, side by side."""
         return await together(self.run(prompt, inner=inner, calls=calls) for _ in range(n))
+
+
+def read_at_most(calls: Sequence[Call]) -> int:
+    """The tokens that any of these calls reads beside the prompt: as many may lie before a further turn."""
+    return max((call.more for call in calls if not call.alone), default=0)
 
 
 async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

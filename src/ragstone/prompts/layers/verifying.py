@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ragstone.errors import PromptError, RagstoneError
+from ragstone.plan import Call
 from ragstone.prompts.grading import GOOD, JUDGE, grade_in
+from ragstone.prompts.layers.listing import room
 from ragstone.prompts.layers.solving import Calls, Outcome
 from ragstone.prompts.layers.words import Words
 from ragstone.types import Prompt
@@ -15,9 +17,12 @@ from ragstone.types import Prompt
 if TYPE_CHECKING:
     from ragstone.prompts.layers.legality import Setting
 
-__all__ = ["Check", "Grade", "Judge", "checks_of", "listed", "once", "verifying_faults"]
+__all__ = ["JUDGING", "Check", "Grade", "Judge", "checks_of", "listed", "once", "verifying_faults"]
 
 Check: TypeAlias = Literal["schema", "citations"]
+
+JUDGING = 400
+"""The tokens of the judge's own words."""
 
 
 # ── Settings ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,6 +97,11 @@ class Judge:
     """Has a model grade answers, by the prompt file `judge`. `rubric` says what makes one good."""
 
     rubric: Words
+
+    def call(self, layer: str, *, most: int, usual: int, longest: int | None) -> Call:
+        """As it is planned: it reads the request, which is no longer than the prompt, and an answer."""
+        more = JUDGING + self.rubric.tokens + (longest or 0)
+        return Call(layer=layer, does="judge", usual=usual, most=most, more=more, made=room(longest))
 
     async def grade(self, prompt: Prompt, outcome: Outcome, calls: Calls) -> Grade:
         """One call, whose failure is no error: then there is no grade."""
