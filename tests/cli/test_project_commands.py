@@ -91,6 +91,18 @@ def test_check_shows_all_faults_at_once(project: Path, run):
     assert any(line.startswith("connectors/chroma.yaml:1:") for line in lines)
 
 
+def test_check_warns_of_a_model_that_verifies_itself_and_finds_no_fault(project: Path, run):
+    path = project / "prompts" / "answer.prompty"
+    path.write_text(path.read_text().replace("    passages:", "    layers: {reflect: {verifier: self}}\n    passages:"))
+    shown = run("check")
+    assert shown.exit_code == 0
+    assert "No faults found." in shown.stdout
+    assert "prompts/answer.prompty:18:24: a model that criticises itself" in shown.stderr.replace("\n", " ")
+    assert "from 95.5 to 89.0 % on GSM8K" in shown.stderr.replace("\n", " ")
+    (warning,) = json.loads(run("check", "--json").stdout)["warnings"]
+    assert "verifier: judge" in warning["hint"]
+
+
 def test_explain_works_on_an_empty_index_and_shows_the_exact_messages(project: Path, run):
     shown = run("prompt", "explain", "answer", "--set", "question=When does it ship?", "--json")
     assert shown.exit_code == 0, shown.output

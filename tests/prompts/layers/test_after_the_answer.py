@@ -86,6 +86,50 @@ def test_no_answer_takes_more_calls_or_tokens_than_planned(
     assert max(counter().messages(prompt.messages) for prompt in model.prompts) <= most
 
 
+KINDS = {
+    "ask questions": "Now plan how to check",
+    "answer one": "Leave the request above aside",
+    "revise": "Facts in your answer were checked",
+    "judge": "Rubric: ",
+    "criticise": "Now read your answer",
+    "correct": "Your answer was checked",
+}
+
+
+async def test_the_longest_answers_make_no_prompt_longer_than_planned(tmp_path: Path) -> None:
+    """Everything is said as long as it may be and everything fails, so that each prompt is as long as can be."""
+    longest = 500
+
+    def kind(prompt) -> str:
+        return next((does for does, words in KINDS.items() if words in prompt.messages[-1].content), "answer")
+
+    def say(prompt) -> str:
+        words = " ".join(["word"] * 200)
+        assert counter().count(f"{words} {words}") + 10 < longest
+        match kind(prompt):
+            case "judge":
+                return f"{words} {words}\nGrade: {1 if len(model.prompts) < 8 else 5}"
+            case "ask questions":
+                return json.dumps({"questions": [f"What {words} {words}?", "Why?"]})
+            case "criticise":
+                return json.dumps({"mistakes": [words, f"{words}."]})
+            case _:
+                return f"{words} {words}"
+
+    layers = "{chain_of_verification: {questions: 2}, reflect: {rounds: 2, verifier: [judge, self]}}"
+    file = layered_file(tmp_path, layers, options=f"{{maxOutputTokens: {longest}}}")
+    model = ScriptedModel(say)
+    await solved(file, model, prompt_file=shipped)
+    base, count = model.prompts[0], counter().messages
+    seen: dict[str, int] = {}
+    for prompt in model.prompts:
+        seen[kind(prompt)] = max(seen.get(kind(prompt), 0), count(prompt.messages))
+    assert set(seen) == {"answer", *KINDS}
+    for call in base.plan:
+        most = base.tokens + call.more
+        assert 0.75 * most - 100 <= seen[call.does] <= most, (call, seen)
+
+
 def test_they_stand_in_order_from_the_outside_in(tmp_path: Path) -> None:
     file = layered_file(tmp_path, EVERY % "check", body=PASSAGES)
     assert file.layers.names == ("reflect", "chain_of_verification", "best_of", "cot")

@@ -115,12 +115,8 @@ class Verification(Layer):
 
     async def _revised(self, draft: Outcome, pairs: Sequence[tuple[str, str]], calls: Calls) -> Outcome:
         """The answer once more, with what the questions have brought to light in view."""
-        tokens = calls.tokens
-        lines = [self.pair.say({"question": q, "answer": a}, trust="tool", tokens=tokens) for q, a in pairs]
-        checks = "\n\n".join(line.text for line in lines)
-        said = self.revise.say({"checks": checks}, trust="tool", tokens=tokens)
-        broken = dict.fromkeys(token for each in (*lines, said) for token in each.broken)
-        said = replace(said, broken=tuple(broken))
+        checks = "\n\n".join(self.pair.say({"question": asked, "answer": said}).text for asked, said in pairs)
+        said = self.revise.say({"checks": checks}, trust="tool", tokens=calls.tokens)
         return (await calls.answer(calls.turn(draft, said, name="verification")))[0]
 
 

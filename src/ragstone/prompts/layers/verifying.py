@@ -21,7 +21,7 @@ __all__ = ["JUDGING", "Check", "Grade", "Judge", "checks_of", "listed", "once", 
 
 Check: TypeAlias = Literal["schema", "citations"]
 
-JUDGING = 400
+JUDGING = 250
 """The tokens of the judge's own words."""
 
 
