@@ -95,6 +95,7 @@ def test_an_edit_of_the_words_of_a_layer_counts_too(folder: Path, prompts: Libra
     write(folder / "clerk.md", "You are a clerk.")
     write(folder / "answer.prompty", (TEXT % "Be short.").replace("---\nsystem", layer))
     first = prompts.get("answer")
+    (folder / "layers/cot").mkdir(parents=True)
     write(folder / "layers/cot/zero_shot.md", "Denke nach. {{ marker }}")  # in place of the words that ship
     found = prompts.get("answer")
     assert found.version != first.version
