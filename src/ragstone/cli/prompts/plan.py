@@ -11,7 +11,7 @@ from ragstone.project import Project
 from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "most_cost", "plan"]
 
 HOW = {ESTIMATE: "estimated"}
 
@@ -50,16 +50,24 @@ def plan(project: Project, built: Prompt, *, pipeline: str) -> Plan:
 def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     """The most that each model of the route can ask for: all of the input, and the longest answer."""
     for name in _route(project, pipeline):
-        value: object = project.connectors[name].value if name in project.connectors else None
-        model = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        price, window = model.get("price"), model.get("context")
-        longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
-        if not isinstance(price, dict) or longest is None:
-            continue
-        rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
-        if all(isinstance(rate, int | float) for rate in rates):
-            paid, made = cast("list[float]", rates)
-            yield round(built.worst_case_calls * (built.tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
+        cost = most_cost(project, built, model=name)
+        if cost is not None:
+            yield cost
+
+
+def most_cost(project: Project, built: Prompt, *, model: str) -> float | None:
+    """The most that a prompt can cost with the model of `connectors/<model>.yaml`, in USD; None without a price."""
+    value: object = project.connectors[model].value if model in project.connectors else None
+    given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    price, window = given.get("price"), given.get("context")
+    longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
+    if not isinstance(price, dict) or longest is None:
+        return None
+    rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
+    if not all(isinstance(rate, int | float) for rate in rates):
+        return None
+    paid, made = cast("list[float]", rates)
+    return round(built.worst_case_calls * (built.tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
 
 
 def _route(project: Project, pipeline: str) -> list[str]:
