@@ -96,7 +96,7 @@ def _label(canvas: Canvas, text: str, x: float, y: float, color: str, taken: lis
         (start, y + step * LINE * 0.6)
         for step in sorted(range(-20, 21), key=abs)
         for start in (x + 12, x - 12 - width)
-        if start >= LEFT - 60 and start + width <= WIDTH - 4 and TOP <= y + step * LINE * 0.6 <= BOTTOM
+        if start >= LEFT and start + width <= RIGHT and TOP <= y + step * LINE * 0.6 <= BOTTOM
     ]
     boxes = [(start, middle - LINE / 2, start + width, middle + LINE / 2) for start, middle in choices]
     box = next((box for box in boxes if not any(_meet(box, other) for other in taken)), None)

@@ -154,8 +154,10 @@ class Ablations:
         """
         runs = [CaseRun(self.tests, setting.file) for setting in experiment.settings]
         jobs = _jobs(experiment)
+        done, answered = experiment.answered, False
 
         async def ask() -> None:
+            nonlocal done, answered
             for row, column, place in jobs:
                 prompt = experiment.prompts[row][column]
                 if isinstance(prompt, str):
@@ -163,9 +165,11 @@ class Ablations:
                 else:
                     trial = await runs[row].trial(experiment.cases[column], prompt, place)
                 experiment.trials[row][column].append(trial)
-                _give_up(experiment)
+                done, answered = done + 1, answered or not trial.failure
+                if not answered and done >= HOPELESS:
+                    raise ModelError(f"none of the first {HOPELESS} requests was answered", found=trial.failure)
                 if told is not None:
-                    told(experiment.answered, experiment.answers)
+                    told(done, experiment.answers)
 
         await together(ask() for _ in range(at_once))
 
@@ -209,14 +213,6 @@ def _jobs(experiment: Experiment) -> Iterator[tuple[int, int, int]]:
         for place in range(experiment.repeats):
             for row in range(len(experiment.settings)):
                 yield row, column, place
-
-
-def _give_up(experiment: Experiment) -> None:
-    if experiment.answered != HOPELESS:
-        return
-    failures = [trial.failure for row in experiment.trials for trials in row for trial in trials]
-    if all(failures):
-        raise ModelError(f"none of the first {HOPELESS} requests was answered", found=failures[-1])
 
 
 def _check_layers(prompt: str, on: Sequence[str], wanted: Sequence[str]) -> None:
