@@ -26,6 +26,9 @@ GOOD = 4
 """The grade, of 1 to 5, that is asked for where a test names none."""
 
 
+_MARKER = re.compile(r"\s?\[\d+\]")  # of a citation: its number is no part of an answer
+
+
 class Tools(Protocol):
     """What a check may ask for beside the reply."""
 
@@ -297,6 +300,8 @@ def _reply_answer(value: RightAnswer, reply: Reply) -> Found:
         fields = reply.fields or {}
         name = compared_field(fields, value.field)
         said = "" if name is None else _plain(fields[name])
+    if reply.cited:
+        said = _MARKER.sub("", said)
     right = [_plain(one) for one in value.right]
     return None if any(same_answer(said, one) for one in right) else Miss(" or ".join(map(repr, right)), said)
 
