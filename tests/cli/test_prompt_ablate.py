@@ -98,7 +98,7 @@ def test_what_it_costs_is_said_before_and_after(server: Server, project: Path, r
     assert max(len(line) for line in shown.stdout.splitlines()) <= 80
 
 
-def test_many_calls_need_a_yes(server: Server, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_calls_need_a_yes(server: Server, run) -> None:
     many = (*ASK[:-1], "5")
     shown = run(*many)
     assert shown.exit_code == 2

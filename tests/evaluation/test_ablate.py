@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ragstone.errors import UsageError
 from ragstone.evaluation.ablate import Effect, judged
@@ -135,12 +137,8 @@ def test_gain_and_price_are_drawn() -> None:
 
 
 def test_a_png_shows_what_is_drawn() -> None:
-    from PIL import Image
-
     right, wrong = trials([[1]] * 20, tokens=300), trials([[place % 2] for place in range(20)], tokens=100)
     data = drawn(judged(experiment(right, wrong)).effects, title="solve: 城", kind=".png")
-    import io
-
     with Image.open(io.BytesIO(data)) as image:
         assert image.size == (1800, 1040)
         colors = {color for _, color in image.getcolors(1 << 24)}

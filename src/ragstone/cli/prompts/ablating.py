@@ -78,9 +78,11 @@ def ablate(
             preparing = ablations.prepared(
                 name, cases, repeats=repeats, layers=layers or (), limit=limit, gold=gold, field=field
             )
-            experiment = runner.run(preparing)
+            with show.err.status("Building the prompts …"):
+                experiment = runner.run(preparing)
             _announce(folder, experiment)
             if not _agreed(experiment, yes=yes):
+                show.remarks(["Nothing was asked."])
                 raise typer.Exit(FAILED)
             try:
                 with _bar(experiment) as told:
