@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from ragstone.pipelines.ablations import AS_IT_IS, Experiment, Setting
 from ragstone.prompts.testing.report import Trial
 
 NO_FILE: Any = None
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def experiment(*settings: Sequence[list[Trial]], names: Sequence[str] = ("few_shot", "all layers")) -> Experiment:
@@ -129,11 +131,23 @@ def test_gain_and_price_are_drawn() -> None:
     right, wrong = trials([[1]] * 20, tokens=300), trials([[place % 2] for place in range(20)], tokens=100)
     found = judged(experiment(right, wrong, [[] for _ in range(20)], names=("a<b", "empty")))
     text = drawn(found.effects, title="solve & more", kind=".svg").decode()
-    assert "a&lt;b: gain shown" in text
-    assert "solve &amp; more" in text
-    assert "×3</text>" in text
-    assert "empty" not in text
-    assert text.count("<circle") == 1
+    words = [node.text for node in ET.fromstring(text).iter(f"{SVG}text")]
+    assert {"a<b", "gain shown", "solve & more", "×1", "×2", "×4"} <= {*words}
+    assert not {"empty", "harm shown"} & {*words}
+    assert text.count("<circle") == 2  # the layer, and its color in the legend
+
+
+def test_every_layer_has_a_place_of_its_own_in_the_picture() -> None:
+    names = [f"layer_{number}" for number in range(12)]
+    full = trials([[place % 2] for place in range(20)], tokens=200)
+    others = [trials([[place % 3 == 0] for place in range(20)], tokens=100 - number) for number in range(12)]
+    found = judged(experiment(full, *others, names=names))
+    picture = ET.fromstring(drawn(found.effects, title="many", kind=".svg"))
+    dots = [(float(dot.attrib["cx"]), float(dot.attrib["cy"])) for dot in picture.iter(f"{SVG}circle")][:12]
+    labels = [node for node in picture.iter(f"{SVG}text") if node.text in names]
+    assert len({x for x, _ in dots}) == len(labels) == 12
+    assert len({(node.attrib["x"], node.attrib["y"]) for node in labels}) == 12
+    assert all(0 < x < 900 and 0 < y < 520 for x, y in dots)
 
 
 def test_a_png_shows_what_is_drawn() -> None:

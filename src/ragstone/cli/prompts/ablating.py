@@ -71,6 +71,10 @@ def ablate(
     folder = Project(find(project))
     find_path(folder, name)
     _check_plot(plot)
+
+    def shown(experiment: Experiment) -> None:
+        _shown(judged(experiment, seed=seed), plot=plot, as_json=as_json)
+
     parts = ProjectParts(folder)
     with asyncio.Runner() as runner:
         try:
@@ -84,20 +88,26 @@ def ablate(
             if not _agreed(experiment, yes=yes):
                 show.remarks(["Nothing was asked."])
                 raise typer.Exit(FAILED)
-            try:
-                with _bar(experiment) as told:
-                    runner.run(ablations.run(experiment, told=told, at_once=at_once))
-            except KeyboardInterrupt:
-                _shown(judged(experiment, seed=seed), plot=plot, as_json=as_json)
-                show.remarks([f"Interrupted after {experiment.answered:,} of {experiment.answers:,} answers."])
-                raise typer.Exit(INTERRUPTED) from None
-            except RagstoneError:
-                if any(not trial.failure for row in experiment.trials for trials in row for trial in trials):
-                    _shown(judged(experiment, seed=seed), plot=plot, as_json=as_json)
-                raise
+            with _partly(lambda: shown(experiment), experiment), _bar(experiment) as told:
+                runner.run(ablations.run(experiment, told=told, at_once=at_once))
         finally:
             runner.run(parts.close())
-    _shown(judged(experiment, seed=seed), plot=plot, as_json=as_json)
+    shown(experiment)
+
+
+@contextmanager
+def _partly(shown: Callable[[], None], experiment: Experiment) -> Generator[None]:
+    """Shows what is known by then when the asking ends too early."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        shown()
+        show.remarks([f"Interrupted after {experiment.answered:,} of {experiment.answers:,} answers."])
+        raise typer.Exit(INTERRUPTED) from None
+    except RagstoneError:
+        if any(not trial.failure for row in experiment.trials for trials in row for trial in trials):
+            shown()
+        raise
 
 
 def _check_plot(plot: Path | None) -> None:
