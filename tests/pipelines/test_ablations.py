@@ -89,7 +89,7 @@ async def asked(ablations: Ablations, cases: Path, **options: Any) -> Experiment
 
 
 async def skill(folder: Path, *, shown: float, bare: float) -> Effect:
-    lines = GSM8K.read_text(encoding="utf-8").splitlines()[:200]
+    lines = GSM8K.read_text(encoding="utf-8").split("\n")[:200]
     golds = {row["question"]: row["final"] for row in map(json.loads, lines)}
     write(folder)
     model = ScriptedModel(Skilled(golds, shown=shown, bare=bare))

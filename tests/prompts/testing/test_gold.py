@@ -13,6 +13,7 @@ from ragstone.errors import PromptError, UsageError
 from ragstone.prompts.schema import Property
 from ragstone.prompts.testing.cases import Subject
 from ragstone.prompts.testing.gold import read_gold
+from ragstone.text.answers import same_answer
 
 GSM8K = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[4] / "shared/data")) / "reasoning/gsm8k_train.jsonl"
 QUESTION = Subject(inputs=[Property(name="question", required=True)], passages=False, outputs=None)
@@ -48,6 +49,15 @@ def test_gsm8k_is_read_as_it_is() -> None:
     cases = read_gold(GSM8K, subject=QUESTION, limit=50)
     assert len(cases) == 50
     assert str(cases[0].expect[0].value.right[0]).endswith("#### 72")
+
+
+@pytest.mark.skipif(not GSM8K.exists(), reason="RAGSTONE_DATA is not there")
+def test_every_answer_of_gsm8k_is_a_number() -> None:
+    rows = [json.loads(line) for line in GSM8K.read_text(encoding="utf-8").split("\n") if line]
+    assert len(rows) > 7000
+    for row in rows:
+        assert same_answer(f"So in all it is ${row['final']} a day.", row["answer"]), row
+        assert not same_answer("It is 987654321.", row["answer"]), row
 
 
 def test_passages_and_the_compared_output(tmp_path: Path) -> None:
