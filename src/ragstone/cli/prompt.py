@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ragstone.cli import prompt_import, show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
+from ragstone.cli.prompts.ablating import ablate
 from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.crafting import craft_prompt
 from ragstone.cli.prompts.differences import diff_prompts
@@ -35,6 +36,7 @@ app.command("show")(show_prompt)
 app.command("diff")(diff_prompts)
 app.command("lint")(lint_prompts)
 app.command("test")(run_tests)
+app.command("ablate")(ablate)
 app.command("new")(new_prompt)
 app.command("craft")(craft_prompt)
 app.command("import")(prompt_import.import_)

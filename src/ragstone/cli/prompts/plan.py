@@ -12,7 +12,7 @@ from ragstone.project import Project
 from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "most_cost", "plan"]
 
 HOW = {ESTIMATE: "estimated"}
 
@@ -64,17 +64,25 @@ def _named(call: Call) -> str:
 def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     """The most that each model of the route can ask for: all of the input, and the longest answer."""
     for name in _route(project, pipeline):
-        value: object = project.connectors[name].value if name in project.connectors else None
-        model = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        price, window = model.get("price"), model.get("context")
-        longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
-        if not isinstance(price, dict) or longest is None:
-            continue
-        read, made = _most(built, max(longest, 0))
-        rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
-        if all(isinstance(rate, int | float) for rate in rates):
-            of_read, of_made = cast("list[float]", rates)
-            yield round((read * of_read + made * of_made) / 1_000_000, 9)
+        cost = most_cost(project, built, model=name)
+        if cost is not None:
+            yield cost
+
+
+def most_cost(project: Project, built: Prompt, *, model: str) -> float | None:
+    """The most that a prompt can cost with the model of `connectors/<model>.yaml`, in USD; None without a price."""
+    value: object = project.connectors[model].value if model in project.connectors else None
+    given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    price, window = given.get("price"), given.get("context")
+    longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
+    if not isinstance(price, dict) or longest is None:
+        return None
+    rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
+    if not all(isinstance(rate, int | float) for rate in rates):
+        return None
+    of_read, of_made = cast("list[float]", rates)
+    read, made = _most(built, max(longest, 0))
+    return round((read * of_read + made * of_made) / 1_000_000, 9)
 
 
 def _most(built: Prompt, longest: int) -> tuple[int, int]:
