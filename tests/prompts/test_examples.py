@@ -147,7 +147,7 @@ GOOD = row("Good?")
         ('{"a": 1, "a": 2}', "examples/test.jsonl:2: is no example: the key 'a' stands there twice"),
         ('{"inputs": {"question": NaN}}', "is no example: NaN is no number"),
         ("[" * 100_000, "examples/test.jsonl:2: is nested too deeply"),
-        (row("A?", ouput="x"), "examples/test.jsonl:2: unknown key 'ouput': expected one of gold, id, inputs, output"),
+        (row("A?", ouput="x"), "examples/test.jsonl:2: unknown key 'ouput': expected one of about, gold, id, inputs, output"),
         (row("A?", ouput="x"), "Did you mean 'output'?"),
         ('{"output": "x"}', 'examples/test.jsonl:2: has no inputs: expected "inputs": {…}'),
         ('{"inputs": {}, "output": "x"}', "examples/test.jsonl:2: the input 'question' is missing"),

@@ -5,7 +5,8 @@
 
 Each row stands on one line. `inputs` are those that the prompt file declares, of its kinds; `output` is a text, or an
 object where the answer has fields. `gold` says that a person has verified the row, `id` names it (else its line does),
-and `passages` are what it was answered from.
+and `passages` are what it was answered from. `about` is for whoever reads the file, and no model is shown it. A program
+that made the row says `by` there; such a row counts as unverified until it is `gold`.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from ragstone.prompts.syntax import read_raw
 from ragstone.prompts.template import plain
 from ragstone.types import Chunk, Hit
 
-__all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples"]
+__all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples", "read_example"]
 
 LONGEST_SET = 10_000_000  # bytes
 
-KEYS = ("gold", "id", "inputs", "output", "passages")
+KEYS = ("about", "gold", "id", "inputs", "output", "passages")
 RATIONALES = ("explanation", "rationale", "reasoning", "steps", "thought", "thoughts")
 """Fields of an output that hold the way to an answer, which may be wrong although the answer is right."""
 
@@ -45,6 +46,7 @@ class Example:
     output: str
     passages: tuple[Hit, ...] = ()
     gold: bool = False
+    made: bool = False  # by a program, which says so in `about`
     where: str = ""
 
     @property
@@ -108,6 +110,15 @@ def load_examples(spec: FewShot, *, root: Path, where: str, declared: Declared) 
     return ExampleSet(file=spec.file, examples=examples, k=spec.k, select=spec.select, seed=spec.seed, digest=digest)
 
 
+def read_example(row: Mapping[str, object], *, declared: Declared, where: str, number: int) -> Example:
+    """One row that stands in no file of examples yet, checked as one of a file. Raises PromptError as a file does."""
+    reader = _Row(where, number, declared)
+    example = reader.example(json.dumps(row).encode())
+    _raise(reader.faults)
+    assert example is not None, "a row without a fault is an example"
+    return example
+
+
 @lru_cache(maxsize=8)
 def _checked(path: Path, data: bytes, declared: Declared) -> tuple[Example, ...]:
     """The rows of a file, which is read with each question: checked once for each of its versions."""
@@ -155,7 +166,7 @@ def _unverified(examples: Sequence[Example], select: Select) -> list[PromptError
             hint="Check the row and mark it, or write `select: fixed`.",
         )
         for example in examples
-        if not example.gold and _has_rationale(example.output)
+        if not example.gold and (example.made or _has_rationale(example.output))
     ]
 
 
@@ -196,6 +207,7 @@ class _Row:
             output=self._output(row),
             passages=tuple(self._passages(row)),
             gold=self._gold(row),
+            made=self._made(row),
             where=self.where,
         )
         if self.faults:
@@ -244,6 +256,13 @@ class _Row:
             self._fault("gold is neither true nor false", found=_kind(given))
             return False
         return given
+
+    def _made(self, row: Mapping[str, object]) -> bool:
+        given = row.get("about", {})
+        if not isinstance(given, dict):
+            self._fault("about is no object", expected='"about": {…}', found=_kind(given))
+            return False
+        return "by" in given
 
     def _inputs(self, row: Mapping[str, object]) -> dict[str, object]:
         given = row.get("inputs")

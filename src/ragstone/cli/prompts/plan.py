@@ -11,7 +11,7 @@ from ragstone.project import Project
 from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "rates"]
 
 HOW = {ESTIMATE: "estimated"}
 
@@ -52,14 +52,22 @@ def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     for name in _route(project, pipeline):
         value: object = project.connectors[name].value if name in project.connectors else None
         model = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        price, window = model.get("price"), model.get("context")
+        window = model.get("context")
         longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
-        if not isinstance(price, dict) or longest is None:
-            continue
-        rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
-        if all(isinstance(rate, int | float) for rate in rates):
-            paid, made = cast("list[float]", rates)
+        price = rates(project, name)
+        if price is not None and longest is not None:
+            paid, made = price
             yield round(built.worst_case_calls * (built.tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
+
+
+def rates(project: Project, name: str) -> tuple[float, float] | None:
+    """What a model asks for what it reads and for what it writes, in USD per million tokens; None where unknown."""
+    value: object = project.connectors[name].value if name in project.connectors else None
+    price: object = cast("dict[str, Any]", value).get("price") if isinstance(value, dict) else None
+    found = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")] if isinstance(price, dict) else []
+    if len(found) == 2 and all(isinstance(rate, int | float) for rate in found):
+        return float(found[0] or 0), float(found[1] or 0)
+    return None
 
 
 def _route(project: Project, pipeline: str) -> list[str]:
