@@ -132,7 +132,7 @@ def _object(line: str, where: str) -> dict[str, object]:
         raise UsageError(message, where=at, expected=expected, found=found)
 
     try:
-        row: Any = json.loads(line)
+        row: Any = json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         refuse(f"is no JSON: {error.msg}", f"{where}:{error.colno}")
     except (RecursionError, ValueError):
