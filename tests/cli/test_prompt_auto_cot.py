@@ -85,21 +85,27 @@ def test_it_says_what_it_costs_builds_and_says_what_to_do_next(sums: Path, made:
     explained = run("prompt", "explain", "sums", "--set", "question=Why?")
     assert explained.exit_code == 0, explained.output
     assert explained.stdout.count("One after the other.\nAnswer: so") == 2
-    assert run("prompt", "lint", "sums").exit_code == 0
+    assert "examples" not in run("prompt", "lint", "sums").stdout
 
 
 def test_json_is_one_object(sums: Path, made: Path, server: Server, run):
-    server.will(said("I do not know."), said("I do not know."), GOOD, GOOD)
-    shown = run(*BUILD, "--json")
+    server.will(said("I do not know."), GOOD)
+    shown = run("prompt", "auto-cot", "sums", "--questions", "q.jsonl", "--k", "1", "--json")
     assert shown.exit_code == 0, shown.output
     found = json.loads(shown.stdout)
     assert (found["saved"], found["copy"], found["file"]) == (str(made), None, "examples/sums.auto.jsonl")
-    assert (found["examples"], found["calls"], found["tokens"], found["cost"]) == (2, 4, 880, 0)
-    for group in found["groups"]:
-        assert (group["size"], group["tried"]) == (2, 2)
-        assert [one["why"] for one in group["refused"]] == ["its last line is no 'Answer:'"]
-        assert {group["line"], group["refused"][0]["line"]} in ({1, 2}, {3, 4})
-    assert [group["id"] for group in found["groups"]] == [row["id"] for row in rows(made)]
+    assert (found["examples"], found["calls"], found["tokens"], found["cost"]) == (1, 2, 440, 0)
+    (group,) = found["groups"]
+    (refused,) = group["refused"]
+    assert (group["group"], group["size"], group["tried"]) == (1, 4, 2)
+    assert refused["why"] == "its last line is no 'Answer:'"
+    asked = [body["messages"][-1]["content"] for _, body, _ in server.requests]
+    assert refused["question"] in asked[0]
+    assert group["question"] in asked[1]
+    (row,) = rows(made)
+    assert [*row][:4] == ["id", "inputs", "output", "gold"], "what a person reads stands first"
+    assert (row["id"], row["about"]["line"]) == (group["id"], group["line"])
+    assert row["about"]["refused"] == [{"line": refused["line"], "why": refused["why"]}]
 
 
 def test_a_group_without_an_example_is_told_and_none_at_all_is_a_failure(sums: Path, made: Path, server, run):

@@ -261,6 +261,7 @@ class AutoCot:
 
     def _row(self, question: Asked, found: Rationale, model: str) -> dict[str, Any]:
         return {
+            "id": "",  # see _name
             "inputs": dict(question.inputs),
             "output": output_of(found, self._form, self.file.output),
             **({"passages": list(question.passages)} if question.passages else {}),

@@ -288,10 +288,9 @@ def _example(outcome: Outcome) -> Text:
 
 def _next(made: Made, saved: _Saved, file: PromptFile) -> list[str]:
     """What to do now, with the lines that switch the examples on."""
-    some = "Each example was written by a model, and some reason wrongly."
     return [
         "",
-        some,
+        "Each example was written by a model, and some reason wrongly.",
         'Read each one, correct it or delete its line, and set "gold": true.',
         f"Then write in {_here(file.path)}, under metadata:",
         "",
