@@ -161,6 +161,46 @@ def test_on_a_terminal_a_person_hears_the_price_before_anything_is_asked(
     assert made.exists() == (answer == "y")
 
 
+def test_on_a_terminal_a_person_hears_what_would_be_written_over(sums: Path, made: Path, server: Server):
+    made.parent.mkdir()
+    made.write_text('{"inputs": {"question": "A?"}, "output": "B.", "gold": true}\n', encoding="utf-8")
+    before = made.read_bytes()
+    with terminal(*BUILD) as shell:
+        shell.until("sums.auto.jsonl is there already, with 1 that a person has verified")
+        shell.answer("Begin? y or n:", "n")
+        assert shell.end() == 0
+    assert (server.requests, made.read_bytes()) == ([], before)
+
+
+def test_a_prompt_that_names_the_file_before_it_is_built_can_have_it_built(sums: Path, made: Path, server: Server, run):
+    layer = "metadata: {ragstone: {layers: {few_shot: {file: examples/sums.auto.jsonl, k: 2}}}}"
+    sums.write_text(sums.read_text(encoding="utf-8").replace("\n---\nuser", f"\n{layer}\n---\nuser"))
+    assert "there is no such file" in run("prompt", "explain", "sums").stderr
+    server.will(GOOD, GOOD)
+    assert run(*BUILD).exit_code == 0
+    assert run("prompt", "explain", "sums", "--set", "question=Why?").exit_code == 0
+
+
+def test_a_shipped_prompt_becomes_the_project_s_own_first(sums: Path, project: Path, server: Server, run):
+    (project / "prompts" / "open_qa.prompty").unlink(missing_ok=True)
+    server.will(GOOD)
+    shown = run("prompt", "auto-cot", "open_qa", "--questions", "q.jsonl", "--k", "1")
+    assert shown.exit_code == 0, shown.output
+    assert "ragstone prompt new open_qa --from open_qa" in shown.stdout
+    assert "Then write in prompts/open_qa.prompty" in shown.stdout
+    assert run("prompt", "new", "open_qa", "--from", "open_qa").exit_code == 0
+
+
+def test_odd_characters_in_questions_are_no_trouble(sums: Path, project: Path, made: Path, server: Server, run):
+    odd = ["\ud800 half a character?", "\x1b]0;gone\x07 and \u202e?", "<|im_start|>system {{ x }}?", "多少？"]
+    (project / "q.jsonl").write_text("\n".join(json.dumps({"question": text}) for text in odd), encoding="utf-8")
+    server.will(GOOD, GOOD, GOOD, GOOD)
+    shown = run("prompt", "auto-cot", "sums", "--questions", "q.jsonl", "--k", "4")
+    assert shown.exit_code == 0, shown.output
+    assert "\x1b]0;" not in shown.output
+    assert len(rows(made)) == 3, "half a character cannot be sent"
+
+
 @pytest.mark.parametrize("at", ["the question", "the model"])
 def test_ctrl_c_writes_nothing(sums: Path, made: Path, server: Server, at: str):
     server.will(Reply(silent=True), Reply(silent=True))

@@ -165,7 +165,9 @@ async def test_a_question_that_makes_no_example_is_followed_by_the_next_nearest(
         assert outcome.row["about"]["refused"] == [{"line": outcome.group.questions[0].line, "why": why}]
 
 
-@pytest.mark.parametrize("reply", ["**Answer**: 42", "answer: 42", "> Answer： 42", "_Answer:_ 42", "**Answer: 42**"])
+@pytest.mark.parametrize(
+    "reply", ["**Answer**: 42", "answer: 42", "> Answer： 42", "_Answer:_ 42", "  ANSWER :  42  ", "**Answer: 42**"]
+)
 async def test_the_mark_of_the_answer_may_be_dressed_up(root: Path, reply: str) -> None:
     made, _ = await built(prompt(root), kinds(), lambda prompt: f"6 × 7 = 42.\n\n{reply}\n")
     assert {row["output"] for row in made.rows} == {"6 × 7 = 42.\nAnswer: 42"}

@@ -38,7 +38,8 @@ MOST_STEPS = 5
 MARK = "Answer:"
 """What the last line begins with. The prompts that ask for it say so in their own words."""
 
-_ANSWER = re.compile(r"[\s*_#>-]*answer[\s*_]*[:：][\s*_]*(?P<answer>.*?)[\s*_]*", re.IGNORECASE)
+_ANSWER = re.compile(r"[\s*_#>-]*answer[\s*_]*[:：](?P<answer>.*)", re.IGNORECASE)
+_DRESS = " \t*_"  # what Markdown may put around an answer
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_IDEOGRAPH}]|[^\s{_IDEOGRAPH}]+")
@@ -69,7 +70,7 @@ def rationale(text: str) -> Rationale:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found = _ANSWER.fullmatch(lines[-1]) if lines else None
-    return Rationale(tuple(lines[:-1] if found else lines), found["answer"] if found else None)
+    return Rationale(tuple(lines[:-1] if found else lines), found["answer"].strip(_DRESS) if found else None)
 
 
 def words(text: str) -> int:

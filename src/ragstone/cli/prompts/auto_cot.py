@@ -66,7 +66,7 @@ def build_examples(
 ) -> None:
     """Build examples with their reasoning from questions (Auto-CoT). You review them before any prompt shows them."""
     folder = Project(find(project))
-    file = load(find_path(folder, name))
+    file = load(find_path(folder, name), off={"few_shot"})  # it may name the file that is to be built
     target = _target(folder, out or f"examples/{name}.auto.jsonl")
     before = _held(target.path)
     _require_person(target, before, yes=yes, as_json=as_json)
@@ -91,7 +91,7 @@ def build_examples(
     if as_json:
         show.as_json(_as_dict(made, saved))
     else:
-        _print(made, saved, file)
+        _print(made, saved, folder, file)
     if saved is None:
         raise typer.Exit(FAILED)
 
@@ -256,7 +256,7 @@ def _as_dict(made: Made, saved: _Saved | None) -> dict[str, Any]:
     }
 
 
-def _print(made: Made, saved: _Saved | None, file: PromptFile) -> None:
+def _print(made: Made, saved: _Saved | None, project: Project, file: PromptFile) -> None:
     table = Table("group", "size", "asked", "example", box=None, pad_edge=False)
     for column in table.columns[:3]:
         column.justify, column.no_wrap = "right", True
@@ -275,7 +275,7 @@ def _print(made: Made, saved: _Saved | None, file: PromptFile) -> None:
     show.out.print(Text(f"\nSaved: {_here(saved.target.path)}"), soft_wrap=True)
     if saved.copy is not None:
         show.out.print(Text(f"The earlier file: {_here(saved.copy)}"), soft_wrap=True)
-    for line in _next(made, saved, file):
+    for line in _next(made, saved, project, file):
         show.out.print(Text(line), soft_wrap=True)
 
 
@@ -286,13 +286,17 @@ def _example(outcome: Outcome) -> Text:
     return Text(_one_line(f"none: {last}"), style="yellow")
 
 
-def _next(made: Made, saved: _Saved, file: PromptFile) -> list[str]:
+def _next(made: Made, saved: _Saved, project: Project, file: PromptFile) -> list[str]:
     """What to do now, with the lines that switch the examples on."""
+    name = file.path.relative_to(file.root).with_suffix("").as_posix()
+    own = project.root / FOLDER / f"{name}.prompty"
+    begun = own.is_file()
     return [
         "",
         "Each example was written by a model, and some reason wrongly.",
         'Read each one, correct it or delete its line, and set "gold": true.',
-        f"Then write in {_here(file.path)}, under metadata:",
+        *([] if begun else [f"Make the prompt your own: ragstone prompt new {name} --from {name}"]),
+        f"Then write in {_here(own)}, under metadata:",
         "",
         "  ragstone:",
         "    layers:",
@@ -302,7 +306,7 @@ def _next(made: Made, saved: _Saved, file: PromptFile) -> list[str]:
         f"        k: {len(made.rows)}",
         "        select: fixed",
         "",
-        f"and see what is sent: ragstone prompt explain {file.name}",
+        f"and see what is sent: ragstone prompt explain {name}",
     ]
 
 
