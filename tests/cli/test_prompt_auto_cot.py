@@ -103,7 +103,7 @@ def test_json_is_one_object(sums: Path, made: Path, server: Server, run):
     assert refused["question"] in asked[0]
     assert group["question"] in asked[1]
     (row,) = rows(made)
-    assert [*row][:4] == ["id", "inputs", "output", "gold"], "what a person reads stands first"
+    assert [*row][:5] == ["id", "inputs", "rationale", "output", "gold"], "what a person reads stands first"
     assert (row["id"], row["about"]["line"]) == (group["id"], group["line"])
     assert row["about"]["refused"] == [{"line": refused["line"], "why": refused["why"]}]
 
@@ -173,7 +173,8 @@ def test_on_a_terminal_a_person_hears_what_would_be_written_over(sums: Path, mad
 
 
 def test_a_prompt_that_names_the_file_before_it_is_built_can_have_it_built(sums: Path, made: Path, server: Server, run):
-    layer = "metadata: {ragstone: {layers: {few_shot: {file: examples/sums.auto.jsonl, k: 2}}}}"
+    layers = "few_shot: {file: examples/sums.auto.jsonl, k: 2}, cot: {on: true, style: exemplars}"
+    layer = f"metadata: {{ragstone: {{layers: {{{layers}}}}}}}"
     sums.write_text(sums.read_text(encoding="utf-8").replace("\n---\nuser", f"\n{layer}\n---\nuser"))
     assert "there is no such file" in run("prompt", "explain", "sums").stderr
     server.will(GOOD, GOOD)

@@ -26,7 +26,8 @@ DATA = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[3] / "shared/
 GSM8K = DATA / "reasoning" / "gsm8k_train.jsonl"
 
 FRONT = "inputs: [{name: question, required: true}]\ndescription: Solves sums."
-LAYER = "metadata: {ragstone: {layers: {few_shot: {on: %s, file: examples/sums.auto.jsonl, k: %d%s}}}}"
+COT = "cot: {on: true, style: exemplars}"
+LAYER = "metadata: {ragstone: {layers: {few_shot: {file: examples/sums.auto.jsonl, k: %d%s}, %s}}}"
 
 KINDS = ("apples pears plums cherries", "trains buses trams ferries", "euros dollars crowns francs")
 """Words by which the questions of three groups are told apart."""
@@ -84,7 +85,8 @@ async def test_each_group_gives_the_question_nearest_to_its_centre(root: Path) -
         assert list(outcome.group.distances) == sorted(outcome.group.distances)
     assert made.rows[0] == {
         "inputs": {"question": made.outcomes[0].group.questions[0].text},
-        "output": "Count them.\nAnswer: so",
+        "rationale": "Count them.",
+        "output": "so",
         "gold": False,
         "about": {
             "by": "auto-cot",
@@ -105,9 +107,9 @@ async def test_what_is_written_is_what_a_prompt_file_reads(root: Path) -> None:
     made, _ = await built(prompt(root), kinds(), lambda prompt: "Zähle.\nAnswer: 三")
     (root / "examples").mkdir()
     (root / "examples" / "sums.auto.jsonl").write_bytes(made.data)
-    file = prompt(root, f"{FRONT}\n{LAYER % ('true', 3, '')}")
+    file = prompt(root, f"{FRONT}\n{LAYER % (3, '', COT)}")
     assert file.few_shot is not None
-    assert [(one.gold, one.made) for one in file.few_shot.examples] == [(False, True)] * 3
+    assert [(one.gold, one.rationale, one.output) for one in file.few_shot.examples] == [(False, "Zähle.", "三")] * 3
     shown = build(file, {"question": "How many?"}, hits=[])
     assert [message.role for message in shown.messages] == ["user", "assistant"] * 3 + ["user"]
     assert shown.messages[1].content == "Zähle.\nAnswer: 三"
@@ -120,7 +122,7 @@ async def test_no_selector_takes_them_by_similarity_before_a_person_has_verified
     (root / "examples").mkdir()
     rows = root / "examples" / "sums.auto.jsonl"
     rows.write_bytes(made.data)
-    front = f"{FRONT}\n{LAYER % ('true', 3, f', select: {select}')}"
+    front = f"{FRONT}\n{LAYER % (3, f', select: {select}', COT)}"
     with pytest.raises(PromptError, match="that nobody has verified"):
         prompt(root, front)
     rows.write_bytes(made.data.replace(b'"gold": false', b'"gold": true'))
@@ -170,7 +172,7 @@ async def test_a_question_that_makes_no_example_is_followed_by_the_next_nearest(
 )
 async def test_the_mark_of_the_answer_may_be_dressed_up(root: Path, reply: str) -> None:
     made, _ = await built(prompt(root), kinds(), lambda prompt: f"6 × 7 = 42.\n\n{reply}\n")
-    assert {row["output"] for row in made.rows} == {"6 × 7 = 42.\nAnswer: 42"}
+    assert {(row["rationale"], row["output"]) for row in made.rows} == {("6 × 7 = 42.", "42")}
 
 
 async def test_a_long_question_is_never_asked(root: Path) -> None:
@@ -276,48 +278,51 @@ async def test_a_question_longer_than_the_embedder_s_window_is_compared_by_its_b
 
 # ── Answers that have a form ────────────────────────────────────────────────────────────────────────────────────────
 
-OUTPUTS = "\noutputs:\n  - {name: reasoning, kind: %s}\n  - {name: total, kind: %s%s}"
+STEPS = "  - {name: reasoning, kind: %s}\n"
+OUTPUTS = "\noutputs:\n%s  - {name: total, kind: %s%s}\n  - {name: note, kind: string, required: false}"
 
 
 @pytest.mark.parametrize(
     ("steps", "kind", "more", "answer", "expected"),
     [
-        ("string", "integer", "", "1,200 euros", {"reasoning": "So 1200.", "total": 1200}),
-        ("string", "float", "", "-1200.5", None),
-        ("string", "float", "", "1200", {"reasoning": "So 1200.", "total": 1200}),
-        ("string", "boolean", "", "Yes.", {"reasoning": "So 1200.", "total": True}),
-        ("string", "boolean", "", "perhaps", None),
-        ("string", "string", ", enumValues: [many, few]", "many", {"reasoning": "So 1200.", "total": "many"}),
-        ("string", "string", ", enumValues: [many, few]", "some", None),
-        ("array, items: {kind: string}", "string", "", "so", {"reasoning": ["So 1200."], "total": "so"}),
+        ("", "integer", "", "1,200 euros", {"total": 1200}),
+        ("", "integer", "", "-1200", {"total": -1200}),
+        ("", "float", "", "1200", {"total": 1200}),
+        ("", "integer", "", "so", None),
+        ("", "boolean", "", "Yes.", {"total": True}),
+        ("", "boolean", "", "perhaps", None),
+        ("", "string", ", enumValues: [many, few]", "many", {"total": "many"}),
+        ("", "string", ", enumValues: [many, few]", "some", None),
+        (STEPS % "string", "string", "", "so", {"reasoning": "So 1200.", "total": "so"}),
+        (STEPS % "array, items: {kind: string}", "string", "", "so", {"reasoning": ["So 1200."], "total": "so"}),
     ],
 )
 async def test_an_answer_that_has_a_form_is_put_into_it_or_refused(
     root: Path, steps: str, kind: str, more: str, answer: str, expected: object
 ) -> None:
-    front = FRONT + OUTPUTS % (steps, kind, more)
+    outputs = OUTPUTS % (steps, kind, more)
+    front = FRONT + outputs
     made, _ = await built(prompt(root, front), kinds(), lambda _: f"So 1200.\nAnswer: {answer}", k=1, tries=1)
     if expected is None:
         assert made.rows == []
         return
     (row,) = made.rows
     assert row["output"] == expected
+    assert row.get("rationale") == (None if steps else "So 1200.")
     (root / "examples").mkdir()
     (root / "examples" / "sums.auto.jsonl").write_bytes(made.data)
-    assert prompt(root, f"{front}\n{LAYER % ('true', 1, '')}").few_shot is not None
+    assert prompt(root, f"{front}\n{LAYER % (1, '', '' if 'reasoning' in outputs else COT)}").few_shot is not None
 
 
 @pytest.mark.parametrize(
     ("outputs", "why"),
     [
-        ("[{name: total, kind: integer}]", "no place for the steps"),
+        ("[{name: total, kind: integer}, {name: unit, kind: string}]", "no one answer"),
         ("[{name: reasoning, kind: string}]", "no one answer"),
         ("[{name: steps, kind: string}, {name: a, kind: string}, {name: b, kind: string}]", "no one answer"),
     ],
 )
-async def test_a_form_without_a_place_for_steps_and_one_answer_is_told_before_anything_is_asked(
-    root: Path, outputs: str, why: str
-) -> None:
+async def test_a_form_with_several_answers_is_told_before_anything_is_asked(root: Path, outputs: str, why: str) -> None:
     with pytest.raises(PromptError, match=why):
         await built(prompt(root, f"{FRONT}\noutputs: {outputs}"), kinds(), lambda _: "")
 
@@ -365,15 +370,14 @@ async def test_gsm8k_gives_eight_examples_of_eight_groups_that_a_prompt_can_show
     assert len(model.prompts) == sum(outcome.calls for outcome in made.outcomes) >= 8
     by_id = {row["id"]: row for row in rows}
     for row in made.rows:
-        steps = row["output"].split("\n")
-        assert 1 <= len(steps) - 1 <= 5
+        assert 1 <= len(row["rationale"].split("\n")) <= 5
         assert len(row["inputs"]["question"].split()) <= 60
-        assert steps[-1] == f"Answer: {by_id[row['id']]['final']}"
+        assert row["output"] == by_id[row["id"]]["final"]
         assert row["about"]["row"]["final"] == by_id[row["id"]]["final"], "for whoever reviews it"
         assert by_id[row["id"]]["question"] == row["inputs"]["question"] == questions[row["about"]["line"] - 1].text
     (root / "examples").mkdir()
     (root / "examples" / "sums.auto.jsonl").write_bytes(made.data)
-    shown = build(prompt(root, f"{FRONT}\n{LAYER % ('true', 8, '')}"), {"question": "How many?"}, hits=[])
+    shown = build(prompt(root, f"{FRONT}\n{LAYER % (8, '', COT)}"), {"question": "How many?"}, hits=[])
     assert len(shown.messages) == 17
 
 

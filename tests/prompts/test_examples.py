@@ -249,16 +249,6 @@ def test_rationales_that_nobody_verified_are_not_chosen_by_similarity(tmp_path: 
     assert prompt_file(tmp_path, "\n".join(rows), layer="k: 1, select: fixed").few_shot is not None
 
 
-@pytest.mark.parametrize("select", ["similar", "mmr"])
-def test_a_row_that_a_program_made_is_a_rationale_that_nobody_verified(tmp_path: Path, select: str) -> None:
-    made = row("A?", "2 + 2 = 5\nAnswer: 5", about={"by": "auto-cot", "tried": 2})
-    (fault,) = refused(tmp_path, made, layer=f"k: 1, select: {select}")
-    assert "a rationale that nobody has verified" in fault
-    noted = row("A?", "Four.", about={"source": "the shop's mail"})
-    for fine in (noted, row("A?", "2 + 2 = 4\nAnswer: 4", about={"by": "auto-cot"}, gold=True)):
-        assert prompt_file(tmp_path, fine, layer=f"k: 1, select: {select}").few_shot is not None
-
-
 def test_what_a_row_says_about_itself_is_shown_to_no_model(tmp_path: Path) -> None:
     plain, noted = (
         build(prompt_file(tmp_path, rows), {"question": "B?"}, hits=[])

@@ -31,8 +31,8 @@ from ragstone.prompts.rationales import (
     fault,
     form_of,
     misfitting,
-    output_of,
     rationale,
+    solved,
     words,
 )
 from ragstone.prompts.selectors import beginning
@@ -246,7 +246,7 @@ class AutoCot:
         if completion.finish_reason == "length":
             return "what the model wrote was cut off before its end"
         found = rationale(completion.text)
-        why = fault(found) or misfitting(output_of(found, self._form, self.file.output), self.file.output)
+        why = fault(found) or misfitting(solved(found, self._form, self.file.output)["output"], self.file.output)
         return why or (found, completion.model)
 
     def _inputs(self, question: Asked) -> dict[str, object]:
@@ -263,7 +263,7 @@ class AutoCot:
         return {
             "id": "",  # see _name
             "inputs": dict(question.inputs),
-            "output": output_of(found, self._form, self.file.output),
+            **solved(found, self._form, self.file.output),
             **({"passages": list(question.passages)} if question.passages else {}),
             "gold": False,
             "about": {"by": BY, "model": model, "line": question.line, "row": dict(question.more)},

@@ -5,8 +5,8 @@
 
 Each row stands on one line. `inputs` are those that the prompt file declares, of its kinds; `output` is a text, or an
 object where the answer has fields. `gold` says that a person has verified the row, `id` names it (else its line does),
-and `passages` are what it was answered from. `about` is for whoever reads the file, and no model is shown it. A program
-that made the row says `by` there; such a row counts as unverified until it is `gold`.
+`passages` are what it was answered from, and `rationale` is the way to the output, which a chain of thought shows.
+`about` holds notes for whoever reads the file, and no model is shown it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples", "
 
 LONGEST_SET = 10_000_000  # bytes
 
-KEYS = ("about", "gold", "id", "inputs", "output", "passages")
+KEYS = ("about", "gold", "id", "inputs", "output", "passages", "rationale")
 RATIONALES = ("explanation", "rationale", "reasoning", "steps", "thought", "thoughts")
 """Fields of an output that hold the way to an answer, which may be wrong although the answer is right."""
 
@@ -44,9 +44,9 @@ class Example:
     id: str
     inputs: Mapping[str, object]
     output: str
+    rationale: str = ""
     passages: tuple[Hit, ...] = ()
     gold: bool = False
-    made: bool = False  # by a program, which says so in `about`
     where: str = ""
 
     @property
@@ -166,7 +166,7 @@ def _unverified(examples: Sequence[Example], select: Select) -> list[PromptError
             hint="Check the row and mark it, or write `select: fixed`.",
         )
         for example in examples
-        if not example.gold and (example.made or _has_rationale(example.output))
+        if not example.gold and (example.rationale or _has_rationale(example.output))
     ]
 
 
@@ -201,13 +201,15 @@ class _Row:
         for key in row:
             if key not in KEYS:
                 self._fault(f"unknown key {key!r}", expected="one of " + ", ".join(KEYS), hint=nearest(key, KEYS))
+        if not isinstance(row.get("about", {}), dict):
+            self._fault("about is no object", expected='"about": {…}', found=_kind(row["about"]))
         made = Example(
             id=self._id(row),
             inputs=self._inputs(row),
             output=self._output(row),
+            rationale=self._rationale(row),
             passages=tuple(self._passages(row)),
             gold=self._gold(row),
-            made=self._made(row),
             where=self.where,
         )
         if self.faults:
@@ -257,13 +259,6 @@ class _Row:
             return False
         return given
 
-    def _made(self, row: Mapping[str, object]) -> bool:
-        given = row.get("about", {})
-        if not isinstance(given, dict):
-            self._fault("about is no object", expected='"about": {…}', found=_kind(given))
-            return False
-        return "by" in given
-
     def _inputs(self, row: Mapping[str, object]) -> dict[str, object]:
         given = row.get("inputs")
         if not isinstance(given, dict):
@@ -301,6 +296,13 @@ class _Row:
         if self.declared.judge is not None and (fault := self.declared.judge(cast("object", given))):
             self._fault(f"the output does not fit the prompt file's outputs: {fault}")
         return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+    def _rationale(self, row: Mapping[str, object]) -> str:
+        given = row.get("rationale", "")
+        if not isinstance(given, str) or ("rationale" in row and not given.strip()):
+            self._fault("the rationale is no text", expected="the steps that lead to the output", found=_kind(given))
+            return ""
+        return given
 
     def _passages(self, row: Mapping[str, object]) -> Iterator[Hit]:
         given = row.get("passages", [])

@@ -27,8 +27,8 @@ __all__ = [
     "fault",
     "form_of",
     "misfitting",
-    "output_of",
     "rationale",
+    "solved",
     "words",
 ]
 
@@ -56,7 +56,7 @@ class Rationale:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of an output that take the steps and the answer; none for free text."""
+    """The fields of an output that take the steps and the answer; none for free text, and none for steps beside it."""
 
     steps: str = ""
     answer: str = ""
@@ -110,45 +110,38 @@ def _plain(number: str) -> str:
 
 
 def form_of(file: PromptFile) -> Form:
-    """Where steps and answer stand in what the prompt asks for. Raises PromptError where there is no place for them."""
+    """Where steps and answer stand in what the prompt asks for. Raises PromptError where it asks for several."""
     if file.output is None:
         return Form()
-    schema = file.output.schema
-    properties = cast("Mapping[str, Mapping[str, Any]]", schema["properties"])
-    steps = next((name for name in properties if name in RATIONALES), None)
-    if steps is None:
-        raise PromptError(
-            "its outputs have no place for the steps",
-            where=str(file.path),
-            expected="a property named " + ", ".join(RATIONALES[:-1]) + f" or {RATIONALES[-1]}",
-            found=", ".join(properties),
-            hint="Write it before the answer: - {name: reasoning, kind: string}",
-        )
-    rest = [name for name in properties if name != steps and name in schema.get("required", ())]
+    properties: Mapping[str, Any] = file.output.schema["properties"]
+    steps = next((name for name in properties if name in RATIONALES), "")
+    rest = [name for name in properties if name != steps and name in file.output.schema.get("required", ())]
     if len(rest) != 1:
         raise PromptError(
             "its outputs have no one answer",
             where=str(file.path),
-            expected=f"one required property beside {steps!r}",
+            expected="one required property" + (f" beside {steps!r}" if steps else ""),
             found=", ".join(rest) or "none",
             hint="Write the examples by hand, or use a prompt with one answer.",
         )
     return Form(steps, rest[0])
 
 
-def output_of(found: Rationale, form: Form, output: Output | None) -> str | dict[str, object]:
-    """The output of an example: lines with the answer last, or an object."""
-    answer = found.answer or ""
+def solved(found: Rationale, form: Form, output: Output | None) -> dict[str, Any]:
+    """The keys of an example that hold what a model wrote: `output`, and the `rationale` where no field takes it."""
+    answer, steps = found.answer or "", "\n".join(found.steps)
     if output is None:
-        return "\n".join([*found.steps, f"{MARK} {answer}"])
+        return {"rationale": steps, "output": answer}
     properties = cast("Mapping[str, Mapping[str, Any]]", output.schema["properties"])
+    value = _value(answer, properties[form.answer].get("type"))
+    if not form.steps:
+        return {"rationale": steps, "output": {form.answer: value}}
     listed = properties[form.steps].get("type") == "array"
-    steps = list(found.steps) if listed else "\n".join(found.steps)
-    made: dict[str, object] = {form.steps: steps, form.answer: _value(answer, properties[form.answer].get("type"))}
-    return {name: made[name] for name in properties if name in made}
+    made = {form.steps: list(found.steps) if listed else steps, form.answer: value}
+    return {"output": {name: made[name] for name in properties if name in made}}
 
 
-def misfitting(made: str | dict[str, object], output: Output | None) -> str | None:
+def misfitting(made: object, output: Output | None) -> str | None:
     """Why an output is none that the prompt asks for; None where it is."""
     found = misfit(made, output) if output is not None else None
     return f"its answer does not fit the prompt's outputs: {found}" if found else None

@@ -28,6 +28,7 @@ from ragstone.project import Project, find
 from ragstone.prompts.file import PromptFile, load
 from ragstone.prompts.keeping import replace_file
 from ragstone.prompts.questions import Asked, asking_input, distinct, read_questions
+from ragstone.prompts.schema import Layers
 from ragstone.protocols import Embedder
 
 __all__ = ["build_examples"]
@@ -66,7 +67,7 @@ def build_examples(
 ) -> None:
     """Build examples with their reasoning from questions (Auto-CoT). You review them before any prompt shows them."""
     folder = Project(find(project))
-    file = load(find_path(folder, name), off={"few_shot"})  # it may name the file that is to be built
+    file = load(find_path(folder, name), off=Layers.model_fields)  # one may name the file that is to be built
     target = _target(folder, out or f"examples/{name}.auto.jsonl")
     before = _held(target.path)
     _require_person(target, before, yes=yes, as_json=as_json)
@@ -305,6 +306,7 @@ def _next(made: Made, saved: _Saved, project: Project, file: PromptFile) -> list
         f"        file: {saved.target.name}",
         f"        k: {len(made.rows)}",
         "        select: fixed",
+        *(["      cot: {on: true, style: exemplars}"] if "rationale" in made.rows[0] else []),
         "",
         f"and see what is sent: ragstone prompt explain {name}",
     ]
