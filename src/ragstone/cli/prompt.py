@@ -14,6 +14,7 @@ from rich.text import Text
 from ragstone.cli import prompt_import, show
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
 from ragstone.cli.prompts.ablating import ablate
+from ragstone.cli.prompts.auto_cot import build_examples
 from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.crafting import craft_prompt
 from ragstone.cli.prompts.differences import diff_prompts
@@ -39,6 +40,7 @@ app.command("test")(run_tests)
 app.command("ablate")(ablate)
 app.command("new")(new_prompt)
 app.command("craft")(craft_prompt)
+app.command("auto-cot")(build_examples)
 app.command("import")(prompt_import.import_)
 
 
