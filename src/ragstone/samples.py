@@ -10,7 +10,7 @@ from typing import TypeVar
 from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Prompt
 
-__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "some_of"]
+__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of"]
 
 T = TypeVar("T")
 
@@ -29,9 +29,16 @@ def numbered(prompt: Prompt, number: int) -> Prompt:
     return replace(prompt, options=replace(prompt.options, seed=prompt.options.seed + number))
 
 
+def numbers(n: int) -> range:
+    """Those of n samples, from 0. Raises UsageError for less than one."""
+    if n < 1:
+        raise UsageError("the number of samples is out of range", expected="1 or more", found=str(n))
+    return range(n)
+
+
 async def all_of(n: int, ask: Callable[[int], Awaitable[Completion]]) -> list[Completion]:
     """What n calls say, in order, at most AT_ONCE at a time. The first failure ends them all, and is raised."""
-    return await _gathered(_numbers(n), ask)
+    return await _gathered(numbers(n), ask)
 
 
 async def some_of(
@@ -49,7 +56,7 @@ async def some_of(
         except ModelError as error:
             return error
 
-    outcomes = [*had, *await _gathered(_numbers(n)[len(had) :], tried)]
+    outcomes = [*had, *await _gathered(numbers(n)[len(had) :], tried)]
     said = [outcome for outcome in outcomes if isinstance(outcome, Completion)]
     lost = [outcome for outcome in outcomes if not isinstance(outcome, Completion)]
     if not lost:
@@ -65,20 +72,14 @@ def noted(completion: Completion, *lines: str) -> Completion:
     return replace(completion, notice="\n".join(words) or None)
 
 
-def _numbers(n: int) -> range:
-    if n < 1:
-        raise UsageError("the number of samples is out of range", expected="1 or more", found=str(n))
-    return range(n)
-
-
-async def _gathered(numbers: range, ask: Callable[[int], Awaitable[T]]) -> list[T]:
+async def _gathered(asked_for: range, ask: Callable[[int], Awaitable[T]]) -> list[T]:
     free = asyncio.Semaphore(AT_ONCE)
 
     async def asked(number: int) -> T:
         async with free:
             return await ask(number)
 
-    tasks = [asyncio.ensure_future(asked(number)) for number in numbers]
+    tasks = [asyncio.ensure_future(asked(number)) for number in asked_for]
     try:
         return await asyncio.gather(*tasks)
     finally:
