@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
 from ragstone.errors import ModelError, UsageError
-from ragstone.types import Completion, Prompt
+from ragstone.types import Completion, Delta, Prompt
 
-__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of"]
+__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of", "whole"]
 
 T = TypeVar("T")
 
@@ -64,6 +65,15 @@ async def some_of(
     if not said:
         raise lost[0]
     return [noted(completion, f"{len(lost)} of {n} samples are missing: {lost[0]}") for completion in said]
+
+
+async def whole(deltas: AsyncGenerator[Delta]) -> Completion:
+    """The completion at the end of a stream, of which no piece is shown. A server that streams is never silent long."""
+    async with aclosing(deltas) as pieces:
+        async for delta in pieces:
+            if delta.completion is not None:
+                return delta.completion
+    raise AssertionError("the last delta carries the completion")
 
 
 def noted(completion: Completion, *lines: str) -> Completion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from openai_server import Reply, Server, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.connectors.openai import OpenAIModel, Price
 from ragstone.connectors.openai_replies import Said, shares
-from ragstone.errors import ModelDenied, ModelRejected, ModelTimeout
+from ragstone.errors import ModelDenied, ModelRejected, ModelTimeout, ModelUnavailable
 from ragstone.output import Output
 from ragstone.types import Context, Usage
 
@@ -34,14 +35,22 @@ async def model(server: Server) -> AsyncIterator[OpenAIModel]:
     await made.close()
 
 
-def choices(*texts: str | None, reasons: tuple[str, ...] = (), **fields: Any) -> Reply:
-    """A reply with several answers."""
+def choices(*texts: str | None, reasons: tuple[str, ...] = (), usage: Any = None) -> Reply:
+    """A stream of several answers, whose pieces come in turns."""
     ends = reasons or ("stop",) * len(texts)
-    made = [
-        {"index": at, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-        for at, (text, reason) in enumerate(zip(texts, ends, strict=True))
-    ]
-    return Reply({"id": "c", "model": "m-2026", "choices": made, **fields})
+
+    def part(index: int, delta: dict[str, Any], reason: str | None = None) -> str:
+        return json.dumps({"choices": [{"index": index, "delta": delta, "finish_reason": reason}], "model": "m-2026"})
+
+    first = [part(at, {"role": "assistant", "content": (text or "")[:2]}) for at, text in enumerate(texts)]
+    ended = zip(texts, ends, strict=True)
+    rest = [part(at, {"content": (text or "")[2:]}, reason) for at, (text, reason) in enumerate(ended)]
+    return streamed(*first, *reversed(rest), json.dumps({"choices": [], "usage": usage}))
+
+
+def alone(text: str, usage: Any = None) -> Reply:
+    """A stream of one answer."""
+    return choices(text, usage=usage)
 
 
 def bodies(server: Server) -> list[dict[str, Any]]:
@@ -98,8 +107,27 @@ async def test_nothing_in_any_of_them_is_an_error(server: Server, model: OpenAIM
         await model.sample(prompt(max_tokens=20), n=2, context=Context())
 
 
+async def test_one_that_breaks_off_is_lost_and_all_of_them_are_an_error(server: Server, model: OpenAIModel) -> None:
+    def part(index: int, text: str, reason: str | None) -> str:
+        return json.dumps({"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]})
+
+    server.will(
+        streamed(part(0, "4", "stop"), part(1, "5", None), done=False),
+        streamed(part(0, "4", None), part(1, "5", None), done=False),
+        streamed(part(0, "4", "stop"), part(1, "5", None), broken=True, done=False),
+        choices("4", "5"),
+    )
+    (found,) = await model.sample(prompt(), n=2, context=Context())
+    assert "1 of 2 samples are missing" in str(found.notice)
+    for words in ("broke off", "connection"):
+        with pytest.raises(ModelUnavailable, match=words):
+            await model.sample(prompt(), n=2, context=Context())
+    assert len(await model.sample(prompt(), n=2, context=Context())) == 2
+    assert [body["n"] for body in bodies(server)] == [2, 2, 2, 2]
+
+
 async def test_one_sample_is_a_plain_request(server: Server, model: OpenAIModel) -> None:
-    server.will(completion("yes"))
+    server.will(alone("yes"))
     (found,) = await model.sample(prompt(), n=1, context=Context())
     assert found.text == "yes"
     assert "n" not in server.sent
@@ -136,7 +164,7 @@ async def test_a_server_that_gives_one_alone_is_found_out_once(
     if refusal and "Extra" in str(refusal.body):
         first = [refusal, refusal]  # the salt is left out first, since nothing says which field it is
     usage = {"prompt_tokens": 10, "completion_tokens": 2}
-    server.will(*first, *(completion("yes", usage=usage) for _ in range(6)))
+    server.will(*first, *(alone("yes", usage=usage) for _ in range(6)))
     for _ in range(2):
         found = await model.sample(prompt(seed=7), n=3, context=Context())
         assert [one.text for one in found] == ["yes"] * 3
@@ -149,7 +177,7 @@ async def test_a_server_that_gives_one_alone_is_found_out_once(
 
 
 async def test_what_a_server_leaves_out_is_asked_for_with_the_next_seeds(server: Server, model: OpenAIModel) -> None:
-    server.will(choices("a", "b"), completion("c"), completion("d"))
+    server.will(choices("a", "b"), alone("c"), alone("d"))
     found = await model.sample(prompt(seed=1), n=4, context=Context())
     assert [one.text for one in found[:2]] == ["a", "b"]
     assert sorted(one.text for one in found[2:]) == ["c", "d"]
@@ -157,7 +185,7 @@ async def test_what_a_server_leaves_out_is_asked_for_with_the_next_seeds(server:
 
 
 async def test_a_refusal_at_temperature_0_is_no_reason_to_give_up(server: Server, model: OpenAIModel) -> None:
-    server.will(GREEDY, *[completion("yes")] * 3, choices("a", "b", "c"))
+    server.will(GREEDY, *[alone("yes")] * 3, choices("a", "b", "c"))
     assert len(await model.sample(prompt(temperature=0), n=3, context=Context())) == 3
     assert len(await model.sample(prompt(temperature=1), n=3, context=Context())) == 3
     assert len(bodies(server)) == 5
@@ -179,7 +207,7 @@ async def test_a_refused_key_is_an_error_at_once(server: Server, model: OpenAIMo
 
 async def test_the_file_may_say_that_a_server_gives_one_alone(server: Server) -> None:
     made = OpenAIModel("m", base_url=server.url, retries=0, samples=False)
-    server.will(completion("a"), failure(500, "broke"), completion("c"))
+    server.will(alone("a"), failure(500, "broke"), alone("c"))
     found = await made.sample(prompt(), n=3, context=Context())
     await made.close()
     assert not made.capabilities.samples

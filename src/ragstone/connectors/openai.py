@@ -16,7 +16,7 @@ import asyncio
 import importlib.util
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -40,7 +40,7 @@ from ragstone.errors import (
 )
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
-from ragstone.samples import noted, numbered, some_of
+from ragstone.samples import noted, numbered, some_of, whole
 from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
@@ -146,34 +146,39 @@ class OpenAIModel(Model):
         """So many completions: in one request, as far as the server gives them, and side by side from there on.
 
         Of one request the input is counted on the first completion, and the output is shared by length. Those that are
-        lost are missing, as each of the others says; the first one's error is raised where there is no other.
+        lost are missing, as each of the others says; the first one's error is raised where there is no other. They are
+        read as streams, so that `timeout` counts silence alone, however long the answers.
         """
         had: list[Completion | ModelError] = []
         if n > 1 and self.capabilities.samples and SAMPLES not in self._optional.refused:
             had = await self._at_once(prompt, n, context)
-        return await some_of(n, lambda number: self.generate(numbered(prompt, number), context=context), had=had)
+        return await some_of(n, lambda number: whole(self.stream(numbered(prompt, number), context=context)), had=had)
 
     async def _at_once(self, prompt: Prompt, n: int, context: Context) -> list[Completion | ModelError]:
         """What the server gives of n in one request, at least one; whether it gives all is noted."""
         begun = time.perf_counter()
-        answered, structured = await self._asked(prompt, context, n=n)
-        reply = self._read(answered)
-        if not reply.choices:
-            raise self._broken("its reply holds no choice")
-        said = [Said() for _ in reply.choices[:n]]
-        for one, choice in zip(said, reply.choices, strict=False):
-            one.add(choice)
+        last, heard = Reply(), dict[int, Said]()
+        pieces, structured = await self._asked(prompt, context, stream=True, n=n)
+        async with aclosing(self._replies(pieces, context)) as replies:
+            async for piece in replies:
+                last = last.followed_by(piece)
+                for choice in piece.choices:
+                    heard.setdefault(choice.index, Said()).add(choice)
+        said = [heard[index] for index in sorted(heard)[:n]]
+        if not any(one.reason for one in said):
+            raise self._broken("its answer broke off")
         if len(said) < n and prompt.options.temperature != 0:  # at 0, vLLM refuses to say the same thing again
             self._optional.refused.add(SAMPLES)
-        spoken = [one for one in said if one.text.strip()]
-        usages = iter(shares(reply.counted, spoken) if spoken else ())
+        usages = iter(shares(last.counted, [one for one in said if one.whole]))
         outcomes: list[Completion | ModelError] = []
         for one in said:
-            try:
-                made = self._completion(prompt, one, reply, begun, usage=next(usages) if one.text.strip() else None)
+            if one.reason is None:
+                outcomes.append(self._broken("its answer broke off"))
+            elif not one.whole:
+                outcomes.append(self._nothing_said(prompt, one.reason))
+            else:
+                made = self._completion(prompt, one, last, begun, usage=next(usages))
                 outcomes.append(replace(made, structured=structured))
-            except ModelError as error:
-                outcomes.append(error)
         return outcomes
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
@@ -181,14 +186,12 @@ class OpenAIModel(Model):
         begun = time.perf_counter()
         last, said = Reply(), Said()
         pieces, structured = await self._asked(prompt, context, stream=True)
-        try:
-            while (piece := await self._next(pieces, context)) is not None:
-                last = Reply(usage=piece.usage or last.usage, model=piece.model or last.model)
+        async with aclosing(self._replies(pieces, context)) as replies:
+            async for piece in replies:
+                last = last.followed_by(piece)
                 for choice in piece.choices[:1]:
                     if text := said.add(choice):
                         yield Delta(text)
-        finally:
-            await pieces.close()
         if said.reason is None:
             raise self._broken("its answer broke off")
         yield Delta("", replace(self._completion(prompt, said, last, begun), structured=structured))
@@ -299,6 +302,14 @@ class OpenAIModel(Model):
             raise ModelRejected("the prompt holds half a character, which cannot be sent", where=self._where) from error
         except ValueError as error:
             raise self._broken("its reply is no JSON") from error
+
+    async def _replies(self, pieces: AsyncStream[object], context: Context) -> AsyncGenerator[Reply]:
+        """The pieces of a stream, which is closed at the end."""
+        try:
+            while (piece := await self._next(pieces, context)) is not None:
+                yield piece
+        finally:
+            await pieces.close()
 
     async def _next(self, pieces: AsyncStream[object], context: Context) -> Reply | None:
         """The next piece of a stream, or None at its end."""

@@ -67,6 +67,7 @@ class _Likelihood(BaseModel):
 class Choice(BaseModel):
     """One of the answers of a reply, or a piece of it."""
 
+    index: int = 0
     message: _Message | None = None  # of a whole reply
     delta: _Message | None = None  # of a piece of one
     finish_reason: str | None = None
@@ -104,6 +105,10 @@ class Reply(BaseModel):
     choices: list[Choice] = []
     usage: _Usage | None = None
     model: str | None = None
+
+    def followed_by(self, piece: Reply) -> Reply:
+        """What is known of the model and of the tokens after a further piece."""
+        return Reply(usage=piece.usage or self.usage, model=piece.model or self.model)
 
     @property
     def counted(self) -> Usage:
@@ -147,6 +152,11 @@ class Said:
         return "".join(self.thoughts)
 
     @property
+    def whole(self) -> bool:
+        """Whether it has come to its end, and says something."""
+        return self.reason is not None and bool(self.text.strip())
+
+    @property
     def logprob(self) -> float | None:
         """The mean over its tokens, in nats; None where the server tells of none."""
         return math.fsum(self.logprobs) / len(self.logprobs) if self.logprobs else None
@@ -158,6 +168,8 @@ def shares(usage: Usage, said: Sequence[Said]) -> list[Usage]:
     >>> [share.output_tokens for share in shares(Usage(input_tokens=9, output_tokens=10), [long, short])]
     [7, 3]
     """
+    if not said:
+        return []
     lengths = [len(one.text) + len(one.reasoning) for one in said]
     ends = [usage.output_tokens * end // max(sum(lengths), 1) for end in accumulate(lengths, initial=0)]
     parts = [Usage(output_tokens=after - before) for before, after in pairwise(ends)]

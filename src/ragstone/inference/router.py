@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ragstone.errors import ModelError, NotConfigured
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
-from ragstone.samples import noted, numbered, some_of
+from ragstone.samples import noted, numbered, some_of, whole
 from ragstone.trace import Step
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt, Usage
 
@@ -182,7 +182,7 @@ class _Route:
 async def _sampled(model: Model, prompt: Prompt, n: int, context: Context) -> Sequence[Completion]:
     if model.capabilities.samples:
         return await model.sample(prompt, n=n, context=context)
-    return await some_of(n, lambda number: model.generate(numbered(prompt, number), context=context))
+    return await some_of(n, lambda number: whole(model.stream(numbered(prompt, number), context=context)))
 
 
 def _facts(completions: Sequence[Completion]) -> dict[str, object]:
