@@ -6,13 +6,15 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from openai_server import Reply, Server, collect, completion, failure, piece, prompt, serving, streamed
+from ragstone.config import bind, parse_yaml
 from ragstone.connectors.openai import OpenAIModel
-from ragstone.errors import ModelRejected
+from ragstone.errors import ConfigError, ModelRejected
 from ragstone.types import Context
 
 ALL = {"temperature": 0.2, "top_p": 0.9, "frequency_penalty": 0.1, "presence_penalty": 0.1}
@@ -112,6 +114,21 @@ async def test_a_server_that_refuses_the_switch_names_what_to_change(server: Ser
     async with serve(thinking=True) as model:
         with pytest.raises(ModelRejected, match="Take thinking out of the connector's file"):
             await model.generate(prompt(), context=Context())
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"), [("", False), ("thinking: null", False), ("thinking: false", True), ("reasoning: none", True)]
+)
+def test_the_file_names_the_switch(tmp_path: Path, text: str, reasons: bool) -> None:
+    settings = parse_yaml(f"model: m\nbase_url: http://localhost/v1\n{text}\n", tmp_path / "m.yaml")
+    made = OpenAIModel(**bind(OpenAIModel, settings, folder=tmp_path, connector=lambda *_: pytest.fail("no reference")))
+    assert made.capabilities.reasons is reasons
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    settings = parse_yaml("model: m\nbase_url: http://localhost/v1\nthinking: much\n", tmp_path / "m.yaml")
+    with pytest.raises(ConfigError, match=r"m\.yaml:3:1: thinking"):
+        bind(OpenAIModel, settings, folder=tmp_path, connector=lambda *_: pytest.fail("no reference"))
 
 
 # ── What comes back ─────────────────────────────────────────────────────────────────────────────────────────────────
