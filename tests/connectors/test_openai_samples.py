@@ -198,8 +198,9 @@ async def test_a_request_that_is_wrong_without_n_too_is_an_error(server: Server,
     assert len(await model.sample(prompt(), n=2, context=Context())) == 2
 
 
-async def test_a_refused_key_is_an_error_at_once(server: Server, model: OpenAIModel) -> None:
-    server.will(failure(401, "no such key"))
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_is_an_error_at_once(server: Server, model: OpenAIModel, status: int) -> None:
+    server.will(failure(status, "no such key"))
     with pytest.raises(ModelDenied):
         await model.sample(prompt(), n=5, context=Context())
     assert len(bodies(server)) == 1
