@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from dotpromptz import Dotprompt
 from dotpromptz.typing import DataArgument
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ragstone.errors import PromptError
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import load
 from ragstone.prompts.importing.conversion import Imported, convert
+from ragstone.prompts.wire import broken_up
 
 FRONT = """\
 ---
@@ -67,6 +68,11 @@ def theirs(source: str, values: Mapping[str, Any], *, partials: Mapping[str, str
     rendered = asyncio.run(prompt.render(source, DataArgument(input=dict(values))))
     said = [(message.role.value, "".join(part.text for part in message.content)) for message in rendered.messages]
     return [("assistant" if role == "model" else role, text.strip()) for role, text in said if text.strip()]
+
+
+def whole(said: Said) -> bool:
+    """Whether no special token stands there, such as `<0|>` made of words and a value: ours breaks it up."""
+    return not any(broken_up(text)[1] for _, text in said)
 
 
 def unexpected(made: Imported) -> list[str]:
@@ -174,7 +180,9 @@ SOURCES = st.builds(
 def test_the_same_is_said(source: str, values: dict[str, Any]) -> None:
     made = imported(source)
     assert unexpected(made) == []
-    assert ours(made, values) == theirs(source, values)
+    said = theirs(source, values)
+    assume(whole(said))
+    assert ours(made, values) == said
 
 
 ROLES = st.lists(
@@ -195,7 +203,9 @@ def test_a_message_under_a_condition_stays_one(before: str, roles: list[str], va
     source = FRONT + before + "".join(roles) + '{{role "user"}}Ask.'
     made = imported(source)
     assert unexpected(made) == []
-    assert ours(made, values) == theirs(source, values)
+    said = theirs(source, values)
+    assume(whole(said))
+    assert ours(made, values) == said
 
 
 LOST = [
@@ -229,7 +239,9 @@ def test_what_cannot_be_said_is_named_with_its_place_and_nothing_else_changes(
         without = f"{FRONT}{before}{{{{#each tags}}}}{{{{/each}}}}."
     assert [loss.fate for loss in named] == ["left out"]
     assert f"greet.prompt:{line}:" in named[0].where
-    assert ours(made, values) == theirs(without, values)
+    said = theirs(without, values)
+    assume(whole(said))
+    assert ours(made, values) == said
 
 
 def test_a_partial_beside_the_file_is_put_in_its_place() -> None:

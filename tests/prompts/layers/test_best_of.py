@@ -71,6 +71,15 @@ async def test_else_the_one_that_passes_most_and_a_notice(tmp_path: Path) -> Non
     assert "None of the 3 samples passed all the checks (schema, citations)" in str(found.notice)
 
 
+async def test_samples_that_were_had_are_ranked_where_others_fail(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{best_of: {n: 3, rank: check}}", outputs=FIELDS)
+    model = ScriptedModel(['{"total": "many"}', ModelUnavailable("down"), '{"total": 6}'])
+    found = (await solved(file, model)).completion
+    assert (found.text, found.notice) == ('{"total": 6}', "1 of 3 samples are missing: down")
+    with pytest.raises(ModelUnavailable):
+        await solved(file, ScriptedModel([ModelUnavailable("down")] * 3))
+
+
 async def test_an_answer_that_abstains_fails_no_check(tmp_path: Path) -> None:
     body = PASSAGES.replace("Be brief.", ABSTAINS)
     file = layered_file(tmp_path, "{best_of: {n: 2, rank: check}}", own=f"abstain: {ABSTAINS}", body=body)

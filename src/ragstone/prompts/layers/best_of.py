@@ -25,7 +25,6 @@ from ragstone.types import Prompt
 
 __all__ = ["Best", "BestOf", "best"]
 
-FEWER = "Of {n} samples {found} were had."
 NONE_PASSED = "None of the {n} samples passed all the checks ({checks}): the one that passed most was taken."
 UNGRADED = "The judge graded none of the {n} samples, so the first one was taken: {why}"
 SOME_UNGRADED = "The judge graded {graded} of the {n} samples."
@@ -83,8 +82,7 @@ class Best(Layer):
             scores, notices = await self._ranked(prompt, found, calls)
             place = max(range(len(found)), key=lambda each: (_comparable(scores[each]), -each))
             step.facts.update(samples=len(found), scores=scores, chosen=place + 1)
-        fewer = [FEWER.format(n=n, found=len(found))] if len(found) < n else []
-        return found[place].noting(*fewer, *notices)
+        return found[place].noting(*notices)
 
     async def _ranked(self, prompt: Prompt, found: Sequence[Outcome], calls: Calls) -> tuple[list[Any], list[str]]:
         """A score for each sample, None where there is none, and what a reader must know of them."""

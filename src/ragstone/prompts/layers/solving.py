@@ -13,10 +13,11 @@ from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.words import Said, Words
 from ragstone.protocols import Observation
+from ragstone.samples import noted
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 
-__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "noted", "read_at_most", "together"]
+__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "read_at_most", "together"]
 
 AGAIN = 100
 """The tokens that a further turn takes beside its words: it asks for the steps once more, and is marked as a turn."""
@@ -143,9 +144,3 @@ async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
-
-
-def noted(completion: Completion, *words: str) -> Completion:
-    """The completion with these notices, each once."""
-    said = [*(completion.notice or "").splitlines(), *words]
-    return replace(completion, notice="\n".join(dict.fromkeys(filter(None, said))) or None)
