@@ -42,6 +42,13 @@ class Router:
         able = (model.capabilities for model in self._models.values() if isinstance(model, Model))
         return next(able, Capabilities())
 
+    @property
+    def writing(self) -> Router | None:
+        """The same route with the models alone that are configured and write words of their own; None without any."""
+        able = {name: model for name, model in self._models.items() if isinstance(model, Model)}
+        writing = {name: model for name, model in able.items() if model.capabilities.generative}
+        return Router(writing) if writing else None
+
     def require_generative(self, prompt: str) -> None:
         """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
         usable = [model for model in self._models.values() if not isinstance(model, NotConfigured)]

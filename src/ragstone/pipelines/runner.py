@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -39,7 +40,7 @@ class PromptRunner:
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError, LookupFailed or a ModelError."""
-        file = self._prompt_file(prompt)
+        file = await asyncio.to_thread(self._prompt_file, prompt)
         looked = await self._lookups.fetch(file, inputs, context=context)
         request = await prompted(file, {**inputs, **looked.values}, router=self._router, context=context)
         completion = await self.complete(request, context=context)

@@ -36,9 +36,10 @@ from typing import Any, TypeVar
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import lookups, marks, outputs
+from ragstone.prompts import lookups, marks, outputs, retrieving
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.home import home
+from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.prompts.schema import Budget, Front, Order, Own, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -78,6 +79,8 @@ class PromptFile:
     inputs: tuple[Property, ...]
     trust: Mapping[str, Trust]
     abstain: str | None = None
+    retrieve: RetrieveSpec | None = None  # None where the file does not say
+    rewrite_at: str = ""  # where it says in which other words is searched
     order: Order = "rank"
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
@@ -143,6 +146,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     names = variables(front)
     compiled = compile_body(body, root=root, names=names)
     _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
+    _raise_first(retrieving.passage_faults(own.retrieve, compiled.uses, located))
     _raise_first(_silences(own, compiled, body, located))
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
@@ -177,6 +181,8 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
             **dict.fromkeys(own.lookup, "tool"),
         },
         abstain=own.abstain,
+        retrieve=own.retrieve,
+        rewrite_at=located.where((*retrieving.OURS, "rewrite")),
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
@@ -302,6 +308,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
     for name in fetched:
         yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
     yield from lookups.lookup_faults(fetched, front.inputs, located)
+    yield from retrieving.faults(front.metadata.ragstone.retrieve, front.inputs, fetched, located)
     known = [*names, *fetched, *(name for name in RUNTIME if name != "mark")]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))

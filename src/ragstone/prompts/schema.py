@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from ragstone.prompts.lookups import LookupSpec
+from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
 
 __all__ = ["Budget", "FewShot", "Front", "Layers", "Order", "Own", "Property", "Select"]
@@ -147,6 +148,7 @@ class Own(_Strict):
     spec: Literal[1] = 1
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    retrieve: RetrieveSpec | None = None
     passages: _Passages = _Passages()
     layers: Layers = Layers()
     budget: Budget | None = None

@@ -16,6 +16,7 @@ from ragstone.cli.prompts.catalog import find_path, used_by
 from ragstone.project import Project, find
 from ragstone.prompts.examples import ExampleSet
 from ragstone.prompts.reading import Reading, read_prompt
+from ragstone.prompts.retrieving import RetrieveSpec
 
 __all__ = ["OPTIONS", "described", "settings", "show_prompt"]
 
@@ -80,12 +81,19 @@ def settings(reading: Reading) -> dict[str, Any]:
             for name, of in reading.front.metadata.ragstone.lookup.items()
         },
         "abstain": file.abstain,
+        "retrieve": _retrieve(file.retrieve) if file.retrieve is not None else None,
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
         "outputs": [*file.output.schema["properties"]] if file.output is not None else None,
         "few_shot": _examples(file.few_shot) if file.few_shot is not None else None,
         "budget": file.budget.model_dump() if file.budget is not None else None,
         "tests": str(file.tests.path.relative_to(file.root)) if file.tests is not None else None,
     }
+
+
+def _retrieve(spec: RetrieveSpec) -> dict[str, Any]:
+    if not spec.on:
+        return {"on": False}
+    return {"on": True, "query": spec.query, "rewrite": [*spec.ways] or ["none"]}
 
 
 def _listed(value: object) -> str:
@@ -110,7 +118,7 @@ def _print(found: dict[str, Any]) -> None:
         show.out.print(Text(f"input {given['name']} ({given['kind']}, {needed}, trust {given['trust']}){said}"))
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
-    for key in ("abstain", "passages", "outputs", "few_shot", "budget", "tests", "includes", "used_by"):
+    for key in ("abstain", "retrieve", "passages", "outputs", "few_shot", "budget", "tests", "includes", "used_by"):
         value = found[key]
         if isinstance(value, dict):
             value = [f"{name} {_listed(cast('object', of))}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]
