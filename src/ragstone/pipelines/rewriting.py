@@ -13,8 +13,10 @@ from ragstone.errors import ModelTimeout, PromptError, RagstoneError
 from ragstone.inference.router import Router
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.runner import PromptRunner
+from ragstone.prompts.asking import LONGEST_QUESTION
+from ragstone.prompts.estimate import estimated
 from ragstone.prompts.file import PromptFile
-from ragstone.prompts.retrieving import Way
+from ragstone.prompts.retrieving import WAYS, Way
 from ragstone.retrieval.follow_up import points_back
 from ragstone.retrieval.rewrite import Query, one_query, passage, plain, queries
 from ragstone.types import Completion, Context, Message, Usage
@@ -23,7 +25,7 @@ __all__ = ["Rewriter", "Rewritten", "project_faults", "with_calls"]
 
 PATIENCE = 20.0  # seconds for all of it: a person waits, and the search has not begun
 COUNT, MOST = 4, 8  # queries of one way: where its prompt file names no `count`, and at most
-TURNS, LONGEST_TURN = 6, 600  # of a conversation, in messages and in characters of each
+TURNS, LONGEST_TURN = 6, 400  # of a conversation, in messages and in characters of each
 
 QUESTION, TURNS_INPUT, COUNT_INPUT = "question", "turns", "count"
 
@@ -51,7 +53,7 @@ class _Said:
     def notices(self) -> Iterator[str]:
         for reason, ways in self.faults.items():
             end = "" if reason.endswith((".", "?", "!")) else "."
-            yield f"Not searched for in other words ({', '.join(ways)}): {reason}{end}"
+            yield f"Not searched for in other words ({', '.join(sorted(ways, key=WAYS.index))}): {reason}{end}"
 
 
 class Rewriter:
@@ -87,6 +89,10 @@ class Rewriter:
         own, said = query or question, _Said()
         if not (history and points_back(question)):
             ways = [way for way in ways if way != "condense"]
+        if ways and estimated(question) > LONGEST_QUESTION:
+            for way in ways:
+                said.left_out(way, "the question is long enough to be searched for as it is")
+            ways = []
         if not dense and "hyde" in ways:
             said.left_out("hyde", "only words are searched for here, and those of a made-up passage are made up")
             ways = [way for way in ways if way != "hyde"]

@@ -13,10 +13,11 @@ from ragstone.prompts.file import PromptFile, load
 from ragstone.prompts.home import FOLDER
 from ragstone.prompts.retrieving import Way
 
-__all__ = ["calls"]
+__all__ = ["LONGEST_QUESTION", "calls"]
 
 LAYER = "rewrite"
-ASKED, CONVERSED = 600, 1_600  # tokens of a question, and of the conversation before it, as far as it is sent
+LONGEST_QUESTION = 600  # tokens; a longer one says in enough words what it is about, and is not rewritten
+CONVERSED = 3_000  # tokens of the conversation before a question, as far as it is sent
 
 
 def calls(file: PromptFile) -> tuple[Call, ...]:
@@ -27,7 +28,7 @@ def calls(file: PromptFile) -> tuple[Call, ...]:
 def _call(file: PromptFile, way: Way) -> Call:
     words, made = _asked(file.root, way)
     condenses = way == "condense"
-    more = words + ASKED + (CONVERSED if condenses else 0)
+    more = words + LONGEST_QUESTION + (CONVERSED if condenses else 0)
     return Call(layer=LAYER, does=way, usual=0 if condenses else 1, more=more, made=made, alone=True)
 
 

@@ -24,7 +24,7 @@ of these cases."""
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
 _LABEL = re.compile(
-    r"^\s*(?:[-*•‣·–—]+\s+|[(\[]?\d{1,2}[.):\]、．]\s*|#{1,6}\s+|(?:question|query|variant|q|frage|variante|pregunta|问题)"
+    r"^\s*(?:[-*•‣·–—]+\s+|[(\[]?\d{1,2}(?:[.:](?!\d)|[)\]、．])\s*|#{1,6}\s+|(?:question|query|variant|q|frage|variante|pregunta|问题)"
     r"\s*\d{0,2}\s*[:：]\s*)+",
     re.IGNORECASE,
 )

@@ -18,7 +18,7 @@ from ragstone.prompts.examples import ExampleSet
 from ragstone.prompts.reading import Reading, read_prompt
 from ragstone.prompts.retrieving import RetrieveSpec
 
-__all__ = ["OPTIONS", "described", "settings", "show_prompt"]
+__all__ = ["OPTIONS", "described", "retrieved", "settings", "show_prompt"]
 
 OPTIONS = {
     "temperature": "temperature",
@@ -81,7 +81,7 @@ def settings(reading: Reading) -> dict[str, Any]:
             for name, of in reading.front.metadata.ragstone.lookup.items()
         },
         "abstain": file.abstain,
-        "retrieve": _retrieve(file.retrieve) if file.retrieve is not None else None,
+        "retrieve": retrieved(file.retrieve) if file.retrieve is not None else None,
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
         "outputs": [*file.output.schema["properties"]] if file.output is not None else None,
         "few_shot": _examples(file.few_shot) if file.few_shot is not None else None,
@@ -90,7 +90,8 @@ def settings(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _retrieve(spec: RetrieveSpec) -> dict[str, Any]:
+def retrieved(spec: RetrieveSpec) -> dict[str, Any]:
+    """What a file says of the search, by the names that it has there."""
     if not spec.on:
         return {"on": False}
     return {"on": True, "query": spec.query, "rewrite": [*spec.ways] or ["none"]}
