@@ -9,6 +9,7 @@ import pytest
 from ragstone.errors import PromptError
 from ragstone.prompts.asking import calls
 from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.lint.run import lint
 from ragstone.prompts.retrieving import WAYS, sought
 
 FILE = """---
@@ -103,3 +104,11 @@ def test_the_projects_own_prompt_is_what_is_counted(tmp_path: Path) -> None:
     assert calls(file)[0].made == 7
     own.write_text("broken", encoding="utf-8")
     assert calls(file)[0].made is None
+
+
+def test_an_input_that_is_only_searched_for_is_used(tmp_path: Path) -> None:
+    path = written(tmp_path, "{query: topic}")
+    path.write_text(path.read_text(encoding="utf-8").replace("{{ topic }} ", ""), encoding="utf-8")
+    assert "unused-input" not in {one.code for one in lint([path])}
+    path.write_text(path.read_text(encoding="utf-8").replace("query: topic", "query: question"), encoding="utf-8")
+    assert "unused-input" in {one.code for one in lint([path])}

@@ -106,6 +106,8 @@ class SentenceTransformersEmbedder(Embedder):
 
     async def embed_queries(self, texts: Sequence[str], *, context: Context) -> Sequence[Vector]:
         """The vectors of several questions, in one pass."""
+        if not texts:
+            return []
         return list(await asyncio.to_thread(self._encoded, [self._prefixes[0] + text for text in texts]))
 
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
