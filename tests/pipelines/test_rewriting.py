@@ -352,11 +352,12 @@ async def test_a_made_up_passage_is_not_asked_for_where_only_words_are_searched(
 async def test_an_empty_index_and_a_wrong_argument_cost_no_call(tmp_path: Path):
     prompt, model = written(tmp_path, "{rewrite: hyde}"), says(hyde="x")
     async with opened(model, prompt) as rag:
+        await rag.ask(ASKED)
+        await rag.ingest()
         with pytest.raises(UsageError):
             await rag.ask(ASKED, k=0)
         with pytest.raises(UsageError):
             await rag.ask(ASKED, where={"acl": "group:hr"})
-        await rag.ask(ASKED)
     assert [one.name for one in model.prompts] == ["asked"]
 
 

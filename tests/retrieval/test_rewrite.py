@@ -94,6 +94,12 @@ def test_half_of_the_first_hits_are_the_first_of_the_question_itself(made: tuple
         assert set(own[:most]) <= set(found[: 2 * most])
 
 
+def test_many_parts_leave_every_second_place_to_the_question_itself():
+    own, parts = ranking(*"abcd"), [ranking(name) for name in "stuvwxyz"]
+    found = [id_ for id_, _ in merged([own, *parts], ways=["decompose"] * len(parts))]
+    assert [found.index(name) for name in "abcd"] == [0, 1, 5, 7]
+
+
 @given(rankings)
 def test_each_hit_is_there_once_and_scores_fall(made: tuple[list[Fused], list[str]]):
     every, ways = made
