@@ -31,7 +31,7 @@ def wide(project: Path) -> Path:
 
 
 def test_show_and_list_tell_in_which_words_is_searched(wide: Path, run) -> None:
-    assert "retrieve: on True, query question, rewrite multi_query, hyde" in run("prompt", "show", "wide").output
+    assert "retrieve: on true, query question, rewrite multi_query, hyde" in run("prompt", "show", "wide").output
     found = json.loads(run("prompt", "show", "wide", "--json").stdout)["retrieve"]
     assert found == {"on": True, "query": "question", "rewrite": ["multi_query", "hyde"]}
     every = {one["name"]: one["rewrite"] for one in json.loads(run("prompt", "list", "--json").stdout)}
