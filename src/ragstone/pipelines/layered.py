@@ -48,7 +48,7 @@ async def layered(
     outcome: Outcome | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writes:
-        calls = LayerCalls(router.writing, runs, most=prompt.worst_case_calls, context=context)
+        calls = LayerCalls(router.writing, runs, most=file.layers.most, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
