@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
+from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
@@ -138,9 +139,14 @@ class Project:
         return file
 
     def check_prompt(self, file: PromptFile) -> None:
-        """Raises PromptError for what a prompt looks up and the project's connectors do not give."""
+        """Raises PromptError for what a prompt looks up or asks other prompts for, and the project does not give."""
         for fault in self._lookup_faults(file, self.connectors) if file.lookups else ():
             raise fault
+        for fault in rewriting.project_faults(file, self._other_prompt):
+            raise fault
+
+    def _other_prompt(self, name: str) -> PromptFile:
+        return load(self.prompt_path(name))
 
     def _lookup_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
         return project_faults(file, Builder(self.root, connectors, plugins=self.plugins))
@@ -174,6 +180,7 @@ class Project:
                 file = load(path)
                 file.cases()
                 yield from self._lookup_faults(file, self._readable("connectors"))
+                yield from rewriting.project_faults(file, self._other_prompt)
             except ConfigError as error:
                 yield from error.faults or (error,)
 

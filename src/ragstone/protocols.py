@@ -174,6 +174,14 @@ class Embedder(Connector):
         """The vector of one question, shape (dimensions,)."""
         return (await self.embed([text], context=context))[0]
 
+    async def embed_queries(self, texts: Sequence[str], *, context: Context) -> Sequence[Vector]:
+        """The vectors of several questions, as from `embed_query`."""
+        return [await self.embed_query(text, context=context) for text in texts]
+
+    async def embed_once(self, texts: Sequence[str], *, context: Context) -> Matrix:
+        """Vectors as from `embed`, of texts of which nothing is kept."""
+        return await self.embed(texts, context=context)
+
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """For each text the vectors of its tokens, special ones left out, each of length 1: (tokens, dimensions)."""
         raise EmbedderError(f"{self.name or type(self).__name__} gives no token vectors")

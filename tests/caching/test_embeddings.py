@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.tokens import TokenKeeper
 from ragstone.protocols import Embedder
 from ragstone.testing import HashingEmbedder
 from ragstone.testing.suites import EmbedderSuite
@@ -53,6 +54,17 @@ async def test_a_text_is_embedded_once_in_a_call_between_calls_and_between_proce
     assert np.array_equal(once[[1, 0]], again[[0, 2]])
     assert await second.known(["a", "new", "new"], context=CONTEXT) == [True, False, True]
     await second.close()
+
+
+async def test_of_what_is_embedded_once_nothing_is_kept(tmp_path: Path):
+    inner = Counting()
+    embedder = CachedEmbedder(TokenKeeper(inner, tmp_path / "tokens.db"), VectorCache(tmp_path / "cache.db"))
+    once = await embedder.embed_once(["made up"], context=CONTEXT)
+    assert await embedder.known(["made up"], context=CONTEXT) == [False]
+    again = await embedder.embed_once(["made up"], context=CONTEXT)
+    await embedder.close()
+    assert np.array_equal(once, again)
+    assert inner.asked == ["made up"] * 2
 
 
 async def test_another_fingerprint_shares_nothing(tmp_path: Path):

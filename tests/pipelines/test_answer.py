@@ -159,7 +159,7 @@ async def test_the_prompt_that_was_sent_is_the_prompt_that_explain_shows():
 
 
 async def test_a_conversation_sends_what_was_said_before():
-    model = ScriptedModel(["On 3 May 2031 [1].", "Ana Ruiz leads it [1]."])
+    model = ScriptedModel(["On 3 May 2031 [1].", "Who leads the halibut project?", "Ana Ruiz leads it [1]."])
     async with made(model) as rag:
         await rag.ingest()
         chat = rag.chat()

@@ -52,6 +52,14 @@ class WrappedEmbedder(Embedder):
         """The wrapped embedder's, which may embed questions in a way of their own."""
         return await self.embedder.embed_query(text, context=context)
 
+    async def embed_queries(self, texts: Sequence[str], *, context: Context) -> Sequence[Vector]:
+        """The wrapped embedder's."""
+        return await self.embedder.embed_queries(texts, context=context)
+
+    async def embed_once(self, texts: Sequence[str], *, context: Context) -> Matrix:
+        """The wrapped embedder's: nothing is kept."""
+        return await self.embedder.embed_once(texts, context=context)
+
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """The wrapped embedder's."""
         return await self.embedder.embed_tokens(texts, context=context)

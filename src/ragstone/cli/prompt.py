@@ -22,11 +22,12 @@ from ragstone.cli.prompts.filling import filled
 from ragstone.cli.prompts.linting import lint_prompts
 from ragstone.cli.prompts.listing import list_prompts
 from ragstone.cli.prompts.plan import Plan, plan
-from ragstone.cli.prompts.showing import show_prompt
+from ragstone.cli.prompts.showing import retrieved, show_prompt
 from ragstone.cli.prompts.starting import new_prompt
 from ragstone.cli.prompts.testing import run_tests
 from ragstone.cli.prompts.trying import built_prompt
 from ragstone.project import Project, find
+from ragstone.prompts.file import PromptFile
 from ragstone.prompts.reading import read_prompt
 from ragstone.types import Prompt, Slot
 
@@ -75,12 +76,25 @@ def explain(
     planned = plan(folder, built, pipeline=pipeline)
     idle = [slot for slot in folder.prompt(name).lookups if slot.name not in inputs]
     if as_json:
-        show.as_json(_as_dict(built, planned, {slot.name for slot in idle}))
+        asks = {"retrieve": retrieved(reading.file.retrieve)} if reading.file.retrieve is not None else {}
+        show.as_json(_as_dict(built, planned, {slot.name for slot in idle}) | asks)
     else:
         _print(built, planned)
+        show.remarks(_searched(reading.file))
         for slot in idle:
             asked = f"It comes from {slot.connector}, at {slot.address.text}"
             show.remarks([f"{slot.name}: not fetched here. {asked}. Give it a text: --set {slot.name}=…"])
+
+
+def _searched(file: PromptFile) -> list[str]:
+    """What a file says of the search, where it says anything of it."""
+    if file.retrieve is None:
+        return []
+    if not file.retrieve.on:
+        return ["search: nothing is searched"]
+    ways = ", ".join(file.retrieve.ways)
+    asked = f"; before it a model is asked for other words: {ways} (not asked here)" if ways else ""
+    return [f"search: for {file.retrieve.query}{asked}"]
 
 
 def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, Any]:

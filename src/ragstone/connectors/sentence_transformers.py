@@ -104,6 +104,12 @@ class SentenceTransformersEmbedder(Embedder):
         """The vector of one question; one that is too long is cut, since a person waits for it."""
         return (await asyncio.to_thread(self._encoded, [self._prefixes[0] + text]))[0]
 
+    async def embed_queries(self, texts: Sequence[str], *, context: Context) -> Sequence[Vector]:
+        """The vectors of several questions, in one pass."""
+        if not texts:
+            return []
+        return list(await asyncio.to_thread(self._encoded, [self._prefixes[0] + text for text in texts]))
+
     def tokens(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
         """Token ids and their character ranges. Raises EmbedderError for a tokenizer that knows no ranges."""
         tokenizer = self._model().tokenizer

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
+from ragstone.retrieval.follow_up import points_back
 from ragstone.types import Answer, Message
 
 __all__ = ["Conversation"]
 
 TURNS_SENT = 6  # older turns are kept here, but not sent again
-_FOLLOW_UP = re.compile(
-    r"^(and|but|so|or|then|why|how so|what about|how about|und|et|y|e)\b"
-    r"|\b(it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|there|one|ones|the same)\b",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"\w+")
-SHORT = 3  # words; a question as short as this rarely names its subject
 
 
 @dataclass(slots=True)
@@ -28,7 +21,7 @@ class Conversation:
 
     def remember(self, question: str, answer: Answer) -> None:
         """Adds a turn."""
-        if not _points_back(question):
+        if not points_back(question):
             self.topic = question
         self.turns.append((question, answer.text))
 
@@ -49,8 +42,4 @@ class Conversation:
         >>> talk.query("Which fonts does the style guide allow?")
         'Which fonts does the style guide allow?'
         """
-        return f"{self.topic} {question}" if self.topic and _points_back(question) else question
-
-
-def _points_back(question: str) -> bool:
-    return bool(_FOLLOW_UP.search(question)) or len(_WORD.findall(question)) <= SHORT
+        return f"{self.topic} {question}" if self.topic and points_back(question) else question

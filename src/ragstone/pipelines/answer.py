@@ -17,16 +17,19 @@ from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
+from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.outputs import with_class
+from ragstone.prompts.retrieving import sought
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Reranker
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
+from ragstone.retrieval.rewrite import Query
 from ragstone.trace import Step
 from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Verdict
 from ragstone.validation.grounding import cite
@@ -61,6 +64,7 @@ class AnswerPipeline:
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
         self.timeout, self.checks, self.lookups = timeout, checks, lookups
+        self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder = embedder
 
@@ -87,11 +91,15 @@ class AnswerPipeline:
         *,
         k: int | None = None,
         filters: Mapping[str, Any] | None = None,
+        others: Sequence[Query] = (),
         context: Context,
     ) -> list[Hit]:
-        """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range."""
+        """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range.
+
+        `others` are searched for beside the question; all is judged by the question itself.
+        """
         with self._retrieving(question, k, filters, context) as step:
-            asked, found = await self._found(question, step, filters, context)
+            asked, found = await self._found(question, step, filters, context, others)
             hits = await self.shaping.shape(asked, found, k=step.facts["k"], context=context) if asked else []
             step.facts["found"] = len(hits)
         return hits
@@ -133,20 +141,23 @@ class AnswerPipeline:
         """The step that all others of a search lie inside; what is asked is checked before."""
         k = self.retrieve.k if k is None else k
         check(question)
-        check_k(k)
-        # A wrong filter is reported also where there is nothing to be filtered.
-        where.parse({} if filters is None else filters)
+        _check_search(k, filters)
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             yield step
 
     async def _found(
-        self, question: str, step: Step, filters: Mapping[str, Any] | None, context: Context
+        self,
+        question: str,
+        step: Step,
+        filters: Mapping[str, Any] | None,
+        context: Context,
+        others: Sequence[Query] = (),
     ) -> tuple[Asked | None, list[Candidate]]:
         facts = await self.index.facts()
         if facts.empty:
             step.facts["note"] = "the index is empty"
             return None, []
-        asked = await self.ranking.ask(question, facts, context)
+        asked = await self.ranking.ask(question, facts, context, others=others)
         return asked, await self.ranking.rank(asked, k=step.facts["k"], filters=filters, context=context)
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,12 +184,17 @@ class AnswerPipeline:
     ) -> Prompt:
         """The prompt exactly as it would be sent; without a question, for the file's own example of one.
 
-        What is looked up is not fetched: it is what `inputs` says of it, or nothing.
+        What is looked up is not fetched: it is what `inputs` says of it, or nothing. No model is asked for other words
+        to search with.
         """
         file = await self.file(prompt, output=output)
         asked = _example(file) if question is None else question
-        hits = await self.search(asked, k=k, filters=filters, context=context)
-        return await self._prompted(file, {**(inputs or {}), "question": asked}, hits, (), context)
+        values = {**(inputs or {}), "question": asked}
+        check(asked)
+        _check_search(self.retrieve.k if k is None else k, filters)
+        reads = "passages" in file.body.uses
+        hits = await self.search(sought(file, values), k=k, filters=filters, context=context) if reads else []
+        return await self._prompted(file, values, hits, (), context)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""
@@ -213,8 +229,10 @@ class AnswerPipeline:
         if file.output is not None:
             self.router.require_generative(file.name)
         values = {**(inputs or {}), "question": question}
-        search = self.search(query or question, k=k, filters=filters, context=context)
-        hits, looked = await self.lookups.beside(search, file, values, context=context.within(self.timeout))
+        search = self._sought(file, values, query, history, k, filters, context)
+        (hits, rewritten), looked = await self.lookups.beside(
+            search, file, values, context=context.within(self.timeout)
+        )
         with context.trace.step("prompt") as step:
             values |= looked.values
             built = await self._prompted(file, values, hits, history, context)
@@ -229,9 +247,35 @@ class AnswerPipeline:
                 elif piece.text:
                     yield piece
         assert outcome is not None, "an answer ends with its outcome"
+        outcome = replace(outcome, completion=with_calls(outcome.completion, rewritten.completions))
         answer = await asyncio.to_thread(self.answer, outcome.prompt, hits, outcome.completion, context, self.checks)
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *looked.notices, *answer.notices))
+        yield replace(answer, notices=(*stale, *rewritten.notices, *looked.notices, *answer.notices))
+
+    async def _sought(
+        self,
+        file: PromptFile,
+        values: Mapping[str, Any],
+        query: str | None,
+        history: Sequence[Message],
+        k: int | None,
+        filters: Mapping[str, Any] | None,
+        context: Context,
+    ) -> tuple[list[Hit], Rewritten]:
+        """The hits for what a prompt file searches for, in the words that it asks for."""
+        _check_search(self.retrieve.k if k is None else k, filters)  # before a model is asked
+        text, wanted = sought(file, values), file.retrieve
+        if wanted is not None and not wanted.on:
+            return [], Rewritten(text)
+        query = query if text == values["question"] else None
+        rewritten = Rewritten(query or text)
+        if wanted is not None and wanted.ways and not await self.empty():
+            dense = self.retrieve.mode != "lexical"
+            rewritten = await self.rewriter.rewrite(
+                wanted.ways, text, query=query, history=history, dense=dense, context=context
+            )
+        found = self.search(rewritten.lead, k=k, filters=filters, others=rewritten.others, context=context)
+        return await found, rewritten
 
     async def _prompted(
         self,
@@ -302,6 +346,12 @@ class AnswerPipeline:
             verdicts=(*((verdict,) if "citations" in checks else ()), *((formed,) if formed else ())),
             notices=(*(completion.notice.splitlines() if completion.notice else ()), *_left_out(prompt)),
         )
+
+
+def _check_search(k: int, filters: Mapping[str, Any] | None) -> None:
+    """Raises UsageError for a wrong k, and for a wrong filter also where there is nothing to be filtered."""
+    check_k(k)
+    where.parse({} if filters is None else filters)
 
 
 def _left_out(prompt: Prompt) -> list[str]:

@@ -51,7 +51,7 @@ async def layered(
     outcome: Outcome | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writes:
-        most = prompt.worst_case_calls
+        most = file.layers.most
         calls = LayerCalls(router.writing, runs, layers=file.layers, most=most, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))

@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ragstone.compact import product
 from ragstone.errors import EmbedderError, ModelError, StoreUnavailable, UsageError
+from ragstone.pipelines.beside import together
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.spec import INTERACTION, RetrieveSpec
 from ragstone.protocols import Reranker
 from ragstone.retrieval import diversify, fuse, rerank, where
 from ragstone.retrieval.interaction import Asking, interact, rarity, words
 from ragstone.retrieval.pack import CHARACTERS
+from ragstone.retrieval.rewrite import Query
 from ragstone.retrieval.search import SHOWN, both, dense, lexical, note
 from ragstone.text.analyzer import query_language, query_terms
 from ragstone.text.language import UNKNOWN, detect
@@ -65,6 +68,9 @@ class Asked:
     kept: dict[str, Kept] = field(default_factory=dict[str, "Kept"], repr=False)  # by chunk, what was read of tokens
     chunks: dict[str, Chunk] = field(default_factory=dict[str, Chunk], repr=False)  # those that were read
     wordy: bool = False  # whether only words are searched, since the vector store is down
+    semantic: bool = True  # whether it is embedded
+    query: Query | None = None  # what it is, if it is searched for beside the question itself
+    others: list[Asked] = field(default_factory=list["Asked"], repr=False)  # what is searched for beside it
 
 
 @dataclass(slots=True)
@@ -84,9 +90,17 @@ class Ranking:
     def __init__(self, index: Index, spec: RetrieveSpec, *, reranker: Reranker | None = None) -> None:
         self.index, self.spec, self.reranker = index, spec, reranker
 
-    async def ask(self, question: str, facts: Facts, context: Context) -> Asked:
-        """What there is to know of a question before anything is searched."""
+    async def ask(self, question: str, facts: Facts, context: Context, *, others: Sequence[Query] = ()) -> Asked:
+        """What there is to know of a question before anything is searched, and of what is searched for beside it."""
         whole = await self._load()
+        asked = await self._asked(question, facts, context, whole=whole)
+        for query in others:
+            beside = await self._asked(query.text, facts, context, whole=whole)
+            beside.query, beside.chunks = query, asked.chunks
+            asked.others.append(beside)
+        return asked
+
+    async def _asked(self, question: str, facts: Facts, context: Context, *, whole: bool) -> Asked:
         languages = facts.languages
         known = self.index.embedder.languages
         language = detect(question, among=languages)
@@ -98,7 +112,8 @@ class Ranking:
             with context.trace.step("retrieve.cut", characters=len(question)) as step:
                 text = await asyncio.to_thread(self._beginning, question)
                 step.facts["read"] = len(text)
-        return Asked(text, facts, analysed, read, terms, wordy=not whole)
+        semantic = whole and self.spec.mode != "lexical"
+        return Asked(text, facts, analysed, read, terms, wordy=not whole, semantic=semantic)
 
     async def rank(
         self, asked: Asked, *, k: int, filters: Mapping[str, Any] | None, context: Context
@@ -106,15 +121,20 @@ class Ranking:
         """The candidates that the caller may see, best first, each with its chunk: k of them or more, if there are."""
         permitted = where.allowed(context.principals) if asked.facts.protected else None
         condition = where.required(where.parse(filters or {}), permitted)
-        lists = await self._lists(asked, max(k, self.spec.candidates), condition, context)
-        lists, chunks = await self._seen(asked, lists, context)
-        fused = self._fused(asked, lists, context)[: max(k, self.spec.candidates)]
-        found = [Candidate(id_, scores, chunks[id_], score=scores["fused"]) for id_, scores in fused]
+        most = max(k, self.spec.candidates)
+        one = partial(self._ranked, k=most, condition=condition, context=context)
+        fused = await together(asked, one, self.index.embedder, context) if asked.others else await one(asked)
+        found = [Candidate(id_, scores, asked.chunks[id_], score=scores["fused"]) for id_, scores in fused[:most]]
         # A reranker of its own has the last word; late interaction is one measure beside others, smoothed with them.
         stages = [self._smoothed, self._reranked] if self.reranker else [self._reranked, self._smoothed]
         for stage in stages:
             found = await stage(asked, found, context)
         return await self._diverse(asked, found, k, context)
+
+    async def _ranked(self, asked: Asked, *, k: int, condition: Filter | None, context: Context) -> fuse.Fused:
+        """What one query finds, as far as the caller may see it."""
+        lists = await self._lists(asked, k, condition, context)
+        return self._fused(asked, await self._seen(asked, lists, context), context)
 
     def _beginning(self, question: str) -> str:
         """As much of a question as is read: to embed a hundred pages would take half a minute."""
@@ -141,6 +161,10 @@ class Ranking:
         self, asked: Asked, k: int, condition: Filter | None, context: Context
     ) -> Mapping[str, Sequence[Scored]]:
         index, mode = self.index, self.spec.mode
+        if asked.query is not None and asked.query.passage:  # its words are made up, so none of them is looked for
+            if mode == "lexical" or asked.wordy:
+                return {}
+            return {"dense": await self._dense(asked, k, condition, context)}
         if mode == "lexical":
             return {"lexical": await self._lexical(asked, k, condition, context)}
         index.require_vectors(asked.facts)
@@ -186,7 +210,7 @@ class Ranking:
 
     async def _weigh(self, asked: Asked, context: Context) -> None:
         """What late interaction and trimming need of the question's words, made while it is embedded."""
-        if asked.weights is None and (self._interacts(asked) or (self.trims and asked.read)):
+        if asked.query is None and asked.weights is None and (self._interacts(asked) or (self.trims and asked.read)):
             asked.weights = await self._weights(asked, context)
 
     async def _lexical(self, asked: Asked, k: int, condition: Filter | None, context: Context) -> Sequence[Scored]:
@@ -226,8 +250,8 @@ class Ranking:
 
     async def _seen(
         self, asked: Asked, lists: Mapping[str, Sequence[Scored]], context: Context
-    ) -> tuple[Mapping[str, Sequence[Scored]], Mapping[str, Chunk]]:
-        """What of the lists the caller may see, and its chunks.
+    ) -> Mapping[str, Sequence[Scored]]:
+        """What of the lists the caller may see.
 
         They are read from the state, which is asked once more who may see them: it knows of a revocation first. What it
         keeps back must reach neither the scores of the others nor the trace, so this comes before fusion.
@@ -235,12 +259,12 @@ class Ranking:
         with context.trace.step("retrieve.read"):
             await self._read(asked, *lists.values())
         seen = {"public", *context.principals}
-        chunks = {id_: chunk for id_, chunk in asked.chunks.items() if not seen.isdisjoint(chunk.acl)}
+        chunks = {id_ for id_, chunk in asked.chunks.items() if not seen.isdisjoint(chunk.acl)}
         kept = {name: [one for one in found if one.id in chunks] for name, found in lists.items()}
         for name, found in kept.items():
             with context.trace.step(f"retrieve.{name}.seen") as step:
                 note(step, found, len(found))
-        return kept, chunks
+        return kept
 
     # ── Fuse ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

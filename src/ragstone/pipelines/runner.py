@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -42,11 +43,12 @@ class PromptRunner:
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError, LookupFailed or a ModelError."""
-        return await self._run(self._prompt_file(prompt), inputs, context)
+        file = await asyncio.to_thread(self._prompt_file, prompt)
+        return await self._run(file, inputs, context)
 
     async def plain(self, name: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """What `run` gives of a prompt file whose layers rest, so that it is one call."""
-        file = self._prompt_file(name)
+        file = await asyncio.to_thread(self._prompt_file, name)
         return await self._run(replace(file, layers=NO_LAYERS), inputs, context)
 
     async def _run(self, file: PromptFile, inputs: Mapping[str, object], context: Context) -> Completion:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ragstone.errors import UsageError
-from ragstone.prompts import selectors, wire
+from ragstone.prompts import asking, selectors, wire
 from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
 from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
@@ -186,7 +186,7 @@ class _Draft:
             counter=self.counter.name,
             stable_prefix_tokens=stable.tokens(self.counter),
             shed=shed,
-            plan=file.layers.plan(),
+            plan=(*asking.calls(file), *file.layers.plan()),
             reasons=file.layers.thinks(self.reasons),
         )
 

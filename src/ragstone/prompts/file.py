@@ -36,11 +36,12 @@ from typing import Any, TypeVar
 from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.output import Output
-from ragstone.prompts import lookups, marks, outputs
-from ragstone.prompts.examples import Declared, ExampleSet, load_examples
+from ragstone.prompts import lookups, marks, outputs, retrieving
+from ragstone.prompts.examples import Declared, ExampleSet
 from ragstone.prompts.home import home
-from ragstone.prompts.layers.legality import Setting
-from ragstone.prompts.layers.stack import NO_LAYERS, Stack, stacked
+from ragstone.prompts.layers import loading as layers
+from ragstone.prompts.layers.stack import NO_LAYERS, Stack
+from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.prompts.schema import Budget, Front, Order, Own, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -80,6 +81,8 @@ class PromptFile:
     inputs: tuple[Property, ...]
     trust: Mapping[str, Trust]
     abstain: str | None = None
+    retrieve: RetrieveSpec | None = None  # None where the file does not say
+    rewrite_at: str = ""  # where it says in which other words is searched
     order: Order = "rank"
     mark: Mark = "none"
     fault: str = ""  # what is wrong with a newer version, while this one, the last good one, is in use
@@ -135,10 +138,13 @@ def variables(front: Front) -> list[str]:
     return [*(given.name for given in front.inputs), *own.lookup, "passages", *mark]
 
 
-def _runtime_trust(names: Sequence[str]) -> dict[str, Trust]:
-    """How far to trust what the runtime gives, where the file has no say in it."""
+def _trust(own: Own, names: Sequence[str]) -> dict[str, Trust]:
+    """How far to trust each slot. What the runtime gives and what is looked up, the file has no say in."""
     given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
-    return {name: trust for name, trust in given.items() if name in names}
+    runtime = {name: trust for name, trust in given.items() if name in names}
+    looked_up: dict[str, Trust] = dict.fromkeys(own.lookup, "tool")
+    asked: dict[str, Trust] = dict.fromkeys((*names, "history"), "user")
+    return {**asked, **runtime, **own.trust, **looked_up}
 
 
 def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
@@ -152,25 +158,22 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     inputs = (*front.inputs, *looked_up)
     names = variables(front)
     persona = own.persona.file if own.persona is not None and own.persona.on else ""
-    compiled = compile_body(body, root=root, names=names, opening=_persona(persona, root, located))
+    compiled = compile_body(body, root=root, names=names, opening=layers.persona(persona, root, located))
     _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
+    _raise_first(retrieving.passage_faults(own.retrieve, compiled.uses, located))
     _raise_first(_silences(own, compiled, body, located))
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
     shaped = {**compiled.includes, **({outputs.PART: output.words} if output else {})}
-    few_shot = None
-    if own.layers.few_shot is not None and own.layers.few_shot.on:
-        declared = Declared(
-            version=_version(text, shaped),
-            inputs=inputs,
-            render=partial(_asked, compiled),
-            judge=None if output is None else partial(outputs.misfit, output=output),
-        )
-        where = located.where(("metadata", "ragstone", "layers", "few_shot", "file"))
-        few_shot = load_examples(own.layers.few_shot, root=root, where=where, declared=declared)
-        shaped[own.layers.few_shot.file] = few_shot.digest
-    stack = _stack(front, located, root, output, few_shot, passages="passages" in compiled.uses)
-    shaped |= stack.texts
+    declared = Declared(
+        version=_version(text, shaped),
+        inputs=inputs,
+        render=partial(_asked, compiled),
+        judge=None if output is None else partial(outputs.misfit, output=output),
+    )
+    few_shot = layers.examples(own, located, root, declared)
+    stack = layers.stack(front, located, root, output, few_shot, passages="passages" in compiled.uses)
+    shaped = {**shaped, **stack.texts, **({few_shot.file: few_shot.digest} if few_shot else {})}
     return PromptFile(
         name=name,
         path=path,
@@ -182,14 +185,10 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         model=front.model.id,
         options=front.model.options.options(),
         inputs=inputs,
-        trust={
-            **dict.fromkeys(names, "user"),
-            "history": "user",
-            **_runtime_trust(names),
-            **own.trust,
-            **dict.fromkeys(own.lookup, "tool"),
-        },
+        trust=_trust(own, names),
         abstain=own.abstain,
+        retrieve=own.retrieve,
+        rewrite_at=located.where((*retrieving.OURS, "rewrite")),
         order=own.passages.order,
         mark=own.passages.mark,
         output=output,
@@ -200,45 +199,6 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         tests=_tests(own.tests, inputs, located, root, compiled, output),
         lookups=lookups.lookup_slots(own.lookup, located),
     )
-
-
-def _persona(file: str, root: Path, located: Located) -> Source | None:
-    """The words that the first system message begins with."""
-    if not file:
-        return None
-    try:
-        return Source(root / file, read(root / file, root))
-    except PromptError as error:
-        where = located.where(("metadata", "ragstone", "persona", "file"))
-        message = f"{file!r} cannot be used: {error.message}"
-        raise PromptError(message, where=where, expected=error.expected, hint=error.hint) from None
-
-
-def _stack(
-    front: Front, located: Located, root: Path, output: Output | None, few_shot: ExampleSet | None, *, passages: bool
-) -> Stack:
-    """The layers. Raises PromptError where they cannot work together, or may take more calls than are allowed."""
-    own = front.metadata.ragstone
-    cot = own.layers.cot
-    bare = [each.where for each in few_shot.examples if not each.rationale] if few_shot and cot and cot.on else []
-    setting = Setting(
-        layers=own.layers,
-        options=front.model.options.options(),
-        output=output,
-        located=located,
-        rationales=tuple(bare),
-        passages=passages,
-    )
-    stack = stacked(setting, root=root)
-    most = sum(call.most for call in stack.plan())
-    if most > own.max_calls:
-        raise PromptError(
-            f"one answer may take {most} calls of a model",
-            where=located.where(("metadata", "ragstone", "layers")),
-            expected=f"at most max_calls, which is {own.max_calls}",
-            hint=f"Write `max_calls: {most}` under metadata.ragstone, or make the layers smaller.",
-        )
-    return stack
 
 
 def _silences(own: Own, compiled: Body, body: Source, located: Located) -> Iterator[PromptError]:
@@ -360,6 +320,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
     for name in fetched:
         yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
     yield from lookups.lookup_faults(fetched, front.inputs, located)
+    yield from retrieving.faults(front.metadata.ragstone.retrieve, front.inputs, fetched, located)
     known = [*names, *fetched, *(name for name in RUNTIME if name != "mark")]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))

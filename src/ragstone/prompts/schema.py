@@ -18,6 +18,7 @@ from ragstone.prompts.layers.reflect import Reflect
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.lookups import LookupSpec
+from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
 
 __all__ = ["Budget", "FewShot", "Front", "Layers", "Order", "Own", "Property", "Select"]
@@ -173,6 +174,7 @@ class Own(_Strict):
     spec: Literal[1] = 1
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    retrieve: RetrieveSpec | None = None
     passages: _Passages = _Passages()
     persona: Persona | None = None
     layers: Layers = Layers()

@@ -149,6 +149,13 @@ async def test_a_text_longer_than_the_window_raises_and_is_never_cut(embedder: O
         await embedder.embed_tokens(["long " * 255], context=CONTEXT)
 
 
+async def test_several_questions_are_embedded_in_one_pass_each_as_it_is_alone(embedder: OpenVINOEmbedder) -> None:
+    asked = ["Where did the cat sit?", "rates " * 600, "Who?"]
+    together = await embedder.embed_queries(asked, context=CONTEXT)
+    alone = [await embedder.embed_query(text, context=CONTEXT) for text in asked]
+    assert all(one @ other > 0.999 for one, other in zip(together, alone, strict=True))
+
+
 async def test_a_question_longer_than_the_window_is_averaged(embedder: OpenVINOEmbedder) -> None:
     pieces = ["moon " * 254, "jupiter " * 254, "cat " * 100]
     vectors = await embedder.embed(pieces, context=CONTEXT)

@@ -34,13 +34,14 @@ def list_prompts(as_json: Json = False, project: ProjectFolder = Path(), debug: 
 
 def _described(entry: Entry, project: Project) -> dict[str, Any]:
     said: dict[str, Any] = {"name": entry.name, "path": str(entry.path), "origin": entry.origin}
-    empty: dict[str, Any] = {"description": "", "inputs": [], "version": None}
+    empty: dict[str, Any] = {"description": "", "inputs": [], "version": None, "rewrite": []}
     try:
         file = load(entry.path)
     except PromptError as error:
         return said | empty | {"used_by": used_by(project, entry.name), "fault": str(error)}
     inputs = [{"name": given.name, "kind": given.kind, "required": given.required} for given in file.given]
-    told = {"description": file.description, "inputs": inputs, "version": file.version}
+    ways = [*file.retrieve.ways] if file.retrieve is not None else []
+    told = {"description": file.description, "inputs": inputs, "version": file.version, "rewrite": ways}
     return said | told | {"used_by": used_by(project, entry.name), "fault": None}
 
 
@@ -51,6 +52,8 @@ def _print(found: list[dict[str, Any]]) -> None:
         inputs = ", ".join(given["name"] + ("" if given["required"] else "?") for given in one["inputs"])
         name = Text.assemble((one["name"], "bold"), "\n", (one["origin"], "dim"))
         told = Text(one["fault"], style="red") if one["fault"] else Text(one["description"])
+        if one["rewrite"]:
+            told = Text.assemble(told, "\n", (f"searches in other words: {', '.join(one['rewrite'])}", "dim"))
         used = Text("\n".join(place.removeprefix("pipelines/") for place in one["used_by"]) or "–")
         table.add_row(
             name, told, Text(inputs.replace(", ", ",\n")), used, Text((one["version"] or "–")[:8], style="dim")

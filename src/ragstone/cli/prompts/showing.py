@@ -16,8 +16,9 @@ from ragstone.cli.prompts.catalog import find_path, used_by
 from ragstone.project import Project, find
 from ragstone.prompts.examples import ExampleSet
 from ragstone.prompts.reading import Reading, read_prompt
+from ragstone.prompts.retrieving import RetrieveSpec
 
-__all__ = ["OPTIONS", "described", "settings", "show_prompt"]
+__all__ = ["OPTIONS", "described", "retrieved", "settings", "show_prompt"]
 
 OPTIONS = {
     "temperature": "temperature",
@@ -80,6 +81,7 @@ def settings(reading: Reading) -> dict[str, Any]:
             for name, of in reading.front.metadata.ragstone.lookup.items()
         },
         "abstain": file.abstain,
+        "retrieve": retrieved(file.retrieve) if file.retrieve is not None else None,
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
         "outputs": [*file.output.schema["properties"]] if file.output is not None else None,
         "few_shot": _examples(file.few_shot) if file.few_shot is not None else None,
@@ -100,7 +102,16 @@ def _layers(reading: Reading) -> dict[str, Any]:
     }
 
 
+def retrieved(spec: RetrieveSpec) -> dict[str, Any]:
+    """What a file says of the search, by the names that it has there."""
+    if not spec.on:
+        return {"on": False}
+    return {"on": True, "query": spec.query, "rewrite": [*spec.ways] or ["none"]}
+
+
 def _listed(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as the file has it
     return ", ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
 
 
@@ -125,7 +136,18 @@ def _print(found: dict[str, Any]) -> None:
     for name, of in found["layers"].items():
         told = ", ".join(f"{key} {_listed(value)}" for key, value in of.items() if value is not None)
         show.out.print(Text(f"layer {name}: {told}"))
-    for key in ("abstain", "passages", "outputs", "persona", "few_shot", "budget", "tests", "includes", "used_by"):
+    for key in (
+        "abstain",
+        "retrieve",
+        "passages",
+        "outputs",
+        "persona",
+        "few_shot",
+        "budget",
+        "tests",
+        "includes",
+        "used_by",
+    ):
         value = found[key]
         if isinstance(value, dict):
             value = [f"{name} {_listed(cast('object', of))}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,10 @@ class OpenVINOEmbedder(Embedder):
         """
         return await asyncio.to_thread(self._pooled_query, text)
 
+    async def embed_queries(self, texts: Sequence[str], *, context: Context) -> Sequence[Vector]:
+        """The vectors of several questions as from `embed_query`, in one pass."""
+        return await asyncio.to_thread(self._pooled_queries, texts)
+
     async def embed_tokens(self, texts: Sequence[str], *, context: Context) -> Sequence[Matrix]:
         """For each text the vectors of its tokens, special ones left out, each of length 1: (tokens, dimensions)."""
         return await asyncio.to_thread(self._token_vectors, texts)
@@ -156,6 +161,13 @@ class OpenVINOEmbedder(Embedder):
     def _pooled_query(self, text: str) -> Vector:
         pieces = self._pieces(text)
         return _joined(self._pooled([text] * len(pieces), pieces), pieces)
+
+    def _pooled_queries(self, texts: Sequence[str]) -> list[Vector]:
+        pieces = [self._pieces(text) for text in texts]
+        every = [(text, piece) for text, own in zip(texts, pieces, strict=True) for piece in own]
+        vectors = self._pooled([text for text, _ in every], [piece for _, piece in every])
+        ends = accumulate(map(len, pieces))
+        return [_joined(vectors[end - len(own) : end], own) for own, end in zip(pieces, ends, strict=True)]
 
     def _query(self, text: str, by: Projection) -> tuple[Vector, Compact]:
         import numpy as np

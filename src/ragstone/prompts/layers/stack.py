@@ -95,6 +95,11 @@ class Stack:
             calls = layer.plan(calls, longest=self.setting.options.max_tokens if self.setting is not None else None)
         return calls
 
+    @property
+    def most(self) -> int:
+        """How many calls an answer takes at most."""
+        return sum(call.most for call in self.plan())
+
     async def run(self, prompt: Prompt, calls: Calls) -> Outcome:
         """The answer, by way of every layer. Raises a ModelError where not even one call could be answered."""
         solve: Solve = calls.answer

@@ -20,8 +20,10 @@ def unused(reading: Reading) -> Iterator[Fault]:
     """An input that is asked for and put nowhere. One in other brackets is told of by `single_braces`."""
     braced = {name for name, _, _ in _braced(reading)}
     asked = {name for slot in reading.file.lookups for name in slot.address.names}
+    retrieve = reading.file.retrieve
+    sought = {retrieve.query} if retrieve is not None and retrieve.on else set[str]()
     for index, given in enumerate(reading.front.inputs):
-        if given.name not in reading.file.body.uses | braced | asked:
+        if given.name not in reading.file.body.uses | braced | asked | sought:
             yield Fault(
                 reading.key("inputs", index, "name"),
                 f"the input '{given.name}' is used nowhere",

@@ -82,6 +82,18 @@ class EmbedderSuite(ConnectorSuite[Embedder]):
         near, far = passages @ query
         assert near > far
 
+    async def test_several_questions_have_the_vectors_that_each_has_alone(self, connector: Embedder) -> None:
+        asked = ["Where did the cat sit?", "By how much did interest rates rise?", "Who?"]
+        together = await connector.embed_queries(asked, context=CONTEXT)
+        assert len(together) == len(asked)
+        for text, vector in zip(asked, together, strict=True):
+            assert vector @ await connector.embed_query(text, context=CONTEXT) > SAME
+        assert list(await connector.embed_queries([], context=CONTEXT)) == []
+
+    async def test_what_is_embedded_once_has_the_vector_of_a_passage(self, connector: Embedder) -> None:
+        once = await connector.embed_once(TEXTS, context=CONTEXT)
+        assert cosines(once, await connector.embed(TEXTS, context=CONTEXT)).min() > SAME
+
     async def test_a_text_beyond_the_window_is_refused(self, connector: Embedder) -> None:
         with pytest.raises(EmbedderError):
             await connector.embed(["short", "word " * (connector.window + 1)], context=CONTEXT)
