@@ -224,6 +224,7 @@ def _stack(front: Front, located: Located, root: Path, output: Output | None, fe
         options=front.model.options.options(),
         output=output,
         located=located,
+        mark=own.passages.mark,
         rationales=tuple(bare),
     )
     stack = stacked(setting, root=root)

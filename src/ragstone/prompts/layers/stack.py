@@ -11,9 +11,12 @@ from ragstone.output import Output, read_json
 from ragstone.plan import ANSWER, Call
 from ragstone.prompts.layers.cot import Reasoning, reasoning
 from ragstone.prompts.layers.extending import last_user
+from ragstone.prompts.layers.generated_knowledge import knowing
+from ragstone.prompts.layers.least_to_most import dividing
 from ragstone.prompts.layers.legality import Setting, layer_faults
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.step_back import stepping
 from ragstone.prompts.outputs import output_of
 from ragstone.types import Completion, Message, Prompt
 
@@ -121,14 +124,21 @@ def stacked(setting: Setting, *, root: Path) -> Stack:
     texts = {each.name: each.text for each in ((cot.asks, cot.names) if cot is not None else ())}
     for layer in layers:
         texts |= {f"{layer.name} {layer.version}": ""} | {each.name: each.text for each in layer.texts}
+        texts |= {f"{layer.name} {each.name}": each.words for each in layer.forms}
     return Stack(cot=cot, steps=steps, layers=layers, texts=texts, setting=setting, root=root)
 
 
 def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
     """From the inside out."""
     spec = setting.layers
+    if spec.least_to_most is not None and spec.least_to_most.on:
+        yield dividing(spec.least_to_most, root, cot=cot)
     if spec.self_consistency is not None and spec.self_consistency.on:
         yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+    if spec.generated_knowledge is not None and spec.generated_knowledge.on:
+        yield knowing(spec.generated_knowledge, root, mark=setting.mark)
+    if spec.step_back is not None and spec.step_back.on:
+        yield stepping(root, mark=setting.mark)
 
 
 def _vote(name: str, cot: Reasoning | None):
