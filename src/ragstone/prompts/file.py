@@ -170,7 +170,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         few_shot = load_examples(own.layers.few_shot, root=root, where=where, declared=declared)
         shaped[own.layers.few_shot.file] = few_shot.digest
     stack = _stack(front, located, root, output, few_shot)
-    shaped |= stack.texts
+    shaped = {**stack.texts, **shaped}
     return PromptFile(
         name=name,
         path=path,
