@@ -18,6 +18,7 @@ from pydantic import Field
 from ragstone.errors import ModelError
 from ragstone.output import Output
 from ragstone.plan import Call
+from ragstone.prompts import wire
 from ragstone.prompts.layers.asides import aside, length, list_of, listed, room, written
 from ragstone.prompts.layers.cot import Reasoning
 from ragstone.prompts.layers.extending import ended, turned
@@ -108,7 +109,8 @@ class Dividing(Layer):
         if calls.left < 2:  # the last one is kept for the task
             return []
         said = self.divides.say({"count": self.spec.max_steps})
-        return listed((await calls.ask(aside(ended(prompt, said), self.form)))[0].text, QUESTIONS)
+        found = listed((await calls.ask(aside(ended(prompt, said), self.form)))[0].text, QUESTIONS)
+        return [wire.mend(question, prompt.slots) for question in found]
 
     async def _answered(
         self, prompt: Prompt, questions: Sequence[str], inner: Solve, calls: Calls, step: Step
@@ -129,10 +131,10 @@ class Dividing(Layer):
             except ModelError as error:
                 why = f"a model failed: {error}".rstrip(".")
                 break
-            if not outcome.text.strip():
+            if not (shown := self._shown(outcome, prompt)).strip():
                 why = BLANK
                 break
-            talk, answers = further, [*answers, self._shown(outcome, prompt)]
+            talk, answers = further, [*answers, shown]
         step.facts["answered"] = len(answers)
         if why:
             notes.append(LOST.format(had=len(answers), all=len(asked), why=why))
@@ -151,7 +153,7 @@ class Dividing(Layer):
 
     def _shown(self, outcome: Outcome, prompt: Prompt) -> str:
         """The answer to a question as the model said it, so that it says the next ones in the same way."""
-        said, steps = outcome.text, outcome.completion.reasoning
+        said, steps = (wire.mend(text, prompt.slots) for text in (outcome.text, outcome.completion.reasoning))
         if self.cot is None or prompt.reasons or prompt.output is not None or not steps:
             return said
         return self.cot.example(steps, said, fields=False)

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from ragstone.errors import ModelError
 from ragstone.plan import Call
+from ragstone.prompts import wire
 from ragstone.prompts.layers.asides import aside, length, one_line, room, written
 from ragstone.prompts.layers.background import backed, backing
 from ragstone.prompts.layers.extending import ended, turned
@@ -78,7 +79,7 @@ class Stepping(Layer):
         if calls.left < 3:  # the last one is kept for the task
             return ""
         asked = aside(ended(prompt, self.asks.say()))
-        question = one_line((await calls.ask(asked))[0].text)
+        question = one_line(wire.mend((await calls.ask(asked))[0].text, prompt.slots))
         step.facts["question"] = question
         if not question:
             return ""
