@@ -143,7 +143,7 @@ def _trust(own: Own, names: Sequence[str]) -> dict[str, Trust]:
     given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
     runtime = {name: trust for name, trust in given.items() if name in names}
     looked_up: dict[str, Trust] = dict.fromkeys(own.lookup, "tool")
-    asked: dict[str, Trust] = dict.fromkeys((*names, "history"), "user")
+    asked: dict[str, Trust] = {name: "user" for name in (*names, "history")}
     return {**asked, **runtime, **own.trust, **looked_up}
 
 
@@ -173,7 +173,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     )
     few_shot = layers.examples(own, located, root, declared)
     stack = layers.stack(front, located, root, output, few_shot)
-    shaped = {**shaped, **stack.texts, **({few_shot.file: few_shot.digest} if few_shot else {})}
+    shaped = {**stack.texts, **shaped, **({few_shot.file: few_shot.digest} if few_shot else {})}
     return PromptFile(
         name=name,
         path=path,

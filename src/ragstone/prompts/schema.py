@@ -12,7 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from ragstone.prompts.layers.cot import Cot
+from ragstone.prompts.layers.generated_knowledge import GeneratedKnowledge
+from ragstone.prompts.layers.least_to_most import LeastToMost
 from ragstone.prompts.layers.self_consistency import SelfConsistency
+from ragstone.prompts.layers.step_back import StepBack
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.prompts.retrieving import RetrieveSpec
@@ -137,6 +140,9 @@ class Layers(BaseModel):
     few_shot: FewShot | None = None
     cot: Cot | None = None
     self_consistency: SelfConsistency | None = None
+    least_to_most: LeastToMost | None = None
+    step_back: StepBack | None = None
+    generated_knowledge: GeneratedKnowledge | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

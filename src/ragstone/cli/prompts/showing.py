@@ -134,7 +134,8 @@ def _print(found: dict[str, Any]) -> None:
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
     for name, of in found["layers"].items():
-        show.out.print(Text(f"layer {name}: " + ", ".join(f"{key} {_listed(value)}" for key, value in of.items())))
+        set_to = ", ".join(f"{key} {_listed(value)}" for key, value in of.items())
+        show.out.print(Text(": ".join(filter(None, (f"layer {name}", set_to)))))
     for key in (
         "abstain",
         "retrieve",

@@ -10,7 +10,7 @@ from ragstone.config import Located
 from ragstone.errors import PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts.layers.cot import REASONING
-from ragstone.types import Options
+from ragstone.types import Mark, Options
 
 if TYPE_CHECKING:
     from ragstone.prompts.schema import Layers
@@ -46,6 +46,7 @@ class Setting:
     options: Options
     output: Output | None
     located: Located | None = None  # None for an output that a caller gives in place of the file's own
+    mark: Mark = "none"
     rationales: tuple[str, ...] = field(default=())  # places of examples that show no steps
 
     def fault(self, keys: tuple[str, ...], message: str, *, expected: str | None = None, hint: str | None = None):

@@ -47,6 +47,7 @@ def stack(front: Front, located: Located, root: Path, output: Output | None, few
         options=front.model.options.options(),
         output=output,
         located=located,
+        mark=own.passages.mark,
         rationales=tuple(bare),
     )
     made = stacked(setting, root=root)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.words import Words
 from ragstone.protocols import Observation
@@ -97,6 +98,11 @@ class Layer(ABC):
     @property
     def texts(self) -> tuple[Words, ...]:
         """All the words that it says to a model."""
+        return ()
+
+    @property
+    def forms(self) -> tuple[Output, ...]:
+        """All the forms that it asks for on the way to an answer."""
         return ()
 
     @abstractmethod
