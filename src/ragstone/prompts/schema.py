@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from ragstone.prompts.layers.cot import Cot
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.switch import Switch
+from ragstone.prompts.layers.tree_of_thoughts import TreeOfThoughts
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
 
@@ -136,6 +137,7 @@ class Layers(BaseModel):
     few_shot: FewShot | None = None
     cot: Cot | None = None
     self_consistency: SelfConsistency | None = None
+    tree_of_thoughts: TreeOfThoughts | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

@@ -14,6 +14,7 @@ from ragstone.prompts.layers.extending import last_user
 from ragstone.prompts.layers.legality import Setting, layer_faults
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.tree_of_thoughts import tree_of_thoughts
 from ragstone.prompts.outputs import output_of
 from ragstone.types import Completion, Message, Prompt
 
@@ -127,6 +128,8 @@ def stacked(setting: Setting, *, root: Path) -> Stack:
 def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
     """From the inside out."""
     spec = setting.layers
+    if spec.tree_of_thoughts is not None and spec.tree_of_thoughts.on:
+        yield tree_of_thoughts(spec.tree_of_thoughts, root)
     if spec.self_consistency is not None and spec.self_consistency.on:
         yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
 
