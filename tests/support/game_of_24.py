@@ -99,7 +99,8 @@ def is_solution(said: str, numbers: str) -> bool:
 class Player:
     """Says the next moves, judges a position, writes the expression. Asked at once, it takes the first move it sees.
 
-    Of its judgements, the share `errs` is wrong, always the same ones for a `seed`.
+    Of its judgements where it must look ahead, of three numbers, the share `errs` is wrong: always the same ones for a
+    `seed`.
     """
 
     errs: float = 0.0
@@ -124,7 +125,7 @@ class Player:
 
     def judged(self, left: tuple[Fraction, ...]) -> str:
         good = reaches(left)
-        if random.Random(f"{self.seed} {left}").random() < self.errs:
+        if len(left) > 2 and random.Random(f"{self.seed} {left}").random() < self.errs:
             good = not good
         return ("sure" if len(left) <= 2 else "likely") if good else "impossible"
 

@@ -107,9 +107,11 @@ class TreeSearch(Layer):
         """One call for the thoughts under each state that is followed, those that judge them, and the answer."""
         room = self.spec.max_calls - 1
         usual, most = reckoned(self.spec.shape(room=room))
-        path = (longest or 0) * self.spec.depth  # no thought is longer than the reply in which it stood
-        shown = path * self.spec.breadth + (longest or 0) * self.spec.breadth if self.spec.evaluate == "vote" else path
-        proposing, judging = self.proposing.tokens + path, self.judging.tokens + shown
+        thought = longest or 0  # none is longer than the reply in which it stood
+        path, before = thought * self.spec.depth, thought * (self.spec.depth - 1)
+        level = self.spec.breadth * (thought + self.spec.propose * before)  # a vote reads all of it
+        proposing = self.proposing.tokens + before
+        judging = self.judging.tokens + (level if self.spec.evaluate == "vote" else path)
         does = self.spec.evaluate
         thinks: tuple[Call, ...]
         if most.calls > room:  # which of both the cap cuts, nobody knows before
@@ -164,7 +166,8 @@ class _Mind:
     async def vote(self, states: Sequence[State]) -> list[int]:
         """Which states are best, best first."""
         shown = ["\n".join(state.thoughts) for state in states]
-        reply = await self._ask(self.tree.judging, {"candidates": shown, "count": self.tree.spec.breadth})
+        count = min(self.tree.spec.breadth, len(states))
+        reply = await self._ask(self.tree.judging, {"candidates": shown, "count": count})
         best = reply.get("best")
         numbers = cast("list[object]", best) if isinstance(best, list) else [best]
         places = (number - 1 for number in numbers if isinstance(number, int) and not isinstance(number, bool))
