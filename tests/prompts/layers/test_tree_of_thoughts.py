@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,119 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from few_shot_files import row
-from game_of_24 import Player, game_file, is_solution, left_after, moves, reaches
-from layer_files import built, layered_file, solved
+from layer_files import built, layered_file, no_files, solved
 from ragstone.errors import ModelDenied, ModelError, ModelUnavailable, PromptError
+from ragstone.inference.router import Router
+from ragstone.pipelines.layered import layered
+from ragstone.pipelines.runner import PromptRunner
+from ragstone.prompts.estimate import estimated
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Capabilities
 from ragstone.testing import ScriptedModel
-from ragstone.types import Completion, Context, Prompt
-
-WHOLE = "breadth: 5, depth: 3, propose: 20, max_calls: 300"
-ROOMY = "max_calls: 300"
-GAMES = ("4 5 6 10", "4 9 10 13", "1 4 8 8", "2 9 10 12", "4 4 6 8", "5 6 6 9")  # solved in the prompts of the paper
-
-
-def asked(prompt: Prompt) -> str:
-    return prompt.output.name if prompt.output is not None else "answer"
-
-
-def last(prompt: Prompt) -> str:
-    return prompt.messages[-1].content
-
-
-def kinds(model: ScriptedModel) -> list[str]:
-    return [asked(prompt) for prompt in model.prompts]
-
-
-def thoughts(*said: str, done: Sequence[str] = ()) -> str:
-    return json.dumps({"thoughts": [{"thought": each, "done": each in done} for each in said]})
-
-
-class Says:
-    """Says by kind of call what it is told to: a line, a list of lines one after the other, or a function."""
-
-    def __init__(self, **lines: str | list[str | Exception] | Callable[[Prompt], str | Exception]) -> None:
-        self.lines = {name: iter(line) if isinstance(line, list) else line for name, line in lines.items()}
-
-    def __call__(self, prompt: Prompt) -> str | Exception:
-        line = self.lines[asked(prompt)]
-        if isinstance(line, str):
-            return line
-        return line(prompt) if callable(line) else next(line)
-
-
-def likely(prompt: Prompt) -> str:
-    return json.dumps({"reason": "", "value": "likely"})
-
-
-def numbered(prompt: Prompt) -> str:
-    """Three thoughts that are found nowhere else."""
-    return thoughts(*(f"{len(last(prompt))}.{random.Random(last(prompt)).random()}.{each}" for each in range(3)))
-
-
-# ── The Game of 24 ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("numbers", "steps"),
-    [
-        ("4 4 6 8", ["4 + 8 = 12 (left: 4 6 12)", "6 - 4 = 2 (left: 2 12)", "2 * 12 = 24 (left: 24)"]),
-        ("2 9 10 12", ["2 * 12 = 24 (left: 9 10 24)", "10 - 9 = 1 (left: 1 24)", "1 * 24 = 24 (left: 24)"]),
-        ("4 9 10 13", ["13 - 10 = 3 (left: 3 4 9)", "9 - 3 = 6 (left: 4 6)", "4 * 6 = 24 (left: 24)"]),
-        ("1 4 8 8", ["8 / 4 = 2 (left: 1 2 8)", "1 + 2 = 3 (left: 3 8)", "3 * 8 = 24 (left: 24)"]),
-        ("5 5 5 9", ["5 + 5 = 10 (left: 5 9 10)", "5 + 10 = 15 (left: 9 15)", "9 + 15 = 24 (left: 24)"]),
-    ],
-)
-def test_the_player_knows_the_games_of_the_paper(numbers: str, steps: list[str]) -> None:
-    left = tuple(sorted(map(int, numbers.split())))
-    for step in steps:
-        assert step in moves(left)
-        assert reaches(left)
-        left = left_after(step)
-    assert left == (24,)
-    assert not reaches((1, 1, 1, 1))
-
-
-@pytest.mark.parametrize("search", ["bfs", "dfs"])
-@pytest.mark.parametrize("numbers", GAMES)
-async def test_the_tree_solves_what_an_answer_at_once_does_not(tmp_path: Path, numbers: str, search: str) -> None:
-    tree = game_file(tmp_path, f"{WHOLE}, search: {search}", own=ROOMY)
-    found = (await solved(tree, ScriptedModel(Player()), numbers)).completion
-    assert is_solution(found.text, numbers)
-    assert found.notice is None
-    at_once = (await solved(game_file(tmp_path, ""), ScriptedModel(Player()), numbers)).completion
-    assert not is_solution(at_once.text, numbers)
-
-
-@pytest.mark.parametrize("search", ["bfs", "dfs"])
-async def test_what_has_no_solution_is_given_up_after_the_first_step(tmp_path: Path, search: str) -> None:
-    model = ScriptedModel(Player())
-    found = (await solved(game_file(tmp_path, f"{WHOLE}, search: {search}", own=ROOMY), model, "1 1 1 1")).completion
-    # 1 + 1, 1 * 1, 1 - 1 and 1 / 1: every other move says the same.
-    assert kinds(model) == ["propose", *["value"] * 4, "answer"]
-    assert "No line of thought was found" in str(found.notice)
-    assert "If there is no answer, say so." in last(model.prompts[-1])
-
-
-async def test_a_vote_solves_it_with_a_call_for_each_level(tmp_path: Path) -> None:
-    file = game_file(tmp_path, "breadth: 5, depth: 3, propose: 20, evaluate: vote")
-    model = ScriptedModel(Player())
-    found = (await solved(file, model, "4 9 10 13")).completion
-    assert is_solution(found.text, "4 9 10 13")
-    assert kinds(model) == ["propose", "vote", *["propose"] * 5, "vote", *["propose"] * 5, "vote", "answer"]
-    assert found.calls == model.prompts[0].calls == 1 + 5 + 5 + 3 + 1
-
-
-async def test_several_ways_bear_judgements_that_are_often_wrong(tmp_path: Path) -> None:
-    right: dict[int, int] = {}
-    for breadth in (1, 5):
-        file = game_file(tmp_path, WHOLE.replace("breadth: 5", f"breadth: {breadth}"), own=ROOMY)
-        players = [Player(errs=0.3, seed=seed) for seed in range(2)]
-        said = [((await solved(file, ScriptedModel(player), game)).text, game) for player in players for game in GAMES]
-        right[breadth] = sum(is_solution(*each) for each in said)
-    assert right[1] <= 6 < 10 <= right[5]
-
+from ragstone.types import Completion, Context, Delta, Prompt
+from thinking import Says, asked, kinds, last, likely, numbered, thoughts
 
 # ── The calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +68,34 @@ async def test_a_plan_names_its_calls_and_what_they_read(tmp_path: Path) -> None
     assert plan("evaluate: vote")[1].more > 3 * (100 + 3 * 100)
     both, answer = plan("max_calls: 10")
     assert (both.does, both.usual, both.most, answer.most) == ("propose and value", 9, 9, 1)
+
+
+@pytest.mark.parametrize("tree", ["breadth: 3", "breadth: 1, propose: 1, depth: 3", "evaluate: vote, depth: 3"])
+async def test_no_call_reads_more_than_its_plan_says(tmp_path: Path, tree: str) -> None:
+    layers = f"{{tree_of_thoughts: {{{tree}, max_calls: 90}}}}"
+    replies: list[int] = []
+
+    def propose(prompt: Prompt) -> str:
+        said = numbered(prompt)
+        replies.append(estimated(said))
+        return said
+
+    model = ScriptedModel(Says(propose=propose, value=likely, vote='{"best": [1]}', answer="12"))
+    base = (await built(layered_file(tmp_path), model)).messages[-1].content
+    await solved(layered_file(tmp_path, layers), model)
+    plan = layered_file(tmp_path, layers, options=f"{{maxOutputTokens: {max(replies)}}}").layers.plan()
+    more = {call.does: call.more for call in plan}
+    for prompt in model.prompts:
+        assert estimated(last(prompt)) - estimated(base) <= more[asked(prompt)]
+
+
+async def test_the_answer_comes_in_one_piece(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{tree_of_thoughts: {depth: 1}}")
+    model = ScriptedModel(Says(propose=thoughts("A."), value=likely, answer="Five and no more."))
+    router, request = Router({"model": model}), await built(file, model)
+    runs = PromptRunner(router, no_files, models=("model",))
+    pieces = [piece async for piece in layered(file, request, router=router, runs=runs, context=Context())]
+    assert [piece.text for piece in pieces if isinstance(piece, Delta)] == ["Five and no more."]
 
 
 async def test_the_cap_holds_and_one_call_is_kept_for_the_answer(tmp_path: Path) -> None:
