@@ -17,6 +17,7 @@ from ragstone.prompts.layers.least_to_most import LeastToMost
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.step_back import StepBack
 from ragstone.prompts.layers.switch import Switch
+from ragstone.prompts.layers.tree_of_thoughts import TreeOfThoughts
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
@@ -143,6 +144,7 @@ class Layers(BaseModel):
     least_to_most: LeastToMost | None = None
     step_back: StepBack | None = None
     generated_knowledge: GeneratedKnowledge | None = None
+    tree_of_thoughts: TreeOfThoughts | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

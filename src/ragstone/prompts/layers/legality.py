@@ -10,6 +10,7 @@ from ragstone.config import Located
 from ragstone.errors import PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts.layers.cot import REASONING
+from ragstone.prompts.layers.tree_of_thoughts import tree_faults
 from ragstone.types import Mark, Options
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def layer_faults(setting: Setting) -> Iterator[PromptError]:
             yield setting.fault((second,), f"{first} and {second} cannot be on together: {reason}", hint=hint)
     yield from _cot(setting)
     yield from _votes(setting)
+    yield from tree_faults(setting)
 
 
 def _cot(setting: Setting) -> Iterator[PromptError]:

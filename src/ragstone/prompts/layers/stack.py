@@ -17,6 +17,7 @@ from ragstone.prompts.layers.legality import Setting, layer_faults
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.layers.step_back import stepping
+from ragstone.prompts.layers.tree_of_thoughts import tree_of_thoughts
 from ragstone.prompts.outputs import PART, output_of
 from ragstone.types import Completion, Message, Prompt
 
@@ -140,6 +141,8 @@ def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Lay
     spec = setting.layers
     if spec.least_to_most is not None and spec.least_to_most.on:
         yield dividing(spec.least_to_most, root, cot=cot)
+    if spec.tree_of_thoughts is not None and spec.tree_of_thoughts.on:
+        yield tree_of_thoughts(spec.tree_of_thoughts, root)
     if spec.self_consistency is not None and spec.self_consistency.on:
         yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
     if spec.generated_knowledge is not None and spec.generated_knowledge.on:
