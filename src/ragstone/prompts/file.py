@@ -141,10 +141,11 @@ def variables(front: Front) -> list[str]:
 def _trust(own: Own, names: Sequence[str]) -> dict[str, Trust]:
     """How far to trust each slot. What the runtime gives and what is looked up, the file has no say in."""
     given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
-    runtime = {name: trust for name, trust in given.items() if name in names}
-    looked_up: dict[str, Trust] = dict.fromkeys(own.lookup, "tool")
-    asked: dict[str, Trust] = dict.fromkeys((*names, "history"), "user")
-    return {**asked, **runtime, **own.trust, **looked_up}
+    found: dict[str, Trust] = dict.fromkeys((*names, "history"), "user")
+    found |= {name: trust for name, trust in given.items() if name in names}
+    found |= own.trust
+    found |= dict.fromkeys(own.lookup, "tool")
+    return found
 
 
 def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
@@ -173,7 +174,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     )
     few_shot = layers.examples(own, located, root, declared)
     stack = layers.stack(front, located, root, output, few_shot, passages="passages" in compiled.uses)
-    shaped = {**shaped, **stack.texts, **({few_shot.file: few_shot.digest} if few_shot else {})}
+    shaped = {**stack.texts, **shaped, **({few_shot.file: few_shot.digest} if few_shot else {})}
     return PromptFile(
         name=name,
         path=path,

@@ -81,7 +81,6 @@ def _loaded(path: Path, before: _Kept | None, check: Callable[[PromptFile], obje
 def _signature(file: PromptFile) -> Signature:
     names = [
         *file.body.includes,
-        *file.layers.texts,
         *([PART] if file.output is not None else []),
         *([file.few_shot.file] if file.few_shot is not None else []),
         *file.layers.texts,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ragstone.prompts import wire
-from ragstone.prompts.file import PromptFile
 from ragstone.prompts.marks import Marking, sign
-from ragstone.prompts.schema import Order
 from ragstone.prompts.template import plain
 from ragstone.types import Hit, Trust
+
+if TYPE_CHECKING:
+    from ragstone.prompts.file import PromptFile
+    from ragstone.prompts.schema import Order
 
 __all__ = ["code_of", "in_order", "marked_inputs", "marking", "origin", "passages"]
 

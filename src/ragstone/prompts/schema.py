@@ -14,9 +14,13 @@ from pydantic.alias_generators import to_camel
 from ragstone.prompts.layers.best_of import BestOf
 from ragstone.prompts.layers.chain_of_verification import ChainOfVerification
 from ragstone.prompts.layers.cot import Cot
+from ragstone.prompts.layers.generated_knowledge import GeneratedKnowledge
+from ragstone.prompts.layers.least_to_most import LeastToMost
 from ragstone.prompts.layers.reflect import Reflect
 from ragstone.prompts.layers.self_consistency import SelfConsistency
+from ragstone.prompts.layers.step_back import StepBack
 from ragstone.prompts.layers.switch import Switch
+from ragstone.prompts.layers.tree_of_thoughts import TreeOfThoughts
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.prompts.retrieving import RetrieveSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
@@ -143,6 +147,10 @@ class Layers(BaseModel):
     best_of: BestOf | None = None
     chain_of_verification: ChainOfVerification | None = None
     reflect: Reflect | None = None
+    least_to_most: LeastToMost | None = None
+    step_back: StepBack | None = None
+    generated_knowledge: GeneratedKnowledge | None = None
+    tree_of_thoughts: TreeOfThoughts | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

@@ -134,8 +134,8 @@ def _print(found: dict[str, Any]) -> None:
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
     for name, of in found["layers"].items():
-        told = ", ".join(f"{key} {_listed(value)}" for key, value in of.items() if value is not None)
-        show.out.print(Text(f"layer {name}: {told}"))
+        set_to = ", ".join(f"{key} {_listed(value)}" for key, value in of.items() if value is not None)
+        show.out.print(Text(": ".join(filter(None, (f"layer {name}", set_to)))))
     for key in (
         "abstain",
         "retrieve",

@@ -17,6 +17,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ragstone.errors import ModelError
+from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.extending import ended
 from ragstone.prompts.layers.listing import Listing, listing, room
@@ -57,6 +58,11 @@ class Verification(Layer):
     def texts(self) -> tuple[Words, ...]:
         """What is said in its three steps."""
         return self.asks, self.questions.says, self.check, self.pair, self.revise
+
+    @property
+    def forms(self) -> tuple[Output, ...]:
+        """That of the list of questions."""
+        return (self.questions.output,)
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """A call for the questions, one for each of them, and one for the revision."""

@@ -10,8 +10,9 @@ from ragstone.config import Located
 from ragstone.errors import PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts.layers.cot import REASONING
+from ragstone.prompts.layers.tree_of_thoughts import tree_faults
 from ragstone.prompts.layers.verifying import verifying_faults
-from ragstone.types import Options
+from ragstone.types import Mark, Options
 
 if TYPE_CHECKING:
     from ragstone.prompts.schema import Layers
@@ -47,6 +48,7 @@ class Setting:
     options: Options
     output: Output | None
     located: Located | None = None  # None for an output that a caller gives in place of the file's own
+    mark: Mark = "none"
     rationales: tuple[str, ...] = field(default=())  # places of examples that show no steps
     passages: bool = False  # whether the prompt shows any
 
@@ -74,6 +76,7 @@ def layer_faults(setting: Setting) -> Iterator[PromptError]:
     yield from _samples(setting)
     yield from _votes(setting)
     yield from verifying_faults(setting)
+    yield from tree_faults(setting)
 
 
 def _cot(setting: Setting) -> Iterator[PromptError]:

@@ -49,6 +49,7 @@ def stack(
         options=front.model.options.options(),
         output=output,
         located=located,
+        mark=own.passages.mark,
         rationales=tuple(bare),
         passages=passages,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ragstone.errors import ModelError, PromptError
+from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.listing import Listing, listing, room
 from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
@@ -78,6 +79,11 @@ class Reflection(Layer):
         judged = (self.judge.rubric,) if "judge" in self.verifiers else ()
         own = (self.criticise, self.mistakes.says) if "self" in self.verifiers else ()
         return (self.again, *judged, *own)
+
+    @property
+    def forms(self) -> tuple[Output, ...]:
+        """That of the list of mistakes."""
+        return (self.mistakes.output,) if "self" in self.verifiers else ()
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """Nothing more when the answer passes, but for the verdict of a model; else a call for each round."""

@@ -118,6 +118,11 @@ class Layer(ABC):
         """All the words that it says to a model."""
         return ()
 
+    @property
+    def forms(self) -> tuple[Output, ...]:
+        """All the forms that it asks for on the way to an answer."""
+        return ()
+
     @abstractmethod
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """The calls that it takes with those of what lies inside it. An answer has `longest` tokens at most."""

@@ -15,13 +15,17 @@ from ragstone.prompts.layers.best_of import best
 from ragstone.prompts.layers.chain_of_verification import verification
 from ragstone.prompts.layers.cot import Reasoning, reasoning
 from ragstone.prompts.layers.extending import ended, last_user, turned
+from ragstone.prompts.layers.generated_knowledge import knowing
+from ragstone.prompts.layers.least_to_most import dividing
 from ragstone.prompts.layers.legality import Setting, layer_faults
 from ragstone.prompts.layers.reflect import reflection, self_criticism
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.step_back import stepping
+from ragstone.prompts.layers.tree_of_thoughts import tree_of_thoughts
 from ragstone.prompts.layers.verifying import checks_of
 from ragstone.prompts.layers.words import Said
-from ragstone.prompts.outputs import output_of
+from ragstone.prompts.outputs import PART, output_of
 from ragstone.types import Completion, Message, Prompt
 
 __all__ = ["NO_LAYERS", "Stack", "stacked"]
@@ -37,7 +41,7 @@ class Stack:
     cot: Reasoning | None = None
     steps: Output | None = None
     layers: tuple[Layer, ...] = ()
-    texts: Mapping[str, str] = field(default_factory=dict[str, str])  # all words of the layers, by the names of files
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])  # all words, by the names of their files
     setting: Setting | None = None
     root: Path = Path()
 
@@ -177,19 +181,30 @@ def stacked(setting: Setting, *, root: Path) -> Stack:
         made = output_of(cot.schema(setting.output), name=setting.output.name, root=root)
         steps = replace(made, model=None)
     layers = tuple(_layers(setting, cot, root))
-    texts = {each.name: each.text for each in ((cot.asks, cot.names) if cot is not None else ())}
+    said = [*((cot.asks, cot.names) if cot is not None else ()), *(words for layer in layers for words in layer.texts)]
+    texts = {name: "" for words in said for name in words.body.includes}  # what these say stands in `text`
+    texts |= {words.name: words.text for words in said}
     for layer in layers:
-        texts |= {f"{layer.name} {layer.version}": ""} | {each.name: each.text for each in layer.texts}
+        texts |= {f"{layer.name} {layer.version}": ""}
+        texts |= {PART: ""} | {f"{layer.name} {form.name}": form.words for form in layer.forms} if layer.forms else {}
     return Stack(cot=cot, steps=steps, layers=layers, texts=texts, setting=setting, root=root)
 
 
 def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
     """From the inside out."""
     spec = setting.layers
+    if spec.least_to_most is not None and spec.least_to_most.on:
+        yield dividing(spec.least_to_most, root, cot=cot)
+    if spec.tree_of_thoughts is not None and spec.tree_of_thoughts.on:
+        yield tree_of_thoughts(spec.tree_of_thoughts, root)
     if spec.self_consistency is not None and spec.self_consistency.on:
         yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
     if spec.best_of is not None and spec.best_of.on:
         yield best(spec.best_of, root, checks=checks_of(setting))
+    if spec.generated_knowledge is not None and spec.generated_knowledge.on:
+        yield knowing(spec.generated_knowledge, root, mark=setting.mark)
+    if spec.step_back is not None and spec.step_back.on:
+        yield stepping(root, mark=setting.mark)
     if spec.chain_of_verification is not None and spec.chain_of_verification.on:
         yield verification(spec.chain_of_verification, root)
     if spec.reflect is not None and spec.reflect.on:
