@@ -180,10 +180,10 @@ class Project:
                 yield from error.faults or (error,)
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The models, rerankers and lookups that wait for a variable. Other faults are for `faults` to say."""
+        """The models, rerankers, lookups and tools that wait for a variable. Other faults are for `faults` to say."""
         for name, located in self._readable("connectors").items():
             try:
-                if (kind := declared_kind(located)) in ("model", "reranker", "lookup"):
+                if (kind := declared_kind(located)) in ("model", "reranker", "lookup", "tool"):
                     Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error
