@@ -54,9 +54,10 @@ readme: .venv/.dev ## write the generated blocks of the README again
 	@$(BIN)/python docs/readme.py
 	@$(BIN)/python docs/gallery.py
 
-docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the page on editing prompts
+docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the pages that show commands
 	@$(BIN)/python docs/build.py
 	@$(BIN)/python docs/editing.py
+	@$(BIN)/python docs/techniques.py
 
 clean: ## remove the environments, the index and every cache
 	@rm -rf .venv .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

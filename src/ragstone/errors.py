@@ -25,6 +25,7 @@
         ├── ModelUnavailable      it cannot be reached, or is overloaded           (retryable)
         ├── ModelTimeout          the deadline passed first                        (retryable)
         ├── ModelDenied           the key was refused
+        ├── OutOfCalls            the answer took all the calls that it may take
         └── ModelRejected         the server refused the request as it stands
 
 A message says what is wrong and where, what was expected, what was found, and what to do:
@@ -53,6 +54,7 @@ __all__ = [
     "ModelTimeout",
     "ModelUnavailable",
     "NotConfigured",
+    "OutOfCalls",
     "ParseError",
     "ProjectNotFound",
     "PromptError",
@@ -206,6 +208,10 @@ class ModelTimeout(ModelError):
 
 class ModelDenied(ModelError):
     """The key was refused, or may not use this model."""
+
+
+class OutOfCalls(ModelError):
+    """An answer took all the calls of a model that its prompt file allows."""
 
 
 class ModelRejected(ModelError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ragstone.types import Message, Prompt
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from jsonschema import FormatChecker
     from pydantic import BaseModel
 
-__all__ = ["Output", "fitted", "in_words"]
+__all__ = ["Output", "fitted", "in_words", "read_json"]
+
+_FENCED = re.compile(r"^(?P<fence>```+|~~~+)[^\n]*\n(?P<inside>.*?)\n?^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
 
 SHOWN = 3  # faults that are named
 LONGEST_FAULT = 200  # characters
@@ -84,3 +87,38 @@ def _formats() -> FormatChecker:
 
     checker.checkers = {**checker.checkers, "date-time": (moment, (ValueError,))}
     return checker
+
+
+# ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_json(text: str) -> tuple[dict[str, Any] | None, str, str]:
+    """The object that a text is, or that stands in its one code fence; a remark on that; and what is wrong else."""
+    value, fault = _json(text)
+    if value is not None:
+        return value, "", ""
+    fenced = list(_FENCED.finditer(text))
+    if len(fenced) == 1:
+        value, inside = _json(fenced[0]["inside"])
+        around = (text[: fenced[0].start()] + text[fenced[0].end() :]).strip()
+        remark = "a code fence was taken off" + (", and the words around it" if around else "")
+        return value, remark, inside
+    return None, "", fault
+
+
+def _json(text: str) -> tuple[dict[str, Any] | None, str]:
+    try:
+        value: object = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        return None, "the answer is nested too deeply"
+    except json.JSONDecodeError as error:
+        return None, f"the answer is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except ValueError as error:  # a number that JSON does not know, or one of thousands of digits
+        return None, f"the answer is no JSON: {error}"
+    if not isinstance(value, dict):
+        return None, "the answer is no JSON object"
+    return cast("dict[str, Any]", value), ""
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"it holds {word}")

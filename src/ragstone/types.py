@@ -449,6 +449,8 @@ class Answer:
                 "cached_tokens": usage.cached_tokens,
             },
             "cost": self.completion.cost,
+            "calls": self.completion.calls,
+            "confidence": self.completion.confidence,
             "cached": self.cached,
             "verdicts": [
                 {"check": verdict.check, "passed": verdict.passed, "reason": verdict.reason}

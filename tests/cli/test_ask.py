@@ -34,6 +34,8 @@ def test_json_is_one_object_with_these_keys(ingested: Path, run):
         "model",
         "usage",
         "cost",
+        "calls",
+        "confidence",
         "cached",
         "verdicts",
         "notices",

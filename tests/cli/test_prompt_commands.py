@@ -114,7 +114,7 @@ def test_a_name_that_nobody_has_is_said_with_the_nearest(project: Path, run, com
 def test_explain_has_the_keys_and_sums_that_are_promised(project: Path, run):
     found = data(run("prompt", "explain", "answer", "--set", "question=When does it ship?", "--json"))
     assert list(found) == [
-        *("name", "version", "messages", "slots", "calls", "worst_case_calls"),
+        *("name", "version", "messages", "slots", "plan", "calls", "worst_case_calls"),
         *("tokens", "cost", "stable_prefix_tokens", "shed"),
     ]
     assert found["calls"] == found["worst_case_calls"] == 1

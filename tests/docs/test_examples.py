@@ -7,6 +7,7 @@ path of the file that it shows, and `jinja` is a whole prompt file. What needs a
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from ragstone.cli.init import Default, write
 from ragstone.project import Project
 
 DOCS = Path(__file__).parents[2] / "docs"
+TECHNIQUES = runpy.run_path(str(DOCS / "techniques.py"))
 TRAVEL = "# Travel rules\n\nFirst class is allowed on train journeys of more than four hours.\n"
 
 
@@ -138,6 +140,10 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
     if "rerank: {by: cross}" in text:  # likewise
         (tmp_path / "connectors" / "cross.yaml").write_text("kind: reranker\ntype: rerank\n")
     path = tmp_path / name.group(1)
+    if path.suffix == ".prompty":  # keys of the front matter, to be put into the file that ships
+        (tmp_path / "prompts" / "personas").mkdir()
+        (tmp_path / TECHNIQUES["PERSONA"]).write_text(TECHNIQUES["persona"]())
+        text = TECHNIQUES["switched"](path.read_text(), text, path)
     path.write_text(text)
     assert [str(fault) for fault in Project(tmp_path).faults()] == []
 

@@ -157,8 +157,8 @@ def test_the_folders_readme_is_short_and_names_its_twin() -> None:
         ),
         ("inputs:\n  - {kind: string}", "answer.prompty:3:5: the key 'inputs.0.name' is missing"),
         (
-            "metadata:\n  ragstone:\n    layers: {cot: {on: auto}}",
-            "answer.prompty:4:14: unknown key 'metadata.ragstone.layers.cot'",
+            "metadata:\n  ragstone:\n    layers: {cto: {on: auto}}",
+            "answer.prompty:4:14: unknown key 'metadata.ragstone.layers.cto'",
         ),
         ("metadata: {ragston: {}}", "Did you mean 'ragstone'?"),
         ("metadata: {ragstone: {spec: 2}}", "metadata.ragstone.spec"),

@@ -90,6 +90,20 @@ def test_an_edit_of_its_examples_counts_too(folder: Path, prompts: Library):
     assert prompts.get("answer").version != first.version
 
 
+def test_an_edit_of_the_words_of_a_layer_counts_too(folder: Path, prompts: Library):
+    layer = "metadata:\n  ragstone:\n    layers: {cot: {on: true}}\n    persona: {file: clerk.md}\n---\nsystem"
+    write(folder / "clerk.md", "You are a clerk.")
+    write(folder / "answer.prompty", (TEXT % "Be short.").replace("---\nsystem", layer))
+    first = prompts.get("answer")
+    (folder / "layers/cot").mkdir(parents=True)
+    write(folder / "layers/cot/zero_shot.md", "Denke nach. {{ marker }}")  # in place of the words that ship
+    found = prompts.get("answer")
+    assert found.version != first.version
+    assert build(found, {"question": "Why?"}, hits=[]).messages[-1].content.endswith("Denke nach. Answer:")
+    write(folder / "clerk.md", "You are another clerk.")
+    assert build(prompts.get("answer"), {"question": "Why?"}, hits=[]).messages[0].content.startswith("You are another")
+
+
 def test_a_broken_edit_leaves_the_last_good_version_and_says_so(
     folder: Path, prompts: Library, caplog: pytest.LogCaptureFixture
 ):

@@ -86,7 +86,11 @@ def test_what_is_called_stable_is_the_beginning_of_every_prompt(
     file = prompt_file(root, "\n".join(map(row, "AB")), layer=layer, body="\n\n".join(texts), inputs=INPUTS)
     history = [Message("user", f"Turn {number}.") for number in range(turns)]
     shown = (
-        [message for example in file.few_shot.examples for message in _shot(file, example, (), Marking()).messages]
+        [
+            message
+            for example in file.few_shot.examples
+            for message in _shot(file, example, (), Marking(), False).messages
+        ]
         if file.few_shot
         else []
     )

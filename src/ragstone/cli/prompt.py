@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +91,7 @@ def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, A
             | _marked(slot)
             for slot in built.slots
         ],
+        "plan": [asdict(call) for call in built.plan],
         "calls": built.calls,
         "worst_case_calls": built.worst_case_calls,
         "tokens": built.tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -55,6 +56,32 @@ class Router:
             hint=hint or "Name one under `route` in pipelines/answer.yaml.",
         )
 
+    @property
+    def writing(self) -> Router:
+        """The models of the route that write words of their own, and those that are not configured."""
+        return Router({name: model for name, model in self._models.items() if _writes(model)})
+
+    @property
+    def quoting(self) -> Router:
+        """The models of the route that only quote."""
+        return Router({name: model for name, model in self._models.items() if not _writes(model)})
+
+    @property
+    def usable(self) -> bool:
+        """Whether any model of the route is configured."""
+        return any(isinstance(model, Model) for model in self._models.values())
+
+    async def sample(self, prompt: Prompt, *, n: int, context: Context) -> list[Completion]:
+        """As many completions."""
+        return await asyncio.gather(*(self._one(prompt, context) for _ in range(n)))
+
+    async def _one(self, prompt: Prompt, context: Context) -> Completion:
+        async with aclosing(self.stream(prompt, context=context)) as deltas:
+            async for delta in deltas:
+                if delta.completion is not None:
+                    return delta.completion
+        raise ModelError("a model ended without an answer")
+
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, from one model alone: once a piece has come, a failure is final.
 
@@ -100,6 +127,10 @@ class Router:
                 failure = error
         assert failure is not None, "a route names at least one model"
         raise failure
+
+
+def _writes(model: Model | NotConfigured) -> bool:
+    return isinstance(model, NotConfigured) or model.capabilities.generative
 
 
 def _finished(completion: Completion, attempts: list[Attempt], notices: list[str]) -> Completion:

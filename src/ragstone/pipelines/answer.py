@@ -11,13 +11,17 @@ from typing import Any
 
 from ragstone.errors import UsageError
 from ragstone.inference.router import Router
+from ragstone.pipelines.checking import shown
 from ragstone.pipelines.index import Index
+from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
+from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.outputs import with_class
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Reranker
@@ -217,14 +221,15 @@ class AnswerPipeline:
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
-        completion: Completion | None = None
-        async with aclosing(self._completed(built, context.within(self.timeout))) as deltas:
-            async for delta in deltas:
-                completion = delta.completion or completion
-                if delta.text:
-                    yield Delta(delta.text)
-        assert completion is not None, "a model's last delta carries its completion"
-        answer = await asyncio.to_thread(self.answer, built, hits, completion, context, self.checks)
+        outcome: Outcome | None = None
+        async with aclosing(self._completed(file, built, context.within(self.timeout))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                elif piece.text:
+                    yield piece
+        assert outcome is not None, "an answer ends with its outcome"
+        answer = await asyncio.to_thread(self.answer, outcome.prompt, hits, outcome.completion, context, self.checks)
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
         yield replace(answer, notices=(*stale, *looked.notices, *answer.notices))
 
@@ -241,7 +246,7 @@ class AnswerPipeline:
             file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
         )
 
-    async def _completed(self, prompt: Prompt, context: Context) -> AsyncGenerator[Delta]:
+    async def _completed(self, file: PromptFile, prompt: Prompt, context: Context) -> AsyncGenerator[Delta | Outcome]:
         slot = prompt.slot("retrieved")
         known = any(one.trust == "tool" and one.text for one in prompt.slots)
         found = slot is None or slot.hits or known or any(unit.kind == "passages" for unit in prompt.shed)
@@ -250,28 +255,30 @@ class AnswerPipeline:
             notice = "Nothing was found for this question, so no model was asked."
             if await self.empty():
                 notice = "Nothing was ingested yet. Run: ragstone ingest"
-            yield Delta(prompt.abstain, Completion(text=prompt.abstain, model="none", abstained=True, notice=notice))
+            yield Delta(prompt.abstain)
+            said = Completion(text=prompt.abstain, model="none", abstained=True, notice=notice, calls=0)
+            yield Outcome(prompt=prompt, completion=said)
             return
-        async with aclosing(self.router.stream(prompt, context=context)) as deltas:
-            async for delta in deltas:
-                yield delta
+        runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
+        async with aclosing(layered(file, prompt, router=self.router, runs=runner, context=context)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     @staticmethod
     def answer(
         prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context, checks: Collection[str]
     ) -> Answer:
         """What a model said, with its citations and its form checked."""
-        slot = prompt.slot("retrieved")
-        shown = slot.hits if slot else ()
+        passages = shown(prompt)
         formed: Verdict | None = None
         parsed: Any = None
         with context.trace.step("check.citations") as step:
             said = mend(completion.text, prompt.slots)
             texts: Sequence[str] = (said,)
             if prompt.output is None:
-                text, citations, verdict = cite(said, shown)
+                text, citations, verdict = cite(said, passages)
             else:
-                read = read_output(said, prompt.output, shown)
+                read = read_output(said, prompt.output, passages)
                 text, citations, verdict, formed = read.text, read.citations, read.cited, read.formed
                 parsed, texts = read.parsed, read.texts
             abstained = completion.abstained or any(_says(text, prompt.abstain) for text in texts)

@@ -165,10 +165,11 @@ class _Run:
         if slot is not None and not case.passages and "passages" in self.file.body.uses and prompt.abstain is not None:
             # As with a real question, for which nothing was found: no model is asked.
             return Reply(text=prompt.abstain, question=question, tools=self, abstained=True)
-        completion = self._counted(await self.tests.runner.complete(prompt, context=context))
+        outcome = await self.tests.runner.complete(self.file, prompt, context=context)
+        completion = self._counted(outcome.completion)
         if "passages" not in self.file.body.uses and prompt.output is None:
-            return Reply(text=mend(completion.text, prompt.slots).strip(), question=question, tools=self)
-        return await asyncio.to_thread(self._checked, case, prompt, completion, context)
+            return Reply(text=mend(completion.text, outcome.prompt.slots).strip(), question=question, tools=self)
+        return await asyncio.to_thread(self._checked, case, outcome.prompt, completion, context)
 
     def _checked(self, case: Case, prompt: Prompt, completion: Completion, context: Context) -> Reply:
         answer = AnswerPipeline.answer(prompt, case.passages, completion, context, ("citations",))
@@ -184,7 +185,7 @@ class _Run:
         )
 
     def _counted(self, completion: Completion) -> Completion:
-        self.calls += 1
+        self.calls += completion.calls
         self.cost += completion.cost
         return completion
 

@@ -47,6 +47,7 @@ async def prompted(
             tokens=tokens,
             counter=count,
             window=first.context_window,
+            reasons=first.reasons,
         )
 
     return await asyncio.to_thread(made)

@@ -8,9 +8,12 @@ from dataclasses import replace
 
 from ragstone.errors import ModelError
 from ragstone.inference.router import Router
+from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.prompts.file import PromptFile
+from ragstone.prompts.layers.solving import Outcome
+from ragstone.prompts.layers.stack import NO_LAYERS
 from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Context, Prompt
 
@@ -39,17 +42,25 @@ class PromptRunner:
 
     async def run(self, prompt: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
         """The whole completion. Raises PromptError, UsageError, LookupFailed or a ModelError."""
-        file = self._prompt_file(prompt)
+        return await self._run(self._prompt_file(prompt), inputs, context)
+
+    async def plain(self, name: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
+        """What `run` gives of a prompt file whose layers rest, so that it is one call."""
+        file = self._prompt_file(name)
+        return await self._run(replace(file, layers=NO_LAYERS), inputs, context)
+
+    async def _run(self, file: PromptFile, inputs: Mapping[str, object], context: Context) -> Completion:
         looked = await self._lookups.fetch(file, inputs, context=context)
         request = await prompted(file, {**inputs, **looked.values}, router=self._router, context=context)
-        completion = await self.complete(request, context=context)
-        notice = "\n".join(filter(None, (*looked.notices, completion.notice))) or None
-        return replace(completion, text=mend(completion.text, request.slots), notice=notice)
+        outcome = await self.complete(file, request, context=context)
+        said = outcome.completion
+        notice = "\n".join(filter(None, (*looked.notices, said.notice))) or None
+        return replace(said, text=mend(said.text, outcome.prompt.slots), notice=notice)
 
-    async def complete(self, request: Prompt, *, context: Context) -> Completion:
-        """What a model says to a prompt that is built already, in its own words."""
-        async with aclosing(self._router.stream(request, context=context)) as deltas:
-            async for delta in deltas:
-                if delta.completion is not None:
-                    return delta.completion
+    async def complete(self, file: PromptFile, request: Prompt, *, context: Context) -> Outcome:
+        """What a model says to a prompt that is built already of this file, in its own words."""
+        async with aclosing(layered(file, request, router=self._router, runs=self, context=context)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    return piece
         raise ModelError("a model ended without an answer")

@@ -41,12 +41,14 @@ def build(
     tokens: Collection[str] = (),
     counter: Counter | None = None,
     window: int | None = None,
+    reasons: bool = False,
 ) -> Prompt:
     r"""The prompt that a file makes of these inputs, passages and earlier turns.
 
     `hits` stand best first. `examples` are those that `selectors.compared` chose, where the file asks for that. Special
     tokens in what the file's author did not write are broken up: those of the common models, and `tokens`. `counter`
-    counts by the model's tokenizer, and `window` is the length of its context.
+    counts by the model's tokenizer, `window` is the length of its context, and `reasons` says that it has a switch for
+    reasoning of its own.
 
     Raises UsageError for an input that is unknown, missing, or of another kind than the file declares, for a turn
     that is neither the user's nor the assistant's, and for what cannot be made to fit the file's budget.
@@ -65,10 +67,11 @@ def build(
         values=_parts(file, values, marks, tokens),
         hits=hits,
         marks=marks,
-        shots=[_shot(file, example, tokens, marks) for example in _chosen(file, examples)],
+        shots=[_shot(file, example, tokens, marks, reasons) for example in _chosen(file, examples)],
         turns=[tuple(_turn(message, file, tokens) for message in each) for each in said],
         special=tokens,
         counter=(counter or best_counter()).remembering(),
+        reasons=reasons,
     )
     kept, shed = draft.whole, ()
     if file.budget is not None:
@@ -123,6 +126,7 @@ class _Draft:
     turns: list[tuple[_Turn, ...]]
     special: Collection[str]
     counter: Counter
+    reasons: bool
     last: tuple[int, _Filled] | None = field(default=None, init=False)
 
     @property
@@ -131,7 +135,7 @@ class _Draft:
 
     def tokens(self, kept: Kept) -> int:
         """Those of the request; also of the words that ask for the form of the answer where no schema can."""
-        words = self.file.output.words if self.file.output is not None else ""
+        words = self.file.layers.words(self.file.output, reasons=self.reasons)
         return self.counter.messages(self._messages(kept)) + self.counter.count(words)
 
     def units(self) -> tuple[list[Shed], list[Shed], list[Shed]]:
@@ -152,7 +156,7 @@ class _Draft:
         """Takes at most k examples, those for which everything else leaves room: nothing is left out for one."""
         room = most - self.tokens(self.whole)
         for example in of.examples:
-            shot = _shot(self.file, example, self.special, self.marks)
+            shot = _shot(self.file, example, self.special, self.marks, self.reasons)
             length = self._length(shot.messages)
             if length <= room:
                 self.shots.append(shot)
@@ -182,6 +186,8 @@ class _Draft:
             counter=self.counter.name,
             stable_prefix_tokens=stable.tokens(self.counter),
             shed=shed,
+            plan=file.layers.plan(),
+            reasons=file.layers.thinks(self.reasons),
         )
 
     def _slots(self, filled: _Filled, shots: Sequence[_Shot], turns: Sequence[_Turn]) -> Iterator[Slot]:
@@ -254,7 +260,8 @@ class _Draft:
         shots, turns = self._sent(kept)
         shown = [message for shot in shots for message in shot.messages]
         said = [turn.message for turn in turns]
-        return [*messages[:first], *shown, *messages[first:last], *said, *messages[last:]]
+        sent = [*messages[:first], *shown, *messages[first:last], *said, *messages[last:]]
+        return self.file.layers.dressed(sent, fields=self.file.output is not None, reasons=self.reasons)
 
 
 def _chosen(file: PromptFile, compared: Sequence[Example] | None) -> Sequence[Example]:
@@ -287,7 +294,7 @@ def _fenced(file: PromptFile, values: Mapping[str, object], marks: Marking) -> d
     return {} if marks.inside else marked(file.lookups, values, code=code_of)
 
 
-def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking) -> _Shot:
+def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking, reasons: bool) -> _Shot:
     """An example as the model reads it: the file's own messages up to the question, and the output as their answer.
 
     One that a person has verified counts as the author's own words. Any other may hold whatever made it.
@@ -297,7 +304,8 @@ def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Ma
         **_parts(file, {**example.inputs, **_fenced(file, example.inputs, marks)}, marks, tokens, gold=example.gold),
         "passages": passages(example.passages, marks, trust=trust, tokens=tokens),
     }
-    output, broken = wire.part(example.output, "author" if example.gold else "user", tokens)
+    shown = file.layers.shown(example.rationale, example.output, fields=file.output is not None, reasons=reasons)
+    output, broken = wire.part(shown, "author" if example.gold else "user", tokens)
     messages, whole = file.body.filled({name: value for name, (value, _) in parts.items()}, tokens=tokens)
     last = max((index for index, message in enumerate(messages) if message.role == "user"), default=-1)
     asked = (message for message in messages[: last + 1] if message.role != "system")

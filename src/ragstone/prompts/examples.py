@@ -5,7 +5,7 @@
 
 Each row stands on one line. `inputs` are those that the prompt file declares, of its kinds; `output` is a text, or an
 object where the answer has fields. `gold` says that a person has verified the row, `id` names it (else its line does),
-and `passages` are what it was answered from.
+`passages` are what it was answered from, and `rationale` is the way to the output, which a chain of thought shows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples"]
 
 LONGEST_SET = 10_000_000  # bytes
 
-KEYS = ("gold", "id", "inputs", "output", "passages")
+KEYS = ("gold", "id", "inputs", "output", "passages", "rationale")
 RATIONALES = ("explanation", "rationale", "reasoning", "steps", "thought", "thoughts")
 """Fields of an output that hold the way to an answer, which may be wrong although the answer is right."""
 
@@ -43,6 +43,7 @@ class Example:
     id: str
     inputs: Mapping[str, object]
     output: str
+    rationale: str = ""
     passages: tuple[Hit, ...] = ()
     gold: bool = False
     where: str = ""
@@ -155,7 +156,7 @@ def _unverified(examples: Sequence[Example], select: Select) -> list[PromptError
             hint="Check the row and mark it, or write `select: fixed`.",
         )
         for example in examples
-        if not example.gold and _has_rationale(example.output)
+        if not example.gold and (example.rationale or _has_rationale(example.output))
     ]
 
 
@@ -194,6 +195,7 @@ class _Row:
             id=self._id(row),
             inputs=self._inputs(row),
             output=self._output(row),
+            rationale=self._rationale(row),
             passages=tuple(self._passages(row)),
             gold=self._gold(row),
             where=self.where,
@@ -282,6 +284,13 @@ class _Row:
         if self.declared.judge is not None and (fault := self.declared.judge(cast("object", given))):
             self._fault(f"the output does not fit the prompt file's outputs: {fault}")
         return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+    def _rationale(self, row: Mapping[str, object]) -> str:
+        given = row.get("rationale", "")
+        if not isinstance(given, str) or ("rationale" in row and not given.strip()):
+            self._fault("the rationale is no text", expected="the steps that lead to the output", found=_kind(given))
+            return ""
+        return given
 
     def _passages(self, row: Mapping[str, object]) -> Iterator[Hit]:
         given = row.get("passages", [])

@@ -39,6 +39,8 @@ from ragstone.output import Output
 from ragstone.prompts import lookups, marks, outputs
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
 from ragstone.prompts.home import home
+from ragstone.prompts.layers.legality import Setting
+from ragstone.prompts.layers.stack import NO_LAYERS, Stack, stacked
 from ragstone.prompts.schema import Budget, Front, Order, Own, Property
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import Body, compile_body
@@ -84,13 +86,16 @@ class PromptFile:
     output: Output | None = None  # None for free text
     few_shot: ExampleSet | None = None
     budget: Budget | None = None
+    layers: Stack = NO_LAYERS
+    persona: str = ""  # the file that its first system message begins with
     tests: Tests | None = None
     lookups: tuple[lookups.LookupSlot, ...] = ()  # inputs that are fetched, and that no caller gives
 
     @property
     def layers_on(self) -> tuple[str, ...]:
         """The names of the layers that are switched on."""
-        return ("few_shot",) if self.few_shot is not None else ()
+        words = (("few_shot", self.few_shot), ("persona", self.persona))
+        return (*self.layers.names, *(name for name, on in words if on))
 
     @property
     def given(self) -> tuple[Property, ...]:
@@ -141,7 +146,8 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     looked_up = [Property(name=name, description=f"Looked up at {of.connector}.") for name, of in own.lookup.items()]
     inputs = (*front.inputs, *looked_up)
     names = variables(front)
-    compiled = compile_body(body, root=root, names=names)
+    persona = own.persona.file if own.persona is not None and own.persona.on else ""
+    compiled = compile_body(body, root=root, names=names, opening=_persona(persona, root, located))
     _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
     _raise_first(_silences(own, compiled, body, located))
     name = front.name or path.stem
@@ -158,6 +164,8 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         where = located.where(("metadata", "ragstone", "layers", "few_shot", "file"))
         few_shot = load_examples(own.layers.few_shot, root=root, where=where, declared=declared)
         shaped[own.layers.few_shot.file] = few_shot.digest
+    stack = _stack(front, located, root, output, few_shot)
+    shaped |= stack.texts
     return PromptFile(
         name=name,
         path=path,
@@ -181,10 +189,48 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         mark=own.passages.mark,
         output=output,
         few_shot=few_shot,
+        layers=stack,
+        persona=persona,
         budget=own.budget and own.budget.reserving(front.model.options.max_output_tokens),
         tests=_tests(own.tests, inputs, located, root, compiled, output),
         lookups=lookups.lookup_slots(own.lookup, located),
     )
+
+
+def _persona(file: str, root: Path, located: Located) -> Source | None:
+    """The words that the first system message begins with."""
+    if not file:
+        return None
+    try:
+        return Source(root / file, read(root / file, root))
+    except PromptError as error:
+        where = located.where(("metadata", "ragstone", "persona", "file"))
+        message = f"{file!r} cannot be used: {error.message}"
+        raise PromptError(message, where=where, expected=error.expected, hint=error.hint) from None
+
+
+def _stack(front: Front, located: Located, root: Path, output: Output | None, few_shot: ExampleSet | None) -> Stack:
+    """The layers. Raises PromptError where they cannot work together, or may take more calls than are allowed."""
+    own = front.metadata.ragstone
+    cot = own.layers.cot
+    bare = [each.where for each in few_shot.examples if not each.rationale] if few_shot and cot and cot.on else []
+    setting = Setting(
+        layers=own.layers,
+        options=front.model.options.options(),
+        output=output,
+        located=located,
+        rationales=tuple(bare),
+    )
+    stack = stacked(setting, root=root)
+    most = sum(call.most for call in stack.plan())
+    if most > own.max_calls:
+        raise PromptError(
+            f"one answer may take {most} calls of a model",
+            where=located.where(("metadata", "ragstone", "layers")),
+            expected=f"at most max_calls, which is {own.max_calls}",
+            hint=f"Write `max_calls: {most}` under metadata.ragstone, or make the layers smaller.",
+        )
+    return stack
 
 
 def _silences(own: Own, compiled: Body, body: Source, located: Located) -> Iterator[PromptError]:

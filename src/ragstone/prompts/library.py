@@ -83,6 +83,7 @@ def _signature(file: PromptFile) -> Signature:
         *file.body.includes,
         *([PART] if file.output is not None else []),
         *([file.few_shot.file] if file.few_shot is not None else []),
+        *file.layers.texts,
     ]
     paths = [file.path, *(file.root / name for name in names)]
     return tuple(_looks(path) for path in paths)

@@ -32,7 +32,7 @@ from ragstone.prompts.template import compile_body
 if TYPE_CHECKING:
     from ragstone.prompts.file import PromptFile
 
-__all__ = ["PART", "of_file", "with_class"]
+__all__ = ["PART", "of_file", "output_of", "with_class"]
 
 PART = "parts/outputs.md"
 """The file that asks for an answer by a schema in words."""
@@ -94,7 +94,7 @@ def of_file(located: Located, *, name: str, root: Path) -> Output | None:
     if found:
         found[0].faults = tuple(found)
         raise found[0]
-    return _output(schema, name=name, root=root)
+    return output_of(schema, name=name, root=root)
 
 
 def with_class(file: PromptFile, model: object) -> PromptFile:
@@ -111,12 +111,19 @@ def with_class(file: PromptFile, model: object) -> PromptFile:
 
     for fault in faults(schema, where):
         raise UsageError(fault.message, where=fault.where, expected=fault.expected, found=fault.found, hint=fault.hint)
-    output = replace(_output(schema, name=model.__name__, root=file.root), model=model)
+    output = replace(output_of(schema, name=model.__name__, root=file.root), model=model)
     said = json.dumps([file.version, output.words])
-    return replace(file, output=output, version=hashlib.blake2b(said.encode(), digest_size=8).hexdigest())
+    version = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    try:
+        layers = file.layers.of(output)
+    except PromptError as error:
+        place, hint = f"output {model.__name__}", error.hint
+        raise UsageError(error.message, where=place, expected=error.expected, found=error.found, hint=hint) from error
+    return replace(file, output=output, version=version, layers=layers)
 
 
-def _output(schema: Node, *, name: str, root: Path) -> Output:
+def output_of(schema: Node, *, name: str, root: Path) -> Output:
+    """The form of an answer, of a schema in which nothing is wrong; `root` is the folder of prompts."""
     whole = canonical(schema)
     named = _NO_NAME.sub("_", name)[:_LONGEST_NAME].strip("_") or "answer"
     return Output(name=named, schema=whole, strict=strict(whole), words=_words(whole, root))

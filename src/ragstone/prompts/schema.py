@@ -11,10 +11,16 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
+from ragstone.prompts.layers.cot import Cot
+from ragstone.prompts.layers.self_consistency import SelfConsistency
+from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.lookups import LookupSpec
 from ragstone.types import Mark, Options, ShedKind, Trust
 
 __all__ = ["Budget", "FewShot", "Front", "Layers", "Order", "Own", "Property", "Select"]
+
+MOST_CALLS = 100
+"""The calls of a model that one answer may take, where its prompt file does not say."""
 
 Kind: TypeAlias = Literal["string", "integer", "float", "boolean", "array"]
 Order: TypeAlias = Literal["rank", "edges", "source"]
@@ -116,10 +122,24 @@ class FewShot(_Strict):
     seed: int = 0
 
 
-class Layers(_Strict):
+class Persona(Switch):
+    """Who the model shall speak as: a file that its first system message begins with."""
+
+    file: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Layers(BaseModel):
     """The techniques that a prompt may use, each switched on or off by itself."""
 
-    few_shot: FewShot | None = Field(default=None, alias="few_shot")
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    few_shot: FewShot | None = None
+    cot: Cot | None = None
+    self_consistency: SelfConsistency | None = None
+
+    def on(self) -> tuple[str, ...]:
+        """The names of those that are switched on."""
+        return tuple(name for name in type(self).model_fields if getattr(getattr(self, name), "on", False))
 
 
 class Budget(_Strict):
@@ -148,7 +168,9 @@ class Own(_Strict):
     trust: dict[str, Trust] = {}
     abstain: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     passages: _Passages = _Passages()
+    persona: Persona | None = None
     layers: Layers = Layers()
+    max_calls: int = Field(default=MOST_CALLS, ge=1, le=10_000, alias="max_calls")
     budget: Budget | None = None
     lookup: dict[str, LookupSpec] = {}
     tests: Annotated[str, Field(min_length=1)] | None = None
@@ -179,6 +201,8 @@ class Front(_Strict):
         if not layers:
             return self
         own = self.metadata.ragstone
-        rest = own.layers.model_copy(update=dict.fromkeys(layers))
-        metadata = self.metadata.model_copy(update={"ragstone": own.model_copy(update={"layers": rest})})
+        rest: dict[str, Any] = {"layers": own.layers.model_copy(update=dict.fromkeys(set(layers) - {"persona"}))}
+        if "persona" in layers:
+            rest["persona"] = None
+        metadata = self.metadata.model_copy(update={"ragstone": own.model_copy(update=rest)})
         return self.model_copy(update={"metadata": metadata})

@@ -144,6 +144,12 @@ class Checker:
             self._check(part, frozenset(self.names), ())
         return parts
 
+    def part(self, source: Source) -> Source:
+        """A text that stands in a message of the body, checked as one that is included."""
+        text = Source(source.path, source.text.strip("\n"), source.line)
+        self._included(source.path.relative_to(self.root).as_posix(), text, frozenset(self.names), ())
+        return text
+
     def _fault(self, message: str, where: str, *, expected: str | None = None, hint: str | None = None) -> None:
         self.faults.append(PromptError(message, where=where, expected=expected, hint=hint))
 

@@ -83,14 +83,18 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def compile_body(body: Source, *, root: Path, names: Collection[str]) -> Body:
+def compile_body(body: Source, *, root: Path, names: Collection[str], opening: Source | None = None) -> Body:
     """Compiles a body whose variables are these names, with files included from the folder `root`.
+
+    The first system message begins with `opening`; where there is none, `opening` is one.
 
     Raises PromptError for the first fault; its `faults` hold every one that was found.
     """
     environment = _environment()
     checker = Checker(root, names, environment)
     messages = checker.messages(body)
+    if opening is not None:
+        messages = _opened(messages, checker.part(opening))
     if checker.faults:
         first = checker.faults[0]
         first.faults = tuple(checker.faults)
@@ -107,6 +111,14 @@ def compile_body(body: Source, *, root: Path, names: Collection[str]) -> Body:
     includes = dict(sorted(checker.includes.items()))
     heads = tuple(head(source.text, environment, includes) for _, source in messages)
     return Body(path=body.path, messages=templates, heads=heads, uses=frozenset(checker.uses), includes=includes)
+
+
+def _opened(messages: list[tuple[Role, Source]], opening: Source) -> list[tuple[Role, Source]]:
+    """The messages, the first system message with that beginning."""
+    if not messages or messages[0][0] != "system":
+        return [("system", opening), *messages]
+    first = messages[0][1]
+    return [("system", Source(first.path, f"{opening.text}\n\n{first.text}", first.line)), *messages[1:]]
 
 
 def _put(value: object) -> str:

@@ -11,12 +11,11 @@ property that may be missing is taken out, and the markers of all texts are renu
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
-from ragstone.output import Output, fitted
+from ragstone.output import Output, fitted, read_json
 from ragstone.types import Citation, Hit, Verdict
 from ragstone.validation.grounding import cite, cite_all
 
@@ -25,7 +24,6 @@ __all__ = ["Read", "read_object", "read_output"]
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
 
-_FENCED = re.compile(r"^(?P<fence>```+|~~~+)[^\n]*\n(?P<inside>.*?)\n?^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
 _OWN_WORDS = {"enum", "const", "format", "pattern"}  # what makes a text a value instead of words
 
 
@@ -46,7 +44,7 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
 
     What is no JSON object is cited as free text is, and fails the check `output`; so does one that does not fit.
     """
-    value, remark, fault = _object(text)
+    value, remark, fault = read_json(text)
     if value is None:
         said, citations, cited = cite(text, hits)
         formed = Verdict(check="output", passed=False, reason=fault)
@@ -72,45 +70,10 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
 
 def read_object(text: str, output: Output) -> tuple[Any, str]:
     """The answer in the form of `output`, its texts as they are: for one that cites nothing. None, and why, else."""
-    value, _, fault = _object(text)
+    value, _, fault = read_json(text)
     if value is None:
         return None, fault
     return fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
-
-
-# ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _object(text: str) -> tuple[dict[str, Any] | None, str, str]:
-    """The object that a text is, or that stands in its one code fence; a remark on that; and what is wrong else."""
-    value, fault = _json(text)
-    if value is not None:
-        return value, "", ""
-    fenced = list(_FENCED.finditer(text))
-    if len(fenced) == 1:
-        value, inside = _json(fenced[0]["inside"])
-        around = (text[: fenced[0].start()] + text[fenced[0].end() :]).strip()
-        remark = "a code fence was taken off" + (", and the words around it" if around else "")
-        return value, remark, inside
-    return None, "", fault
-
-
-def _json(text: str) -> tuple[dict[str, Any] | None, str]:
-    try:
-        value: object = json.loads(text, parse_constant=_refuse)
-    except RecursionError:
-        return None, "the answer is nested too deeply"
-    except json.JSONDecodeError as error:
-        return None, f"the answer is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-    except ValueError as error:  # a number that JSON does not know, or one of thousands of digits
-        return None, f"the answer is no JSON: {error}"
-    if not isinstance(value, dict):
-        return None, "the answer is no JSON object"
-    return cast("dict[str, Any]", value), ""
-
-
-def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"it holds {word}")
 
 
 # ── Its texts ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from ragstone.errors import ConfigError
+from ragstone.plan import ANSWER, Call
 from ragstone.project import Project
 from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
@@ -25,9 +26,7 @@ class Plan:
 
     def lines(self, prompt: Prompt) -> list[str]:
         """The figures for a person."""
-        calls = f"{prompt.calls} call{'s' * (prompt.calls != 1)}"
-        if prompt.worst_case_calls != prompt.calls:
-            calls += f", at most {prompt.worst_case_calls}"
+        calls = _counted(prompt.calls, prompt.worst_case_calls)
         cost = "no price is known"
         if self.cost is not None:
             cost = f"at most {self.cost:.6f}".rstrip("0").rstrip(".") + " USD" if self.cost else "free of charge"
@@ -35,6 +34,11 @@ class Plan:
             f"{prompt.tokens} tokens ({HOW.get(prompt.counter, prompt.counter)}), "
             f"{prompt.stable_prefix_tokens} of them the same in every request",
             f"{calls}, {cost}",
+            *(
+                f"  {_named(call)}: {_counted(call.usual, call.most)}"
+                for call in prompt.plan
+                if prompt.plan != (ANSWER,)
+            ),
             *(f"left out: {unit['unit']} ({unit['kind']}, {unit['tokens']} tokens)" for unit in self.shed),
         ]
 
@@ -47,6 +51,16 @@ def plan(project: Project, built: Prompt, *, pipeline: str) -> Plan:
     )
 
 
+def _counted(usual: int, most: int) -> str:
+    """`4 calls, at most 6`."""
+    calls = f"{usual} call{'s' * (usual != 1)}"
+    return calls if usual == most else f"{calls}, at most {most}"
+
+
+def _named(call: Call) -> str:
+    return ", ".join(filter(None, (call.layer, call.does)))
+
+
 def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     """The most that each model of the route can ask for: all of the input, and the longest answer."""
     for name in _route(project, pipeline):
@@ -56,10 +70,17 @@ def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
         longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
         if not isinstance(price, dict) or longest is None:
             continue
+        read, made = _most(built, max(longest, 0))
         rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
         if all(isinstance(rate, int | float) for rate in rates):
-            paid, made = cast("list[float]", rates)
-            yield round(built.worst_case_calls * (built.tokens * paid + max(longest, 0) * made) / 1_000_000, 9)
+            of_read, of_made = cast("list[float]", rates)
+            yield round((read * of_read + made * of_made) / 1_000_000, 9)
+
+
+def _most(built: Prompt, longest: int) -> tuple[int, int]:
+    """The tokens that all calls of the plan read and make, at most."""
+    read = sum(call.most * (call.more + (0 if call.alone else built.tokens)) for call in built.plan)
+    return read, sum(call.most * (longest if call.made is None else call.made) for call in built.plan)
 
 
 def _route(project: Project, pipeline: str) -> list[str]:

@@ -83,8 +83,20 @@ def settings(reading: Reading) -> dict[str, Any]:
         "passages": {"order": file.order, "mark": file.mark} if "passages" in file.body.uses else None,
         "outputs": [*file.output.schema["properties"]] if file.output is not None else None,
         "few_shot": _examples(file.few_shot) if file.few_shot is not None else None,
+        "persona": file.persona or None,
+        "layers": _layers(reading),
         "budget": file.budget.model_dump() if file.budget is not None else None,
         "tests": str(file.tests.path.relative_to(file.root)) if file.tests is not None else None,
+    }
+
+
+def _layers(reading: Reading) -> dict[str, Any]:
+    """Those that are switched on, with their settings."""
+    spec = reading.front.metadata.ragstone.layers
+    return {
+        name: getattr(spec, name).model_dump(exclude={"on"} if getattr(spec, name).on is True else None)
+        for name in spec.on()
+        if name != "few_shot"
     }
 
 
@@ -110,7 +122,9 @@ def _print(found: dict[str, Any]) -> None:
         show.out.print(Text(f"input {given['name']} ({given['kind']}, {needed}, trust {given['trust']}){said}"))
     for name, of in found["lookup"].items():
         show.out.print(Text(f"lookup {name}: " + ", ".join(f"{key} {value}" for key, value in of.items())))
-    for key in ("abstain", "passages", "outputs", "few_shot", "budget", "tests", "includes", "used_by"):
+    for name, of in found["layers"].items():
+        show.out.print(Text(f"layer {name}: " + ", ".join(f"{key} {_listed(value)}" for key, value in of.items())))
+    for key in ("abstain", "passages", "outputs", "persona", "few_shot", "budget", "tests", "includes", "used_by"):
         value = found[key]
         if isinstance(value, dict):
             value = [f"{name} {_listed(cast('object', of))}" for name, of in value.items()]  # pyright: ignore[reportUnknownVariableType]

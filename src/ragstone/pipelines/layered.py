@@ -1,0 +1,152 @@
+"""Answers a prompt by way of the layers of its file: one budget over all their calls, cancelled as one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ragstone.errors import ModelError, NotConfigured, OutOfCalls, ToolFailed
+from ragstone.inference.router import Router
+from ragstone.pipelines.checking import checked
+from ragstone.prompts.file import PromptFile
+from ragstone.prompts.layers.solving import Outcome, noted
+from ragstone.protocols import Observation
+from ragstone.trace import Step
+from ragstone.types import Completion, Context, Delta, Prompt, Usage, Verdict
+
+__all__ = ["LayerCalls", "Runs", "layered"]
+
+
+class Runs(Protocol):
+    """Asks a model by another prompt file; its own layers rest."""
+
+    async def plain(self, name: str, inputs: Mapping[str, object], *, context: Context) -> Completion:
+        """The whole completion."""
+        ...
+
+
+async def layered(
+    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, context: Context
+) -> AsyncGenerator[Delta | Outcome]:
+    """The answer as it is said, then the outcome, last.
+
+    An answer that is known only at its end comes in one piece. Layers need a model that writes: where none can be had,
+    and one that quotes can, that one answers without them, and a notice says so.
+    """
+    if not file.layers.whole or (prompt.reasons and not file.layers.layers):
+        async with aclosing(_streamed(prompt, router, context)) as pieces:
+            async for piece in pieces:
+                yield piece
+        return
+    names = " and ".join(file.layers.names)
+    outcome: Outcome | None = None
+    failure: ModelError | NotConfigured | None = None
+    if router.writing.usable:
+        calls = LayerCalls(router.writing, runs, most=prompt.worst_case_calls, context=context)
+        try:
+            outcome = calls.whole(await file.layers.run(prompt, calls))
+        except ModelError as error:
+            if not error.retryable or not router.quoting.usable:
+                raise
+            failure = error
+    if outcome is not None:
+        yield Delta(outcome.text)
+        yield outcome
+        return
+    why = f"{failure}. " if failure is not None else ""
+    said = f"{why}{names} {'was' if ' and ' not in names else 'were'} not used, which takes a model that writes."
+    async with aclosing(_streamed(prompt, router.quoting if failure else router, context)) as pieces:
+        async for piece in pieces:
+            yield piece.noting(said) if isinstance(piece, Outcome) else piece
+
+
+async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGenerator[Delta | Outcome]:
+    async with aclosing(router.stream(prompt, context=context)) as deltas:
+        async for delta in deltas:
+            if delta.text:
+                yield Delta(delta.text)
+            if delta.completion is not None:
+                yield Outcome(prompt=prompt, completion=delta.completion)
+                return
+    raise ModelError("a model ended without an answer")
+
+
+class LayerCalls:
+    """Everything that the layers of one answer ask, counted and summed up; see `ragstone.prompts.layers.solving`."""
+
+    def __init__(self, router: Router, runs: Runs, *, most: int, context: Context) -> None:
+        self._router, self._runs, self._context = router, runs, context
+        self._most, self._made = most, 0
+        self._completions: list[Completion] = []
+        self._begun = time.perf_counter()
+
+    @property
+    def left(self) -> int:
+        """How many calls of a model may still be made."""
+        return self._most - self._made
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The special tokens of the models."""
+        return self._router.special_tokens
+
+    async def ask(self, prompt: Prompt, *, n: int = 1) -> Sequence[Completion]:
+        """What a model says to a prompt, n times."""
+        n = self._taken(n)
+        found = await self._router.sample(prompt, n=n, context=self._context)
+        self._completions += found
+        return found
+
+    async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
+        """What a model says to another prompt file."""
+        self._taken(1)
+        completion = await self._runs.plain(name, inputs, context=self._context)
+        self._completions.append(completion)
+        return completion
+
+    def _taken(self, n: int) -> int:
+        if self.left <= 0:
+            raise OutOfCalls(f"the answer took all of its {self._most} calls")
+        n = min(n, self.left)
+        self._made += n
+        return n
+
+    async def use(self, tool: str, given: str) -> Observation:
+        """What a tool finds."""
+        raise ToolFailed(f"there is no tool {tool!r}")
+
+    def describe(self, tool: str) -> str:
+        """The line that says what a tool does."""
+        raise ToolFailed(f"there is no tool {tool!r}")
+
+    async def check(self, name: str, outcome: Outcome) -> Verdict:
+        """What a check says of an answer."""
+        return await asyncio.to_thread(checked, name, outcome.prompt, outcome.completion)
+
+    def step(self, name: str, **facts: Any) -> AbstractContextManager[Step]:
+        """A step of the trace."""
+        return self._context.trace.step(name, **facts)
+
+    def whole(self, outcome: Outcome) -> Outcome:
+        """The outcome with all that its calls have used, and every attempt that was made."""
+        found = self._completions
+        usage = Usage(
+            input_tokens=sum(each.usage.input_tokens for each in found),
+            output_tokens=sum(each.usage.output_tokens for each in found),
+            cached_tokens=sum(each.usage.cached_tokens for each in found),
+        )
+        completion = replace(
+            outcome.completion,
+            usage=usage,
+            cost=sum(each.cost for each in found),
+            seconds=time.perf_counter() - self._begun,
+            attempts=tuple(attempt for each in found for attempt in each.attempts),
+            calls=self._made,
+        )
+        said = [line for each in found for line in (each.notice or "").splitlines()]
+        own = (completion.notice or "").splitlines()
+        return replace(outcome, completion=noted(replace(completion, notice=None), *said, *own))

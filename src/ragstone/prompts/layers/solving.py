@@ -1,0 +1,127 @@
+"""What the layers that make calls are to each other: each solves a prompt by what lies inside it."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from ragstone.plan import Call
+from ragstone.prompts.layers.words import Words
+from ragstone.protocols import Observation
+from ragstone.trace import Step
+from ragstone.types import Completion, Prompt, Verdict
+
+__all__ = ["Calls", "Layer", "Outcome", "Solve", "noted", "together"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An answer, and the prompt that led to it: its slots hold all that the answer may cite."""
+
+    prompt: Prompt
+    completion: Completion
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        return self.completion.text
+
+    def noting(self, *words: str) -> Outcome:
+        """The same, with what a reader must know of how it was made."""
+        return replace(self, completion=noted(self.completion, *words))
+
+
+class Solve(Protocol):
+    """Solves a prompt so many times, independently."""
+
+    async def __call__(self, prompt: Prompt, /, *, n: int = 1) -> Sequence[Outcome]:
+        """The outcomes, at least one. Raises a ModelError when there is none."""
+        ...
+
+
+class Calls(Protocol):
+    """All that a layer may ask of the outside. It counts, sums up what is used, and ends at the deadline.
+
+    Whatever is asked raises a ModelError as a model does. No answer takes more calls than its prompt file allows: then
+    OutOfCalls is raised, which is one.
+    """
+
+    @property
+    def left(self) -> int:
+        """How many calls of a model may still be made for this answer."""
+        ...
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The special tokens of the models, to be broken up in what no author wrote."""
+        ...
+
+    async def ask(self, prompt: Prompt, *, n: int = 1) -> Sequence[Completion]:
+        """What a model says to a prompt, n times: fewer, where some calls failed or no more may be made."""
+        ...
+
+    async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
+        """What a model says to another prompt file, whose own layers rest. It is one call."""
+        ...
+
+    async def use(self, tool: str, given: str) -> Observation:
+        """What a tool finds. Raises ToolFailed."""
+        ...
+
+    def describe(self, tool: str) -> str:
+        """The line that says what a tool does."""
+        ...
+
+    async def check(self, name: str, outcome: Outcome) -> Verdict:
+        """What one of the checks `schema` and `citations` says of an answer."""
+        ...
+
+    def step(self, name: str, **facts: Any) -> AbstractContextManager[Step]:
+        """A step of the trace."""
+        ...
+
+
+class Layer(ABC):
+    """A technique that makes calls. `version` is raised when the same file would make others."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @property
+    def texts(self) -> tuple[Words, ...]:
+        """All the words that it says to a model."""
+        return ()
+
+    @abstractmethod
+    def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
+        """The calls that it takes with those of what lies inside it. An answer has `longest` tokens at most."""
+
+    @abstractmethod
+    async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:
+        """Solves a prompt. It ends within the calls that it has planned, with the best that it has."""
+
+    async def solve(self, prompt: Prompt, *, n: int = 1, inner: Solve, calls: Calls) -> Sequence[Outcome]:
+        """Solves it n times, side by side."""
+        return await together(self.run(prompt, inner=inner, calls=calls) for _ in range(n))
+
+
+async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives, in order. Where one fails, or the caller goes away, the others are stopped."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def noted(completion: Completion, *words: str) -> Completion:
+    """The completion with these notices, each once."""
+    said = [*(completion.notice or "").splitlines(), *words]
+    return replace(completion, notice="\n".join(dict.fromkeys(filter(None, said))) or None)

@@ -1,0 +1,143 @@
+"""The layers that one prompt file has switched on, each around the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from ragstone.output import Output, read_json
+from ragstone.plan import ANSWER, Call
+from ragstone.prompts.layers.cot import Reasoning, reasoning
+from ragstone.prompts.layers.extending import last_user
+from ragstone.prompts.layers.legality import Setting, layer_faults
+from ragstone.prompts.layers.self_consistency import Votes
+from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.outputs import output_of
+from ragstone.types import Completion, Message, Prompt
+
+__all__ = ["NO_LAYERS", "Stack", "stacked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What a prompt file's layers add to its words, the calls that they plan, and the way they go.
+
+    `layers` stand from the inside out. `steps` is the form of an answer that begins with its steps.
+    """
+
+    cot: Reasoning | None = None
+    steps: Output | None = None
+    layers: tuple[Layer, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])  # all words of the layers, by the names of files
+    setting: Setting | None = None
+    root: Path = Path()
+
+    def of(self, output: Output) -> Stack:
+        """The same layers around an answer of another form. Raises PromptError where they cannot work with it."""
+        if self.setting is None:
+            return self
+        return stacked(replace(self.setting, output=output, located=None), root=self.root)
+
+    # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def thinks(self, reasons: bool) -> bool:
+        """Whether the steps are left to the model's own reasoning, where it `reasons`."""
+        return self.cot is not None and self.cot.auto and reasons
+
+    def dressed(self, messages: Sequence[Message], *, fields: bool, reasons: bool = False) -> list[Message]:
+        """The messages with what the layers say in them: they end the last user message."""
+        place = last_user(messages)
+        if self.cot is None or self.thinks(reasons) or place is None:
+            return list(messages)
+        asked = Message("user", f"{messages[place].content}\n\n{self.cot.asked(fields=fields)}")
+        return [*messages[:place], asked, *messages[place + 1 :]]
+
+    def shown(self, rationale: str, output: str, *, fields: bool, reasons: bool = False) -> str:
+        """The output of a solved example as a model would say it here."""
+        if self.cot is None or self.thinks(reasons) or not rationale:
+            return output
+        return self.cot.example(rationale, output, fields=fields)
+
+    def words(self, output: Output | None, *, reasons: bool = False) -> str:
+        """Those that ask for the form of an answer, where no schema can."""
+        asked = self.steps if self.steps is not None and not self.thinks(reasons) else output
+        return asked.words if asked is not None else ""
+
+    # ── Calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def whole(self) -> bool:
+        """Whether an answer is known only when all of it was said, so that nothing of it can be shown before."""
+        return bool(self.layers) or self.cot is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the layers that are on, from the outside in."""
+        return (*(layer.name for layer in reversed(self.layers)), *(("cot",) if self.cot is not None else ()))
+
+    def plan(self) -> tuple[Call, ...]:
+        """Every call that an answer may take."""
+        calls: tuple[Call, ...] = (ANSWER,)
+        for layer in self.layers:
+            calls = layer.plan(calls, longest=self.setting.options.max_tokens if self.setting is not None else None)
+        return calls
+
+    async def run(self, prompt: Prompt, calls: Calls) -> Outcome:
+        """The answer, by way of every layer. Raises a ModelError where not even one call could be answered."""
+        solve: Solve = partial(self._direct, calls)
+        for layer in self.layers:
+            solve = partial(layer.solve, inner=solve, calls=calls)
+        return (await solve(prompt))[0]
+
+    async def _direct(self, calls: Calls, prompt: Prompt, /, *, n: int = 1) -> Sequence[Outcome]:
+        asked = prompt
+        if self.steps is not None and prompt.output is not None and not prompt.reasons:
+            asked = replace(prompt, output=self.steps)
+        return [Outcome(prompt=prompt, completion=self.read(prompt, each)) for each in await calls.ask(asked, n=n)]
+
+    def read(self, prompt: Prompt, completion: Completion) -> Completion:
+        """The answer without the steps that led to it."""
+        return self.cot.read(prompt, completion) if self.cot is not None else completion
+
+
+NO_LAYERS = Stack()
+
+
+def stacked(setting: Setting, *, root: Path) -> Stack:
+    """The layers of a prompt file. Raises PromptError; its `faults` hold every reason why they cannot work together."""
+    found = tuple(layer_faults(setting))
+    if found:
+        found[0].faults = found
+        raise found[0]
+    spec = setting.layers
+    cot = reasoning(spec.cot, root) if spec.cot is not None and spec.cot.on else None
+    steps: Output | None = None
+    if cot is not None and setting.output is not None:
+        made = output_of(cot.schema(setting.output), name=setting.output.name, root=root)
+        steps = replace(made, model=None)
+    layers = tuple(_layers(setting, cot, root))
+    texts = {each.name: each.text for each in ((cot.asks, cot.names) if cot is not None else ())}
+    for layer in layers:
+        texts |= {f"{layer.name} {layer.version}": ""} | {each.name: each.text for each in layer.texts}
+    return Stack(cot=cot, steps=steps, layers=layers, texts=texts, setting=setting, root=root)
+
+
+def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
+    """From the inside out."""
+    spec = setting.layers
+    if spec.self_consistency is not None and spec.self_consistency.on:
+        yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+
+
+def _vote(name: str, cot: Reasoning | None):
+    """What is compared of an outcome: a field of its object, or the answer that its chain of thought has marked."""
+
+    def of(outcome: Outcome) -> object:
+        if name:
+            value, _, _ = read_json(outcome.text)
+            return None if value is None else value.get(name)
+        return outcome.text if cot is None or cot.marked(outcome.completion) else None
+
+    return of
