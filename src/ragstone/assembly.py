@@ -25,7 +25,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.project import Project
 from ragstone.prompts.library import Library
-from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, Tool, VectorStore
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -150,6 +150,7 @@ class ProjectParts:
                 timeout=spec.route.timeout,
                 checks=spec.checks,
                 lookups=self._lookups,
+                tool=self._tool,
             )
             if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
                 self._indexes[spec.index, tenant] = index
@@ -168,7 +169,7 @@ class ProjectParts:
                 else:
                     models = {model: cast("Model", builder.connector("model", model))}
                 embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
-                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get)
+                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get, tool=builder.tool)
                 self._testers[pipeline, model] = made
             return self._testers[pipeline, model]
 
@@ -181,6 +182,10 @@ class ProjectParts:
     def _lookup(self, name: str) -> Lookup:
         with self._one:
             return self._parts()[0].lookup(name)
+
+    def _tool(self, name: str) -> Tool | None:
+        with self._one:
+            return self._parts()[0].tool(name)
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:

@@ -16,6 +16,7 @@ from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptE
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
+from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
 
 __all__ = ["Project", "find"]
@@ -138,12 +139,14 @@ class Project:
         return file
 
     def check_prompt(self, file: PromptFile) -> None:
-        """Raises PromptError for what a prompt looks up and the project's connectors do not give."""
-        for fault in self._lookup_faults(file, self.connectors) if file.lookups else ():
+        """Raises PromptError for what a prompt looks up or uses as a tool, and the project's connectors do not give."""
+        for fault in self._lent_faults(file, self.connectors) if file.lookups or file.layers.tools else ():
             raise fault
 
-    def _lookup_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
-        return project_faults(file, Builder(self.root, connectors, plugins=self.plugins))
+    def _lent_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
+        builder = Builder(self.root, connectors, plugins=self.plugins)
+        yield from project_faults(file, builder)
+        yield from tool_faults(file.layers.tools, builder)
 
     @cached_property
     def plugins(self) -> bool:
@@ -175,7 +178,7 @@ class Project:
             try:
                 file = load(path)
                 file.cases()
-                yield from self._lookup_faults(file, self._readable("connectors"))
+                yield from self._lent_faults(file, self._readable("connectors"))
             except ConfigError as error:
                 yield from error.faults or (error,)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ragstone.errors import ConfigError, RagstoneError, ToolFailed, UsageError, nearest
+from ragstone.errors import ConfigError, PromptError, RagstoneError, ToolFailed, UsageError, nearest
 from ragstone.protocols import Observation, Tool
 from ragstone.registry import find
 from ragstone.retrieval.trim import cut
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILT_IN",
-    "CALCULATOR",
+    "MOST_FOUND",
+    "NO_TOOLS",
     "SEARCH",
     "SearchTool",
     "Tools",
@@ -136,6 +137,9 @@ class Tools:
         return Observation(text=found.text[: self.most], hits=tuple(hits), cut=max(0, len(found.text) - self.most))
 
 
+NO_TOOLS = Tools({})
+
+
 async def _contained(tool: Tool, given: str, context: Context) -> Observation:
     """A use whose `sys.exit()` ends nothing but itself."""
     try:
@@ -173,11 +177,15 @@ def built_in(name: str) -> Tool | None:
     return made
 
 
-async def taken(names: Sequence[str], connector: Callable[[str], Tool | None], *, search: Tool | None = None) -> Tools:
+async def taken(
+    names: Collection[str], connector: Callable[[str], Tool | None], *, search: Tool | None = None
+) -> Tools:
     """The tools of these names. `connector` gives one by its name and may block; `search` is there unless it does.
 
     Raises ConfigError for one that is not there.
     """
+    if not names:
+        return NO_TOOLS
 
     def made() -> dict[str, Tool]:
         found = {name: connector(name) or (search if name == SEARCH else None) for name in names}
@@ -195,7 +203,7 @@ def unknown_tool(name: str, names: Collection[str], *, of: Any = ToolFailed) -> 
     return of(f"there is no tool {name!r}", expected=expected, hint=nearest(name, names))
 
 
-def tool_faults(names: Mapping[str, str], builder: Builder) -> Iterator[ConfigError]:
+def tool_faults(names: Mapping[str, str], builder: Builder) -> Iterator[PromptError]:
     """The tools that a prompt file names, each with its place there, and its project does not have."""
     for name, where in names.items():
         try:
@@ -203,6 +211,6 @@ def tool_faults(names: Mapping[str, str], builder: Builder) -> Iterator[ConfigEr
                 known = builder.tool_names
                 hint = nearest(name, known) or f"Write connectors/{name}.yaml with `kind: tool`."
                 expected = "one of " + ", ".join(known)
-                yield ConfigError(f"there is no tool {name!r}", where=where, expected=expected, hint=hint)
+                yield PromptError(f"there is no tool {name!r}", where=where, expected=expected, hint=hint)
         except ConfigError as error:
-            yield error
+            yield PromptError(error.message, where=error.where, expected=error.expected, hint=error.hint)

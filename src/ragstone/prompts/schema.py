@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from ragstone.prompts.layers.cot import Cot
+from ragstone.prompts.layers.react import ReAct
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.lookups import LookupSpec
@@ -136,6 +137,7 @@ class Layers(BaseModel):
     few_shot: FewShot | None = None
     cot: Cot | None = None
     self_consistency: SelfConsistency | None = None
+    react: ReAct | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

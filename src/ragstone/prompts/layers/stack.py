@@ -11,7 +11,8 @@ from ragstone.output import Output, read_json
 from ragstone.plan import ANSWER, Call
 from ragstone.prompts.layers.cot import Reasoning, reasoning
 from ragstone.prompts.layers.extending import last_user
-from ragstone.prompts.layers.legality import Setting, layer_faults
+from ragstone.prompts.layers.legality import PLACE, Setting, layer_faults
+from ragstone.prompts.layers.react import Steps, steps
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.outputs import output_of
@@ -77,6 +78,11 @@ class Stack:
         """Those of the layers that are on, from the outside in."""
         return (*(layer.name for layer in reversed(self.layers)), *(("cot",) if self.cot is not None else ()))
 
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """The tools that a model may use on the way, each with its place in the file."""
+        return {name: at for layer in self.layers if isinstance(layer, Steps) for name, at in layer.places.items()}
+
     def plan(self) -> tuple[Call, ...]:
         """Every call that an answer may take."""
         calls: tuple[Call, ...] = (ANSWER,)
@@ -127,8 +133,22 @@ def stacked(setting: Setting, *, root: Path) -> Stack:
 def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
     """From the inside out."""
     spec = setting.layers
+    votes: Votes | None = None
     if spec.self_consistency is not None and spec.self_consistency.on:
-        yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+        votes = Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+    acts = _acts(setting, root)
+    # As in the paper, a vote is what ReAct falls back to, unless it shall vote over whole ways.
+    inside = acts is not None and acts.spec.fallback != "direct"
+    yield from filter(None, (votes, acts) if inside else (acts, votes))
+
+
+def _acts(setting: Setting, root: Path) -> Steps | None:
+    react, at = setting.layers.react, setting.located
+    if react is None or not react.on:
+        return None
+    keys = ((*PLACE, "react", "tools", place) for place in range(len(react.tools)))
+    places = {name: at.where(key) if at is not None else "" for name, key in zip(react.tools, keys, strict=True)}
+    return steps(react, root, places)
 
 
 def _vote(name: str, cot: Reasoning | None):
