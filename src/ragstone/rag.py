@@ -15,7 +15,7 @@ from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
 from ragstone.project import Project, find
 from ragstone.prompts.testing.report import PromptReport
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
@@ -96,6 +96,7 @@ class AsyncRag:
         sources: Sequence[Source] = (),
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
+        tools: Mapping[str, Tool] | None = None,
         state: Path | None = None,
     ) -> None:
         self._parts = LooseParts(
@@ -106,6 +107,7 @@ class AsyncRag:
             sources=sources,
             splitter=splitter,
             lexical=lexical,
+            tools=tools,
             state=state,
         )
 

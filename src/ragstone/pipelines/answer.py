@@ -311,7 +311,7 @@ class AnswerPipeline:
             parsed=parsed,
             abstained=abstained,
             citations=citations,
-            hits=tuple(hits),
+            hits=(*hits, *(hit for hit in passages if hit not in hits)),  # a tool may have found more
             prompt=prompt,
             completion=completion,
             trace_id=context.trace.id,
