@@ -331,7 +331,7 @@ class LooseParts:
         """With the one model and the one embedder that there are."""
         _only(pipeline, ANSWER)
         if model is not None:
-            raise UsageError("a model is named in a project folder alone", where="test_prompt", found=repr(model))
+            raise UsageError("a model is named in a project folder alone", where="model", found=repr(model))
         models = {self._model.name or "model": self._model}
         return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
 

@@ -13,7 +13,9 @@ from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
+from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
+from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
@@ -329,6 +331,34 @@ class AsyncRag:
         """
         tests = await asyncio.to_thread(self._parts.prompt_tests, pipeline=pipeline, model=model)
         return await tests.run(prompt, repeats=repeats)
+
+    async def ablate_prompt(
+        self,
+        prompt: str,
+        cases: str | Path,
+        /,
+        *,
+        repeats: int = REPEATS,
+        layers: Sequence[str] = (),
+        limit: int | None = None,
+        gold: str = ANSWER,
+        field: str = "",
+        model: str | None = None,
+        pipeline: str = "answer",
+    ) -> Experiment:
+        """Asks a file of cases with each layer of a prompt switched off in turn, and with the prompt as it is.
+
+        `ragstone.evaluation.ablate.judged` says what that has shown. `cases` are tests (YAML), or questions with right
+        answers under `gold` (JSONL), of which `field` is the output that is compared. Raises UsageError for a prompt
+        without layers.
+        """
+        tests = await asyncio.to_thread(self._parts.prompt_tests, pipeline=pipeline, model=model)
+        ablations = Ablations(tests)
+        experiment = await ablations.prepared(
+            prompt, Path(cases), repeats=repeats, layers=layers, limit=limit, gold=gold, field=field
+        )
+        await ablations.run(experiment)
+        return experiment
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

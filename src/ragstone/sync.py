@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from ragstone.indexes import AsyncIndex
+from ragstone.pipelines.ablations import REPEATS, Experiment
+from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
@@ -374,6 +376,38 @@ class Rag:
     ) -> PromptReport:
         """Runs the tests of a prompt file; each repeat asks the model anew, and nothing is taken from a cache."""
         return _wait(self._rag.test_prompt(prompt, repeats=repeats, model=model, pipeline=pipeline))
+
+    def ablate_prompt(
+        self,
+        prompt: str,
+        cases: str | Path,
+        /,
+        *,
+        repeats: int = REPEATS,
+        layers: Sequence[str] = (),
+        limit: int | None = None,
+        gold: str = ANSWER,
+        field: str = "",
+        model: str | None = None,
+        pipeline: str = "answer",
+    ) -> Experiment:
+        """Asks a file of cases with each layer of a prompt switched off in turn, and with the prompt as it is.
+
+        `ragstone.evaluation.ablate.judged` says what that has shown.
+        """
+        return _wait(
+            self._rag.ablate_prompt(
+                prompt,
+                cases,
+                repeats=repeats,
+                layers=layers,
+                limit=limit,
+                gold=gold,
+                field=field,
+                model=model,
+                pipeline=pipeline,
+            )
+        )
 
     def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

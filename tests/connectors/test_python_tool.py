@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ragstone.connectors.python_tool import PythonTool
-from ragstone.errors import ConfigError
+from ragstone.errors import ConfigError, ToolFailed
+from ragstone.pipelines.tools import Tools
 from ragstone.project import Project
 from ragstone.testing.suites import ToolSuite
 from ragstone.types import Context
@@ -49,6 +50,7 @@ def written(folder: Path, code: str) -> Path:
 async def test_it_counts_days(tmp_path: Path) -> None:
     tool = PythonTool(written(tmp_path, DAYS))
     assert (await tool.use("2031-05-03 to 2031-06-01", context=Context())).text == "29 days"
+    await tool.close()
 
 
 async def test_the_only_tool_of_a_file_takes_its_arguments_and_is_closed(tmp_path: Path) -> None:
@@ -57,6 +59,32 @@ async def test_the_only_tool_of_a_file_takes_its_arguments_and_is_closed(tmp_pat
     assert (await tool.use("ho", context=Context())).text == "hoho"
     await tool.close()
     assert tool._tool.closed == 1  # type: ignore[attr-defined]
+
+
+BLOCKS = """import threading
+
+
+class Blocks(Tool):
+    description = "Blocks where it should wait."
+    free = threading.Event()
+
+    async def use(self, given, *, context):
+        if given == "exit":
+            raise SystemExit
+        self.free.wait()
+        return Observation(text="let go")
+"""
+
+
+async def test_a_tool_that_blocks_holds_up_nothing_but_itself(tmp_path: Path) -> None:
+    tool = PythonTool(written(tmp_path, HEAD + BLOCKS))
+    tools = Tools({"blocks": tool}, seconds=0.05)
+    for told in ("out of order", "took longer than 0.05 seconds", "took longer than 0.05 seconds"):
+        with pytest.raises(ToolFailed, match=told):
+            await tools.use("blocks", "exit" if told == "out of order" else "x", context=Context())
+    tool._tool.free.set()  # type: ignore[attr-defined]
+    assert (await tool.use("x", context=Context())).text == "let go"
+    await tool.close()
 
 
 def test_a_file_of_several_tools_needs_a_name(tmp_path: Path) -> None:

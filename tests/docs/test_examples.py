@@ -63,6 +63,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / "travel.md").write_text(TRAVEL)
     (folder / "questions.jsonl").write_text(data("evaluating-retrieval"))
     (folder / "answers.jsonl").write_text(data("evaluating-answers"))
+    (folder / "cases.jsonl").write_text(data("ablation"))
     few_shot(folder / "mydocs" / "prompts")
     with ragstone.open(folder / "mydocs") as rag:
         rag.ingest()

@@ -147,7 +147,10 @@ GOOD = row("Good?")
         ('{"a": 1, "a": 2}', "examples/test.jsonl:2: is no example: the key 'a' stands there twice"),
         ('{"inputs": {"question": NaN}}', "is no example: NaN is no number"),
         ("[" * 100_000, "examples/test.jsonl:2: is nested too deeply"),
-        (row("A?", ouput="x"), "examples/test.jsonl:2: unknown key 'ouput': expected one of gold, id, inputs, output"),
+        (
+            row("A?", ouput="x"),
+            "test.jsonl:2: unknown key 'ouput': expected one of about, gold, id, inputs, output",
+        ),
         (row("A?", ouput="x"), "Did you mean 'output'?"),
         ('{"output": "x"}', 'examples/test.jsonl:2: has no inputs: expected "inputs": {…}'),
         ('{"inputs": {}, "output": "x"}', "examples/test.jsonl:2: the input 'question' is missing"),
@@ -244,6 +247,16 @@ def test_rationales_that_nobody_verified_are_not_chosen_by_similarity(tmp_path: 
     ]
     assert prompt_file(tmp_path, rows[1] + "\n" + row("C?", "Four."), layer=layer).few_shot is not None
     assert prompt_file(tmp_path, "\n".join(rows), layer="k: 1, select: fixed").few_shot is not None
+
+
+def test_what_a_row_says_about_itself_is_shown_to_no_model(tmp_path: Path) -> None:
+    plain, noted = (
+        build(prompt_file(tmp_path, rows), {"question": "B?"}, hits=[])
+        for rows in (row("A?"), row("A?", about={"note": "doubtful", "of": ["B?"]}))
+    )
+    assert noted.messages == plain.messages
+    (fault,) = refused(tmp_path, row("A?", about="doubtful"))
+    assert fault == 'examples/test.jsonl:1: about is no object: expected "about": {…}, found a text'
 
 
 def test_outputs_are_checked_against_the_form_of_an_answer(tmp_path: Path) -> None:

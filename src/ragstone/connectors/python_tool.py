@@ -5,24 +5,33 @@
     file: connectors/weather.py
     arguments: {unit: celsius}          # what its constructor takes
 
-It runs code that the file names, so the project must allow it: `plugins = true` under `[tool.ragstone]`.
+It runs code that the file names, so the project must allow it: `plugins = true` under `[tool.ragstone]`. The tool has a
+thread and an event loop of its own, so one that blocks where it should wait holds up nothing but itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.util
 import sys
+import threading
 import traceback
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from ragstone.errors import ConfigError, RagstoneError, nearest
 from ragstone.protocols import Observation, Tool
 from ragstone.types import Context
 
 __all__ = ["PythonTool"]
+
+T = TypeVar("T")
+
+PATIENCE = 1.0  # seconds that a tool has to close
 
 
 class PythonTool(Tool):
@@ -44,17 +53,63 @@ class PythonTool(Tool):
             raise ConfigError(f"the tool {type(self._tool).__name__} has no description", where=str(file), hint=hint)
         self.capabilities = self._tool.capabilities
 
+        self._aside = _Aside()
+
     async def load(self) -> None:
         """Starts the tool."""
-        await self._tool.load()
+        await self._aside.run(self._tool.load())
 
     async def use(self, given: str, *, context: Context) -> Observation:
         """What the tool finds."""
-        return await self._tool.use(given, context=context)
+        return await self._aside.run(self._tool.use(given, context=context))
 
     async def close(self) -> None:
-        """Closes the tool."""
-        await self._tool.close()
+        """Closes the tool; one that still blocks is left behind."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._aside.run(self._tool.close())
+        await asyncio.to_thread(self._aside.end)
+
+
+class _Aside:
+    """A thread with an event loop, from its first use on."""
+
+    def __init__(self) -> None:
+        self._one = threading.Lock()
+        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of the work over there. Cancelling it cancels that."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_contained(work), self._loop()))
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        with self._one:
+            if self._running is None:
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever, name="ragstone tool", daemon=True)
+                thread.start()
+                self._running = loop, thread
+            return self._running[0]
+
+    def end(self) -> None:
+        """Ends the thread, unless something blocks it."""
+        with self._one:
+            if self._running is None:
+                return
+            loop, thread = self._running
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(PATIENCE)
+            if not thread.is_alive():
+                loop.close()
+            self._running = None
+
+
+async def _contained(work: Coroutine[Any, Any, T]) -> T:
+    """The work, whose `sys.exit()` ends nothing but itself."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise RuntimeError("it tried to end the program") from error
 
 
 def _module(file: Path) -> ModuleType:

@@ -9,6 +9,9 @@ questions.py   questions of a person about the project's documents, or drafted f
 tune.py        the best configuration for a corpus, measured on it
 findings.py    what that comparison found, in sentences
 plot.py        and as a picture
+ablate.py      what each layer of a prompt file is worth, and what it costs
+plot_ablation.py   and as a picture
+canvas.py      lines, dots and words as SVG or PNG
 rewrite.py     keys of `retrieve:` changed in a pipeline's file, everything else left as it stands
 report.py      what a run found, as a table and as JSON
 """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragstone.errors import ConfigError
+from ragstone.text.answers import plain_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,14 +68,14 @@ def overlap(found: Sequence[Span], right: Sequence[Span]) -> dict[str, float]:
 
 def contained(answer: str, gold: Iterable[str]) -> float:
     """1 when the words of a right answer stand in the answer in their order, else 0."""
-    said = f" {' '.join(_words(answer))} "
-    return float(any(f" {' '.join(_words(right))} " in said for right in gold if _words(right)))
+    said = f" {' '.join(plain_words(answer))} "
+    return float(any(f" {' '.join(plain_words(right))} " in said for right in gold if plain_words(right)))
 
 
 def exact(answer: str, gold: Iterable[str]) -> float:
     """1 when the answer is a right one but for case, punctuation and English articles, else 0."""
-    said = _words(answer)
-    return float(bool(said) and any(said == _words(right) for right in gold))
+    said = plain_words(answer)
+    return float(bool(said) and any(said == plain_words(right) for right in gold))
 
 
 def f1(answer: str, gold: Iterable[str]) -> float:
@@ -84,7 +83,7 @@ def f1(answer: str, gold: Iterable[str]) -> float:
 
     Chinese, Japanese, Korean and Thai count by character, as CMRC does (Cui et al. 2019): no spaces part their words.
     """
-    return max((_f1(_words(answer), _words(right)) for right in gold), default=0.0)
+    return max((_f1(plain_words(answer), plain_words(right)) for right in gold), default=0.0)
 
 
 def interval(values: Sequence[float], *, seed: int = 0, level: float = 0.95) -> Interval:
@@ -117,18 +116,6 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
 def _cut(spans: Sequence[Span], by: Sequence[Span]) -> list[Span]:
     both = [(max(a, c), min(b, d)) for a, b in spans for c, d in by]
     return [(start, end) for start, end in both if start < end]
-
-
-_ARTICLES = {"a", "an", "the"}
-_UNSPACED = re.compile(
-    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])"
-)
-
-
-def _words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    spaced = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
-    return [word for word in _UNSPACED.sub(r" \1 ", spaced).split() if word not in _ARTICLES]
 
 
 def _f1(said: Sequence[str], right: Sequence[str]) -> float:

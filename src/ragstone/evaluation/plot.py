@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from math import ceil, floor, log10
 
+from ragstone.evaluation.canvas import Canvas
 from ragstone.evaluation.metrics import interval
 from ragstone.evaluation.tune import Row, Tuning
 
@@ -44,27 +44,22 @@ def svg(tuning: Tuning, *, title: str) -> str:
     means = [(*_around(row),) for row in rows]
     over = [None if row is tuning.current else row.over(tuning.current) for row in rows]
     differences = [(one.interval[0], one.mean, one.interval[1]) if one else None for one in over]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'role="img" font-family="system-ui, sans-serif" font-size="13">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(16, 24, title, size=15, weight=600),
-    ]
+    canvas = Canvas(WIDTH, height, title=title)
+    canvas.words(16, 24, title, color=INK, size=15, bold=True)
     panels = (
         Panel("nDCG@10 with its 95 % interval", means, tuning.current.mean(), LEFT),
         Panel("difference to current", differences, 0.0, RIGHT, signed=True),
     )
     for panel in panels:
-        parts += _axis(panel, height)
+        _axis(canvas, panel)
     for number, row in enumerate(rows):
         y = TOP + ROW * number + ROW / 2
-        weight = 600 if row in (tuning.current, tuning.chosen) else 400
+        bold = row in (tuning.current, tuning.chosen)
         color = _color(row, tuning)
-        parts.append(_text(LEFT[0] - 14, y + 4, row.name, anchor="end", color=color, weight=weight))
+        canvas.words(LEFT[0] - 14, y + 4, row.name, anchor="end", color=color, bold=bold)
         for panel in panels:
-            parts += _whisker(panel, panel.values[number], y, color)
-    return "\n".join([*parts, "</svg>"]) + "\n"
+            _whisker(canvas, panel, panel.values[number], y, color)
+    return canvas.svg()
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -91,35 +86,23 @@ def _color(row: Row, tuning: Tuning) -> str:
     return INK if row is tuning.current else FAINT
 
 
-def _axis(panel: Panel, height: int) -> list[str]:
+def _axis(canvas: Canvas, panel: Panel) -> None:
     marks, place = panel.scale()
-    bottom = height - BOTTOM
-    parts = [_text(panel.span[0], TOP - 14, panel.title, color=FAINT)]
+    bottom = canvas.height - BOTTOM
+    canvas.words(panel.span[0], TOP - 14, panel.title, color=FAINT)
     for mark in marks:
         x = place(mark)
         label = "0" if not mark else f"{mark:+g}" if panel.signed else f"{mark:g}"
-        parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}" stroke="{GRID}"/>')
-        parts.append(_text(x, bottom + 18, label, anchor="middle", color=FAINT, size=12))
+        canvas.line(x, TOP, x, bottom, color=GRID)
+        canvas.words(x, bottom + 18, label, anchor="middle", color=FAINT, size=12)
     x = place(panel.line)
-    dashes = f'stroke="{INK}" stroke-dasharray="4 3"'
-    return [*parts, f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}" {dashes}/>']
+    canvas.line(x, TOP, x, bottom, color=INK, dashed=True)
 
 
-def _whisker(panel: Panel, value: tuple[float, float, float] | None, y: float, color: str) -> list[str]:
+def _whisker(canvas: Canvas, panel: Panel, value: tuple[float, float, float] | None, y: float, color: str) -> None:
     if value is None:
-        return []
+        return
     _, place = panel.scale()
     low, middle, high = map(place, value)
-    return [
-        f'<line x1="{low:.1f}" y1="{y:.1f}" x2="{high:.1f}" y2="{y:.1f}" stroke="{color}" stroke-width="2"/>',
-        f'<circle cx="{middle:.1f}" cy="{y:.1f}" r="4.5" fill="{color}"/>',
-    ]
-
-
-def _text(
-    x: float, y: float, words: str, *, anchor: str = "start", color: str = INK, size: int = 13, weight: int = 400
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}" font-size="{size}" '
-        f'font-weight="{weight}">{escape(words)}</text>'
-    )
+    canvas.line(low, y, high, y, color=color, width=2)
+    canvas.dot(middle, y, radius=4.5, color=color)

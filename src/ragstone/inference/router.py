@@ -26,6 +26,11 @@ class Router:
         self._models = dict(models)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the models that may be asked, in order."""
+        return tuple(name for name, model in self._models.items() if isinstance(model, Model))
+
+    @property
     def special_tokens(self) -> frozenset[str]:
         """Those of every model of the route, since any of them may answer."""
         models = (model for model in self._models.values() if not isinstance(model, NotConfigured))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,12 +24,12 @@ from ragstone.pipelines.tools import MOST_FOUND, SearchTool, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
-from ragstone.prompts.testing.report import CaseReport, PromptReport
+from ragstone.prompts.testing.report import CaseReport, PromptReport, Trial
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Model, Tool
 from ragstone.types import Completion, Context, Hit, Prompt
 
-__all__ = ["PromptTests"]
+__all__ = ["AT_ONCE", "CaseRun", "PromptTests", "together"]
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class PromptTests:
         self.model = chosen
         self.writes = bool(chosen) and able[chosen].capabilities.generative
         self._router = Router({chosen: able[chosen]} if chosen else {})
-        self.embedder, self._prompt_file = embedder, prompt_file
+        self.embedder, self.prompt_file = embedder, prompt_file
         self.runner = PromptRunner(self._router, prompt_file, models=(chosen,), tool=tool)
 
     async def run(self, prompt: str, *, repeats: int | None = None) -> PromptReport:
@@ -75,13 +76,13 @@ class PromptTests:
         if repeats is not None and not 1 <= repeats <= MOST_REPEATS:
             expected = f"1 to {MOST_REPEATS}"
             raise UsageError("the number of repeats is out of range", expected=expected, found=str(repeats))
-        file = await asyncio.to_thread(self._prompt_file, prompt)
+        file = await asyncio.to_thread(self.prompt_file, prompt)
         cases = await asyncio.to_thread(file.cases)
         if not cases:
             hint = f"Write tests/{file.path.stem}.yaml in prompts/, and name it under metadata.ragstone."
             raise UsageError("the prompt has no tests", where=f"prompt {prompt!r}", hint=hint)
-        run = _Run(self, file)
-        reports = await _together(run.case(case, repeats or case.repeats) for case in cases)
+        run = CaseRun(self, file)
+        reports = await together(run.case(case, repeats or case.repeats) for case in cases)
         return PromptReport(
             prompt=prompt,
             version=file.version,
@@ -114,7 +115,7 @@ class PromptTests:
         return ""
 
 
-class _Run:
+class CaseRun:
     """One run over a file's cases: what it asks, and what that costs."""
 
     def __init__(self, tests: PromptTests, file: PromptFile) -> None:
@@ -137,7 +138,7 @@ class _Run:
             return sent
         if reason := self.tests.unable(self.file, case):
             return replace(sent, not_run=reason)
-        misses = await _together(self._repeat(case, _seeded(prompt, place)) for place in range(repeats))
+        misses = await together(self._repeat(case, _seeded(prompt, place)) for place in range(repeats))
         first = next((miss for miss in misses if miss is not None), None)
         done = replace(blank, passed=misses.count(None), runs=repeats, asked=True)
         if first is None:
@@ -149,16 +150,38 @@ class _Run:
         """One question to the model: the first check that is not met, with its name."""
         async with self._room:
             try:
-                reply = await self._reply(case, prompt)
-                for check in case.expect:
-                    found = EXPECT[check.name].miss(check.value, reply)
-                    miss = await found if inspect.isawaitable(found) else found
-                    if miss is not None:
-                        return check.name, miss
+                return await self._first_miss(case, await self._reply(case, prompt))
             except ModelDenied:
                 raise  # a key that is refused is refused each time
             except (ModelError, EmbedderError) as error:
                 return "reply", Miss("a reply", str(error))
+
+    async def trial(self, case: Case, prompt: Prompt, place: int) -> Trial:
+        """One repeat of a case, right where every check holds, and what the answer took; a judge's words do not count.
+
+        Raises ModelDenied: a key that is refused is refused each time.
+        """
+        began = time.perf_counter()
+        try:
+            reply = await self._reply(case, _seeded(prompt, place))
+            seconds = time.perf_counter() - began
+            right = await self._first_miss(case, reply) is None
+        except ModelDenied:
+            raise
+        except (ModelError, EmbedderError) as error:
+            return Trial(right=False, failure=str(error))
+        made = reply.completion
+        if made is None:
+            return Trial(right=right, seconds=seconds)
+        tokens = made.usage.input_tokens + made.usage.output_tokens
+        return Trial(right=right, tokens=tokens, calls=made.calls, cost=made.cost, seconds=seconds)
+
+    async def _first_miss(self, case: Case, reply: Reply) -> tuple[str, Miss] | None:
+        for check in case.expect:
+            found = EXPECT[check.name].miss(check.value, reply)
+            miss = await found if inspect.isawaitable(found) else found
+            if miss is not None:
+                return check.name, miss
         return None
 
     async def _reply(self, case: Case, prompt: Prompt) -> Reply:
@@ -172,7 +195,8 @@ class _Run:
         outcome = await self.tests.runner.complete(self.file, prompt, search=search, context=context)
         completion = self._counted(outcome.completion)
         if "passages" not in self.file.body.uses and prompt.output is None:
-            return Reply(text=mend(completion.text, outcome.prompt.slots).strip(), question=question, tools=self)
+            said = mend(completion.text, outcome.prompt.slots).strip()
+            return Reply(text=said, question=question, tools=self, completion=completion)
         return await asyncio.to_thread(self._checked, case, outcome.prompt, completion, context)
 
     def _checked(self, case: Case, prompt: Prompt, completion: Completion, context: Context) -> Reply:
@@ -186,6 +210,8 @@ class _Run:
             cited=tuple(sorted({places[citation.chunk_id] for citation in answer.citations})),
             abstained=answer.abstained,
             misfit=None if formed is None else "" if formed.passed else formed.reason,
+            fields=answer.parsed,
+            completion=completion,
         )
 
     def _counted(self, completion: Completion) -> Completion:
@@ -214,7 +240,7 @@ class _Run:
         return (int(found[1]) if found else None), completion.text
 
 
-async def _together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """What each gives, in order. Where one fails, the others are stopped."""
     tasks = [asyncio.create_task(part) for part in parts]
     try:

@@ -6,6 +6,7 @@
 Each row stands on one line. `inputs` are those that the prompt file declares, of its kinds; `output` is a text, or an
 object where the answer has fields. `gold` says that a person has verified the row, `id` names it (else its line does),
 `passages` are what it was answered from, and `rationale` is the way to the output, which a chain of thought shows.
+`about` holds notes for whoever reads the file, and no model is shown it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from ragstone.prompts.syntax import read_raw
 from ragstone.prompts.template import plain
 from ragstone.types import Chunk, Hit
 
-__all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples"]
+__all__ = ["RATIONALES", "Declared", "Example", "ExampleSet", "load_examples", "read_example"]
 
 LONGEST_SET = 10_000_000  # bytes
 
-KEYS = ("gold", "id", "inputs", "output", "passages", "rationale")
+KEYS = ("about", "gold", "id", "inputs", "output", "passages", "rationale")
 RATIONALES = ("explanation", "rationale", "reasoning", "steps", "thought", "thoughts")
 """Fields of an output that hold the way to an answer, which may be wrong although the answer is right."""
 
@@ -107,6 +108,15 @@ def load_examples(spec: FewShot, *, root: Path, where: str, declared: Declared) 
         _raise([*_silent(examples, spec.select), *_unverified(examples, spec.select)])
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
     return ExampleSet(file=spec.file, examples=examples, k=spec.k, select=spec.select, seed=spec.seed, digest=digest)
+
+
+def read_example(row: Mapping[str, object], *, declared: Declared, where: str, number: int) -> Example:
+    """One row that stands in no file of examples yet, checked as one of a file. Raises PromptError as a file does."""
+    reader = _Row(where, number, declared)
+    example = reader.example(json.dumps(row).encode())
+    _raise(reader.faults)
+    assert example is not None, "a row without a fault is an example"
+    return example
 
 
 @lru_cache(maxsize=8)
@@ -191,6 +201,8 @@ class _Row:
         for key in row:
             if key not in KEYS:
                 self._fault(f"unknown key {key!r}", expected="one of " + ", ".join(KEYS), hint=nearest(key, KEYS))
+        if not isinstance(row.get("about", {}), dict):
+            self._fault("about is no object", expected='"about": {…}', found=_kind(row["about"]))
         made = Example(
             id=self._id(row),
             inputs=self._inputs(row),

@@ -103,6 +103,11 @@ class PromptFile:
         fetched = {slot.name for slot in self.lookups}
         return tuple(given for given in self.inputs if given.name not in fetched)
 
+    @property
+    def subject(self) -> Subject:
+        """What cases must fit that are made for this file."""
+        return _subject(self.inputs, self.body, self.output)
+
     def cases(self) -> tuple[Case, ...]:
         """The file's own tests, none where it names none. Raises PromptError for a file of tests that cannot be read.
 
@@ -262,8 +267,12 @@ def _tests(
     """The file's own tests. A case says itself what is looked up: no test asks an outside system."""
     if named is None:
         return None
-    subject = Subject(inputs=inputs, passages="passages" in body.uses, outputs=output is not None)
-    return Tests(path=root / named, root=root, where=located.where(TESTS), subject=subject)
+    return Tests(path=root / named, root=root, where=located.where(TESTS), subject=_subject(inputs, body, output))
+
+
+def _subject(inputs: Sequence[Property], body: Body, output: Output | None) -> Subject:
+    fields = None if output is None else tuple(output.schema["properties"])
+    return Subject(inputs=inputs, passages="passages" in body.uses, outputs=fields)
 
 
 def _shaping(front: Mapping[str, Any], body: Source) -> str:

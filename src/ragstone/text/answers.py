@@ -1,91 +1,150 @@
-"""The plain form of a short answer, in which two that mean the same are equal."""
+"""Whether two answers are the same: numbers compare as numbers, words without case, punctuation and articles."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+from typing import cast
 
-__all__ = ["alike", "normal"]
+__all__ = ["alike", "plain_words", "same_answer"]
 
-_NUMBER = re.compile(
-    r"""[^\w\s.+-]*\s*                                        # a currency
-        (?P<sign>[-+]?)\s*[^\w\s.]*\s*
-        (?P<whole>\d{1,3}(?:[,_ ']\d{3})+(?!\d)|\d+)?(?:\.(?P<part>\d+))?
-        \s*(?P<unit>[^\d\s]*(?:\s[^\W\d]+){0,2})""",
-    re.VERBOSE,
+_ARTICLES = {"a", "an", "the"}
+_UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])"
 )
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
-_BLANKS = re.compile(r"\s+")
-_GROUPS = re.compile(r"[,_ ']")
+_CURRENCY = "$€£¥₹"
+_THIN = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # parts thousands; the usual space does not
+_NUMBER = rf"""
+    (?P<sign>(?<![\w)])-\s?)?
+    [{_CURRENCY}]?\s?
+    (?<!\w)(?<!\d[.,/])
+    (?:
+        (?P<comma>[1-9]\d{{0,2}}(?:\.\d{{3}})+,\d+)            # 1.234,50
+      | (?P<point>[1-9]\d{{0,2}}(?:[,'’]\d{{3}})+(?:\.\d+)?)   # 1,234.50
+      | (?P<part>\d+/\d+)
+      | (?P<plain>\d+(?:[.,]\d+)?|\.\d+)
+    )
+    (?!\d)
+"""
+_UNIT = rf"(?:\s?[%{_CURRENCY}]|[\s-]?(?P<unit>[^\W\d_]+))?"
+_QUANTITY = re.compile(_NUMBER + _UNIT, re.VERBOSE)
+_ALONE = re.compile(_NUMBER + _UNIT + r"(?:\s[^\W\d_]+)?\s?\.?", re.VERBOSE)
+_EDGES = re.compile(r"^\W+|\W+$")
+_MARKED = re.compile(r"####\s*(?P<hashes>[^\n]+)|\\boxed\{(?P<boxed>[^{}]+)\}")
 
 
-def normal(value: object) -> str | None:
-    """A value in its plain form; None where nothing is said that could be compared.
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    value: Fraction
+    unit: str  # the word after the number, without the s of a plural
 
-    A number is a number however it is written, and what it counts stands behind it. A text is compared without case,
-    blanks and the punctuation around it, a list without its order.
+    def same(self, other: _Quantity) -> bool:
+        """Whether both are equal; the unit counts only where both have one."""
+        return self.value == other.value and (not self.unit or not other.unit or self.unit == other.unit)
 
-    >>> normal("$1,200.00"), normal(1200), normal("1200 apples.")
-    ('1200', '1200', '1200 apples')
-    >>> normal(" **Yes**. ")
-    'yes'
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text without case, punctuation and English articles.
+
+    Chinese, Japanese, Korean and Thai come by character: no spaces part their words.
     """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return _plain(Decimal(str(value)))
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list | tuple):
-        items = [normal(item) for item in cast("list[object]", value)]
-        return "; ".join(sorted(item or "" for item in items)) if items else None
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, Any]", value).items()
-        return "; ".join(sorted(f"{name}: {normal(item) or ''}" for name, item in pairs)) or None
-    return None
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    spaced = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
+    return [word for word in _UNSPACED.sub(r" \1 ", spaced).split() if word not in _ARTICLES]
+
+
+def same_answer(said: str, right: str) -> bool:
+    r"""Whether what was said is the right answer.
+
+    What stands after `####`, or in a box of TeX, is the answer of a text. A number is compared with the last one that
+    was said; `1,234.50`, `$1234.5` and `2469/2` are one. Words are compared with the whole, with its last line, and
+    with what follows its last colon.
+
+    >>> same_answer("She sold 48 + 24 = 72 clips.", "Half of 48 is 24.\n#### 72")
+    True
+    >>> same_answer("The answer: the Eiffel Tower!", "Eiffel tower")
+    True
+    """
+    said, right = _answer_of(said), _answer_of(right)
+    wanted = _ALONE.fullmatch(right)
+    if wanted is not None and (number := _quantity(wanted)) is not None:
+        numbers = [*_quantities(said)]
+        return bool(numbers) and numbers[-1].same(number)
+    words = plain_words(right)
+    if not words:  # signs alone
+        return said.strip().casefold() == right.strip().casefold()
+    line = said.strip().rpartition("\n")[2]
+    return any(plain_words(part) == words for part in (said, line, line.rpartition(":")[2]))
 
 
 def alike(values: Sequence[object]) -> list[str | None]:
-    """The plain form of each of several answers to one question.
+    """Several answers to one question, each in a plain form: those that mean the same are equal.
 
-    A number means the same with its unit and without it, as long as no two of them count different things.
+    None stands for one that says nothing. A number means the same with its unit and without it, as long as no two of
+    the answers count different things. A list is compared without its order.
 
-    >>> alike(["72", "72 clips", "70"])
-    ['72', '72', '70']
+    >>> alike(["$1,200.00", 1200, "1200 euros", "**Twelve**."])
+    ['1200', '1200', '1200', 'twelve']
     >>> alike(["3 pm", "3 am", 3])
     ['3 pm', '3 am', '3']
     """
-    found = [normal(value) for value in values]
-    units: dict[str, set[str]] = {}
-    for said in found:
-        number, _, unit = (said or "").partition(" ")
-        if said is not None and _is_number(number):
-            units.setdefault(number, set()).add(unit)
-    bare = {number for number, counted in units.items() if len(counted - {""}) == 1}
-    return [said.partition(" ")[0] if said and said.partition(" ")[0] in bare else said for said in found]
+    found = [_plain(value) for value in values]
+    units: dict[Fraction, set[str]] = {}
+    for each in found:
+        if isinstance(each, _Quantity):
+            units.setdefault(each.value, set()).add(each.unit)
+    return [
+        f"{each.value} {each.unit if len(units[each.value] - {''}) > 1 else ''}".strip()
+        if isinstance(each, _Quantity)
+        else each
+        for each in found
+    ]
 
 
-def _is_number(said: str) -> bool:
-    return bool(re.fullmatch(r"-?\d+(\.\d+)?", said))
+def _plain(value: object) -> _Quantity | str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return _Quantity(Fraction(value), "") if isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        items = alike(cast("list[object]", value))
+        return "; ".join(sorted(item or "" for item in items)) or None
+    if not isinstance(value, str):
+        return None
+    text = _answer_of(value).strip("*_`\"' \n\t")
+    alone = _ALONE.fullmatch(text)
+    number = _quantity(alone) if alone is not None else None
+    return number or " ".join(plain_words(text)) or _EDGES.sub("", text).casefold() or text or None
 
 
-def _text(value: str) -> str | None:
-    folded = unicodedata.normalize("NFKC", value).replace("−", "-").strip().strip("*_`\"'").rstrip(".!。").strip()
-    number = _NUMBER.fullmatch(folded)
-    if number and (number["whole"] or number["part"]):
-        whole = _GROUPS.sub("", number["whole"] or "0")
-        said = _plain(Decimal(f"{number['sign']}{whole}.{number['part'] or '0'}"))
-        return " ".join(filter(None, [said, number["unit"].strip().casefold()]))
-    words = _BLANKS.sub(" ", _EDGES.sub("", folded.casefold()))
-    return words or (folded or None)
+def _answer_of(text: str) -> str:
+    text = unicodedata.normalize("NFKC", _THIN.sub("", text)).replace("−", "-").strip()
+    found = [*_MARKED.finditer(text)]
+    return (found[-1]["hashes"] or found[-1]["boxed"]).strip() if found else text
 
 
-def _plain(number: Decimal) -> str:
-    """One way to write each number."""
-    if not number.is_finite():
-        return str(number).lower()
-    said = format(number.normalize(), "f")
-    return "0" if said in ("-0", "0") else said
+def _quantities(text: str) -> Iterator[_Quantity]:
+    for found in _QUANTITY.finditer(text):
+        quantity = _quantity(found)
+        if quantity is not None:
+            yield quantity
+
+
+def _quantity(found: re.Match[str]) -> _Quantity | None:
+    """None for what has no value, such as 1/0."""
+    if found["comma"]:
+        digits = found["comma"].replace(".", "").replace(",", ".")
+    elif found["point"]:
+        digits = re.sub("[,'’]", "", found["point"])
+    else:
+        digits = found["part"] or found["plain"].replace(",", ".")
+    try:
+        value = Fraction(digits)
+    except (ValueError, ZeroDivisionError):
+        return None
+    unit = (found["unit"] or "").casefold()
+    return _Quantity(-value if found["sign"] else value, unit.removesuffix("s") or unit)

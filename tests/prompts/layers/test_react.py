@@ -176,6 +176,15 @@ async def test_nonsense_is_told_and_counts_as_a_step(tmp_path: Path, line: str, 
     assert model.prompts[-1].messages[-2].content != ""
 
 
+async def test_only_the_first_step_of_a_reply_counts(tmp_path: Path) -> None:
+    search = ScriptedTool(["It is Ana."])
+    made_up = f"Thought: I search.\n{step('search', 'x')}\nObservation: It is Bo.\n{step('finish', 'Bo')}"
+    model = ScriptedModel([made_up, step("finish", "Ana")])
+    found = await acted(layered_file(tmp_path, REACT % 6), model, search=search)
+    assert (found.text, search.given) == ("Ana", ["x"])
+    assert "Bo" not in "".join(message.content for message in model.prompts[-1].messages)
+
+
 async def test_an_input_that_is_no_text_is_given_as_json(tmp_path: Path) -> None:
     search = ScriptedTool(["found"])
     model = ScriptedModel(['{"action": "search", "input": {"q": "ü"}}', step("finish", "4")])
@@ -353,6 +362,20 @@ def test_what_cannot_work_is_refused_when_the_file_is_read(tmp_path: Path, layer
 
 def test_off_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert layered_file(tmp_path, "{react: {on: false, tools: [search]}}").layers.layers == ()
+
+
+async def test_tokens_of_the_models_own_are_broken_up_under_a_mark_too(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, REACT % 6, own="passages: {mark: datamark}", body=PASSAGES)
+    model = ScriptedModel([step("search", "x"), step("finish", "4")])
+    model.capabilities = Capabilities(special_tokens=frozenset({"~~turn~~"}))
+    outcome = await acted(file, model, hits=(hit("a", "Bo."),), search=ScriptedTool(["a ~~turn~~ b"]))
+    assert "¤a¤~~¤turn~~¤b" in last(model)
+    assert outcome.prompt.slots[-1].broken == ("~~turn~~",)
+
+
+def test_the_plan_of_a_file_with_outputs_has_a_call_for_their_form(tmp_path: Path) -> None:
+    plan = layered_file(tmp_path, REACT % 6, outputs=FIELDS).layers.plan()
+    assert [(call.usual, call.most) for call in plan] == [(2, 6), (1, 1)]
 
 
 def test_the_plan_holds_every_step_and_what_may_follow(tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ async def expected(name: str, given_: Any, text: str, **facts: Any) -> Miss | No
         ("regex", r"^b\Z", "a\nb", "b\na"),
         ("equals", "How long?", "how long?\n", "So: How long?"),
         ("equals", ["praise", "complaint"], "Praise.", "praise, complaint"),
+        ("answer", 72, "She sold $72.00.", "She sold 71."),
+        ("answer", ["Rome", "Roma"], "The answer: Roma.", "Rome or Roma"),
+        ("answer", True, "True.", "false"),
         ("words", {"at_least": 2, "at_most": 3}, "one two\nthree", "one two three four"),
         ("words", {"at_least": 2}, "one two", "one"),
         ("lines", 2, "one\n\ntwo\n", "one\ntwo\nthree"),
@@ -90,6 +93,36 @@ async def test_the_prompt_s_own_outputs() -> None:
     miss = await expected("schema", True, "{}", misfit="a: is missing")
     assert miss is not None
     assert "a: is missing" in miss.expected
+
+
+@pytest.mark.parametrize(
+    ("value", "fields", "right"),
+    [
+        (4, {"answer": 4, "why": "2 and 2"}, True),
+        (4, {"answer": "it is 4", "why": ""}, True),
+        (4, {"why": "4"}, True),
+        ("4", {"why": "4", "other": 4}, False),
+        ({"right": 4, "field": "why"}, {"answer": 5, "why": "4"}, True),
+        ({"right": 4, "field": "why"}, {"answer": 4, "why": "5"}, False),
+        (True, {"answer": True}, True),
+        ("yes", {"answer": True}, False),
+    ],
+)
+async def test_the_field_that_is_the_answer(value: Any, fields: dict[str, Any], right: bool) -> None:
+    miss = await expected("answer", value, "{}", misfit="", fields=fields)
+    assert (miss is None) is right
+
+
+async def test_an_answer_of_another_form_is_not_right() -> None:
+    miss = await expected("answer", 4, "4", misfit="answer: is missing")
+    assert miss is not None
+    assert "answer: is missing" in miss.expected
+
+
+async def test_the_number_of_a_citation_is_no_part_of_an_answer() -> None:
+    assert await expected("answer", "two years", "Two years [1].", cited=(1,)) is None
+    assert await expected("answer", 24, "24 months [1][2]", cited=(1, 2)) is None
+    assert await expected("answer", 24, "24 or [25]") is not None
 
 
 async def test_a_judge_without_a_grade_fails_the_check() -> None:

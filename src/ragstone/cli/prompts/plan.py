@@ -12,7 +12,7 @@ from ragstone.project import Project
 from ragstone.prompts.tokens import ESTIMATE
 from ragstone.types import Prompt
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "most_cost", "plan", "rates"]
 
 HOW = {ESTIMATE: "estimated"}
 
@@ -64,23 +64,37 @@ def _named(call: Call) -> str:
 def _costs(project: Project, built: Prompt, pipeline: str) -> Iterator[float]:
     """The most that each model of the route can ask for: all of the input, and the longest answer."""
     for name in _route(project, pipeline):
-        value: object = project.connectors[name].value if name in project.connectors else None
-        model = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-        price, window = model.get("price"), model.get("context")
-        longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
-        if not isinstance(price, dict) or longest is None:
-            continue
-        read, made = _most(built, max(longest, 0))
-        rates = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")]
-        if all(isinstance(rate, int | float) for rate in rates):
-            of_read, of_made = cast("list[float]", rates)
-            yield round((read * of_read + made * of_made) / 1_000_000, 9)
+        cost = most_cost(project, built, model=name)
+        if cost is not None:
+            yield cost
+
+
+def most_cost(project: Project, built: Prompt, *, model: str) -> float | None:
+    """The most that a prompt can cost with the model of `connectors/<model>.yaml`, in USD; None without a price."""
+    value: object = project.connectors[model].value if model in project.connectors else None
+    given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    window, price = given.get("context"), rates(project, model)
+    longest = built.options.max_tokens or (window - built.tokens if isinstance(window, int) else None)
+    if price is None or longest is None:
+        return None
+    read, made = _most(built, max(longest, 0))
+    return round((read * price[0] + made * price[1]) / 1_000_000, 9)
 
 
 def _most(built: Prompt, longest: int) -> tuple[int, int]:
     """The tokens that all calls of the plan read and make, at most."""
     read = sum(call.most * (call.more + (0 if call.alone else built.tokens)) for call in built.plan)
     return read, sum(call.most * (longest if call.made is None else call.made) for call in built.plan)
+
+
+def rates(project: Project, name: str) -> tuple[float, float] | None:
+    """What a model asks for what it reads and for what it writes, in USD per million tokens; None where unknown."""
+    value: object = project.connectors[name].value if name in project.connectors else None
+    price: object = cast("dict[str, Any]", value).get("price") if isinstance(value, dict) else None
+    found = [cast("dict[str, Any]", price).get(key) for key in ("input", "output")] if isinstance(price, dict) else []
+    if len(found) == 2 and all(isinstance(rate, int | float) for rate in found):
+        return float(found[0] or 0), float(found[1] or 0)
+    return None
 
 
 def _route(project: Project, pipeline: str) -> list[str]:

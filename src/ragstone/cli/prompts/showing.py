@@ -101,7 +101,7 @@ def _layers(reading: Reading) -> dict[str, Any]:
 
 
 def _listed(value: object) -> str:
-    return ", ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+    return ", ".join(cast("list[str]", value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _examples(few_shot: ExampleSet) -> dict[str, Any]:

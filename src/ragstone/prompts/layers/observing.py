@@ -54,33 +54,37 @@ class Observed:
         marking = self._fitting(texts)
         first = len(self.hits) + 1
         shown, broken = passages(new, marking, trust="tool", tokens=tokens, first=first)
+        marked, more = self._marked(found.text, marking, tokens)
         values = {
-            **self._marked(found.text, marking),
+            **marked,
             "passages": shown if new else "",
             "known": ", ".join(f"[{number}]" for number in dict.fromkeys(known)),
             "cut": found.cut,
         }
-        return Told(values=values, marking=marking, hits=tuple(new), broken=broken)
+        return Told(values=values, marking=marking, hits=tuple(new), broken=(*broken, *more))
 
-    def told(self, text: str) -> Told:
+    def told(self, text: str, tokens: Collection[str]) -> Told:
         """Words of a tool."""
         marking = self._fitting([text])
-        return Told(values=self._marked(text, marking), marking=marking)
+        values, broken = self._marked(text, marking, tokens)
+        return Told(values=values, marking=marking, broken=broken)
 
     def _fitting(self, texts: Sequence[str]) -> Marking:
         """The prompt's own marking, whose sign was chosen before these texts were known: one that has it is fenced."""
         sign = self.marking.sign
         return FENCE if sign and any(sign in text for text in texts) else self.marking
 
-    def _marked(self, text: str, marking: Marking) -> dict[str, object]:
+    def _marked(
+        self, text: str, marking: Marking, tokens: Collection[str]
+    ) -> tuple[dict[str, object], tuple[str, ...]]:
+        """Special tokens are broken up before, so that no mark hides one."""
         fenced = marking.kind == "delimit"
-        if not text.strip():
-            return {"found": "", "fenced": fenced}
-        if fenced:
-            code = code_of([text])
-            return {"found": f"<<<{code}\n{text}\n{code}>>>", "fenced": True}
-        whole, _ = wire.part(text, "tool")
-        return {"found": marking.of(str(whole)), "fenced": False}
+        whole, broken = wire.part(text.strip(), "tool", tokens)
+        said = str(whole)
+        if said and fenced:
+            code = code_of([said])
+            said = f"<<<{code}\n{said}\n{code}>>>"
+        return {"found": said if fenced else marking.of(said), "fenced": fenced}, broken
 
 
 def _covers(one: Hit, other: Hit) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -91,6 +91,7 @@ class Steps(Layer):
     words: Mapping[str, Words]
     named: Mapping[str, Words]
     form: Output
+    formed: bool = False  # whether the file has outputs
     places: Mapping[str, str] = field(default_factory=dict[str, str])  # where the file names each tool
 
     @property
@@ -111,11 +112,11 @@ class Steps(Layer):
             replace(
                 call,
                 layer=call.layer or self.name,
-                does=call.does if call.layer else "answer, where no step gives one",
-                usual=0,
+                does=call.does if call.layer else self._behind,
+                usual=int(self.formed and place == 0),  # the form of the answer is asked for in a call of its own
                 more=call.more + OBSERVED * most,
             )
-            for call in inner
+            for place, call in enumerate(inner)
         )
         return (step, *behind)
 
@@ -148,11 +149,16 @@ class Steps(Layer):
         own = self.named.get(name)
         return " ".join((own.say().text if own is not None else calls.describe(name)).split())
 
+    @property
+    def _behind(self) -> str:
+        return "answer in its form" if self.formed else "answer, where no step gives one"
+
     # ── One step ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, text: str, *, form: bool) -> _Step:
         """The step that a reply is."""
         value, _, fault = read_json(text)
+        value = value if value is not None else _first(text)
         if value is None:
             return _Step(fault=fault)
         action, given = value.get("action"), value.get("input", "")
@@ -180,7 +186,7 @@ class Steps(Layer):
         try:
             found = await calls.use(step.action, step.given)
         except ToolFailed as error:
-            told = seen.told(str(error))
+            told = seen.told(str(error), calls.tokens)
             said = self._said("failed", {**told.values, "tool": step.action, "last": last}, calls)
         else:
             told = seen.put(found, calls.tokens)
@@ -191,7 +197,7 @@ class Steps(Layer):
             trust="tool",
             text=said.text,
             hits=told.hits,
-            broken=(*said.broken, *told.broken),
+            broken=tuple(dict.fromkeys((*said.broken, *told.broken))),
             mark=told.marking.kind,
             sign=told.marking.sign,
         )
@@ -227,7 +233,17 @@ class Steps(Layer):
         return replace(outcome, completion=way.reasoned(outcome.completion)).noting(notice)
 
 
-def steps(spec: ReAct, root: Path, places: Mapping[str, str]) -> Steps:
+def _first(text: str) -> dict[str, Any] | None:
+    """The first step in a reply that goes on after it: what a model makes up of observations does not count."""
+    start = text.find("{")
+    try:
+        found: object = json.JSONDecoder().raw_decode(text, start)[0] if start >= 0 else None
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and "action" in found else None
+
+
+def steps(spec: ReAct, root: Path, places: Mapping[str, str], *, formed: bool) -> Steps:
     """The layer in its words. Raises PromptError where these cannot be used."""
     flags = {"act": ["form", "steps"], "observed": ["cut", "fenced", "known", "last"], "failed": ["fenced", "last"]}
     needs = {"act": ["tools"], "observed": ["tool", "found", "passages"], "failed": ["tool", "found"]}
@@ -249,7 +265,7 @@ def steps(spec: ReAct, root: Path, places: Mapping[str, str]) -> Steps:
     }
     said = of["form"].say({"actions": ", ".join(f'"{name}"' for name in actions)})
     form = replace(output_of(schema, name="step", root=root), words=said.text)
-    return Steps(spec=spec, words=of, named=named, form=form, places=places)
+    return Steps(spec=spec, words=of, named=named, form=form, formed=formed, places=places)
 
 
 def _has_words(root: Path, name: str) -> bool:

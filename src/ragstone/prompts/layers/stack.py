@@ -148,7 +148,7 @@ def _acts(setting: Setting, root: Path) -> Steps | None:
         return None
     keys = ((*PLACE, "react", "tools", place) for place in range(len(react.tools)))
     places = {name: at.where(key) if at is not None else "" for name, key in zip(react.tools, keys, strict=True)}
-    return steps(react, root, places)
+    return steps(react, root, places, formed=setting.output is not None)
 
 
 def _vote(name: str, cot: Reasoning | None):

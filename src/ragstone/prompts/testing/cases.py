@@ -10,8 +10,9 @@ expect: [{contains: 3 May 2031}, {citation: 1}]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -21,10 +22,10 @@ from ragstone.config import Located, parse_yaml, validate
 from ragstone.errors import PromptError, nearest
 from ragstone.prompts.schema import Property
 from ragstone.prompts.syntax import read
-from ragstone.prompts.testing.checks import EXPECT, SENT, Expected, Sent
+from ragstone.prompts.testing.checks import EXPECT, SENT, Expected, Sent, compared_field
 from ragstone.types import Chunk, Hit, Message
 
-__all__ = ["Case", "Check", "Subject", "load_cases"]
+__all__ = ["Case", "Check", "Subject", "Tests", "field_fault", "hit", "input_faults", "load_cases"]
 
 MOST_REPEATS = 1000
 
@@ -62,11 +63,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What of a prompt file its tests must fit: its inputs, whether it reads passages, whether it has outputs."""
+    """What of a prompt file its tests must fit: its inputs, whether it reads passages, and the names of its outputs.
+
+    `outputs` is None for free text.
+    """
 
     inputs: Sequence[Property]
     passages: bool
-    outputs: bool
+    outputs: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +171,9 @@ def _case(given: _Case, index: int, located: Located) -> Case:
         name=given.name,
         where=located.where(at),
         inputs=given.inputs,
-        passages=tuple(_hit(passage, number) for number, passage in enumerate(given.passages, 1)),
+        passages=tuple(
+            hit(one.text, number, title=one.title, uri=one.uri) for number, one in enumerate(given.passages, 1)
+        ),
         history=tuple(Message(turn.role, turn.content) for turn in given.history),
         sent=tuple(_checks(given.sent, (*at, "sent"), located)),
         expect=tuple(_checks(given.expect, (*at, "expect"), located)),
@@ -177,17 +183,17 @@ def _case(given: _Case, index: int, located: Located) -> Case:
     )
 
 
-def _hit(given: _Passage, number: int) -> Hit:
-    """The passage as a search would have found it: each is a document of its own."""
-    uri = given.uri or given.title or f"passage-{number}"
+def hit(text: str, number: int, *, title: str = "", uri: str = "") -> Hit:
+    """A passage as a search would have found it: each is a document of its own."""
+    uri = uri or title or f"passage-{number}"
     chunk = Chunk(
         id=f"passage-{number}",
         document_id=f"passage-{number}",
         uri=uri,
-        title=given.title or uri,
-        text=given.text,
+        title=title or uri,
+        text=text,
         start=0,
-        end=len(given.text),
+        end=len(text),
         line=1,
     )
     return Hit(chunk, rank=number, scores={})
@@ -220,28 +226,33 @@ def _faults(file: _File, located: Located, subject: Subject) -> Iterator[PromptE
         if not case.sent and not case.expect:
             expected = "a list under `sent` or `expect`"
             yield PromptError(f"the case {case.name!r} checks nothing", where=located.where(at), expected=expected)
-        yield from _input_faults(case, (*at, "inputs"), located, subject.inputs)
+        yield from input_faults(case.inputs, subject.inputs, partial(_input_place, located, (*at, "inputs")))
         yield from _check_faults(case.sent, (*at, "sent"), located, list(SENT))
         yield from _check_faults(case.expect, (*at, "expect"), located, list(EXPECT))
         yield from _misfits(case, at, located, subject)
 
 
-def _input_faults(case: _Case, at: Keys, located: Located, inputs: Sequence[Property]) -> Iterator[PromptError]:
-    known = {given.name: given for given in inputs}
-    for name, value in case.inputs.items():
-        where = located.where((*at, name))
+def input_faults(
+    inputs: Mapping[str, Any], declared: Sequence[Property], where: Callable[[str | None], str]
+) -> Iterator[PromptError]:
+    """What is wrong with the inputs of a case; `where` tells the place of one, and of all of them."""
+    known = {given.name: given for given in declared}
+    for name, value in inputs.items():
         given = known.get(name)
         if given is None:
             expected = "one of " + ", ".join(known) if known else "none"
-            yield PromptError(f"there is no input {name!r}", where=where, expected=expected, hint=nearest(name, known))
+            message, hint = f"there is no input {name!r}", nearest(name, known)
+            yield PromptError(message, where=where(name), expected=expected, hint=hint)
         elif not given.fits(value):
             found = f"{type(value).__name__} {value!r}"[:60]
-            yield PromptError(f"the input {name!r} is of another kind", where=where, expected=given.kind, found=found)
+            message = f"the input {name!r} is of another kind"
+            yield PromptError(message, where=where(name), expected=given.kind, found=found)
         elif given.enum_values is not None and value not in given.enum_values:
-            yield PromptError(f"the input {name!r} is none of its enumValues", where=where, found=repr(value)[:60])
-    for given in inputs:
-        if given.required and given.default is None and given.name not in case.inputs:
-            yield PromptError(f"the input {given.name!r} is missing", where=located.where(at))
+            message = f"the input {name!r} is none of its enumValues"
+            yield PromptError(message, where=where(name), found=repr(value)[:60])
+    for given in declared:
+        if given.required and given.default is None and given.name not in inputs:
+            yield PromptError(f"the input {given.name!r} is missing", where=where(None))
 
 
 def _check_faults(
@@ -257,6 +268,20 @@ def _check_faults(
             yield PromptError(f"the check {names[0]!r} has no value", where=where)
 
 
+def field_fault(field: str, subject: Subject) -> tuple[str, str | None, str | None] | None:
+    """What is wrong with the field that is compared with a right answer: message, expected, hint."""
+    if subject.outputs is None:
+        return ("the prompt has no outputs, so no field is compared", None, "Leave it out.") if field else None
+    if compared_field(subject.outputs, field) is not None:
+        return None
+    message = f"there is no output {field!r}" if field else "it is not clear which output is the answer"
+    return message, "one of " + ", ".join(subject.outputs), nearest(field, subject.outputs)
+
+
+def _input_place(located: Located, at: Keys, name: str | None) -> str:
+    return located.where(at if name is None else (*at, name))
+
+
 def _misfits(case: _Case, at: Keys, located: Located, subject: Subject) -> Iterator[PromptError]:
     """What a case asks of a prompt that cannot do it."""
     if case.passages and not subject.passages:
@@ -265,9 +290,11 @@ def _misfits(case: _Case, at: Keys, located: Located, subject: Subject) -> Itera
     for place, one in enumerate(case.expect):
         for name, value in _named(one):
             where = located.where((*at, "expect", place, name))
-            if name == "schema" and not subject.outputs:
+            if name == "schema" and subject.outputs is None:
                 hint = "Write json_schema and a schema."
                 yield PromptError("the prompt has no outputs", where=where, hint=hint)
+            elif name == "answer" and (fault := field_fault(value.field, subject)):
+                yield PromptError(fault[0], where=where, expected=fault[1], found=value.field or None, hint=fault[2])
             elif name == "citation" and not subject.passages:
                 yield PromptError("the prompt reads no passages, so it cites nothing", where=where)
             elif name == "citation" and isinstance(value, list):

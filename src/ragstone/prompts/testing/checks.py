@@ -14,15 +14,19 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ragstone.types import Prompt, Role
+from ragstone.text.answers import same_answer
+from ragstone.types import Completion, Prompt, Role
 
-__all__ = ["EXPECT", "SENT", "Expected", "Miss", "Reply", "Sent", "Tools"]
+__all__ = ["EXPECT", "SENT", "Expected", "Miss", "Reply", "RightAnswer", "Sent", "Tools", "compared_field"]
 
 NEAR = 0.7
 """The similarity that is asked for where a test names none."""
 
 GOOD = 4
 """The grade, of 1 to 5, that is asked for where a test names none."""
+
+
+_MARKER = re.compile(r"\s?\[\d+\]")  # of a citation: its number is no part of an answer
 
 
 class Tools(Protocol):
@@ -41,7 +45,8 @@ class Tools(Protocol):
 class Reply:
     """What a model said to one case. `cited` are the passages by their places in the case, from 1.
 
-    `misfit` says what is wrong with its form, "" where nothing is, and is None where the prompt asks for no form.
+    `misfit` says what is wrong with its form, "" where nothing is, and is None where the prompt asks for no form;
+    `fields` are those of an answer that has it. `completion` is None where no model was asked.
     """
 
     text: str
@@ -50,6 +55,8 @@ class Reply:
     cited: tuple[int, ...] = ()
     abstained: bool = False
     misfit: str | None = None
+    fields: Mapping[str, Any] | None = None
+    completion: Completion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,14 @@ def _as_similarity(value: object) -> object:
 
 def _as_rubric(value: object) -> object:
     return {"rubric": value} if isinstance(value, str) else value
+
+
+def _as_right(value: object) -> object:
+    return value if isinstance(value, dict) else {"right": value}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _right_listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -180,6 +195,17 @@ class Rubric(_Strict):
     at_least: int = Field(default=GOOD, ge=1, le=5)
 
 
+class RightAnswer(_Strict):
+    """Answers that are right, and the field of the outputs that holds the model's; "" finds it by itself."""
+
+    right: Annotated[
+        list[Annotated[str, Field(min_length=1)] | bool | int | float],
+        BeforeValidator(_right_listed),
+        Field(min_length=1),
+    ]
+    field: str = ""
+
+
 _Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
 _Schema: TypeAlias = Annotated[dict[str, Any], AfterValidator(_schema)]
 _Number: TypeAlias = Annotated[int, Field(ge=1)]
@@ -255,6 +281,33 @@ def _reply_equals(value: Words, reply: Reply) -> Found:
     allowed = {_folded(words).rstrip(".") for words in value.text}
     named = " or ".join(map(repr, value.text))
     return None if _folded(reply.text).rstrip(".") in allowed else Miss(f"{named} alone", reply.text)
+
+
+def compared_field(names: Iterable[str], wanted: str = "") -> str | None:
+    """The field of an answer that is compared: the one that is named, else the only one, else `answer`."""
+    known = [*names]
+    if not wanted:
+        wanted = known[0] if len(known) == 1 else "answer"
+    return wanted if wanted in known else None
+
+
+def _reply_answer(value: RightAnswer, reply: Reply) -> Found:
+    """The reply, or the field of it that counts, is one of the right answers."""
+    said = reply.text
+    if reply.misfit:
+        return Miss(f"the prompt's own outputs ({reply.misfit})", said)
+    if reply.misfit is not None:
+        fields = reply.fields or {}
+        name = compared_field(fields, value.field)
+        said = "" if name is None else _plain(fields[name])
+    if reply.cited:
+        said = _MARKER.sub("", said)
+    right = [_plain(one) for one in value.right]
+    return None if any(same_answer(said, one) for one in right) else Miss(" or ".join(map(repr, right)), said)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _reply_words(value: Bounds, reply: Reply) -> Found:
@@ -351,6 +404,7 @@ EXPECT: dict[str, Expected] = {
     "not_contains": Expected(Annotated[Words, BeforeValidator(_as_words)], _reply_not_contains),
     "equals": Expected(Annotated[Words, BeforeValidator(_as_words)], _reply_equals),
     "regex": Expected(_Pattern, _reply_regex),
+    "answer": Expected(Annotated[RightAnswer, BeforeValidator(_as_right)], _reply_answer),
     "words": Expected(Annotated[Bounds, BeforeValidator(_as_bounds)], _reply_words),
     "lines": Expected(Annotated[Bounds, BeforeValidator(_as_bounds)], _reply_lines),
     "json_schema": Expected(_Schema, _reply_json_schema),

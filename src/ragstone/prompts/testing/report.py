@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["CaseReport", "Outcome", "PromptReport", "wilson"]
+__all__ = ["CaseReport", "Outcome", "PromptReport", "Trial", "wilson"]
 
 Outcome: TypeAlias = Literal["passed", "failed", "not run"]
 
@@ -77,6 +77,21 @@ class PromptReport:
     def count(self, outcome: Outcome) -> int:
         """How many cases came out so."""
         return sum(case.outcome == outcome for case in self.cases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One question to a model: whether the reply was right, and what it took. `cost` is in USD.
+
+    `tokens` are those read and those written, in all of its `calls`. `failure` says why there was no reply.
+    """
+
+    right: bool
+    tokens: int = 0
+    calls: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    failure: str = ""
 
 
 def wilson(passed: int, runs: int) -> tuple[float, float]:
