@@ -16,7 +16,6 @@ run them in a worker. `ragstone.testing` has a conformance suite for each.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ragstone.errors import EmbedderError
+from ragstone.samples import all_of, numbered
 from ragstone.types import (
     Completion,
     Context,
@@ -359,13 +359,13 @@ class Model(Connector):
         """The whole completion. Raises a ModelError; what was not configured raised NotConfigured before."""
 
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
-        """So many completions, whose usage adds up to that of all: one request, where the model `samples`."""
-        tasks = [asyncio.ensure_future(self.generate(prompt, context=context)) for _ in range(n)]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        """So many completions, whose usage adds up to that of all: one request, where the model `samples`.
+
+        Elsewhere it asks for each by itself, a few at a time. A seed counts on from one sample to the next: who asks
+        for more of the same prompt gives it a higher one. The first failure ends all, unless a model can keep the rest:
+        then each completion says in its notice how many are missing.
+        """
+        return await all_of(n, lambda number: self.generate(numbered(prompt, number), context=context))
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece; the last delta carries the whole of it."""

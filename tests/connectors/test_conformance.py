@@ -48,6 +48,9 @@ class TestExtractiveModel(ModelSuite):
         return ExtractiveModel(embedder=HashingEmbedder())
 
 
+USAGE = {"prompt_tokens": 40, "completion_tokens": 4, "total_tokens": 44}
+
+
 class Answering(list[Reply]):
     """As many replies as are asked for, whole or streamed as the last request wants it."""
 
@@ -56,8 +59,8 @@ class Answering(list[Reply]):
 
     def pop(self, index: Any = -1, /) -> Reply:
         if self.server.sent.get("stream"):
-            return streamed(piece("Paris"), piece(" [1]."), piece(finish_reason="stop"))
-        return completion("Paris [1].", usage={"prompt_tokens": 40, "completion_tokens": 4, "total_tokens": 44})
+            return streamed(piece("Paris"), piece(" [1]."), piece(finish_reason="stop", usage=USAGE))
+        return completion("Paris [1].", usage=USAGE)
 
 
 class TestOpenAIModel(ModelSuite):

@@ -24,7 +24,7 @@ from ragstone.testing.suites import (
     SplitterSuite,
     VectorStoreSuite,
 )
-from ragstone.types import Delta, Entry, Piece, Record, Scored
+from ragstone.types import Delta, Entry, Piece, Record, Scored, Usage
 
 
 class Forgetful(MemoryStore):
@@ -165,6 +165,20 @@ class Patient(ScriptedModel):
         return await super().generate(prompt, context=dataclasses.replace(context, deadline=None))
 
 
+class Scanty(ScriptedModel):
+    async def sample(self, prompt, *, n, context):
+        return (await super().sample(prompt, n=n, context=context))[:3]
+
+
+class Repeating(ScriptedModel):
+    """Gives the usage of the whole request with every sample."""
+
+    async def sample(self, prompt, *, n, context):
+        found = await super().sample(prompt, n=n, context=context)
+        whole = sum(one.usage.input_tokens for one in found)
+        return [dataclasses.replace(one, usage=Usage(input_tokens=whole)) for one in found]
+
+
 class BestFirst(OverlapReranker):
     async def scores(self, question, texts, *, context):
         return sorted(await super().scores(question, texts, context=context), reverse=True)
@@ -238,5 +252,5 @@ for reranker in (BestFirst, Relative, Blanking, Windowed, Sharing, Distant):
     globals()[f"Test{reranker.__name__}"] = suite(RerankerSuite, reranker)
 for splitter in (Dropping, Overlong, Restless):
     globals()[f"Test{splitter.__name__}"] = suite(SplitterSuite, splitter)
-for model in (Silent, Stripping, Patient):
+for model in (Silent, Stripping, Patient, Scanty, Repeating):
     globals()[f"Test{model.__name__}"] = suite(ModelSuite, model, deadlines=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ragstone.errors import ToolFailed
+from ragstone.protocols import Capabilities
 from ragstone.testing import (
+    ChanceModel,
     HashingEmbedder,
     MemoryLexicalIndex,
     MemoryLookup,
@@ -45,6 +47,20 @@ class TestScriptedModel(ModelSuite):
 
     def make(self, tmp_path: Path) -> ScriptedModel:
         return ScriptedModel(lambda prompt: f"{prompt.messages[-1].content.split()[1]} [1].")
+
+
+class TestScriptedModelThatSamples(ModelSuite):
+    deadlines = True
+
+    def make(self, tmp_path: Path) -> ScriptedModel:
+        return ScriptedModel(lambda prompt: "Paris [1].", capabilities=Capabilities(samples=True))
+
+
+class TestChanceModel(ModelSuite):
+    deadlines = True
+
+    def make(self, tmp_path: Path) -> ChanceModel:
+        return ChanceModel("Paris", p=0.5, wrong=["Lyon", "Nice"])
 
 
 class TestOverlapReranker(RerankerSuite):

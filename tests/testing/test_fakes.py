@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone.errors import EmbedderError, ModelTimeout, ModelUnavailable
+from ragstone.errors import EmbedderError, ModelTimeout, ModelUnavailable, UsageError
+from ragstone.protocols import Capabilities
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, OverlapReranker, ScriptedModel
 from ragstone.testing.suites.model import prompt
 from ragstone.testing.suites.samples import chunk
-from ragstone.types import Context, Entry
+from ragstone.types import Completion, Context, Entry, Usage
 
 CONTEXT = Context()
 
@@ -99,6 +101,33 @@ async def test_a_call_past_its_deadline_is_kept_and_refused() -> None:
         await model.generate(prompt(), context=CONTEXT.within(0))
     assert len(model.prompts) == 1
     assert (await model.generate(prompt(), context=CONTEXT)).text == "late"
+
+
+async def test_a_line_may_be_a_whole_completion() -> None:
+    line = Completion(text="42 ", model="big", reasoning="six times seven", logprob=-0.5)
+    model = ScriptedModel([line, line, replace(line, usage=Usage(input_tokens=7, output_tokens=1))])
+    plain = await model.generate(prompt(), context=CONTEXT)
+    asked = await model.generate(replace(prompt(), logprobs=True), context=CONTEXT)
+    assert (plain.text, plain.model, plain.reasoning) == ("42 ", "big", "six times seven")
+    assert (plain.logprob, asked.logprob) == (None, -0.5)
+    assert plain.usage.output_tokens == 4
+    assert (await model.generate(prompt(), context=CONTEXT)).usage == Usage(input_tokens=7, output_tokens=1)
+
+
+async def test_samples_are_the_next_lines_and_share_the_input_where_it_gives_several_at_once() -> None:
+    able = Capabilities(samples=True, logprobs=True)
+    assert ScriptedModel([], capabilities=able).capabilities == able
+    assert not ScriptedModel([]).capabilities.samples
+    for capabilities in (able, None):
+        model = ScriptedModel(["one", "two", "three", "four"], capabilities=capabilities)
+        found = await model.sample(prompt(), n=3, context=CONTEXT)
+        assert [one.text for one in found] == ["one", "two", "three"]
+        single = (await model.generate(prompt(), context=CONTEXT)).usage.input_tokens
+        assert sum(one.usage.input_tokens for one in found) == (single if capabilities else 3 * single)
+    with pytest.raises(ModelUnavailable):
+        await ScriptedModel(["one", ModelUnavailable("no")], capabilities=able).sample(prompt(), n=2, context=CONTEXT)
+    with pytest.raises(UsageError):
+        await ScriptedModel([], capabilities=able).sample(prompt(), n=0, context=CONTEXT)
 
 
 # ── OverlapReranker ─────────────────────────────────────────────────────────────────────────────────────────────────

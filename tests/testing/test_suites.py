@@ -47,6 +47,8 @@ CAUGHT = {
     "Restless": "test_equal_documents_are_cut_equally",
     "Silent": "test_the_deltas_make_up_the_text_and_the_last_carries_the_completion",
     "Stripping": "test_the_deltas_make_up_the_text_and_the_last_carries_the_completion",
+    "Scanty": "test_samples_are_as_many_as_were_asked_for",
+    "Repeating": "test_the_usage_of_samples_adds_up",
     "Patient": "test_a_deadline_that_has_passed_is_honoured",
 }
 

@@ -15,16 +15,18 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
-from ragstone.connectors import openai_errors, openai_outputs, openai_prefix
+from ragstone.connectors import openai_errors, openai_outputs, openai_prefix, openai_requests
+from ragstone.connectors.openai_optional import LOGPROBS, SAMPLES, Optional
+from ragstone.connectors.openai_replies import Price, Reply, Said, shares
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -38,6 +40,7 @@ from ragstone.errors import (
 )
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
+from ragstone.samples import noted, numbered, some_of, whole
 from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
@@ -54,80 +57,14 @@ LOOK_UP = 5.0  # seconds for the list of models, asked for only to explain an er
 LONGEST_WORDS = 300  # characters of a server's own words in a message
 
 
-class Price(BaseModel):
-    """USD per million tokens; `cached_input` is that of `input` where it is not given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
-
-    def of(self, usage: Usage) -> float:
-        """What these tokens cost, in USD.
-
-        >>> Price(input=0.1, output=0.5).of(Usage(input_tokens=2_000_000, output_tokens=100_000))
-        0.25
-        """
-        cached = self.input if self.cached_input is None else self.cached_input
-        fresh = usage.input_tokens - usage.cached_tokens
-        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1_000_000
-
-
-# ── What a reply must hold ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Said(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-    @property
-    def text(self) -> str:
-        return self.content or self.refusal or ""
-
-
-class _Choice(BaseModel):
-    message: _Said | None = None  # of a whole reply
-    delta: _Said | None = None  # of a piece of one
-    finish_reason: str | None = None
-
-    @property
-    def text(self) -> str:
-        said = self.message or self.delta
-        return said.text if said else ""
-
-
-class _Details(BaseModel):
-    cached_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-
-    def counted(self) -> Usage:
-        cached = (self.prompt_tokens_details or _Details()).cached_tokens or 0
-        return Usage(
-            input_tokens=self.prompt_tokens or 0, output_tokens=self.completion_tokens or 0, cached_tokens=cached
-        )
-
-
-class _Reply(BaseModel):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    model: str | None = None
-
-
-# ── The connector ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 class OpenAIModel(Model):
     """A model behind an OpenAI-compatible server.
 
     `timeout` are the seconds that the server may stay silent, `retries` the tries after the first one; the deadline of
     the call ends both. `reasoning` is sent as `reasoning_effort`: the models that reason by themselves take a
-    temperature only with `none`. `context` is the length of the model's window in tokens. `tokenizer` is the model's
+    temperature only with `none`. `thinking` is the switch in the chat template of vLLM's hybrid models. Either one is
+    what a prompt that `reasons` turns on. `samples`: the server gives several answers of one request. `logprobs`: it
+    tells how likely its words were. `context` is the length of the model's window in tokens. `tokenizer` is the model's
     `tokenizer.json` or its folder: prompts are counted by it, and its special tokens are broken up in questions and
     passages, beside the common ones. `prefix_block` is how many tokens the server's prefix cache keeps together: vLLM's
     `--block-size`.
@@ -142,6 +79,9 @@ class OpenAIModel(Model):
         context: int | None = None,
         price: Price | None = None,
         reasoning: str = "",
+        thinking: bool | None = None,
+        samples: bool = True,
+        logprobs: bool = True,
         timeout: float = 60,
         retries: int = 2,
         tokenizer: Path | None = None,
@@ -158,12 +98,12 @@ class OpenAIModel(Model):
         if prefix_block is not None and prefix_block < 1:
             raise ConfigError("prefix_block is no number of tokens", expected="1 or more", found=str(prefix_block))
         self._model, self._url, self._key = model.strip(), base_url.strip(), SecretStr(api_key.strip())
-        self._price, self._reasoning = price, reasoning
+        self._price, self._reasoning = price, openai_requests.Reasoning(reasoning.strip(), thinking)
         self._timeout, self._retries = timeout, retries
         self._client: AsyncOpenAI | None = None
         self._starting, self._probing = asyncio.Lock(), asyncio.Lock()
         self._obedience = openai_outputs.Obedience()
-        self._prefix = openai_prefix.Prefix(_host(self._url))
+        self._prefix, self._optional = openai_prefix.Prefix(_host(self._url)), Optional()
         self.capabilities = Capabilities(
             generative=True,
             local=local,
@@ -174,6 +114,9 @@ class OpenAIModel(Model):
             model=self._model,
             prefix_block=prefix_block or self._prefix.block,
             prefix_least=self._prefix.least,
+            samples=samples,
+            logprobs=logprobs,
+            reasons=self._reasoning.known,
         )
 
     async def load(self) -> None:
@@ -195,31 +138,63 @@ class OpenAIModel(Model):
         reply = self._read(answered)
         if not reply.choices:
             raise self._broken("its reply holds no choice")
-        choice = reply.choices[0]
-        made = self._completion(prompt, choice.text, choice.finish_reason or "stop", reply, begun)
-        return replace(made, structured=structured)
+        said = Said()
+        said.add(reply.choices[0])
+        return replace(self._completion(prompt, said, reply, begun), structured=structured)
+
+    async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
+        """So many completions: in one request, as far as the server gives them, and side by side from there on.
+
+        Of one request the input is counted on the first completion, and the output is shared by length. Those that are
+        lost are missing, as each of the others says; the first one's error is raised where there is no other. They are
+        read as streams, so that `timeout` counts silence alone, however long the answers.
+        """
+        had: list[Completion | ModelError] = []
+        if n > 1 and self.capabilities.samples and SAMPLES not in self._optional.refused:
+            had = await self._at_once(prompt, n, context)
+        return await some_of(n, lambda number: whole(self.stream(numbered(prompt, number), context=context)), had=had)
+
+    async def _at_once(self, prompt: Prompt, n: int, context: Context) -> list[Completion | ModelError]:
+        """What the server gives of n in one request, at least one; whether it gives all is noted."""
+        begun = time.perf_counter()
+        last, heard = Reply(), dict[int, Said]()
+        pieces, structured = await self._asked(prompt, context, stream=True, n=n)
+        async with aclosing(self._replies(pieces, context)) as replies:
+            async for piece in replies:
+                last = last.followed_by(piece)
+                for choice in piece.choices:
+                    heard.setdefault(choice.index, Said()).add(choice)
+        said = [heard[index] for index in sorted(heard)[:n]]
+        if not any(one.reason for one in said):
+            raise self._broken("its answer broke off")
+        if len(said) < n and prompt.options.temperature != 0:  # at 0, vLLM refuses to say the same thing again
+            self._optional.refused.add(SAMPLES)
+        usages = iter(shares(last.counted, [one for one in said if one.whole]))
+        outcomes: list[Completion | ModelError] = []
+        for one in said:
+            if one.reason is None:
+                outcomes.append(self._broken("its answer broke off"))
+            elif not one.whole:
+                outcomes.append(self._nothing_said(prompt, one.reason))
+            else:
+                made = self._completion(prompt, one, last, begun, usage=next(usages))
+                outcomes.append(replace(made, structured=structured))
+        return outcomes
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
-        last = _Reply()
-        said: list[str] = []
-        reason: str | None = None
+        last, said = Reply(), Said()
         pieces, structured = await self._asked(prompt, context, stream=True)
-        try:
-            while (piece := await self._next(pieces, context)) is not None:
-                last = _Reply(usage=piece.usage or last.usage, model=piece.model or last.model)
+        async with aclosing(self._replies(pieces, context)) as replies:
+            async for piece in replies:
+                last = last.followed_by(piece)
                 for choice in piece.choices[:1]:
-                    reason = choice.finish_reason or reason
-                    if choice.text:
-                        said.append(choice.text)
-                        yield Delta(choice.text)
-        finally:
-            await pieces.close()
-        if reason is None:
+                    if text := said.add(choice):
+                        yield Delta(text)
+        if said.reason is None:
             raise self._broken("its answer broke off")
-        made = self._completion(prompt, "".join(said), reason, last, begun)
-        yield Delta("", replace(made, structured=structured))
+        yield Delta("", replace(self._completion(prompt, said, last, begun), structured=structured))
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,20 +209,23 @@ class OpenAIModel(Model):
         key = self._key.get_secret_value() or "none"  # the SDK insists on one, servers of your own do not
         return AsyncOpenAI(api_key=key, base_url=self._url, timeout=self._timeout, max_retries=self._retries)
 
-    async def _asked(self, prompt: Prompt, context: Context, *, stream: bool = False) -> tuple[Any, Structured]:
+    async def _asked(
+        self, prompt: Prompt, context: Context, *, stream: bool = False, n: int = 1
+    ) -> tuple[Any, Structured]:
         """The server's answer, whole or as a stream, and how the output's form was asked for."""
-        output = prompt.output
+        output, several = prompt.output, {SAMPLES: n} if n > 1 else {}
         if output is None:
-            return await self._post(self._request(prompt, context), context, stream=stream), None
+            return await self._post({**self._request(prompt, context), **several}, context, stream=stream), None
         await self._probed(context)
         refusal: ModelRejected | None = None
         if self._obedience.takes(output):
-            body = {**self._request(prompt, context), "response_format": openai_outputs.response_format(output)}
+            formed = {**several, "response_format": openai_outputs.response_format(output)}
             try:
-                return await self._post(body, context, stream=stream), "schema"
+                return await self._post({**self._request(prompt, context), **formed}, context, stream=stream), "schema"
             except ModelRejected as error:  # of the schema, or of something else, which it then refuses once more
                 refusal = error
-        answered = await self._post(self._request(in_words(prompt), context), context, stream=stream)
+        body = {**self._request(in_words(prompt), context), **several}
+        answered = await self._post(body, context, stream=stream)
         if refusal is not None:
             self._obedience.refuse(output)
         elif self._obedience.known is None:
@@ -260,14 +238,14 @@ class OpenAIModel(Model):
             if self._obedience.known is not None:
                 return
             with context.trace.step("generate.probe", model=self._model) as step:
-                reasoning = {"reasoning_effort": self._reasoning} if self._reasoning else {}
-                body = {"model": self._model, self._length: openai_outputs.PROBE_TOKENS, **reasoning}
+                length = {self._length: openai_outputs.PROBE_TOKENS}
+                body = {"model": self._model, **length, **self._reasoning.fields()}
                 try:
                     reply = self._read(await self._post({**body, **openai_outputs.probe()}, context))
                 except ModelRejected as error:
                     step.facts.update(obeys=False, refused=error.message)
                     return
-                text = reply.choices[0].text if reply.choices else ""
+                text = reply.choices[0].said.text if reply.choices else ""
                 self._obedience.known = step.facts["obeys"] = openai_outputs.obeys(text)
 
     async def _post(self, body: Mapping[str, Any], context: Context, *, stream: bool = False) -> Any:
@@ -283,14 +261,18 @@ class OpenAIModel(Model):
             )
 
         async with self._translating(context):
-            try:
-                return await post(body)
-            except OpenAIError as error:
-                if not self._prefix.refused(error, body):
-                    raise
-            answered = await post(self._prefix.without(body))
-            self._prefix.taken = False  # only now is it known that the field was what it refused
-            return answered
+            body, blamed = self._optional.kept(body), None
+            while True:
+                try:
+                    answered = await post(body)
+                except OpenAIError as error:
+                    if (blamed := self._optional.blamed(error, body)) is None:
+                        raise
+                    body = self._optional.kept(body, blamed)
+                    continue
+                if blamed is not None and blamed != SAMPLES:  # `n` is judged by how many answers came
+                    self._optional.refused.add(blamed)  # only now is it known that the field was what it refused
+                return answered
 
     @property
     def _length(self) -> str:
@@ -299,21 +281,10 @@ class OpenAIModel(Model):
         return "max_completion_tokens" if ours else "max_tokens"
 
     def _request(self, prompt: Prompt, context: Context) -> dict[str, Any]:
-        options = prompt.options
-        given = {
-            "temperature": options.temperature,
-            self._length: options.max_tokens,
-            "top_p": options.top_p,
-            "top_k": options.top_k,
-            "frequency_penalty": options.frequency_penalty,
-            "presence_penalty": options.presence_penalty,
-            "seed": options.seed,
-            "stop": list(options.stop) or None,
-            "reasoning_effort": self._reasoning or None,
-        }
-        messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
-        asked = {name: value for name, value in given.items() if value is not None}
-        return {"model": self._model, "messages": messages, **asked, **self._prefix.field(prompt, context)}
+        body = openai_requests.body(self._model, prompt, length=self._length, reasoning=self._reasoning)
+        if not self.capabilities.logprobs:
+            body.pop(LOGPROBS, None)
+        return {**body, **self._prefix.field(prompt, context)}
 
     @asynccontextmanager
     async def _translating(self, context: Context) -> AsyncGenerator[None]:
@@ -332,7 +303,15 @@ class OpenAIModel(Model):
         except ValueError as error:
             raise self._broken("its reply is no JSON") from error
 
-    async def _next(self, pieces: AsyncStream[object], context: Context) -> _Reply | None:
+    async def _replies(self, pieces: AsyncStream[object], context: Context) -> AsyncGenerator[Reply]:
+        """The pieces of a stream, which is closed at the end."""
+        try:
+            while (piece := await self._next(pieces, context)) is not None:
+                yield piece
+        finally:
+            await pieces.close()
+
+    async def _next(self, pieces: AsyncStream[object], context: Context) -> Reply | None:
         """The next piece of a stream, or None at its end."""
         from openai import OpenAIError
 
@@ -348,38 +327,49 @@ class OpenAIModel(Model):
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, answered: object) -> _Reply:
+    def _read(self, answered: object) -> Reply:
         """What a reply says. Raises ModelUnavailable when it is an error in disguise, or no reply at all."""
         if isinstance(answered, dict) and (
             words := openai_errors.words(cast("dict[str, object]", answered).get("error"))
         ):
             raise self._broken(f"it replied with an error: {self._clean(words)}")
         try:
-            return _Reply.model_validate(answered)
+            return Reply.model_validate(answered)
         except ValidationError as error:
             raise self._broken("its reply is no chat completion") from error
 
-    def _completion(self, prompt: Prompt, text: str, reason: str, reply: _Reply, begun: float) -> Completion:
-        limit = prompt.options.max_tokens
-        if not text.strip():
-            raise self._nothing_said(reason, limit)
-        usage = reply.usage.counted() if reply.usage else Usage()
+    def _completion(
+        self, prompt: Prompt, said: Said, reply: Reply, begun: float, *, usage: Usage | None = None
+    ) -> Completion:
+        """What was said, with the reply's usage unless its share is given. Raises a ModelError for nothing."""
+        limit, reason = prompt.options.max_tokens, said.reason or "stop"
+        if not said.text.strip():
+            raise self._nothing_said(prompt, reason)
+        usage = reply.counted if usage is None else usage
         cut = f"at its limit of {limit} tokens" if limit else "at the end of the model's window"
-        return Completion(
-            text=text,
+        made = Completion(
+            text=said.text,
             model=reply.model or self._model,
             usage=usage,
             finish_reason=reason,
             notice=f"The answer was cut off {cut}." if reason == "length" else None,
             cost=self._price.of(usage) if self._price else 0.0,
             seconds=time.perf_counter() - begun,
+            reasoning=said.reasoning,
+            logprob=said.logprob if prompt.logprobs else None,
         )
+        left_out = self._reasoning.notice(prompt)
+        return noted(made, left_out) if left_out else made
 
-    def _nothing_said(self, reason: str, limit: int | None) -> ModelError:
+    def _nothing_said(self, prompt: Prompt, reason: str) -> ModelError:
         if reason == "length":
             hint = "Raise maxOutputTokens in the prompt file, or write `reasoning: none` in the connector's file."
+            if prompt.reasons:
+                hint = "Raise maxOutputTokens in the prompt file: the model's own reasoning counts too."
             return ModelRejected(
-                f"it used up {limit or 'all its'} tokens before the first word", where=self._where, hint=hint
+                f"it used up {prompt.options.max_tokens or 'all its'} tokens before the first word",
+                where=self._where,
+                hint=hint,
             )
         if reason == "content_filter":
             return ModelRejected("its content filter held the answer back", where=self._where)

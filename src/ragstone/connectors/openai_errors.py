@@ -62,5 +62,7 @@ def advice(error: OpenAIError, said: str) -> str | None:
         return "Ask for fewer passages (k), or begin a new conversation."
     if param == "reasoning_effort" or "reasoning_effort" in said:
         return "Take reasoning out of the connector's file."
+    if param == "chat_template_kwargs" or "chat_template_kwargs" in said:
+        return "Take thinking out of the connector's file."
     option = next((name for wire, name in OPTIONS.items() if wire == param or wire in said), None)
     return f"Take {option} out of model.options in the prompt file, or choose another model." if option else None

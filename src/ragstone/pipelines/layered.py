@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
@@ -14,10 +15,11 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.checking import checked
 from ragstone.pipelines.tools import NO_TOOLS, Tools
 from ragstone.prompts.file import PromptFile
-from ragstone.prompts.layers.solving import Outcome, noted
+from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Observation
+from ragstone.samples import noted, numbered
 from ragstone.trace import Step
-from ragstone.types import Completion, Context, Delta, Prompt, Usage, Verdict
+from ragstone.types import Completion, Context, Delta, Message, Prompt, Usage, Verdict
 
 __all__ = ["LayerCalls", "Runs", "layered"]
 
@@ -46,12 +48,12 @@ async def layered(
     names = " and ".join(file.layers.names)
     outcome: Outcome | None = None
     failure: ModelError | NotConfigured | None = None
-    if router.writing.usable:
+    if router.writes:
         calls = LayerCalls(router.writing, runs, tools=tools, most=prompt.worst_case_calls, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
-            if not error.retryable or not router.quoting.usable:
+            if not error.retryable or router.quoting is None:
                 raise
             failure = error
     if outcome is not None:
@@ -60,7 +62,7 @@ async def layered(
         return
     why = f"{failure}. " if failure is not None else ""
     said = f"{why}{names} {'was' if ' and ' not in names else 'were'} not used, which takes a model that writes."
-    async with aclosing(_streamed(prompt, router.quoting if failure else router, context)) as pieces:
+    async with aclosing(_streamed(prompt, (failure and router.quoting) or router, context)) as pieces:
         async for piece in pieces:
             yield piece.noting(said) if isinstance(piece, Outcome) else piece
 
@@ -82,6 +84,7 @@ class LayerCalls:
     def __init__(self, router: Router, runs: Runs, *, tools: Tools = NO_TOOLS, most: int, context: Context) -> None:
         self._router, self._runs, self._tools, self._context = router, runs, tools, context
         self._most, self._made = most, 0
+        self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
         self._begun = time.perf_counter()
 
@@ -96,9 +99,11 @@ class LayerCalls:
         return self._router.special_tokens
 
     async def ask(self, prompt: Prompt, *, n: int = 1) -> Sequence[Completion]:
-        """What a model says to a prompt, n times."""
+        """What a model says to a prompt, n times. Asked again, a prompt with a seed has the next one."""
         n = self._taken(n)
-        found = await self._router.sample(prompt, n=n, context=self._context)
+        before = self._asked[prompt.messages]
+        self._asked[prompt.messages] += n
+        found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
         self._completions += found
         return found
 

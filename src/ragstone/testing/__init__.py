@@ -4,6 +4,7 @@ The fakes are real implementations, small and deterministic: the same input give
 
     HashingEmbedder      vectors of words and their parts; similar texts are near each other
     ScriptedModel        answers from a list, or from a function of the prompt, and remembers what it was asked
+    ChanceModel          is right with a probability that you give, to prove votes against the binomial
     OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
@@ -22,6 +23,7 @@ The fakes are real implementations, small and deterministic: the same input give
 The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest-asyncio.
 """
 
+from ragstone.testing.chance import ChanceModel
 from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.filters import matches
 from ragstone.testing.lexical import MemoryLexicalIndex
@@ -33,6 +35,7 @@ from ragstone.testing.store import MemoryStore
 from ragstone.testing.tool import Hang, ScriptedTool
 
 __all__ = [
+    "ChanceModel",
     "Hang",
     "HashingEmbedder",
     "MemoryLexicalIndex",

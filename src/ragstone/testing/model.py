@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from ragstone.errors import ModelTimeout
 from ragstone.protocols import Capabilities, Model
+from ragstone.samples import numbered, numbers
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
 __all__ = ["ScriptedModel"]
 
-Line: TypeAlias = str | Exception
+Line: TypeAlias = str | Completion | Exception
 Script: TypeAlias = Sequence[Line] | Callable[[Prompt], Line]
 
 _PIECE = re.compile(r"\S+\s*|\s+")
@@ -27,14 +29,19 @@ class ScriptedModel(Model):
     >>> model.prompts == [prompt]
     True
 
+    A line may be a Completion with reasoning, a log-probability, which is told only to a prompt that asks for it, or
+    usage; where it has none, words are counted. `capabilities` are what it says of itself, as
+    `Capabilities(samples=True)`: then n samples are the next n lines of one request, whose input counts once.
+
     Asked once more than the list is long, it raises AssertionError. It streams word by word.
     """
 
     capabilities = Capabilities(local=True)
 
-    def __init__(self, script: Script, *, model: str = "scripted") -> None:
+    def __init__(self, script: Script, *, model: str = "scripted", capabilities: Capabilities | None = None) -> None:
         self.prompts: list[Prompt] = []
         self.model = model
+        self.capabilities = capabilities or type(self).capabilities
         self._lines: Iterator[Line] = iter(()) if callable(script) else iter(script)
         self._say = script if callable(script) else self._next
 
@@ -46,10 +53,21 @@ class ScriptedModel(Model):
         line = self._say(prompt)
         if isinstance(line, Exception):
             raise line
-        asked = sum(len(message.content.split()) for message in prompt.messages)
-        abstained = prompt.abstain is not None and line.strip() == prompt.abstain.strip()
-        usage = Usage(input_tokens=asked, output_tokens=len(line.split()))
-        return Completion(text=line, model=self.model, usage=usage, abstained=abstained)
+        said = line if isinstance(line, Completion) else Completion(text=line, model=self.model)
+        abstained = prompt.abstain is not None and said.text.strip() == prompt.abstain.strip()
+        return replace(
+            said,
+            usage=said.usage if said.usage != Usage() else _usage(prompt, said),
+            abstained=said.abstained or abstained,
+            logprob=said.logprob if prompt.logprobs else None,
+        )
+
+    async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
+        """The next n lines, in order. Raises the first that is an exception."""
+        if not self.capabilities.samples:
+            return await super().sample(prompt, n=n, context=context)
+        said = [await self.generate(numbered(prompt, number), context=context) for number in numbers(n)]
+        return [said[0], *(replace(one, usage=replace(one.usage, input_tokens=0)) for one in said[1:])]
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The next line, a word at a time; the last delta is empty and carries the completion."""
@@ -63,3 +81,8 @@ class ScriptedModel(Model):
         if line is None:
             raise AssertionError(f"ScriptedModel has no line left for the prompt {prompt.name!r}")
         return line
+
+
+def _usage(prompt: Prompt, said: Completion) -> Usage:
+    asked = sum(len(message.content.split()) for message in prompt.messages)
+    return Usage(input_tokens=asked, output_tokens=len(said.text.split()) + len(said.reasoning.split()))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from layer_files import layered_file, no_files
 from ragstone.connectors.calculator import Calculator
@@ -371,6 +374,29 @@ async def test_tokens_of_the_models_own_are_broken_up_under_a_mark_too(tmp_path:
     outcome = await acted(file, model, hits=(hit("a", "Bo."),), search=ScriptedTool(["a ~~turn~~ b"]))
     assert "¤a¤~~¤turn~~¤b" in last(model)
     assert outcome.prompt.slots[-1].broken == ("~~turn~~",)
+
+
+LINES = [step("calculator", "1 + 1"), step("search", "x"), step("finish", "4"), step("finish", ""), "Hm.", "{}", ""]
+
+
+@given(
+    lines=st.lists(st.sampled_from(LINES), min_size=12, max_size=12),
+    most=st.integers(1, 8),
+    outputs=st.sampled_from(["", FIELDS]),
+)
+def test_whatever_a_model_says_there_is_an_answer_within_the_plan(lines: list[str], most: int, outputs: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = layered_file(Path(folder), REACT % most, outputs=outputs)
+        found = asyncio.run(acted(file, ScriptedModel(lines), search=ScriptedTool(lambda _: "found")))
+    first = next(
+        (place for place, line in enumerate(lines[:most]) if "finish" in line and (outputs or '"4"' in line)), None
+    )
+    assert (found.completion.notice is None) == (first is not None)
+    if first is not None:
+        assert found.completion.calls == first + 1 + bool(outputs)
+        assert found.text == (lines[first + 1] if outputs else "4")
+    else:
+        assert found.completion.calls == most + 1
 
 
 def test_the_plan_of_a_file_with_outputs_has_a_call_for_their_form(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import StringConstraints
 
 from ragstone.output import Output, read_json
-from ragstone.prompts.layers.solving import noted
 from ragstone.prompts.layers.switch import Settings
 from ragstone.prompts.layers.words import Words, words
+from ragstone.samples import noted
 from ragstone.types import Completion, Prompt
 
 __all__ = ["REASONING", "Cot", "Reasoning", "reasoning"]

@@ -19,8 +19,9 @@ from pydantic import Field
 
 from ragstone.errors import ModelError
 from ragstone.plan import Call
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, noted
+from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.layers.switch import Switch
+from ragstone.samples import noted
 from ragstone.text.answers import alike
 from ragstone.types import Prompt
 

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from ragstone.plan import Call
 from ragstone.prompts.layers.words import Words
 from ragstone.protocols import Observation
+from ragstone.samples import noted
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 
-__all__ = ["Calls", "Layer", "Outcome", "Solve", "noted", "together"]
+__all__ = ["Calls", "Layer", "Outcome", "Solve", "together"]
 
 T = TypeVar("T")
 
@@ -119,9 +120,3 @@ async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
-
-
-def noted(completion: Completion, *words: str) -> Completion:
-    """The completion with these notices, each once."""
-    said = [*(completion.notice or "").splitlines(), *words]
-    return replace(completion, notice="\n".join(dict.fromkeys(filter(None, said))) or None)

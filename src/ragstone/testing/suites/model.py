@@ -54,6 +54,7 @@ class ModelSuite(ConnectorSuite[Model]):
 
     async def exercise(self, connector: Model) -> None:
         await connector.generate(prompt(), context=CONTEXT)
+        await connector.sample(prompt(), n=2, context=CONTEXT)
         await self.streamed(connector)
 
     async def streamed(self, model: Model, asked: Prompt | None = None) -> list[Delta]:
@@ -70,6 +71,20 @@ class ModelSuite(ConnectorSuite[Model]):
         assert all(delta.completion is None for delta in deltas)
         assert "".join(delta.text for delta in [*deltas, last]) == last.completion.text
         self.demand_whole(last.completion)
+
+    @pytest.mark.parametrize("n", [1, 2, 9])
+    async def test_samples_are_as_many_as_were_asked_for(self, connector: Model, n: int) -> None:
+        completions = await connector.sample(prompt(), n=n, context=CONTEXT)
+        assert len(completions) == n
+        for completion in completions:
+            self.demand_whole(completion)
+
+    async def test_the_usage_of_samples_adds_up(self, connector: Model) -> None:
+        """The input is counted once for all or for each, the output as a whole: nothing is left out or doubled."""
+        one = (await connector.generate(prompt(), context=CONTEXT)).usage
+        usages = [each.usage for each in await connector.sample(prompt(), n=4, context=CONTEXT)]
+        assert sum(usage.input_tokens for usage in usages) in (one.input_tokens, 4 * one.input_tokens)
+        assert (sum(usage.output_tokens for usage in usages) > 0) == (one.output_tokens > 0)
 
     async def test_a_stream_may_be_left_early(self, connector: Model) -> None:
         stream = connector.stream(prompt(), context=CONTEXT)
@@ -97,6 +112,8 @@ class ModelSuite(ConnectorSuite[Model]):
         late = Context().within(0)
         with pytest.raises(ModelTimeout):
             await connector.generate(prompt(), context=late)
+        with pytest.raises(ModelTimeout):
+            await connector.sample(prompt(), n=2, context=late)
         with pytest.raises(ModelTimeout):
             async for _ in connector.stream(prompt(), context=late):
                 pass
