@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ragstone.errors import ModelError, NotConfigured, OutOfCalls, ToolFailed
+from ragstone.errors import ModelError, NotConfigured, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.checking import checked
+from ragstone.pipelines.tools import NO_TOOLS, Tools
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Observation
@@ -32,7 +33,7 @@ class Runs(Protocol):
 
 
 async def layered(
-    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, context: Context
+    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, tools: Tools = NO_TOOLS, context: Context
 ) -> AsyncGenerator[Delta | Outcome]:
     """The answer as it is said, then the outcome, last.
 
@@ -48,7 +49,7 @@ async def layered(
     outcome: Outcome | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writes:
-        calls = LayerCalls(router.writing, runs, most=file.layers.most, context=context)
+        calls = LayerCalls(router.writing, runs, tools=tools, most=file.layers.most, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
@@ -80,8 +81,8 @@ async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGe
 class LayerCalls:
     """Everything that the layers of one answer ask, counted and summed up; see `ragstone.prompts.layers.solving`."""
 
-    def __init__(self, router: Router, runs: Runs, *, most: int, context: Context) -> None:
-        self._router, self._runs, self._context = router, runs, context
+    def __init__(self, router: Router, runs: Runs, *, tools: Tools = NO_TOOLS, most: int, context: Context) -> None:
+        self._router, self._runs, self._tools, self._context = router, runs, tools, context
         self._most, self._made = most, 0
         self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
@@ -122,11 +123,11 @@ class LayerCalls:
 
     async def use(self, tool: str, given: str) -> Observation:
         """What a tool finds."""
-        raise ToolFailed(f"there is no tool {tool!r}")
+        return await self._tools.use(tool, given, context=self._context)
 
     def describe(self, tool: str) -> str:
         """The line that says what a tool does."""
-        raise ToolFailed(f"there is no tool {tool!r}")
+        return self._tools.descriptions.get(tool, "")
 
     async def check(self, name: str, outcome: Outcome) -> Verdict:
         """What a check says of an answer."""

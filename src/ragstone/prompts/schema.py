@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from ragstone.prompts.layers.cot import Cot
 from ragstone.prompts.layers.generated_knowledge import GeneratedKnowledge
 from ragstone.prompts.layers.least_to_most import LeastToMost
+from ragstone.prompts.layers.react import ReAct
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.step_back import StepBack
 from ragstone.prompts.layers.switch import Switch
@@ -145,6 +146,7 @@ class Layers(BaseModel):
     step_back: StepBack | None = None
     generated_knowledge: GeneratedKnowledge | None = None
     tree_of_thoughts: TreeOfThoughts | None = None
+    react: ReAct | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""
