@@ -87,6 +87,11 @@ class Stack:
         """The tools that a model may use on the way, each with its place in the file."""
         return {name: at for layer in self.layers if isinstance(layer, Steps) for name, at in layer.places.items()}
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files below the folder of prompts whose words the layers add to a prompt while it is answered."""
+        return tuple(dict.fromkeys(words.name for layer in self.layers for words in layer.texts))
+
     def plan(self) -> tuple[Call, ...]:
         """Every call that an answer may take."""
         calls: tuple[Call, ...] = (ANSWER,)
