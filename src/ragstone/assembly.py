@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
@@ -23,9 +23,10 @@ from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
+from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
 from ragstone.prompts.library import Library
-from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, Tool, VectorStore
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -150,6 +151,7 @@ class ProjectParts:
                 timeout=spec.route.timeout,
                 checks=spec.checks,
                 lookups=self._lookups,
+                tool=self._tool,
             )
             if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
                 self._indexes[spec.index, tenant] = index
@@ -168,7 +170,7 @@ class ProjectParts:
                 else:
                     models = {model: cast("Model", builder.connector("model", model))}
                 embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
-                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get)
+                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get, tool=builder.tool)
                 self._testers[pipeline, model] = made
             return self._testers[pipeline, model]
 
@@ -181,6 +183,10 @@ class ProjectParts:
     def _lookup(self, name: str) -> Lookup:
         with self._one:
             return self._parts()[0].lookup(name)
+
+    def _tool(self, name: str) -> Tool | None:
+        with self._one:
+            return self._parts()[0].tool(name)
 
     def _parts(self) -> tuple[Builder, ProjectState]:
         if self._built is None:
@@ -251,6 +257,7 @@ class LooseParts:
         sources: Sequence[Source] = (),
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
+        tools: Mapping[str, Tool] | None = None,
         state: Path | None = None,
     ) -> None:
         self._sources = list(sources)
@@ -264,7 +271,7 @@ class LooseParts:
         )
         self._vectors = VectorCache(None)
         self._reading = CachedEmbedder(self._embedder, self._vectors)  # reads the examples of prompts, once each
-        self._store, self._lexical = store, lexical
+        self._store, self._lexical, self._tools = store, lexical, dict(tools or {})
         self._state = ProjectState(state)
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
         self._traces = TraceStore(None)
@@ -317,6 +324,7 @@ class LooseParts:
             prompt_file=self._prompts.get,
             retrieve=RetrieveSpec(),
             embedder=self._reading,
+            tool=self._tool,
         )
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
@@ -325,7 +333,10 @@ class LooseParts:
         if model is not None:
             raise UsageError("a model is named in a project folder alone", where="model", found=repr(model))
         models = {self._model.name or "model": self._model}
-        return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get)
+        return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
+
+    def _tool(self, name: str) -> Tool | None:
+        return self._tools.get(name) or built_in(name)
 
     def _index(self, tenant: str) -> Index:
         with self._one:
@@ -360,7 +371,7 @@ class LooseParts:
             ends.callback(self._traces.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             ends.push_async_callback(asyncio.to_thread, self._vectors.close)
-            for part in (self._embedder, self._splitter, self._model, *self._sources):
+            for part in (self._embedder, self._splitter, self._model, *self._tools.values(), *self._sources):
                 ends.push_async_callback(part.close)
             for index in self._indexes.values():
                 ends.push_async_callback(index.close)

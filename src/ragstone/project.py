@@ -17,6 +17,7 @@ from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
+from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
 
 __all__ = ["Project", "find"]
@@ -139,8 +140,8 @@ class Project:
         return file
 
     def check_prompt(self, file: PromptFile) -> None:
-        """Raises PromptError for what a prompt looks up or asks other prompts for, and the project does not give."""
-        for fault in self._lookup_faults(file, self.connectors) if file.lookups else ():
+        """Raises PromptError for what a prompt looks up, uses as a tool or asks other prompts for, and is not given."""
+        for fault in self._lent_faults(file, self.connectors) if file.lookups or file.layers.tools else ():
             raise fault
         for fault in rewriting.project_faults(file, self._other_prompt):
             raise fault
@@ -148,8 +149,10 @@ class Project:
     def _other_prompt(self, name: str) -> PromptFile:
         return load(self.prompt_path(name))
 
-    def _lookup_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
-        return project_faults(file, Builder(self.root, connectors, plugins=self.plugins))
+    def _lent_faults(self, file: PromptFile, connectors: Mapping[str, Located]) -> Iterator[PromptError]:
+        builder = Builder(self.root, connectors, plugins=self.plugins)
+        yield from project_faults(file, builder)
+        yield from tool_faults(file.layers.tools, builder)
 
     @cached_property
     def plugins(self) -> bool:
@@ -179,7 +182,7 @@ class Project:
             try:
                 file = load(path)
                 file.cases()
-                yield from self._lookup_faults(file, self._readable("connectors"))
+                yield from self._lent_faults(file, self._readable("connectors"))
                 yield from rewriting.project_faults(file, self._other_prompt)
             except ConfigError as error:
                 yield from error.faults or (error,)
@@ -197,10 +200,10 @@ class Project:
                 yield path
 
     def waiting(self) -> Iterator[NotConfigured]:
-        """The models, rerankers and lookups that wait for a variable. Other faults are for `faults` to say."""
+        """The models, rerankers, lookups and tools that wait for a variable. Other faults are for `faults` to say."""
         for name, located in self._readable("connectors").items():
             try:
-                if (kind := declared_kind(located)) in ("model", "reranker", "lookup"):
+                if (kind := declared_kind(located)) in ("model", "reranker", "lookup", "tool"):
                     Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error

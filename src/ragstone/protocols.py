@@ -339,10 +339,14 @@ class Lookup(Connector):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a tool found. `hits` are passages among it: they are numbered and can be cited as those of a prompt are."""
+    """What a tool found. `hits` are passages among it: they are numbered and can be cited as those of a prompt are.
+
+    `cut` are the characters that were taken off the end of its text.
+    """
 
     text: str = ""
     hits: tuple[Hit, ...] = ()
+    cut: int = 0
 
 
 class Tool(Connector):

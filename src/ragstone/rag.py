@@ -17,7 +17,7 @@ from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
@@ -98,6 +98,7 @@ class AsyncRag:
         sources: Sequence[Source] = (),
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
+        tools: Mapping[str, Tool] | None = None,
         state: Path | None = None,
     ) -> None:
         self._parts = LooseParts(
@@ -108,6 +109,7 @@ class AsyncRag:
             sources=sources,
             splitter=splitter,
             lexical=lexical,
+            tools=tools,
             state=state,
         )
 

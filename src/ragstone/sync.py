@@ -16,7 +16,7 @@ from ragstone.indexes import AsyncIndex
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, VectorStore
+from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.trace import StoredTrace
@@ -190,6 +190,7 @@ class Rag:
         sources: Sequence[Source] = (),
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
+        tools: Mapping[str, Tool] | None = None,
         state: Path | None = None,
     ) -> None:
         self._rag = AsyncRag(
@@ -200,6 +201,7 @@ class Rag:
             sources=sources,
             splitter=splitter,
             lexical=lexical,
+            tools=tools,
             state=state,
         )
 

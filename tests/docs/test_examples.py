@@ -129,7 +129,11 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         (tmp_path / folder).mkdir(exist_ok=True)
     for table in re.findall(r"^path: (\w+\.csv)$", text, re.MULTILINE):
         (tmp_path / table).touch()
-    if re.search(r"^(?:loader|reader|vectorstore): ", text, re.MULTILINE):  # it runs code, which a project must allow
+    for file in re.findall(r"^file: (\S+\.py)$", text, re.MULTILINE):  # as a block before it on that page has it
+        (tmp_path / file).write_text(next(code for _, code in blocks("python") if code.startswith(f"# {file}\n")))
+    if re.search(
+        r"^(?:loader|reader|vectorstore|file): ", text, re.MULTILINE
+    ):  # it runs code, which a project must allow
         project = tmp_path / "pyproject.toml"
         project.write_text(project.read_text().replace("[tool.ragstone]", "[tool.ragstone]\nplugins = true"))
     if "{ocr: tesseract}" in text:  # as the block before it on that page has it

@@ -261,3 +261,17 @@ def test_a_program_runs_them_too() -> None:
         assert [case.passed for case in report.cases] == [3, 3, 0]
         with pytest.raises(UsageError):
             rag.test_prompt("classify", model="other")
+
+
+async def test_a_search_of_a_tool_finds_the_passages_of_its_case(folder: Path) -> None:
+    asked = {"passages": [{"uri": "a.md", "text": "Because of the rain."}]}
+    write(folder, case({"contains": "rain"}, **asked), passages=True)
+    text = (folder / "a.prompty").read_text()
+    (folder / "a.prompty").write_text(
+        text.replace("tests: t.yaml", "layers: {react: {tools: [search]}}, tests: t.yaml")
+    )
+    steps = [("search", "why"), ("finish", "Because of the rain [1].")]
+    model = ScriptedModel([json.dumps({"thought": "", "action": name, "input": given}) for name, given in steps])
+    (found,) = await run(made(folder, model))
+    assert found.outcome == "passed"
+    assert "has found them again: [1]." in model.prompts[-1].messages[-1].content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragstone.errors import ToolFailed
 from ragstone.protocols import Capabilities
 from ragstone.testing import (
     ChanceModel,
@@ -13,6 +14,7 @@ from ragstone.testing import (
     MemoryStore,
     OverlapReranker,
     ScriptedModel,
+    ScriptedTool,
 )
 from ragstone.testing.suites import (
     EmbedderSuite,
@@ -20,6 +22,7 @@ from ragstone.testing.suites import (
     LookupSuite,
     ModelSuite,
     RerankerSuite,
+    ToolSuite,
     VectorStoreSuite,
 )
 
@@ -68,3 +71,10 @@ class TestOverlapReranker(RerankerSuite):
 class TestMemoryLookup(LookupSuite):
     def make(self, tmp_path: Path) -> MemoryLookup:
         return MemoryLookup({"/orders/7": "sent"}, paths=["/orders/{id}"])
+
+
+class TestScriptedTool(ToolSuite):
+    given, refused = "Bergen", "Atlantis"
+
+    def make(self, tmp_path: Path) -> ScriptedTool:
+        return ScriptedTool(lambda given: "21 °C" if given == "Bergen" else ToolFailed("there is no such town"))

@@ -77,9 +77,11 @@ def explain(
     idle = [slot for slot in folder.prompt(name).lookups if slot.name not in inputs]
     if as_json:
         asks = {"retrieve": retrieved(reading.file.retrieve)} if reading.file.retrieve is not None else {}
-        show.as_json(_as_dict(built, planned, {slot.name for slot in idle}) | asks)
+        adds = {"layer_files": list(reading.file.layers.files)} if reading.file.layers.files else {}
+        show.as_json(_as_dict(built, planned, {slot.name for slot in idle}) | asks | adds)
     else:
         _print(built, planned)
+        show.remarks([f"  in the words of prompts/{name}" for name in reading.file.layers.files])
         show.remarks(_searched(reading.file))
         for slot in idle:
             asked = f"It comes from {slot.connector}, at {slot.address.text}"

@@ -21,12 +21,13 @@ from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
+from ragstone.pipelines.tools import MOST_FOUND, SearchTool, Tools, built_in, taken
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.outputs import with_class
 from ragstone.prompts.retrieving import sought
 from ragstone.prompts.wire import mend
-from ragstone.protocols import Embedder, Reranker
+from ragstone.protocols import Embedder, Reranker, Tool
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
 from ragstone.retrieval.rewrite import Query
@@ -59,6 +60,7 @@ class AnswerPipeline:
         checks: Sequence[str] = ("citations",),
         embedder: Embedder | None = None,
         lookups: Lookups = NO_LOOKUPS,
+        tool: Callable[[str], Tool | None] = built_in,
     ) -> None:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
@@ -66,7 +68,7 @@ class AnswerPipeline:
         self.timeout, self.checks, self.lookups = timeout, checks, lookups
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
         self.prompt, self._prompt_file = prompt, prompt_file
-        self._embedder = embedder
+        self._embedder, self._tool = embedder, tool
 
     def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
         """The same pipeline with another way to find passages, over the same index and with the same reranker."""
@@ -81,6 +83,7 @@ class AnswerPipeline:
             checks=self.checks,
             embedder=self._embedder,
             lookups=self.lookups,
+            tool=self._tool,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +243,8 @@ class AnswerPipeline:
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
         outcome: Outcome | None = None
-        async with aclosing(self._completed(file, built, context.within(self.timeout))) as pieces:
+        tools = await self._tools(file, k=k, filters=filters)
+        async with aclosing(self._completed(file, built, tools, context.within(self.timeout))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     outcome = piece
@@ -290,11 +294,22 @@ class AnswerPipeline:
             file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
         )
 
-    async def _completed(self, file: PromptFile, prompt: Prompt, context: Context) -> AsyncGenerator[Delta | Outcome]:
+    async def _tools(self, file: PromptFile, *, k: int | None, filters: Mapping[str, Any] | None) -> Tools:
+        """Those that the prompt file names. What `search` finds is what this caller's question could."""
+
+        async def search(given: str, context: Context) -> Sequence[Hit]:
+            return await self.search(given, k=min(MOST_FOUND, k or self.retrieve.k), filters=filters, context=context)
+
+        return await taken(file.layers.tools, self._tool, search=SearchTool(search))
+
+    async def _completed(
+        self, file: PromptFile, prompt: Prompt, tools: Tools, context: Context
+    ) -> AsyncGenerator[Delta | Outcome]:
         slot = prompt.slot("retrieved")
         known = any(one.trust == "tool" and one.text for one in prompt.slots)
         found = slot is None or slot.hits or known or any(unit.kind == "passages" for unit in prompt.shed)
-        if not found and prompt.abstain is not None:
+        searches = bool(file.layers.tools) and not await self.empty()
+        if not found and not searches and prompt.abstain is not None:
             # With nothing found a model could only make something up, or say what the prompt file says here.
             notice = "Nothing was found for this question, so no model was asked."
             if await self.empty():
@@ -304,7 +319,8 @@ class AnswerPipeline:
             yield Outcome(prompt=prompt, completion=said)
             return
         runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
-        async with aclosing(layered(file, prompt, router=self.router, runs=runner, context=context)) as pieces:
+        way = layered(file, prompt, router=self.router, runs=runner, tools=tools, context=context)
+        async with aclosing(way) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -339,7 +355,7 @@ class AnswerPipeline:
             parsed=parsed,
             abstained=abstained,
             citations=citations,
-            hits=tuple(hits),
+            hits=(*hits, *(hit for hit in passages if hit not in hits)),  # a tool may have found more
             prompt=prompt,
             completion=completion,
             trace_id=context.trace.id,

@@ -23,6 +23,7 @@ from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
 from ragstone.pipelines.spec import IngestSpec
+from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
     KINDS,
@@ -34,6 +35,7 @@ from ragstone.protocols import (
     Reranker,
     Source,
     Splitter,
+    Tool,
     VectorStore,
 )
 from ragstone.registry import find
@@ -168,7 +170,11 @@ class Builder:
             return
         except (ConfigError, UsageError) as error:
             raise ConfigError(
-                error.message, where=located.where(), expected=error.expected, found=error.found, hint=error.hint
+                error.message,
+                where=error.where or located.where(),
+                expected=error.expected,
+                found=error.found,
+                hint=error.hint,
             ) from None
 
     def check_splitter(self, wanted: IngestSpec, spec: Located) -> None:
@@ -307,6 +313,19 @@ class Builder:
         except (ConfigError, UsageError):
             return None
         return cast("Lookup", made)
+
+    def tool(self, name: str) -> Tool | None:
+        """A tool that models may use: of its file, or one that needs none; None where there is neither."""
+        if name in self.files and declared_kind(self.files[name]) == "tool":
+            return self._typed(Tool, "tool", name, "")
+        return built_in(name)
+
+    @property
+    def tool_names(self) -> list[str]:
+        """Every tool that prompts may name."""
+        files = {name: cast("object", located.value) for name, located in self.files.items()}
+        own = (name for name, file in files.items() if isinstance(file, dict) and file.get("kind") == "tool")  # pyright: ignore[reportUnknownMemberType]
+        return sorted({*BUILT_IN, *own})
 
     def models(self, names: list[str], spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, in order; in place of one that is not configured stands the reason."""

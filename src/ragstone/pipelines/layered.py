@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ragstone.errors import ModelError, NotConfigured, OutOfCalls, ToolFailed
+from ragstone.errors import ModelError, NotConfigured, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.output import Output
 from ragstone.pipelines.checking import checked
+from ragstone.pipelines.tools import NO_TOOLS, Tools
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import Stack
@@ -35,7 +36,7 @@ class Runs(Protocol):
 
 
 async def layered(
-    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, context: Context
+    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, tools: Tools = NO_TOOLS, context: Context
 ) -> AsyncGenerator[Delta | Outcome]:
     """The answer as it is said, then the outcome, last.
 
@@ -52,7 +53,7 @@ async def layered(
     failure: ModelError | NotConfigured | None = None
     if router.writes:
         most = file.layers.most
-        calls = LayerCalls(router.writing, runs, layers=file.layers, most=most, context=context)
+        calls = LayerCalls(router.writing, runs, layers=file.layers, tools=tools, most=most, context=context)
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
@@ -84,8 +85,11 @@ async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGe
 class LayerCalls:
     """Everything that the layers of one answer ask, counted and summed up; see `ragstone.prompts.layers.solving`."""
 
-    def __init__(self, router: Router, runs: Runs, *, layers: Stack, most: int, context: Context) -> None:
-        self._router, self._runs, self._layers, self._context = router, runs, layers, context
+    def __init__(
+        self, router: Router, runs: Runs, *, layers: Stack, tools: Tools = NO_TOOLS, most: int, context: Context
+    ) -> None:
+        self._router, self._runs, self._context = router, runs, context
+        self._layers, self._tools = layers, tools
         self._most, self._made = most, 0
         self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
@@ -138,11 +142,11 @@ class LayerCalls:
 
     async def use(self, tool: str, given: str) -> Observation:
         """What a tool finds."""
-        raise ToolFailed(f"there is no tool {tool!r}")
+        return await self._tools.use(tool, given, context=self._context)
 
     def describe(self, tool: str) -> str:
         """The line that says what a tool does."""
-        raise ToolFailed(f"there is no tool {tool!r}")
+        return self._tools.descriptions.get(tool, "")
 
     async def check(self, name: str, outcome: Outcome) -> Verdict:
         """What a check says of an answer."""

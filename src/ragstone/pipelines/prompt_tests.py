@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
@@ -18,14 +19,15 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
+from ragstone.pipelines.tools import MOST_FOUND, SearchTool, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.grading import JUDGE, grade_in
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
 from ragstone.prompts.testing.report import CaseReport, PromptReport, Trial
 from ragstone.prompts.wire import mend
-from ragstone.protocols import Embedder, Model
-from ragstone.types import Completion, Context, Prompt
+from ragstone.protocols import Embedder, Model, Tool
+from ragstone.types import Completion, Context, Hit, Prompt
 
 __all__ = ["AT_ONCE", "CaseRun", "PromptTests", "together"]
 
@@ -52,6 +54,7 @@ class PromptTests:
         *,
         embedder: Embedder | None,
         prompt_file: Callable[[str], PromptFile],
+        tool: Callable[[str], Tool | None] = built_in,
     ) -> None:
         able = {name: model for name, model in models.items() if isinstance(model, Model)}
         chosen = next((name for name, model in able.items() if model.capabilities.generative), next(iter(able), ""))
@@ -59,7 +62,7 @@ class PromptTests:
         self.writes = bool(chosen) and able[chosen].capabilities.generative
         self._router = Router({chosen: able[chosen]} if chosen else {})
         self.embedder, self.prompt_file = embedder, prompt_file
-        self.runner = PromptRunner(self._router, prompt_file, models=(chosen,))
+        self.runner = PromptRunner(self._router, prompt_file, models=(chosen,), tool=tool)
 
     async def run(self, prompt: str, *, repeats: int | None = None) -> PromptReport:
         """The report on one prompt file. `repeats` counts before what each case says.
@@ -184,7 +187,8 @@ class CaseRun:
         if slot is not None and not case.passages and "passages" in self.file.body.uses and prompt.abstain is not None:
             # As with a real question, for which nothing was found: no model is asked.
             return Reply(text=prompt.abstain, question=question, tools=self, abstained=True)
-        outcome = await self.tests.runner.complete(self.file, prompt, context=context)
+        search = SearchTool(partial(_among, case.passages))
+        outcome = await self.tests.runner.complete(self.file, prompt, search=search, context=context)
         completion = self._counted(outcome.completion)
         if "passages" not in self.file.body.uses and prompt.output is None:
             said = mend(completion.text, outcome.prompt.slots).strip()
@@ -252,3 +256,8 @@ def _seeded(prompt: Prompt, place: int) -> Prompt:
     if options.seed is None or not options.temperature:
         return prompt
     return replace(prompt, options=replace(options, seed=options.seed + place))
+
+
+async def _among(passages: Sequence[Hit], given: str, context: Context) -> Sequence[Hit]:
+    """What a search of a test finds: it opens no index, so the passages of its case are all that there is."""
+    return passages[:MOST_FOUND]

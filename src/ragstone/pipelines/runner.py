@@ -12,10 +12,12 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
+from ragstone.pipelines.tools import built_in, taken
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import NO_LAYERS
 from ragstone.prompts.wire import mend
+from ragstone.protocols import Tool
 from ragstone.types import Completion, Context, Prompt
 
 __all__ = ["PromptRunner"]
@@ -34,8 +36,10 @@ class PromptRunner:
         *,
         models: tuple[str, ...],
         lookups: Lookups = NO_LOOKUPS,
+        tool: Callable[[str], Tool | None] = built_in,
     ) -> None:
         self._router, self._prompt_file, self.models, self._lookups = router, prompt_file, models, lookups
+        self._tool = tool
 
     def version(self, prompt: str) -> str:
         """Changes with whatever shapes what is said to the models. It reads the file."""
@@ -59,9 +63,16 @@ class PromptRunner:
         notice = "\n".join(filter(None, (*looked.notices, said.notice))) or None
         return replace(said, text=mend(said.text, outcome.prompt.slots), notice=notice)
 
-    async def complete(self, file: PromptFile, request: Prompt, *, context: Context) -> Outcome:
-        """What a model says to a prompt that is built already of this file, in its own words."""
-        async with aclosing(layered(file, request, router=self._router, runs=self, context=context)) as pieces:
+    async def complete(
+        self, file: PromptFile, request: Prompt, *, search: Tool | None = None, context: Context
+    ) -> Outcome:
+        """What a model says to a prompt that is built already of this file, in its own words.
+
+        `search` is what the tool of that name is, where the project has no other.
+        """
+        tools = await taken(file.layers.tools, self._tool, search=search)
+        way = layered(file, request, router=self._router, runs=self, tools=tools, context=context)
+        async with aclosing(way) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     return piece

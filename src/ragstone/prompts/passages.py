@@ -20,9 +20,14 @@ __all__ = ["code_of", "in_order", "marked_inputs", "marking", "origin", "passage
 
 
 def passages(
-    hits: Sequence[Hit], marking: Marking, *, trust: Trust = "retrieved", tokens: Collection[str] = ()
+    hits: Sequence[Hit],
+    marking: Marking,
+    *,
+    trust: Trust = "retrieved",
+    tokens: Collection[str] = (),
+    first: int = 1,
 ) -> tuple[object, tuple[str, ...]]:
-    """Numbered passages, a blank line between them, nothing for no hits; and the special tokens broken up in them.
+    """Passages numbered from `first`, a blank line between them, and the special tokens broken up in them.
 
         [1] docs/chunks.md › Length, page 3
         A chunk holds 200 tokens.
@@ -38,11 +43,11 @@ def passages(
     words in the text alone.
     """
     if not marking.inside:
-        return wire.part("\n\n".join(_delimited(hits, marking)), trust, tokens)
+        return wire.part("\n\n".join(_delimited(hits, marking, first)), trust, tokens)
     found = [wire.part(text, trust, tokens) for hit in hits for text in _texts(hit, marking)]
     said = iter([marking.of(str(text)) for text, _ in found])
     blocks = [" ".join((f"[{number}]", "\n".join(next(said) for _ in _texts(hit, marking))))
-              for number, hit in enumerate(hits, 1)]  # fmt: skip
+              for number, hit in enumerate(hits, first)]  # fmt: skip
     whole, more = wire.part("\n\n".join(blocks), trust, tokens)
     return whole, tuple(dict.fromkeys(chain(*(broken for _, broken in found), more)))
 
@@ -53,12 +58,12 @@ def _texts(hit: Hit, marking: Marking) -> tuple[str, ...]:
     return ("\n".join(pieces),) if marking.kind == "encode" else pieces
 
 
-def _delimited(hits: Sequence[Hit], marking: Marking) -> Iterator[str]:
+def _delimited(hits: Sequence[Hit], marking: Marking, first: int) -> Iterator[str]:
     texts = [hit.chunk.embedded for hit in hits]
     if marking.kind == "delimit":
         code = code_of(texts)
         texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]
-    for number, (hit, text) in enumerate(zip(hits, texts, strict=True), 1):
+    for number, (hit, text) in enumerate(zip(hits, texts, strict=True), first):
         yield f"[{number}] {origin(hit)}\n{text}"
 
 

@@ -16,6 +16,7 @@ from ragstone.prompts.layers.chain_of_verification import ChainOfVerification
 from ragstone.prompts.layers.cot import Cot
 from ragstone.prompts.layers.generated_knowledge import GeneratedKnowledge
 from ragstone.prompts.layers.least_to_most import LeastToMost
+from ragstone.prompts.layers.react import ReAct
 from ragstone.prompts.layers.reflect import Reflect
 from ragstone.prompts.layers.self_consistency import SelfConsistency
 from ragstone.prompts.layers.step_back import StepBack
@@ -151,6 +152,7 @@ class Layers(BaseModel):
     step_back: StepBack | None = None
     generated_knowledge: GeneratedKnowledge | None = None
     tree_of_thoughts: TreeOfThoughts | None = None
+    react: ReAct | None = None
 
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""

@@ -9,6 +9,7 @@ The fakes are real implementations, small and deterministic: the same input give
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
     MemoryLookup         replies from a mapping of path to text
+    ScriptedTool         finds what a list says, raises, or hangs
     MemorySource         documents from a mapping of uri to text
 
 >>> rag = ragstone.Rag(
@@ -31,9 +32,11 @@ from ragstone.testing.model import ScriptedModel
 from ragstone.testing.reranker import OverlapReranker
 from ragstone.testing.source import MemorySource
 from ragstone.testing.store import MemoryStore
+from ragstone.testing.tool import Hang, ScriptedTool
 
 __all__ = [
     "ChanceModel",
+    "Hang",
     "HashingEmbedder",
     "MemoryLexicalIndex",
     "MemoryLookup",
@@ -41,5 +44,6 @@ __all__ = [
     "MemoryStore",
     "OverlapReranker",
     "ScriptedModel",
+    "ScriptedTool",
     "matches",
 ]

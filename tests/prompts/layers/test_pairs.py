@@ -38,6 +38,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "step_back": {"on": True},
     "generated_knowledge": {"statements": 2},
     "tree_of_thoughts": {"breadth": 2, "depth": 2, "max_calls": 9},
+    "react": {"tools": ["calculator"], "max_steps": 3},
     "persona": {"file": "clerk.md"},
 }
 """Settings of each layer, for a file whose answer has a field `answer`."""

@@ -112,7 +112,7 @@ def retrieved(spec: RetrieveSpec) -> dict[str, Any]:
 def _listed(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()  # as the file has it
-    return ", ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+    return ", ".join(cast("list[str]", value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _examples(few_shot: ExampleSet) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from ragstone.config import Located
 from ragstone.errors import PromptError, nearest
 from ragstone.output import Output
 from ragstone.prompts.layers.cot import REASONING
+from ragstone.prompts.layers.react import FINISH
 from ragstone.prompts.layers.tree_of_thoughts import tree_faults
 from ragstone.prompts.layers.verifying import verifying_faults
 from ragstone.types import Mark, Options
@@ -36,6 +38,8 @@ ILLEGAL: Mapping[tuple[str, str], str] = {
     ("cot", "react"): THINKS,
 }
 """Pairs of layers that cannot be on together, each with the reason."""
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 COMPARED = ("string", "integer", "number", "boolean", "array")
 
@@ -77,6 +81,7 @@ def layer_faults(setting: Setting) -> Iterator[PromptError]:
     yield from _votes(setting)
     yield from verifying_faults(setting)
     yield from tree_faults(setting)
+    yield from _react(setting)
 
 
 def _cot(setting: Setting) -> Iterator[PromptError]:
@@ -111,6 +116,27 @@ def _votes(setting: Setting) -> Iterator[PromptError]:
     votes = setting.layers.self_consistency
     if votes is not None and votes.on:
         yield from _vote_field(setting, votes.vote)
+
+
+def _react(setting: Setting) -> Iterator[PromptError]:
+    react = setting.layers.react
+    if react is None or not react.on:
+        return
+    if not react.tools:
+        hint = "Write tools: [search, calculator]."
+        yield setting.fault(("react",), "react without tools only thinks aloud", expected="a list of tools", hint=hint)
+    for place, name in enumerate(react.tools):
+        if name in react.tools[:place]:
+            yield setting.fault(("react", "tools", place), f"the tool {name!r} stands here twice")
+        elif name == FINISH or not NAME.fullmatch(name):
+            reason = "which ends the steps" if name == FINISH else "which a model could not write without a mistake"
+            expected = "letters, digits, - and _"
+            yield setting.fault(
+                ("react", "tools", place), f"no tool can be called {name!r}, {reason}", expected=expected
+            )
+    if react.fallback == "self_consistency" and "self_consistency" not in setting.layers.on():
+        hint = "Switch self_consistency on, or take `fallback` away."
+        yield setting.fault(("react", "fallback"), "there is no vote to fall back to", hint=hint)
 
 
 def _vote_field(setting: Setting, vote: str) -> Iterator[PromptError]:

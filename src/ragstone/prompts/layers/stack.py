@@ -17,7 +17,8 @@ from ragstone.prompts.layers.cot import Reasoning, reasoning
 from ragstone.prompts.layers.extending import ended, last_user, turned
 from ragstone.prompts.layers.generated_knowledge import knowing
 from ragstone.prompts.layers.least_to_most import dividing
-from ragstone.prompts.layers.legality import Setting, layer_faults
+from ragstone.prompts.layers.legality import PLACE, Setting, layer_faults
+from ragstone.prompts.layers.react import Steps, steps
 from ragstone.prompts.layers.reflect import reflection, self_criticism
 from ragstone.prompts.layers.self_consistency import Votes
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
@@ -91,6 +92,16 @@ class Stack:
     def names(self) -> tuple[str, ...]:
         """Those of the layers that are on, from the outside in."""
         return (*(layer.name for layer in reversed(self.layers)), *(("cot",) if self.cot is not None else ()))
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """The tools that a model may use on the way, each with its place in the file."""
+        return {name: at for layer in self.layers if isinstance(layer, Steps) for name, at in layer.places.items()}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files below the folder of prompts whose words the layers add to a prompt while it is answered."""
+        return tuple(dict.fromkeys(words.name for layer in self.layers for words in layer.texts))
 
     def plan(self) -> tuple[Call, ...]:
         """Every call that an answer may take."""
@@ -197,8 +208,7 @@ def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Lay
         yield dividing(spec.least_to_most, root, cot=cot)
     if spec.tree_of_thoughts is not None and spec.tree_of_thoughts.on:
         yield tree_of_thoughts(spec.tree_of_thoughts, root)
-    if spec.self_consistency is not None and spec.self_consistency.on:
-        yield Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+    yield from _acting(setting, cot, root)
     if spec.best_of is not None and spec.best_of.on:
         yield best(spec.best_of, root, checks=checks_of(setting))
     if spec.generated_knowledge is not None and spec.generated_knowledge.on:
@@ -209,6 +219,26 @@ def _layers(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Lay
         yield verification(spec.chain_of_verification, root)
     if spec.reflect is not None and spec.reflect.on:
         yield reflection(spec.reflect, root, checks=checks_of(setting))
+
+
+def _acting(setting: Setting, cot: Reasoning | None, root: Path) -> Iterator[Layer]:
+    """ReAct and votes: as in the paper, a vote is what ReAct falls back to, unless it shall vote over whole ways."""
+    spec = setting.layers
+    votes: Votes | None = None
+    if spec.self_consistency is not None and spec.self_consistency.on:
+        votes = Votes(spec=spec.self_consistency, vote=_vote(spec.self_consistency.vote, cot))
+    acts = _acts(setting, root)
+    inside = acts is not None and acts.spec.fallback != "direct"
+    yield from filter(None, (votes, acts) if inside else (acts, votes))
+
+
+def _acts(setting: Setting, root: Path) -> Steps | None:
+    react, at = setting.layers.react, setting.located
+    if react is None or not react.on:
+        return None
+    keys = ((*PLACE, "react", "tools", place) for place in range(len(react.tools)))
+    places = {name: at.where(key) if at is not None else "" for name, key in zip(react.tools, keys, strict=True)}
+    return steps(react, root, places, formed=setting.output is not None)
 
 
 def _vote(name: str, cot: Reasoning | None):

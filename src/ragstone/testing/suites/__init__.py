@@ -19,7 +19,7 @@ capability, permissions, concurrent calls, and so on. Needs pytest and pytest-as
 
 import pytest
 
-_MODULES = ("connector", "embedder", "lexical", "lookup", "model", "reranker", "samples", "splitter", "store")
+_MODULES = ("connector", "embedder", "lexical", "lookup", "model", "reranker", "samples", "splitter", "store", "tool")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))  # before they are imported
 
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
@@ -30,6 +30,7 @@ from ragstone.testing.suites.reranker import RerankerSuite  # noqa: E402
 from ragstone.testing.suites.source import SourceSuite  # noqa: E402
 from ragstone.testing.suites.splitter import SplitterSuite  # noqa: E402
 from ragstone.testing.suites.store import VectorStoreSuite  # noqa: E402
+from ragstone.testing.suites.tool import ToolSuite  # noqa: E402
 
 __all__ = [
     "EmbedderSuite",
@@ -39,5 +40,6 @@ __all__ = [
     "RerankerSuite",
     "SourceSuite",
     "SplitterSuite",
+    "ToolSuite",
     "VectorStoreSuite",
 ]
