@@ -117,7 +117,7 @@ async def test_no_answer_takes_more_calls_than_were_planned(tmp_path: Path) -> N
     model = ScriptedModel(lambda _: "Yes.")
     router, context = Router({"model": model}), Context()
     request = await prompted(file, {"question": "Why?"}, router=router, context=context)
-    calls = LayerCalls(router, Nothing(), most=3, context=context)
+    calls = LayerCalls(router, Nothing(), layers=file.layers, most=3, context=context)
     assert len(await calls.ask(request, n=2)) == 2
     assert len(await calls.ask(request, n=2)) == 1
     assert calls.left == 0
