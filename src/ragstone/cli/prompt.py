@@ -81,7 +81,8 @@ def explain(
         show.as_json(_as_dict(built, planned, {slot.name for slot in idle}) | asks | adds)
     else:
         _print(built, planned)
-        show.remarks([f"  in the words of prompts/{name}" for name in reading.file.layers.files])
+        folders = dict.fromkeys(str(Path(name).parent) for name in reading.file.layers.files)
+        show.remarks([f"  words of these calls: prompts/{folder}/*.md" for folder in folders])
         show.remarks(_searched(reading.file))
         for slot in idle:
             asked = f"It comes from {slot.connector}, at {slot.address.text}"
