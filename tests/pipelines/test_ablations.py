@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ragstone.pipelines.ablations import ALL, AS_IT_IS, Ablations, Experiment
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.prompts.file import load
 from ragstone.protocols import Capabilities
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
+from ragstone.testing import ChanceModel, HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
 from ragstone.types import Prompt
 
 GSM8K = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[3] / "shared/data")) / "reasoning/gsm8k_train.jsonl"
@@ -120,6 +121,53 @@ class TestKnownSkill:
         effect = await skill(tmp_path, shown=0.4, bare=0.6)
         assert effect.verdict == "harm shown"
         assert abs(effect.gain + 20) <= effect.margin
+
+
+VOTES = (
+    "layers: {cot: {on: true}, self_consistency: {n: 5, stop: none, vote: total}}",
+    "outputs: [{name: total, kind: string}]\n",
+)
+
+
+def majority(p: float, n: int) -> float:
+    """How often most of n draws are right, by the binomial distribution."""
+    return sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n // 2 + 1, n + 1))
+
+
+@pytest.mark.skipif(not GSM8K.exists(), reason="RAGSTONE_DATA is not there")
+async def test_the_gain_of_steps_and_of_votes_is_that_of_theory(tmp_path: Path) -> None:
+    lines = GSM8K.read_text(encoding="utf-8").split("\n")[:150]
+    golds = {row["question"]: row["final"] for row in map(json.loads, lines)}
+    own, more = VOTES
+    write(tmp_path, own=own, more=more)
+
+    def question(prompt: Prompt) -> str:
+        return next(slot.text for slot in prompt.slots if slot.name == "question")
+
+    def p(prompt: Prompt) -> float:
+        return 0.7 if "step by step" in prompt.messages[-1].content else 0.55
+
+    model = ChanceModel(
+        lambda prompt: golds[question(prompt)], p=p, wrong=["0.123"], says=lambda said: json.dumps({"total": said})
+    )
+    experiment = await asked(made(tmp_path, model), GSM8K, limit=150, repeats=3, gold="final")
+    effects = {effect.layer: effect for effect in judged(experiment).effects}
+    for layer, without in (("self_consistency", 0.7), ("cot", majority(0.55, 5)), (ALL, 0.55)):
+        effect = effects[layer]
+        assert abs(effect.gain - 100 * (majority(0.7, 5) - without)) <= effect.margin, layer
+        assert effect.verdict == "gain shown"
+    assert effects["self_consistency"].calls == pytest.approx(5)
+
+
+async def test_a_layer_that_another_one_needs_is_said_and_not_switched_off_alone(tmp_path: Path) -> None:
+    write(tmp_path, own="layers: {cot: {on: true}, self_consistency: {n: 3}}")
+    ablations = made(tmp_path, ScriptedModel(lambda _: "Answer: 1"))
+    experiment = await ablations.prepared("a", rows(tmp_path, 2))
+    assert [setting.name for setting in experiment.settings] == [AS_IT_IS, "self_consistency", ALL]
+    (said,) = experiment.left_out
+    assert said.startswith("cot cannot be switched off by itself: free text cannot be voted on")
+    with pytest.raises(PromptError, match="free text cannot be voted on"):
+        await ablations.prepared("a", rows(tmp_path, 2), layers=["cot"])
 
 
 async def test_every_setting_is_asked_about_a_case_before_the_next(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Experiment:
     """What is asked, and what was answered so far: `trials` has for each setting the trials of each case.
 
     The first setting is the file as it is. `prompts` are what is sent, for each setting that of each case, or why
-    nothing can be. `left_out` says which cases cannot be asked, and why.
+    nothing can be. `left_out` says which cases cannot be asked and which layers cannot be off alone, and why.
     """
 
     prompt: str
@@ -123,7 +123,7 @@ class Ablations:
             if value is not None and (value < 1 or (most and value > most)):
                 expected = f"1 to {most}" if most else "1 or more"
                 raise UsageError(f"{name} is out of range", expected=expected, found=str(value))
-        file, settings = await asyncio.to_thread(self._settings, prompt, layers)
+        file, settings, bound = await asyncio.to_thread(self._settings, prompt, layers)
         read = await asyncio.to_thread(_cases, cases, file, gold, field, limit)
         asked, left_out = self._able(file, read)
         prompts = [[""] * len(asked) for _ in settings]
@@ -143,7 +143,7 @@ class Ablations:
             cases=tuple(asked),
             settings=settings,
             prompts=tuple(tuple(row) for row in built),
-            left_out=left_out,
+            left_out=(*bound, *left_out),
             trials=tuple(tuple([] for _ in asked) for _ in settings),
         )
 
@@ -173,7 +173,8 @@ class Ablations:
 
         await together(ask() for _ in range(at_once))
 
-    def _settings(self, prompt: str, layers: Sequence[str]) -> tuple[PromptFile, tuple[Setting, ...]]:
+    def _settings(self, prompt: str, layers: Sequence[str]) -> tuple[PromptFile, tuple[Setting, ...], tuple[str, ...]]:
+        """The file, what it is compared with, and which layers others cannot do without."""
         file = self.tests.prompt_file(prompt)
         on = file.layers_on
         wanted = tuple(dict.fromkeys(layers)) or on
@@ -181,8 +182,15 @@ class Ablations:
         off: list[tuple[str, Collection[str]]] = [(layer, (layer,)) for layer in wanted]
         if len(on) > 1 and not layers:
             off.append((ALL, on))
-        without = (Setting(name=name, file=load(file.path, root=file.root, off=names)) for name, names in off)
-        return file, (Setting(name=AS_IT_IS, file=file), *without)
+        settings, bound = [Setting(name=AS_IT_IS, file=file)], list[str]()
+        for name, names in off:
+            try:
+                settings.append(Setting(name=name, file=load(file.path, root=file.root, off=names)))
+            except PromptError as error:  # a layer that another one needs, such as the marker that votes are read by
+                if layers or len(on) == 1:
+                    raise
+                bound.append(f"{name} cannot be switched off by itself: {error.message}")
+        return file, tuple(settings), tuple(bound)
 
     def _able(self, file: PromptFile, cases: Sequence[Case]) -> tuple[list[Case], tuple[str, ...]]:
         """The cases that this model can be asked, and for the others why not."""

@@ -251,11 +251,14 @@ def _question(case: Case) -> str:
 
 
 def _seeded(prompt: Prompt, place: int) -> Prompt:
-    """The prompt of one repeat. A seed of the file's own would give each the same words, where words are drawn."""
+    """The prompt of one repeat. A seed of the file's own would give each the same words, where words are drawn.
+
+    Layers draw with the seeds that follow, one for each of their calls.
+    """
     options = prompt.options
     if options.seed is None or not options.temperature:
         return prompt
-    return replace(prompt, options=replace(options, seed=options.seed + place))
+    return replace(prompt, options=replace(options, seed=options.seed + place * prompt.worst_case_calls))
 
 
 async def _among(passages: Sequence[Hit], given: str, context: Context) -> Sequence[Hit]:
