@@ -108,6 +108,16 @@ def test_a_name_that_nobody_has_is_said_with_the_nearest(project: Path, run, com
     assert "Did you mean 'answer'?" in shown.stderr
 
 
+def test_show_prints_every_word_that_a_layer_may_say(project: Path, run):
+    path = project / "prompts" / "answer.prompty"
+    text = path.read_text().replace("mark: delimit}", "mark: delimit}\n    layers: {cot: {on: true}, reflect: {}}", 1)
+    path.write_text(text)
+    said = data(run("prompt", "show", "answer", "--json"))["layer_words"]
+    assert list(said) == ["layers/cot/zero_shot.md", "layers/cot/reasoning.md", "layers/reflect/again.md"]
+    shown = run("prompt", "show", "answer").stdout
+    assert all(f"prompts/{name} ──" in shown and words.strip() in shown for name, words in said.items())
+
+
 # ── explain ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -60,6 +60,7 @@ def described(reading: Reading) -> dict[str, Any]:
         "description": file.description,
         **settings(reading),
         "includes": sorted(file.body.includes),
+        "layer_words": {name: text for name, text in file.layers.texts.items() if name.endswith(".md")},
         "messages": [{"role": said.role, "content": said.text} for said in reading.messages],
     }
 
@@ -157,3 +158,6 @@ def _print(found: dict[str, Any]) -> None:
     for message in found["messages"]:
         show.out.print(Rule(message["role"], style="cyan", align="left"))
         show.out.print(Text(message["content"]), soft_wrap=True)
+    for name, text in found["layer_words"].items():
+        show.out.print(Rule(f"prompts/{name}", style="magenta", align="left"))
+        show.out.print(Text(text.rstrip()), soft_wrap=True)

@@ -54,11 +54,12 @@ def stack(
         passages=passages,
     )
     made = stacked(setting, root=root)
-    if made.most > own.max_calls:
+    most = made.most + len(own.retrieve.ways if own.retrieve is not None else ())
+    if most > own.max_calls:
         raise PromptError(
-            f"one answer may take {made.most} calls of a model",
+            f"one answer may take {most} calls of a model",
             where=located.where(("metadata", "ragstone", "layers")),
             expected=f"at most max_calls, which is {own.max_calls}",
-            hint=f"Write `max_calls: {made.most}` under metadata.ragstone, or make the layers smaller.",
+            hint=f"Write `max_calls: {most}` under metadata.ragstone, or make the layers smaller.",
         )
     return made
