@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from layer_files import PASSAGES, hit, layered_file, shipped, solved
 from ragstone.errors import ModelUnavailable, PromptError
-from ragstone.prompts.layers.listing import ROOM
+from ragstone.prompts.layers.asides import ROOM
 from ragstone.testing import ScriptedModel
 from ragstone.types import Context
 
@@ -216,3 +217,22 @@ def test_a_model_that_verifies_itself_is_warned_of_with_the_figure(tmp_path: Pat
     assert warning.where == f"{tmp_path / 'test.prompty'}:7:24"
     assert layered_file(tmp_path, "{reflect: {verifier: judge}}").layers.warnings() == ()
     assert layered_file(tmp_path, "{reflect: {on: false, verifier: self}}").layers.warnings() == ()
+
+
+async def test_criticism_without_end_is_told_and_noted_in_part(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{reflect: {rounds: 1, verifier: self}}")
+    mistakes = json.dumps({"mistakes": [f"Mistake {number} {'is ' * 150}" for number in range(5_000)]})
+    model = ScriptedModel(lambda prompt: "Five." if prompt.output is None else mistakes)
+    found = (await solved(file, model)).completion
+    assert len(found.notice or "") < 500
+    assert all(len(message.content) < 4_000 for prompt in model.prompts for message in prompt.messages)
+
+
+async def test_the_words_of_a_judge_are_told_and_noted_in_part(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{reflect: {rounds: 1, verifier: judge}}")
+    said = "It is wrong. " * 10_000 + "\nGrade: 1"
+    model = ScriptedModel(lambda prompt: said if prompt.name == "judge" else "Five.")
+    found = (await solved(file, model, prompt_file=shipped)).completion
+    assert "failed its check" in str(found.notice)
+    assert len(found.notice or "") < 500
+    assert all(len(message.content) < 4_000 for prompt in model.prompts for message in prompt.messages)

@@ -35,6 +35,8 @@ __all__ = ["TreeOfThoughts", "TreeSearch", "tree_faults", "tree_of_thoughts"]
 
 NAME = "tree_of_thoughts"
 
+LONGEST_THOUGHT = 4_000  # characters; what is longer is no step
+
 CALLS = "The search for a way to the answer ended at its {n} calls: the answer follows the best one so far."
 DEAD_END = "No line of thought was found to lead to an answer, so this one may be wrong."
 FAILURE = "A model failed in the search for a way to the answer, which follows the best one so far: {error}"
@@ -192,7 +194,9 @@ def _thought(given: object) -> tuple[str, bool] | None:
         return None
     item = cast("dict[str, object]", given)
     said = item.get("thought")
-    return (said.strip(), item.get("done") is True) if isinstance(said, str) and said.strip() else None
+    if not isinstance(said, str) or not said.strip() or len(said) > LONGEST_THOUGHT:
+        return None
+    return said.strip(), item.get("done") is True
 
 
 def _facts(search: Search, found: State) -> dict[str, object]:
