@@ -20,7 +20,7 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import Stack
 from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
-from ragstone.samples import noted, numbered
+from ragstone.samples import AT_ONCE, noted, numbered
 from ragstone.trace import Step
 from ragstone.types import Completion, Context, Delta, Message, Prompt, Usage, Verdict
 
@@ -93,6 +93,7 @@ class LayerCalls:
         self._most, self._made = most, 0
         self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._begun = time.perf_counter()
 
     @property
@@ -110,8 +111,9 @@ class LayerCalls:
         n = self._taken(n)
         before = self._asked[prompt.messages]
         self._asked[prompt.messages] += n
-        found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
-        self._completions += found
+        async with self._free:
+            found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
+        self._completions += [found[0], *(replace(each, attempts=()) for each in found[1:])]  # they were made once
         return found
 
     async def answer(self, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
@@ -129,7 +131,8 @@ class LayerCalls:
     async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
         """What a model says to another prompt file."""
         self._taken(1)
-        completion = await self._runs.plain(name, inputs, context=self._context)
+        async with self._free:
+            completion = await self._runs.plain(name, inputs, context=self._context)
         self._completions.append(completion)
         return completion
 

@@ -22,9 +22,10 @@ from ragstone.plan import Call
 from ragstone.prompts.layers.asides import aside, room, written
 from ragstone.prompts.layers.extending import ended
 from ragstone.prompts.layers.listing import Listing, listing
-from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most, together
+from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Words, words
+from ragstone.samples import together
 from ragstone.types import Prompt
 
 __all__ = ["ChainOfVerification", "Verification", "verification"]
