@@ -259,4 +259,4 @@ async def test_an_edit_of_their_words_counts_from_the_next_question_on(tmp_path:
     assert second.version != first.version
     model = ScriptedModel(["5", "Schlecht.\nGrade: 1", "6", "Gut.\nGrade: 5"])
     await solved(second, model, prompt_file=shipped)
-    assert model.prompts[2].messages[-1].content == "Noch einmal, denn: Schlecht.\nGrade: 1"
+    assert model.prompts[2].messages[-1].content == "Noch einmal, denn: Schlecht. Grade: 1"

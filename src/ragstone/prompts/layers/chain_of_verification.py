@@ -123,7 +123,7 @@ class Verification(Layer):
             (completion, *_) = await calls.ask(aside(ended(prompt, said, name="question to verify")))
         except ModelError:
             return ""
-        return completion.text.strip()[:LONGEST_ANSWER]
+        return " ".join(completion.text.split())[:LONGEST_ANSWER]  # on one line, so that it poses as no further pair
 
     async def _revised(self, draft: Outcome, pairs: Sequence[tuple[str, str]], calls: Calls) -> Outcome:
         """The answer once more, with what the questions have brought to light in view."""

@@ -135,7 +135,7 @@ class Reflection(Layer):
         if not faults and "judge" in self.verifiers:
             grade = await self.judge.grade(prompt, outcome, calls)
             notices += [UNJUDGED.format(why=" ".join(grade.words.split())[:200])] if grade.grade is None else []
-            faults += [] if grade.good else [grade.words]
+            faults += [] if grade.good else [" ".join(grade.words.split())]  # one line of the list that is told
             passed += grade.good
         if not faults and "self" in self.verifiers:
             found, said = await self._criticised(outcome, calls)

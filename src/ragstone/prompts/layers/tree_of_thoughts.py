@@ -187,7 +187,10 @@ class _Mind:
 
 
 def _thought(given: object) -> tuple[str, bool] | None:
-    """A thought, and whether it is the last one; None for what is none."""
+    """A thought, and whether it is the last one; None for what is none.
+
+    It comes on one line, so that it poses neither as several steps nor as the words behind them.
+    """
     if isinstance(given, str):
         given = {"thought": given}
     if not isinstance(given, dict):
@@ -196,7 +199,7 @@ def _thought(given: object) -> tuple[str, bool] | None:
     said = item.get("thought")
     if not isinstance(said, str) or not said.strip() or len(said) > LONGEST_THOUGHT:
         return None
-    return said.strip(), item.get("done") is True
+    return " ".join(said.split()), item.get("done") is True
 
 
 def _facts(search: Search, found: State) -> dict[str, object]:
