@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import ragstone
-from layer_files import layered_file, solved
+from layer_files import layered_file, no_files, solved
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.errors import ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import LayerCalls, layered
 from ragstone.pipelines.prompted import prompted
+from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import AT_ONCE, together
@@ -197,3 +198,18 @@ class Crowded(ScriptedModel):
         await asyncio.sleep(0)
         self.now -= 1
         return await super().generate(prompt, context=context)
+
+
+async def test_what_was_used_before_the_model_went_down_is_counted(tmp_path: Path) -> None:
+    writing = ScriptedModel(['{"questions": ["Who?", "How many?"]}', *[ModelUnavailable("down")] * 9])
+    quoting = Quoting(["Twelve days."])
+    router, context = Router({"writing": writing, "quoting": quoting}), Context()
+    file = layered_file(tmp_path, "{least_to_most: {on: true}}")
+    request = await prompted(file, {"question": "Why?"}, router=router, context=context)
+    runs = PromptRunner(router, no_files, models=())
+    pieces = [piece async for piece in layered(file, request, router=router, runs=runs, context=context)]
+    found = pieces[-1]
+    assert isinstance(found, Outcome)
+    assert (found.text, found.completion.calls) == ("Twelve days.", len(writing.prompts))
+    assert found.completion.usage.input_tokens > 2 * sum(len(m.content.split()) for m in request.messages)
+    assert "least_to_most was not used" in str(found.completion.notice)

@@ -50,6 +50,7 @@ async def layered(
         return
     names = " and ".join(file.layers.names)
     outcome: Outcome | None = None
+    calls: LayerCalls | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writes:
         most = file.layers.most
@@ -68,7 +69,9 @@ async def layered(
     said = f"{why}{names} {'was' if ' and ' not in names else 'were'} not used, which takes a model that writes."
     async with aclosing(_streamed(prompt, (failure and router.quoting) or router, context)) as pieces:
         async for piece in pieces:
-            yield piece.noting(said) if isinstance(piece, Outcome) else piece
+            if isinstance(piece, Outcome):
+                piece = (calls.after(piece) if calls is not None else piece).noting(said)
+            yield piece
 
 
 async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGenerator[Delta | Outcome]:
@@ -158,6 +161,11 @@ class LayerCalls:
     def step(self, name: str, **facts: Any) -> AbstractContextManager[Step]:
         """A step of the trace."""
         return self._context.trace.step(name, **facts)
+
+    def after(self, outcome: Outcome) -> Outcome:
+        """The outcome of a model that only quotes, which is no call of a plan, with all that was used before it."""
+        self._completions.append(outcome.completion)
+        return self.whole(outcome)
 
     def whole(self, outcome: Outcome) -> Outcome:
         """The outcome with all that its calls have used, and every attempt that was made."""
