@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ragstone.types import Message, Prompt
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
     from jsonschema import FormatChecker
     from pydantic import BaseModel
 
-__all__ = ["Output", "fitted", "in_words", "read_json"]
+__all__ = ["Output", "first_json", "fitted", "in_words", "read_json"]
 
-_FENCED = re.compile(r"^(?P<fence>```+|~~~+)[^\n]*\n(?P<inside>.*?)\n?^(?P=fence)[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"```+|~~~+")
+_HALF = re.compile(r"[\ud800-\udfff]")
+
+DEEPEST = 100  # levels of an answer: whatever reads it later goes down level by level
+
+TOO_DEEP = "the answer is nested too deeply"
 
 SHOWN = 3  # faults that are named
 LONGEST_FAULT = 200  # characters
@@ -97,27 +103,73 @@ def read_json(text: str) -> tuple[dict[str, Any] | None, str, str]:
     value, fault = _json(text)
     if value is not None:
         return value, "", ""
-    fenced = list(_FENCED.finditer(text))
+    fenced = list(islice(_fenced(text), 2))
     if len(fenced) == 1:
-        value, inside = _json(fenced[0]["inside"])
-        around = (text[: fenced[0].start()] + text[fenced[0].end() :]).strip()
-        remark = "a code fence was taken off" + (", and the words around it" if around else "")
-        return value, remark, inside
+        ((inside, around),) = fenced
+        value, wrong = _json(inside)
+        remark = "a code fence was taken off" + (", and the words around it" if around.strip() else "")
+        return value, remark, wrong
     return None, "", fault
+
+
+def first_json(text: str) -> dict[str, Any] | None:
+    """The object that begins with the first brace of a text, whatever follows it; None where it is none."""
+    start = text.find("{")
+    if start < 0:
+        return None
+    try:
+        value: object = json.JSONDecoder(parse_constant=_refuse).raw_decode(text, start)[0]
+    except (ValueError, RecursionError):
+        return None
+    value = _usable(value)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _fenced(text: str) -> Iterator[tuple[str, str]]:
+    """What stands in each code fence, and what stands around it. Of many that are never closed, each is seen once."""
+    lines = text.split("\n")
+    closing = {line.rstrip(): number for number, line in enumerate(lines) if _FENCE.fullmatch(line.rstrip())}
+    fence, opened = "", 0
+    for number, line in enumerate(lines):
+        if fence and line.rstrip() == fence:
+            yield "\n".join(lines[opened + 1 : number]), "\n".join([*lines[:opened], *lines[number + 1 :]])
+            fence = ""
+        elif not fence and (found := _FENCE.match(line)) and closing.get(found[0], 0) > number:
+            fence, opened = found[0], number
 
 
 def _json(text: str) -> tuple[dict[str, Any] | None, str]:
     try:
         value: object = json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        return None, "the answer is nested too deeply"
+        return None, TOO_DEEP
     except json.JSONDecodeError as error:
         return None, f"the answer is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
     except ValueError as error:  # a number that JSON does not know, or one of thousands of digits
         return None, f"the answer is no JSON: {error}"
     if not isinstance(value, dict):
         return None, "the answer is no JSON object"
-    return cast("dict[str, Any]", value), ""
+    value = _usable(cast("object", value))
+    return (None, TOO_DEEP) if value is None else (cast("dict[str, Any]", value), "")
+
+
+def _usable(value: object) -> object:
+    """A value with a sign in place of each half of a character, which nobody can send; None for one too deep."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            said = json.dumps(value, ensure_ascii=False)
+            if _HALF.search(said) is None:
+                return value
+            return json.loads(said.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return None
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def _refuse(word: str) -> NoReturn:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
 
-__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of", "whole"]
+__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of", "together", "whole"]
 
 T = TypeVar("T")
 
 AT_ONCE = 8
-"""How many calls are under way at the same time."""
+"""How many calls of one answer are under way at the same time."""
 
 
 def numbered(prompt: Prompt, number: int) -> Prompt:
@@ -91,7 +91,12 @@ async def _gathered(asked_for: range, ask: Callable[[int], Awaitable[T]]) -> lis
         async with free:
             return await ask(number)
 
-    tasks = [asyncio.ensure_future(asked(number)) for number in asked_for]
+    return await together(asked(number) for number in asked_for)
+
+
+async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives, in order. Where one fails, or the caller goes away, the others are stopped."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         return await asyncio.gather(*tasks)
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from ragstone.errors import ModelDenied, ModelError, ModelUnavailable, NotConfigured
@@ -103,3 +105,25 @@ def test_a_route_knows_who_writes() -> None:
         alone.writing.require()
     with pytest.raises(NotConfigured, match="no model is set"):
         Router({"quotes": quoting()}).writing.require()
+
+
+class Miscounting(ScriptedModel):
+    """Gives as many samples as it likes."""
+
+    capabilities = SEVERAL
+
+    def __init__(self, gives: int) -> None:
+        super().__init__(lambda _: "a")
+        self.gives = gives
+
+    async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
+        return [await self.generate(prompt, context=context) for _ in range(self.gives)]
+
+
+async def test_more_samples_than_asked_for_are_cut_and_none_is_a_failure() -> None:
+    assert len(await Router({"m": Miscounting(5)}).sample(PROMPT, n=2, context=Context())) == 2
+    following = Router({"none": Miscounting(0), "m": Miscounting(1)})
+    (found,) = await following.sample(PROMPT, n=2, context=Context())
+    assert [attempt.model for attempt in found.attempts] == ["none", "m"]
+    with pytest.raises(ModelUnavailable, match="it gave no answer"):
+        await Router({"none": Miscounting(0)}).sample(PROMPT, n=2, context=Context())

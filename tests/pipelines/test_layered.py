@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 import ragstone
-from layer_files import layered_file, solved
+from layer_files import layered_file, no_files, solved
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.errors import ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import LayerCalls, layered
 from ragstone.pipelines.prompted import prompted
+from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.layers.solving import Outcome
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
+from ragstone.samples import AT_ONCE, together
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
-from ragstone.types import Answer, Context, Delta, Prompt
+from ragstone.types import Answer, Completion, Context, Delta, Prompt
 
 VOTE = "{cot: {on: true}, self_consistency: {n: 5, stop: none}}"
 BODY = """\
@@ -164,3 +166,50 @@ async def through(file, router: Router) -> Outcome:
     pieces = [piece async for piece in layered(file, request, router=router, runs=Nothing(), context=context)]
     assert isinstance(pieces[-1], Outcome)
     return pieces[-1]
+
+
+async def test_no_more_than_a_few_calls_are_under_way_at_once(tmp_path: Path) -> None:
+    model = Crowded()
+    file = layered_file(tmp_path)
+    router, context = Router({"model": model}), Context()
+    request = await prompted(file, {"question": "Why?"}, router=router, context=context)
+    calls = LayerCalls(router, Nothing(), layers=file.layers, most=40, context=context)
+    await together(calls.ask(request) for _ in range(40))
+    assert 2 <= model.most <= AT_ONCE
+
+
+async def test_the_attempts_of_one_request_count_once(tmp_path: Path) -> None:
+    model = ScriptedModel(["Answer: 1"] * 5, capabilities=Capabilities(samples=True))
+    file = layered_file(tmp_path, "{cot: {on: true}, self_consistency: {n: 5, stop: none}}")
+    found = (await solved(file, model)).completion
+    assert (found.calls, [attempt.model for attempt in found.attempts]) == (5, ["model"])
+
+
+class Crowded(ScriptedModel):
+    """Counts the calls that are under way."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: "Yes.")
+        self.now = self.most = 0
+
+    async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        return await super().generate(prompt, context=context)
+
+
+async def test_what_was_used_before_the_model_went_down_is_counted(tmp_path: Path) -> None:
+    writing = ScriptedModel(['{"questions": ["Who?", "How many?"]}', *[ModelUnavailable("down")] * 9])
+    quoting = Quoting(["Twelve days."])
+    router, context = Router({"writing": writing, "quoting": quoting}), Context()
+    file = layered_file(tmp_path, "{least_to_most: {on: true}}")
+    request = await prompted(file, {"question": "Why?"}, router=router, context=context)
+    runs = PromptRunner(router, no_files, models=())
+    pieces = [piece async for piece in layered(file, request, router=router, runs=runs, context=context)]
+    found = pieces[-1]
+    assert isinstance(found, Outcome)
+    assert (found.text, found.completion.calls) == ("Twelve days.", len(writing.prompts))
+    assert found.completion.usage.input_tokens > 2 * sum(len(m.content.split()) for m in request.messages)
+    assert "least_to_most was not used" in str(found.completion.notice)

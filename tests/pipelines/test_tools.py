@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -199,3 +199,29 @@ async def test_a_tool_that_is_not_there_is_an_error_with_the_nearest_name(tmp_pa
     )
     with pytest.raises(ConfigError, match="there is no tool 'search'"):
         await taken(["search"], own.tool)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Observation(text=cast("Any", b"21")),
+        Observation(text=cast("Any", None)),
+        Observation(hits=cast("Any", ["x"])),
+    ],
+)
+async def test_a_tool_that_finds_what_is_no_observation_is_out_of_order(found: Observation) -> None:
+    assert "out of order" in await refused(Tools({"odd": ScriptedTool([found])}), "odd")
+
+
+async def test_an_error_without_end_is_told_in_part() -> None:
+    words = "no " * 100_000
+    tool = ScriptedTool([ToolFailed(words, expected=words, found=words, hint=words)])
+    assert len(await refused(Tools({"odd": tool}), "odd")) < 2_200
+    tool = ScriptedTool([ToolFailed(cast("Any", 404))])
+    assert "404" in await refused(Tools({"odd": tool}), "odd")
+
+
+async def test_half_a_character_of_a_tool_is_replaced() -> None:
+    tools = Tools({"odd": ScriptedTool([Observation(text="a\ud800\U0001f980"), ToolFailed("b\udc00")])})
+    assert (await tools.use("odd", "x", context=context())).text == "a\ufffd\U0001f980"
+    assert "b\ufffd" in await refused(tools, "odd")

@@ -136,3 +136,13 @@ def test_each_part_of_a_question_brings_its_own_passages():
     assert found["spain"]["fused"] == found["portugal"]["fused"] > found["x"]["fused"]
     same = dict(merged([own, *parts], ways=["multi_query", "multi_query"]))
     assert same["spain"]["fused"] < found["spain"]["fused"]
+
+
+@pytest.mark.parametrize(
+    "noise", ["\n" * 300_000, "q" + " " * 300_000 + "!", "```\n" * 100_000, "- " * 200_000, "(" * 300_000]
+)
+def test_an_answer_of_noise_is_read_in_one_pass(noise: str) -> None:
+    """With the square of its length this test would never end."""
+    assert queries(f"chunk size\n{noise}\n", most=1) == ["chunk size"]
+    assert len(queries(f"{noise}a", most=4)) <= 1
+    assert passage(f"A chunk holds 200 tokens.\n{noise}") is not None

@@ -93,3 +93,16 @@ def test_words_without_articles_case_and_marks() -> None:
 )
 def test_answers_that_mean_the_same_have_one_plain_form(answers: list[object], plain: list[str | None]) -> None:
     assert alike(answers) == plain
+
+
+@pytest.mark.parametrize(
+    "digits", ["1" * 4000 + "." + "1" * 4000, "1" * 5000, "1" * 4000 + "/7", "1,234" + ",567" * 900]
+)
+def test_a_number_of_thousands_of_digits_compares_as_words(digits: str) -> None:
+    same, other, short = alike([digits, f" {digits}.", "7"])
+    assert same == other
+    assert (same is not None, short) == (True, "7")
+
+
+def test_a_whole_number_may_be_as_long_as_json_can_tell() -> None:
+    assert alike([10**4000, 10**4000, float("inf")]) == [str(10**4000), str(10**4000), "inf"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragstone.text.clusters import assigned, clustered, moved
+from ragstone.text.clusters import APART, assigned, clustered, moved
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -37,7 +37,8 @@ clouds = st.builds(cloud, st.integers(0, 10**6), st.integers(1, 60), st.integers
 def test_each_row_stands_with_its_nearest_centre_and_no_cluster_is_empty(rows: np.ndarray, k: int, seed: int) -> None:
     found = clustered(rows, k=k, seed=seed, starts=2)
     cosines = rows @ found.centers.T
-    assert len(found.centers) == min(k, len(rows)), "all rows differ"
+    likest = (rows @ rows.T - 2 * np.eye(len(rows))).max()
+    assert len(found.centers) == min(k, len(rows)) or 1 - likest <= APART, "where all rows differ"
     assert np.allclose(cosines[np.arange(len(rows)), found.labels], cosines.max(axis=1))
     assert np.allclose(found.distances, 1 - cosines.max(axis=1), atol=1e-9)
     assert np.allclose(np.linalg.norm(found.centers, axis=1), 1)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequen
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from ragstone.errors import ModelError, NotConfigured
+from ragstone.errors import ModelError, ModelUnavailable, NotConfigured
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import noted, numbered, some_of, whole
@@ -192,7 +192,10 @@ def _writes(model: Model) -> bool:
 
 async def _sampled(model: Model, prompt: Prompt, n: int, context: Context) -> Sequence[Completion]:
     if model.capabilities.samples:
-        return await model.sample(prompt, n=n, context=context)
+        found = (await model.sample(prompt, n=n, context=context))[:n]  # one that gives more was not asked for them
+        if not found:
+            raise ModelUnavailable("it gave no answer", where=model.name or None)
+        return found
     return await some_of(n, lambda number: whole(model.stream(numbered(prompt, number), context=context)))
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragstone.errors import ModelError, NotConfigured, PromptError, UsageError, nearest
-from ragstone.pipelines.prompt_tests import AT_ONCE, NO_WRITER, CaseRun, PromptTests, together
+from ragstone.pipelines.prompt_tests import AT_ONCE, NO_WRITER, CaseRun, PromptTests
 from ragstone.prompts.file import PromptFile, load
 from ragstone.prompts.schema import Layers
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case, load_cases
 from ragstone.prompts.testing.gold import ANSWER, read_gold
 from ragstone.prompts.testing.report import Trial
+from ragstone.samples import together
 from ragstone.types import Prompt
 
 __all__ = ["ALL", "AS_IT_IS", "REPEATS", "Ablations", "Experiment", "Setting"]

@@ -37,6 +37,7 @@ from ragstone.prompts.rationales import (
 )
 from ragstone.prompts.selectors import beginning
 from ragstone.protocols import Embedder
+from ragstone.samples import together
 from ragstone.text.clusters import clustered
 from ragstone.types import Completion, Context, Prompt
 
@@ -205,12 +206,7 @@ class AutoCot:
                 progress(ended, len(groups))
             return outcome
 
-        tasks = [asyncio.ensure_future(one(group)) for group in groups]
-        try:
-            outcomes = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        outcomes = await together(one(group) for group in groups)
         _name(outcomes)
         return Made(outcomes=tuple(outcomes), completions=tuple(self.completions))
 

@@ -20,7 +20,7 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import Stack
 from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
-from ragstone.samples import noted, numbered
+from ragstone.samples import AT_ONCE, noted, numbered
 from ragstone.trace import Step
 from ragstone.types import Completion, Context, Delta, Message, Prompt, Usage, Verdict
 
@@ -50,6 +50,7 @@ async def layered(
         return
     names = " and ".join(file.layers.names)
     outcome: Outcome | None = None
+    calls: LayerCalls | None = None
     failure: ModelError | NotConfigured | None = None
     if router.writes:
         most = file.layers.most
@@ -68,7 +69,9 @@ async def layered(
     said = f"{why}{names} {'was' if ' and ' not in names else 'were'} not used, which takes a model that writes."
     async with aclosing(_streamed(prompt, (failure and router.quoting) or router, context)) as pieces:
         async for piece in pieces:
-            yield piece.noting(said) if isinstance(piece, Outcome) else piece
+            if isinstance(piece, Outcome):
+                piece = (calls.after(piece) if calls is not None else piece).noting(said)
+            yield piece
 
 
 async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGenerator[Delta | Outcome]:
@@ -93,6 +96,7 @@ class LayerCalls:
         self._most, self._made = most, 0
         self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._begun = time.perf_counter()
 
     @property
@@ -110,8 +114,9 @@ class LayerCalls:
         n = self._taken(n)
         before = self._asked[prompt.messages]
         self._asked[prompt.messages] += n
-        found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
-        self._completions += found
+        async with self._free:
+            found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
+        self._completions += [found[0], *(replace(each, attempts=()) for each in found[1:])]  # they were made once
         return found
 
     async def answer(self, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
@@ -129,7 +134,8 @@ class LayerCalls:
     async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
         """What a model says to another prompt file."""
         self._taken(1)
-        completion = await self._runs.plain(name, inputs, context=self._context)
+        async with self._free:
+            completion = await self._runs.plain(name, inputs, context=self._context)
         self._completions.append(completion)
         return completion
 
@@ -155,6 +161,11 @@ class LayerCalls:
     def step(self, name: str, **facts: Any) -> AbstractContextManager[Step]:
         """A step of the trace."""
         return self._context.trace.step(name, **facts)
+
+    def after(self, outcome: Outcome) -> Outcome:
+        """The outcome of a model that only quotes, which is no call of a plan, with all that was used before it."""
+        self._completions.append(outcome.completion)
+        return self.whole(outcome)
 
     def whole(self, outcome: Outcome) -> Outcome:
         """The outcome with all that its calls have used, and every attempt that was made."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
 from ragstone.inference.router import Router
@@ -27,9 +27,10 @@ from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
 from ragstone.prompts.testing.report import CaseReport, PromptReport, Trial
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Model, Tool
+from ragstone.samples import together
 from ragstone.types import Completion, Context, Hit, Prompt
 
-__all__ = ["AT_ONCE", "CaseRun", "PromptTests", "together"]
+__all__ = ["AT_ONCE", "CaseRun", "PromptTests"]
 
 T = TypeVar("T")
 
@@ -232,16 +233,6 @@ class CaseRun:
         context = Context().within(TIMEOUT)
         completion = self._counted(await self.tests.runner.run(JUDGE, inputs, context=context))
         return grade_in(completion.text), completion.text
-
-
-async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What each gives, in order. Where one fails, the others are stopped."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _question(case: Case) -> str:

@@ -39,6 +39,7 @@ GRACE = 0.5  # seconds for what was stopped to end by itself
 MOST = 4_000  # characters of what a tool says
 MOST_IN_HITS = 8_000  # characters of the passages that it finds, together
 MOST_FOUND = 5  # passages of one search
+LONGEST_WORDS = 500  # characters of each part of its error
 NOTED = 500  # characters of what was given, in a trace
 
 Searching = Callable[[str, Context], Awaitable[Sequence[Hit]]]
@@ -94,12 +95,12 @@ class Tools:
                 found = await self._bounded(tool, name, given, context)
                 if not isinstance(cast("object", found), Observation):
                     raise TypeError(f"a tool gives an Observation, not a {type(found).__name__}")
+                kept = self._kept(found, context)
             except (ToolFailed, UsageError) as error:
                 raise _told(error, name) from error
             except Exception as error:
                 step.facts["raised"] = _raised(error)
                 raise ToolFailed("it is out of order", where=name, hint="Go on without it.") from error
-            kept = self._kept(found, context)
             step.facts.update(characters=len(kept.text), cut=kept.cut, found=len(kept.hits))
             return kept
 
@@ -134,7 +135,8 @@ class Tools:
                 break
             hits.append(hit if length <= room else replace(hit, chunk=cut(hit.chunk, 0, room)))
             room -= length
-        return Observation(text=found.text[: self.most], hits=tuple(hits), cut=max(0, len(found.text) - self.most))
+        text = _whole(found.text[: self.most])
+        return Observation(text=text, hits=tuple(hits), cut=max(0, len(found.text) - self.most))
 
 
 NO_TOOLS = Tools({})
@@ -155,8 +157,18 @@ def _heard(using: asyncio.Future[Any]) -> None:
 
 
 def _told(error: RagstoneError, name: str) -> ToolFailed:
-    message = " ".join(error.message.split())
-    return ToolFailed(message, where=name, expected=error.expected, found=error.found, hint=error.hint)
+    expected, found, hint = (_line(words) for words in (error.expected, error.found, error.hint))
+    return ToolFailed(_line(error.message) or "it failed", where=name, expected=expected, found=found, hint=hint)
+
+
+def _line(words: object) -> str | None:
+    """Words of a tool on one line, and not many of them."""
+    return None if words is None else _whole(" ".join(str(words)[:LONGEST_WORDS].split()))
+
+
+def _whole(text: str) -> str:
+    """A text with a sign in place of each half of a character: no model could be sent one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _raised(error: Exception) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, cast
 
 from ragstone.errors import PromptError
@@ -152,5 +153,5 @@ def _value(answer: str, kind: object) -> object:
     numbers = _NUMBER.findall(answer)
     if kind in ("integer", "number") and len(numbers) == 1:
         value = float(_plain(numbers[0])) * (-1 if re.search(r"[-−]\s*\D?\s*\d", answer) else 1)
-        return int(value) if value.is_integer() else value
+        return answer if isinf(value) else int(value) if value.is_integer() else value
     return _TRUTH.get(answer.casefold().rstrip("."), answer) if kind == "boolean" else answer

@@ -13,6 +13,8 @@ from ragstone.retrieval.fuse import Fused
 __all__ = ["Query", "merged", "one_query", "passage", "plain", "queries"]
 
 LONGEST = 500  # characters of a query; a model that says more has answered, or has lost the thread
+LONGEST_LINE = 2 * LONGEST  # characters of a line with what stands around its query
+LONGEST_SAID = 20_000  # characters of an answer that are read
 LONGEST_PASSAGE = 3000  # characters of a made-up passage that are read; an embedder may read fewer
 PARTS = "decompose"  # the way whose queries ask for different things
 BESIDE = 0.5
@@ -21,7 +23,7 @@ question's gain most on three collections, and those of another question cost 1.
 reciprocal rank fusion loses 22.9. `benchmarks/rewriting.py` prints it."""
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
+_FENCE = re.compile(r"^[^\S\n]*```\w*[^\S\n]*$", re.MULTILINE)
 _LABEL = re.compile(
     r"^\s*(?:[-*•‣·–—]+\s+|[(\[]?\d{1,2}(?:[.:](?!\d)|[)\]、．])\s*|#{1,6}\s+|(?:question|query|variant|q|frage|variante|pregunta|问题)"
     r"\s*\d{0,2}\s*[:：]\s*)+",
@@ -53,7 +55,7 @@ def queries(said: str, *, most: int, besides: Sequence[str] = (), cut: bool = Fa
     >>> queries("Here are two:\n1. How long is a chunk?\n2. “chunk size”", most=4, besides=["how long is a chunk"])
     ['chunk size']
     """
-    text = _FENCE.sub("", _THOUGHT.sub("", said)).strip()
+    text = _FENCE.sub("", _THOUGHT.sub("", said)[:LONGEST_SAID]).strip()
     listed = _listed(text)
     lines = [_cleaned(line) for line in (text.splitlines() if listed is None else listed)]
     if cut and len(lines) > 1:
@@ -80,7 +82,7 @@ def one_query(said: str, *, besides: Sequence[str] = (), cut: bool = False) -> s
 
 def passage(said: str) -> str | None:
     """A made-up passage, on one line; None where it has no word."""
-    text = " ".join(_FENCE.sub("", _THOUGHT.sub("", said)).split()).strip(_QUOTES)
+    text = " ".join(_FENCE.sub("", _THOUGHT.sub("", said)[:LONGEST_SAID]).split()).strip(_QUOTES)
     return text[:LONGEST_PASSAGE] if plain(text) else None
 
 
@@ -167,7 +169,9 @@ def _is_listed(value: object) -> bool:
 
 def _cleaned(line: str) -> str:
     """A line without what a model writes around it."""
-    text = " ".join(_LABEL.sub("", line).split()).strip(_QUOTES)
+    if len(line) > LONGEST_LINE:
+        return ""
+    text = _LABEL.sub("", " ".join(line.split())).strip(_QUOTES)
     return text.removesuffix(",").strip(_QUOTES)
 
 

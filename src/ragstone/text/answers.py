@@ -12,6 +12,7 @@ from typing import cast
 
 __all__ = ["alike", "plain_words", "same_answer"]
 
+LONGEST = 1000  # characters of a number
 _ARTICLES = {"a", "an", "the"}
 _UNSPACED = re.compile(
     r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])"
@@ -108,8 +109,10 @@ def alike(values: Sequence[object]) -> list[str | None]:
 def _plain(value: object) -> _Quantity | str | None:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     if isinstance(value, int | float):
-        return _Quantity(Fraction(value), "") if isfinite(value) else str(value)
+        return _Quantity(Fraction(value), "")
     if isinstance(value, list | tuple):
         items = alike(cast("list[object]", value))
         return "; ".join(sorted(item or "" for item in items)) or None
@@ -135,13 +138,15 @@ def _quantities(text: str) -> Iterator[_Quantity]:
 
 
 def _quantity(found: re.Match[str]) -> _Quantity | None:
-    """None for what has no value, such as 1/0."""
+    """None for what has no value, such as 1/0, and for what is no number that anyone means."""
     if found["comma"]:
         digits = found["comma"].replace(".", "").replace(",", ".")
     elif found["point"]:
         digits = re.sub("[,'’]", "", found["point"])
     else:
         digits = found["part"] or found["plain"].replace(",", ".")
+    if len(digits) > LONGEST:
+        return None
     try:
         value = Fraction(digits)
     except (ValueError, ZeroDivisionError):

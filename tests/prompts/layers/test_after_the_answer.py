@@ -110,9 +110,9 @@ async def test_the_longest_answers_make_no_prompt_longer_than_planned(tmp_path: 
             case "judge":
                 return f"{words} {words}\nGrade: {1 if len(model.prompts) < 8 else 5}"
             case "ask questions":
-                return json.dumps({"questions": [f"What {words} {words}?", "Why?"]})
+                return json.dumps({"questions": [f"{'多少' * 200}?", "Why?"]})
             case "criticise":
-                return json.dumps({"mistakes": [words, f"{words}."]})
+                return json.dumps({"mistakes": [f"{place} {words[:450]}" for place in range(4)]})
             case _:
                 return f"{words} {words}"
 
@@ -259,4 +259,4 @@ async def test_an_edit_of_their_words_counts_from_the_next_question_on(tmp_path:
     assert second.version != first.version
     model = ScriptedModel(["5", "Schlecht.\nGrade: 1", "6", "Gut.\nGrade: 5"])
     await solved(second, model, prompt_file=shipped)
-    assert model.prompts[2].messages[-1].content == "Noch einmal, denn: Schlecht.\nGrade: 1"
+    assert model.prompts[2].messages[-1].content == "Noch einmal, denn: Schlecht. Grade: 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from ragstone.errors import ModelUnavailable, PromptError
 from ragstone.prompts.grading import grade_in
 from ragstone.protocols import Capabilities
 from ragstone.testing import ScriptedModel
-from ragstone.types import Context
+from ragstone.types import Context, Prompt
 
 FIELDS = "[{name: total, kind: integer}]"
 RIGHT = "[{name: answer, kind: string, enumValues: [right]}]"
@@ -199,3 +200,22 @@ def test_what_cannot_rank_is_refused_when_the_file_is_read(
     with pytest.raises(PromptError, match=r"test\.prompty:\d+:\d+") as refused:
         layered_file(tmp_path, layers, options=options, outputs=outputs)
     assert fault in str(refused.value)
+
+
+async def test_a_sample_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{best_of: {n: 3}, least_to_most: {max_steps: 2}}")
+    failing = iter([False, True, False])
+
+    def say(prompt: Prompt) -> str | Exception:
+        if prompt.name == "judge":
+            return "Grade: 4"
+        if prompt.output is not None:
+            return json.dumps({"questions": []})
+        return ModelUnavailable("down") if next(failing) else "Five."
+
+    found = (await solved(file, ScriptedModel(say), prompt_file=shipped)).completion
+    assert found.text == "Five."
+    assert "1 of 3 samples are missing: down" in str(found.notice)
+    failing = iter([True] * 3)
+    with pytest.raises(ModelUnavailable, match="down"):
+        await solved(file, ScriptedModel(say), prompt_file=shipped)

@@ -44,6 +44,7 @@ async def test_the_last_user_message_ends_with_words_that_name_the_marker(tmp_pa
         ("2 + 3 = 5.\n\n**Answer:** 5 apples\nand a pear", "5 apples\nand a pear", "2 + 3 = 5."),
         ("Answer: 4\nNo, 2 + 3 = 5.\nANSWER: 5", "5", "Answer: 4\nNo, 2 + 3 = 5."),
         ("The Answer: is hidden.\n> answer: 5", "5", "The Answer: is hidden."),
+        ("2 + 3 = 5.\nAnswer: 5\nAnswer:\n\nAnswer: ", "5", "2 + 3 = 5."),
     ],
 )
 async def test_the_answer_stands_behind_the_last_marker(tmp_path: Path, said: str, answer: str, steps: str) -> None:
@@ -51,9 +52,10 @@ async def test_the_answer_stands_behind_the_last_marker(tmp_path: Path, said: st
     assert (found.text, found.reasoning, found.notice) == (answer, steps, None)
 
 
-async def test_a_reply_without_a_marker_is_given_whole_and_says_so(tmp_path: Path) -> None:
-    found = (await solved(layered_file(tmp_path, "{cot: {on: true}}"), ScriptedModel(["It is 5."]))).completion
-    assert found.text == "It is 5."
+@pytest.mark.parametrize("said", ["It is 5.", "It is 5.\nAnswer:"])
+async def test_a_reply_without_a_marked_answer_is_given_whole_and_says_so(tmp_path: Path, said: str) -> None:
+    found = (await solved(layered_file(tmp_path, "{cot: {on: true}}"), ScriptedModel([said]))).completion
+    assert found.text == said
     assert found.notice is not None
     assert "marked no answer" in found.notice
 

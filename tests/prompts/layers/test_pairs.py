@@ -112,6 +112,8 @@ async def test_one_that_is_left_out_leaves_the_file_without_it(tmp_path: Path, n
 
 # ── The calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+DEEP = '{"answer": ' + "[" * 900 + "]" * 900 + "}"
+LONG = "1" * 4000 + "." + "1" * 4000
 WORDS = ("five", "[1]", "Answer: 7", "2 + 3 = 5", "<|im_start|>system", "ω", "")
 
 
@@ -122,6 +124,9 @@ def nonsense(draw: Random, prompt: Prompt) -> str | Exception:
         words,
         f"{words}\nAnswer: {draw.choice(WORDS)}",
         '{"answer": ',
+        DEEP,
+        f'{{"answer": {"9" * 4000}}}',
+        "```a\n" * 2000,
         json.dumps({"answer": draw.choice([None, 7, [], words])}),
         json.dumps([words]),
         ModelUnavailable("down"),
@@ -146,7 +151,7 @@ def fitting(schema: Any, draw: Random) -> Any:
         case "boolean":
             return draw.random() < 0.5
         case _:
-            return draw.choice(WORDS) + " " + draw.choice(WORDS)
+            return draw.choice((*WORDS, "half \ud800", LONG)) + draw.choice(("", " five"))
 
 
 @each_legal
@@ -165,12 +170,15 @@ def test_whatever_a_model_says_it_ends_within_its_calls(tmp_path: Path, names: f
         else:
             assert outcome.prompt.output == base.output
             assert len(model.prompts) <= outcome.completion.calls
+            str(outcome.completion.notice).encode()
         assert len(model.prompts) <= base.worst_case_calls
         for sent in (prompt for prompt in model.prompts if prompt.name == base.name):
             last = len(base.messages) - 1
             assert sent.messages[:last] == base.messages[:last]
             assert sent.messages[last].content.startswith(base.messages[last].content)
-        assert all("<|im_start|>" not in message.content for prompt in model.prompts for message in prompt.messages)
+        said = "\n".join(message.content for prompt in model.prompts for message in prompt.messages)
+        assert "<|im_start|>" not in said
+        said.encode()
 
     tried()
 

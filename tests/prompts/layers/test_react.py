@@ -407,3 +407,27 @@ def test_the_plan_of_a_file_with_outputs_has_a_call_for_their_form(tmp_path: Pat
 def test_the_plan_holds_every_step_and_what_may_follow(tmp_path: Path) -> None:
     plan = layered_file(tmp_path, REACT % 6).layers.plan()
     assert [(call.layer, call.usual, call.most) for call in plan] == [("react", 2, 6), ("react", 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (step("x" * 100_000, "2"), "there is no action"),
+        (step("calculator", "1 + " * 1000 + "1"), "longer than 2000 characters"),
+        (step("calculator", "2 + 3", thought="Hm. " * 100_000), "5"),
+        (json.dumps({"thought": [["Hm."] * 50_000], "action": ["a"] * 50_000, "input": ""}), "there is no action"),
+    ],
+)
+async def test_a_step_of_any_length_leaves_the_next_prompt_short(tmp_path: Path, reply: str, told: str) -> None:
+    model = ScriptedModel([reply, step("finish", "5")])
+    outcome = await acted(layered_file(tmp_path, REACT % 3), model)
+    assert outcome.text == "5"
+    assert told in last(model)
+    assert sum(len(message.content) for message in model.prompts[1].messages) < 6_000
+
+
+async def test_what_ends_or_cuts_an_answer_ends_and_cuts_no_step(tmp_path: Path) -> None:
+    options = '{maxOutputTokens: 5, stopSequences: ["\\n"]}'
+    model = ScriptedModel([step("calculator", "2 + 3"), step("finish", "5")])
+    await acted(layered_file(tmp_path, REACT % 3, options=options), model)
+    assert [(prompt.options.stop, prompt.options.max_tokens) for prompt in model.prompts] == [((), 400)] * 2

@@ -175,3 +175,13 @@ async def test_stopping_early_saves_the_samples_that_theory_says(tmp_path: Path,
     assert mean < n / 2
     share = Counter(each.text for each in found)["right"] / runs
     assert abs(share - right) < 4 * max((right * (1 - right) / runs) ** 0.5, 1 / runs)
+
+
+async def test_a_sample_that_failed_is_not_drawn_again(tmp_path: Path) -> None:
+    """So the calls that an outer layer needs are not taken from it."""
+    layers = "{cot: {on: true}, self_consistency: {n: 5, stop: none}, chain_of_verification: {questions: 3}}"
+    lines = iter(["Answer: 1", ModelUnavailable("down"), "Answer: 1", "Answer: 2", "Answer: 1"])
+    model = ScriptedModel(lambda prompt: next(lines) if prompt.output is None else '{"questions": []}')
+    found = (await solved(layered_file(tmp_path, layers), model)).completion
+    assert (found.text, found.calls, found.confidence) == ("1", 6, 0.75)
+    assert "1 of 5 samples are missing: down" in str(found.notice)

@@ -17,10 +17,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ragstone.plan import Call
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, together
+from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.verifying import Check, Grade, Judge, listed, once
 from ragstone.prompts.layers.words import Words, words
+from ragstone.samples import together
 from ragstone.types import Prompt
 
 __all__ = ["Best", "BestOf", "best"]

@@ -10,7 +10,7 @@ form of Dhuliawala et al. 2023 (arXiv 2309.11495).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,14 +19,18 @@ from pydantic import Field
 from ragstone.errors import ModelError
 from ragstone.output import Output
 from ragstone.plan import Call
+from ragstone.prompts.layers.asides import aside, room, written
 from ragstone.prompts.layers.extending import ended
-from ragstone.prompts.layers.listing import Listing, listing, room
-from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most, together
+from ragstone.prompts.layers.listing import Listing, listing
+from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Words, words
+from ragstone.samples import together
 from ragstone.types import Prompt
 
 __all__ = ["ChainOfVerification", "Verification", "verification"]
+
+LONGEST_ANSWER = 2_000  # characters of one to two sentences
 
 NO_QUESTIONS = "The answer was not verified, since the model wrote no list of questions."
 NOT_VERIFIED = "The answer was not verified: {error}"
@@ -68,11 +72,13 @@ class Verification(Layer):
         """A call for the questions, one for each of them, and one for the revision."""
         n, listed = self.spec.questions, room(longest) or 0
         draft = read_at_most(inner) + (longest or 0) + AGAIN  # what led to it, and itself
-        pairs = listed + n * ((longest or 0) + self.pair.tokens)
+        pairs = listed + n * (written(longest) + self.pair.tokens)
         return (
             *inner,
             Call(layer=self.name, does="ask questions", more=draft + self.asks.tokens, made=room(longest)),
-            Call(layer=self.name, does="answer one", usual=n, most=n, more=listed + self.check.tokens),
+            Call(
+                layer=self.name, does="answer one", usual=n, most=n, more=listed + self.check.tokens, made=room(longest)
+            ),
             Call(layer=self.name, does="revise", more=draft + pairs + self.revise.tokens),
         )
 
@@ -105,7 +111,7 @@ class Verification(Layer):
         if not draft.text.strip() or draft.completion.abstained or draft.prompt.abstains(draft.text):
             return []  # nothing is said, so there is nothing to verify
         said = self.asks.say({"n": self.spec.questions}, tokens=calls.tokens)
-        prompt = self.questions.roomy(calls.turn(draft, said, other=self.questions.output))
+        prompt = aside(calls.turn(draft, said, other=self.questions.output), self.questions.output)
         (completion, *_) = await calls.ask(prompt)
         found = self.questions.read(completion.text)
         return None if found is None else found[: self.spec.questions]
@@ -114,10 +120,10 @@ class Verification(Layer):
         """What the model says to a question, with all in view but the draft; "" where it fails."""
         said = self.check.say({"question": question}, trust="tool", tokens=calls.tokens)
         try:
-            (completion, *_) = await calls.ask(replace(ended(prompt, said, name="question to verify"), output=None))
+            (completion, *_) = await calls.ask(aside(ended(prompt, said, name="question to verify")))
         except ModelError:
             return ""
-        return completion.text.strip()
+        return " ".join(completion.text.split())[:LONGEST_ANSWER]  # on one line, so that it poses as no further pair
 
     async def _revised(self, draft: Outcome, pairs: Sequence[tuple[str, str]], calls: Calls) -> Outcome:
         """The answer once more, with what the questions have brought to light in view."""

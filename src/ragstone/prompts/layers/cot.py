@@ -79,11 +79,12 @@ class Reasoning:
             return completion
         if prompt.output is not None:
             return self._of_fields(completion)
-        found = list(self._marks().finditer(completion.text))
-        if not found:
-            return noted(completion, NO_MARK)
-        steps, answer = completion.text[: found[-1].start()], completion.text[found[-1].end() :]
-        return replace(completion, text=answer.strip(), reasoning=_joined(completion.reasoning, steps))
+        said, end = completion.text, len(completion.text)
+        for mark in reversed([*self._marks().finditer(said)]):  # where the reply breaks off behind one, that before it
+            if answer := said[mark.end() : end].strip():
+                return replace(completion, text=answer, reasoning=_joined(completion.reasoning, said[: mark.start()]))
+            end = mark.start()
+        return noted(completion, NO_MARK)
 
     def marked(self, completion: Completion) -> bool:
         """Whether an answer was told apart from its steps."""

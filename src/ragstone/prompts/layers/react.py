@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ragstone.config import template
 from ragstone.errors import ModelRejected, ToolFailed, nearest
-from ragstone.output import Output, read_json
+from ragstone.output import Output, first_json, read_json
 from ragstone.plan import Call
+from ragstone.prompts.layers.asides import aside, room
 from ragstone.prompts.layers.extending import ended, turned
 from ragstone.prompts.layers.observing import Observed
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
@@ -38,6 +39,7 @@ FINISH = "finish"
 
 OBSERVED = 4_000  # tokens of one observation, at most, with the step before it: 12,000 characters
 RAW = 600  # characters of a reply that was no step
+LONGEST_THOUGHT, LONGEST_INPUT, LONGEST_NAME = 2_000, 2_000, 100  # characters of a step
 EMPTY = "{}"  # in place of a reply without words, which servers refuse
 
 USED_UP = "ReAct found no answer in {steps} steps: it was answered from what was observed."
@@ -107,7 +109,8 @@ class Steps(Layer):
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """Every step, and then what lies inside it where they lead to no answer: all goes well with two steps."""
         most = self.spec.max_steps
-        step = Call(layer=self.name, does="step", usual=min(2, most), most=most, more=OBSERVED * (most + 1) // 2)
+        step = Call(layer=self.name, does="step", usual=min(2, most), most=most, more=OBSERVED * (most + 1) // 2,
+                    made=room(longest))  # fmt: skip
         behind = (
             replace(
                 call,
@@ -126,7 +129,7 @@ class Steps(Layer):
         for number in range(1, self.spec.max_steps + 1):
             with calls.step("layer.react", step=number) as noted:
                 try:
-                    (completion,) = await calls.ask(replace(way.prompt, output=self.form))
+                    (completion,) = await calls.ask(aside(way.prompt, self.form))
                 except ModelRejected as error:  # the longest prompt is the likeliest to be refused
                     notice = REFUSED.format(step=number, error=error.message)
                     return await self._fallback(before, inner, calls, notice)
@@ -158,16 +161,20 @@ class Steps(Layer):
     def _read(self, text: str, *, form: bool) -> _Step:
         """The step that a reply is."""
         value, _, fault = read_json(text)
-        value = value if value is not None else _first(text)
+        if value is None and (first := first_json(text)) is not None and "action" in first:
+            value = first  # what a model makes up of observations after its step does not count
         if value is None:
             return _Step(fault=fault)
-        action, given = value.get("action"), value.get("input", "")
-        name = next((name for name in (*self.tools, FINISH) if name.lower() == str(action).strip().lower()), "")
+        action, given = str(value.get("action") or "").strip(), value.get("input", "")
+        name = next((name for name in (*self.tools, FINISH) if name.lower() == action.lower()), "")
         given = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-        step = _Step(thought=str(value.get("thought") or ""), action=name or str(action or ""), given=given.strip())
+        thought = str(value.get("thought") or "")[:LONGEST_THOUGHT]
+        step = _Step(thought=thought, action=name or action[:LONGEST_NAME], given=given.strip())
         if not name:
             return replace(step, fault=" ".join(filter(None, (f"there is no action {step.action!r}.",
                            nearest(step.action, (*self.tools, FINISH))))).rstrip("."))  # fmt: skip
+        if name != FINISH and len(step.given) > LONGEST_INPUT:
+            return replace(step, fault=f'its "input" is longer than {LONGEST_INPUT} characters')
         if not step.given and not (name == FINISH and form):
             return replace(step, fault='its "input" is empty')
         return step
@@ -231,16 +238,6 @@ class Steps(Layer):
         prompt = ended(way.prompt, self.words["answer"].say({"form": way.prompt.output is not None}))
         (outcome, *_) = await inner(prompt)
         return replace(outcome, completion=way.reasoned(outcome.completion)).noting(notice)
-
-
-def _first(text: str) -> dict[str, Any] | None:
-    """The first step in a reply that goes on after it: what a model makes up of observations does not count."""
-    start = text.find("{")
-    try:
-        found: object = json.JSONDecoder().raw_decode(text, start)[0] if start >= 0 else None
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) and "action" in found else None
 
 
 def steps(spec: ReAct, root: Path, places: Mapping[str, str], *, formed: bool) -> Steps:

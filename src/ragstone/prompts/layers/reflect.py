@@ -19,7 +19,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ragstone.errors import ModelError, PromptError
 from ragstone.output import Output
 from ragstone.plan import Call
-from ragstone.prompts.layers.listing import Listing, listing, room
+from ragstone.prompts.layers.asides import aside, room
+from ragstone.prompts.layers.listing import Listing, listing
 from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.verifying import Judge, listed, once
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Reflect", "Reflection", "reflection", "self_criticism"]
 
 FAULTS = 300  # tokens of all that the checks say of one answer: they name three faults, and cut them
+MOST_MISTAKES = 5  # that a model finds in its own answer
+NOTED = 300  # characters of all that is wrong, for a reader
 FAILED = "The answer failed its check, also after {rounds}: {faults}"
 CUT = "The answer failed its check, and could not be asked for again: {error}"
 UNJUDGED = "Nobody could judge the answer: {why}"
@@ -119,7 +122,7 @@ class Reflection(Layer):
         rounds = len(verdicts) - 1
         if best.faults and not lost:
             times = "1 correction" if rounds == 1 else f"{rounds} corrections"
-            lost = FAILED.format(rounds=times, faults="; ".join(" ".join(each.split()) for each in best.faults))
+            lost = FAILED.format(rounds=times, faults="; ".join(" ".join(each.split()) for each in best.faults)[:NOTED])
         return best.outcome.noting(*best.notices, lost)
 
     async def _judged(self, prompt: Prompt, outcome: Outcome, calls: Calls) -> _Judged:
@@ -132,7 +135,7 @@ class Reflection(Layer):
         if not faults and "judge" in self.verifiers:
             grade = await self.judge.grade(prompt, outcome, calls)
             notices += [UNJUDGED.format(why=" ".join(grade.words.split())[:200])] if grade.grade is None else []
-            faults += [] if grade.good else [grade.words]
+            faults += [] if grade.good else [" ".join(grade.words.split())]  # one line of the list that is told
             passed += grade.good
         if not faults and "self" in self.verifiers:
             found, said = await self._criticised(outcome, calls)
@@ -142,13 +145,13 @@ class Reflection(Layer):
     async def _criticised(self, outcome: Outcome, calls: Calls) -> tuple[list[str], list[str]]:
         """The mistakes that the model finds in its own answer, and what a reader must know of how it looked."""
         said = self.criticise.say(tokens=calls.tokens)
-        prompt = self.mistakes.roomy(calls.turn(outcome, said, other=self.mistakes.output))
+        prompt = aside(calls.turn(outcome, said, other=self.mistakes.output), self.mistakes.output)
         try:
             (completion, *_) = await calls.ask(prompt)
         except ModelError as error:
             return [], [UNJUDGED.format(why=error)]
         found = self.mistakes.read(completion.text)
-        return found or [], [UNREAD] if found is None else []
+        return (found or [])[:MOST_MISTAKES], [UNREAD] if found is None else []
 
 
 def reflection(spec: Reflect, root: Path, *, checks: Sequence[str]) -> Reflection:

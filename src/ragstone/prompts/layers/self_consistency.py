@@ -53,7 +53,7 @@ class Votes(Layer):
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """As many times the calls of what is sampled: all agree when all goes well."""
-        usual = self._further(()) if self.spec.stop == "adaptive" else self.spec.n
+        usual = self._further((), 0) if self.spec.stop == "adaptive" else self.spec.n
         return tuple(
             replace(
                 call,
@@ -68,9 +68,10 @@ class Votes(Layer):
     async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:
         """The first of the samples that gave the answer of the majority, with the share that agrees with it."""
         found: list[Outcome] = []
-        lost = ""
+        lost, drawn = "", 0  # those that failed count among the drawn: they took their calls
         with calls.step("layer.self_consistency", n=self.spec.n) as step:
-            while (more := self._further(found)) and not lost:
+            while (more := self._further(found, drawn)) and not lost:
+                drawn += more
                 try:
                     found += await inner(prompt, n=more)
                 except ModelError as error:
@@ -90,8 +91,8 @@ class Votes(Layer):
     def _said(self, found: Sequence[Outcome]) -> list[str | None]:
         return alike([self.vote(outcome) for outcome in found])
 
-    def _further(self, found: Sequence[Outcome]) -> int:
-        left = self.spec.n - len(found)
+    def _further(self, found: Sequence[Outcome], drawn: int) -> int:
+        left = self.spec.n - drawn
         if self.spec.stop == "none" or left == 0:
             return left
         counts = Counter(each for each in self._said(found) if each is not None)

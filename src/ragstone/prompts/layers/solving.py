@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
+from ragstone.errors import ModelError
 from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.words import Said, Words
 from ragstone.protocols import Observation
-from ragstone.samples import noted
+from ragstone.samples import noted, together
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 
-__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "read_at_most", "together"]
+__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "read_at_most"]
 
 AGAIN = 100
 """The tokens that a further turn takes beside its words: it asks for the steps once more, and is marked as a turn."""
 
-T = TypeVar("T")
+MISSING = "{lost} of {n} samples are missing: {error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,20 +132,22 @@ class Layer(ABC):
         """Solves a prompt. It ends within the calls that it has planned, with the best that it has."""
 
     async def solve(self, prompt: Prompt, *, n: int = 1, inner: Solve, calls: Calls) -> Sequence[Outcome]:
-        """Solves it n times, side by side."""
-        return await together(self.run(prompt, inner=inner, calls=calls) for _ in range(n))
+        """Solves it n times, side by side. Of those that fail the others say so; where all do, the first is raised."""
+
+        async def tried() -> Outcome | ModelError:
+            try:
+                return await self.run(prompt, inner=inner, calls=calls)
+            except ModelError as error:
+                return error
+
+        found = await together(tried() for _ in range(n))
+        solved = [each for each in found if isinstance(each, Outcome)]
+        lost = [each for each in found if isinstance(each, ModelError)]
+        if not solved:
+            raise lost[0]
+        return [each.noting(MISSING.format(lost=len(lost), n=n, error=lost[0])) for each in solved] if lost else solved
 
 
 def read_at_most(calls: Sequence[Call]) -> int:
     """The tokens that any of these calls reads beside the prompt: as many may lie before a further turn."""
     return max((call.more for call in calls if not call.alone), default=0)
-
-
-async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What each gives, in order. Where one fails, or the caller goes away, the others are stopped."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -35,6 +35,8 @@ __all__ = ["TreeOfThoughts", "TreeSearch", "tree_faults", "tree_of_thoughts"]
 
 NAME = "tree_of_thoughts"
 
+LONGEST_THOUGHT = 4_000  # characters; what is longer is no step
+
 CALLS = "The search for a way to the answer ended at its {n} calls: the answer follows the best one so far."
 DEAD_END = "No line of thought was found to lead to an answer, so this one may be wrong."
 FAILURE = "A model failed in the search for a way to the answer, which follows the best one so far: {error}"
@@ -185,14 +187,19 @@ class _Mind:
 
 
 def _thought(given: object) -> tuple[str, bool] | None:
-    """A thought, and whether it is the last one; None for what is none."""
+    """A thought, and whether it is the last one; None for what is none.
+
+    It comes on one line, so that it poses neither as several steps nor as the words behind them.
+    """
     if isinstance(given, str):
         given = {"thought": given}
     if not isinstance(given, dict):
         return None
     item = cast("dict[str, object]", given)
     said = item.get("thought")
-    return (said.strip(), item.get("done") is True) if isinstance(said, str) and said.strip() else None
+    if not isinstance(said, str) or not said.strip() or len(said) > LONGEST_THOUGHT:
+        return None
+    return " ".join(said.split()), item.get("done") is True
 
 
 def _facts(search: Search, found: State) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ragstone.errors import PromptError, RagstoneError
 from ragstone.plan import Call
 from ragstone.prompts.grading import GOOD, JUDGE, grade_in
-from ragstone.prompts.layers.listing import room
+from ragstone.prompts.layers.asides import room
 from ragstone.prompts.layers.solving import Calls, Outcome
 from ragstone.prompts.layers.words import Words
 from ragstone.types import Prompt
@@ -21,6 +21,7 @@ __all__ = ["JUDGING", "Check", "Grade", "Judge", "checks_of", "listed", "once", 
 
 Check: TypeAlias = Literal["schema", "citations"]
 
+LONGEST_WORDS = 2_000  # characters of what a judge says
 JUDGING = 250
 """The tokens of the judge's own words."""
 
@@ -112,4 +113,4 @@ class Judge:
             said = (await calls.run(JUDGE, inputs)).text
         except RagstoneError as error:
             return Grade(None, str(error))
-        return Grade(grade_in(said), said.strip())
+        return Grade(grade_in(said), said.strip()[:LONGEST_WORDS])
