@@ -86,6 +86,13 @@ async def test_the_model_that_quotes_answers_where_the_writing_one_is_down(tmp_p
     assert "were not used" in str(outcome.completion.notice)
 
 
+async def test_an_answer_of_a_form_fails_with_the_reason_why_the_writing_model_is_down(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{self_consistency: {vote: place}}", outputs="[{name: place, kind: string}]")
+    router = Router({"local": ScriptedModel(lambda _: ModelUnavailable("overloaded")), "quoting": Quoting(["Yes."])})
+    with pytest.raises(ModelUnavailable, match="overloaded"):
+        await through(file, router)
+
+
 async def test_what_no_other_model_can_mend_is_raised(tmp_path: Path) -> None:
     file = layered_file(tmp_path, VOTE)
     router = Router({"local": ScriptedModel(lambda _: ModelRejected("too long")), "quoting": Quoting(["Yes."])})
