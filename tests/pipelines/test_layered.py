@@ -62,6 +62,15 @@ async def test_an_answer_is_cited_and_its_steps_and_votes_are_kept(tmp_path: Pat
     assert found["usage"]["input_tokens"] > 0
 
 
+async def test_the_trace_holds_the_steps_of_a_chain_of_thought(tmp_path: Path) -> None:
+    context = Context()
+    steps = "It stands in passage 1. " * 200
+    model = ScriptedModel([f"{steps}\nAnswer: 1"])
+    await solved(layered_file(tmp_path, "{cot: {on: true}}"), model, context=context)
+    (step,) = [step for step in context.trace.steps if step.name == "layer.cot"]
+    assert step.facts["steps"] == f"{steps[:2000]} …"
+
+
 async def test_an_answer_of_layers_is_streamed_in_one_piece(tmp_path: Path) -> None:
     model = ScriptedModel(["Let me see.\nAnswer: Near the harbour [1]."])
     async with rag(tmp_path, model, "{cot: {on: true}}") as open_:
