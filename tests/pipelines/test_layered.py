@@ -11,7 +11,7 @@ import pytest
 import ragstone
 from layer_files import layered_file, solved
 from ragstone.connectors.extractive import ExtractiveModel
-from ragstone.errors import ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
+from ragstone.errors import ConfigError, ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import LayerCalls, layered
 from ragstone.pipelines.prompted import prompted
@@ -180,3 +180,25 @@ async def through(file, router: Router) -> Outcome:
     pieces = [piece async for piece in layered(file, request, router=router, runs=Nothing(), context=context)]
     assert isinstance(pieces[-1], Outcome)
     return pieces[-1]
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ("{cot: {on: often}}", "layers.cot.on: should be true, false or auto: found 'often'"),
+        ("{cot: null}", "layers.cot: holds nothing; to switch it on, write `{on: true}` behind it"),
+        ("{react: {tools: 3}}", "layers.react.tools: should be a list: found 3"),
+        ("{least_to_most: {max_steps: three}}", "max_steps: should be a whole number: found 'three'"),
+        ("{step_back: {on: [yes]}}", "layers.step_back.on: should be true or false: found"),
+        ("{step_back: true}", "layers.step_back: should hold keys and values: found true"),
+    ],
+)
+def test_a_wrong_switch_is_said_once_and_in_plain_words(tmp_path: Path, layers: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        layered_file(tmp_path, layers)
+    assert words in str(caught.value)
+    assert len(caught.value.faults) == 1
+
+
+def test_one_tool_needs_no_list(tmp_path: Path) -> None:
+    assert layered_file(tmp_path, "{react: {tools: search}}").layers.tools
