@@ -247,7 +247,20 @@ def validate(model: type[M], located: Located, *, at: Keys = ()) -> M:
         raise first from None
 
 
-_PLAIN = {"model_type": "should hold keys and values", "dict_type": "should hold keys and values"}
+_PLAIN = {
+    "model_type": "should hold keys and values",
+    "dict_type": "should hold keys and values",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "string_type": "should be a text",
+}
 
 
 def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[str, Any]) -> ConfigError:
@@ -267,13 +280,22 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
     message = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     found = detail.get("input")
     choices = re.findall("'([^']*)'", message) if detail["type"] == "literal_error" else []
-    shown = f"{type(found).__name__} {found!r}" if len(repr(found)) < 60 else type(found).__name__
     return ConfigError(
         f"{name or 'the file'}: {message[:1].lower()}{message[1:]}",
         where=where,
-        found=shown,
+        found=_shown(found),
         hint=nearest(str(found), choices),
     )
+
+
+def _shown(found: object) -> str:
+    """A value as whoever wrote the file knows it."""
+    if found is None:
+        return "nothing"
+    if isinstance(found, bool):
+        return str(found).lower()
+    kinds = {"dict": "keys and values", "list": "a list", "str": "a long text"}
+    return repr(found) if len(repr(found)) < 60 else kinds.get(type(found).__name__, "something long")
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

@@ -494,4 +494,7 @@ def _shown(question: object) -> str:
 def _outcome(answer: Answer) -> dict[str, Any]:
     prompt = f"{answer.prompt.name}@{answer.prompt.version}"
     outcome = "abstained" if answer.abstained else "answered"
-    return {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    if answer.completion.calls > 1:
+        found["calls"] = answer.completion.calls
+    return found | {"notices": list(answer.notices)} if answer.notices else found

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from ragstone.cli.app import app
+from ragstone.errors import ToolFailed
+from ragstone.trace import Trace
+from ragstone.tracing.store import TraceStore
 
 
 def test_init_writes_a_project_that_has_no_faults(project: Path, run):
@@ -165,6 +169,24 @@ def test_a_trace_shows_each_step_of_the_last_request(ingested: Path, run):
     assert newest["facts"]["question"] == "When does the halibut project ship?"
     assert newest["facts"]["outcome"] == "answered"
     assert json.loads(run("trace", "show", newest["id"][:5], "--json").stdout)["id"] == newest["id"]
+
+
+def test_a_trace_shows_the_facts_of_a_step_that_failed_and_the_notices_of_the_answer(project: Path, run):
+    trace = Trace("ask")
+    with suppress(ToolFailed), trace.step("tool.days", given="in a week", raised=""):
+        raise ToolFailed("these are not two dates")
+    with trace.step("layer.tree_of_thoughts", path=["a"], tried=[{"thought": "go on", "score": 1}, {"score": 0}]):
+        pass
+    traces = TraceStore(project / ".ragstone" / "traces.db")
+    traces.keep(trace, tenant="default", notices=["Mind the gap.", "Twice."])
+    traces.close()
+    shown = run("trace", "show").stdout
+    assert "  notice: Mind the gap.\n  notice: Twice.\n" in shown
+    lines = [line.strip() for line in shown.splitlines()]
+    assert 'given="in a week"' in shown
+    assert "raised=" not in shown
+    assert "ToolFailed: these are not two dates" in lines
+    assert [*lines[-2:]] == ['- thought="go on" score=1', "- score=0"]
 
 
 def test_a_trace_that_is_not_there_is_said(project: Path, run):

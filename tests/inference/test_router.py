@@ -88,6 +88,18 @@ async def test_each_try_is_a_step_of_the_trace():
     ]
 
 
+async def test_a_reader_who_leaves_with_the_last_piece_has_not_cut_the_step_short():
+    context = Context()
+    stream = Router({"up": Saying("ok")}).stream(PROMPT, context=context)
+    async for piece in stream:
+        if piece.completion is not None:
+            break
+    await stream.aclose()
+    (step,) = context.trace.steps
+    assert step.error is None
+    assert step.facts["finish_reason"]
+
+
 def test_the_special_tokens_are_those_of_all_models_that_may_answer():
     first, second = Saying("a"), Saying("b")
     first.capabilities = Capabilities(special_tokens=frozenset({"<a>", "<b>"}))

@@ -11,7 +11,7 @@ import pytest
 import ragstone
 from layer_files import layered_file, no_files, solved
 from ragstone.connectors.extractive import ExtractiveModel
-from ragstone.errors import ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
+from ragstone.errors import ConfigError, ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import LayerCalls, layered
 from ragstone.pipelines.prompted import prompted
@@ -64,6 +64,15 @@ async def test_an_answer_is_cited_and_its_steps_and_votes_are_kept(tmp_path: Pat
     assert found["usage"]["input_tokens"] > 0
 
 
+async def test_the_trace_holds_the_steps_of_a_chain_of_thought(tmp_path: Path) -> None:
+    context = Context()
+    steps = "It stands in passage 1. " * 200
+    model = ScriptedModel([f"{steps}\nAnswer: 1"])
+    await solved(layered_file(tmp_path, "{cot: {on: true}}"), model, context=context)
+    (step,) = [step for step in context.trace.steps if step.name == "layer.cot"]
+    assert step.facts["steps"] == f"{steps[:2000]} …"
+
+
 async def test_an_answer_of_layers_is_streamed_in_one_piece(tmp_path: Path) -> None:
     model = ScriptedModel(["Let me see.\nAnswer: Near the harbour [1]."])
     async with rag(tmp_path, model, "{cot: {on: true}}") as open_:
@@ -86,6 +95,13 @@ async def test_the_model_that_quotes_answers_where_the_writing_one_is_down(tmp_p
     assert outcome.text == "Yes."
     assert "overloaded" in str(outcome.completion.notice)
     assert "were not used" in str(outcome.completion.notice)
+
+
+async def test_an_answer_of_a_form_fails_with_the_reason_why_the_writing_model_is_down(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{self_consistency: {vote: place}}", outputs="[{name: place, kind: string}]")
+    router = Router({"local": ScriptedModel(lambda _: ModelUnavailable("overloaded")), "quoting": Quoting(["Yes."])})
+    with pytest.raises(ModelUnavailable, match="overloaded"):
+        await through(file, router)
 
 
 async def test_what_no_other_model_can_mend_is_raised(tmp_path: Path) -> None:
@@ -213,3 +229,25 @@ async def test_what_was_used_before_the_model_went_down_is_counted(tmp_path: Pat
     assert (found.text, found.completion.calls) == ("Twelve days.", len(writing.prompts))
     assert found.completion.usage.input_tokens > 2 * sum(len(m.content.split()) for m in request.messages)
     assert "least_to_most was not used" in str(found.completion.notice)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ("{cot: {on: often}}", "layers.cot.on: should be true, false or auto: found 'often'"),
+        ("{cot: null}", "layers.cot: holds nothing; to switch it on, write `{on: true}` behind it"),
+        ("{react: {tools: 3}}", "layers.react.tools: should be a list: found 3"),
+        ("{least_to_most: {max_steps: three}}", "max_steps: should be a whole number: found 'three'"),
+        ("{step_back: {on: [yes]}}", "layers.step_back.on: should be true or false: found"),
+        ("{step_back: true}", "layers.step_back: should hold keys and values: found true"),
+    ],
+)
+def test_a_wrong_switch_is_said_once_and_in_plain_words(tmp_path: Path, layers: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        layered_file(tmp_path, layers)
+    assert words in str(caught.value)
+    assert len(caught.value.faults) == 1
+
+
+def test_one_tool_needs_no_list(tmp_path: Path) -> None:
+    assert layered_file(tmp_path, "{react: {tools: search}}").layers.tools

@@ -53,7 +53,7 @@ def test_one_way_may_stand_without_brackets(tmp_path: Path) -> None:
         ("{rewrite: hide}", "", "Did you mean 'hyde'?"),
         ("{rewrite: [hyde, none]}", "", "'none' stands beside other ways"),
         ("{rewrite: [hyde, hyde]}", "", "asked.prompty:8:32: 'hyde' stands here twice"),
-        ("{rewrite: 3}", "", "retrieve.rewrite: input should be a valid list"),
+        ("{rewrite: 3}", "", "retrieve.rewrite: should be a list"),
         ("{query: topics}", "", "there is no input 'topics' to search for: expected one of question, topic, count"),
         ("{query: count}", "", "the input 'count' is no text, and cannot be searched for"),
         ("{query: passages}", "", "there is no input 'passages' to search for"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
@@ -14,7 +15,7 @@ import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, Principals, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
-from ragstone.trace import StoredTrace
+from ragstone.trace import Step, StoredTrace
 
 app = typer.Typer(name="trace", help="See what happened during a request, step by step.", no_args_is_help=True)
 
@@ -92,14 +93,39 @@ def _hint(trace_id: str | None) -> str:
 def _print(trace: StoredTrace) -> None:
     show.out.print(f"[bold]{trace.id}[/] {trace.name}, {trace.seconds * 1000:.0f} ms")
     for key, value in trace.facts.items():
-        show.out.print(Text(f"  {key}: "), _plain(value), sep="")
+        lines: list[object] = value if key == "notices" else [value]
+        for line in lines:
+            show.out.print(Text(f"  {key.removesuffix('s') if key == 'notices' else key}: "), _plain(line), sep="")
     table = Table(box=None, pad_edge=False)
     table.add_column("at ms", justify="right")
     table.add_column("took ms", justify="right")
     table.add_column("step", no_wrap=True)
     table.add_column("facts", overflow="fold")
     for step in sorted(trace.steps, key=lambda step: step.start):
-        facts = step.error or " ".join(f"{key}={value}" for key, value in step.facts.items())
         name = "  " * step.name.count(".") + step.name
-        table.add_row(f"{step.start * 1000:.0f}", f"{step.seconds * 1000:.0f}", name, _plain(facts))
+        table.add_row(f"{step.start * 1000:.0f}", f"{step.seconds * 1000:.0f}", name, _facts(step))
     show.out.print(table)
+
+
+def _facts(step: Step) -> Text:
+    """What is known of a step, and how it failed below that. Objects of a list have a line each."""
+    short: list[str] = []
+    long: list[str] = []
+    for key, value in step.facts.items():
+        if _objects(value):
+            long += [f"{key}:", *(f"- {_pairs(one)}" for one in value)]
+        elif value not in ("", None):
+            short.append(_pairs({key: value}))
+    lines = [" ".join(short), *long, step.error.removesuffix(": ") if step.error else ""]
+    return Text("\n").join(_plain(line) for line in lines if line)
+
+
+def _pairs(facts: Mapping[str, object]) -> str:
+    """`key=value`; a text with blanks stands in quotes, so that the next key does not run into it."""
+    quoted = {key: f'"{value}"' if isinstance(value, str) and " " in value else value for key, value in facts.items()}
+    return " ".join(f"{key}={value}" for key, value in quoted.items())
+
+
+def _objects(value: Any) -> bool:
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    return bool(found) and all(isinstance(one, dict) for one in found)

@@ -91,6 +91,8 @@ class Router:
         for name, model in route.usable(self._models, quoting=quoting):
             able = model.capabilities
             asked = prompt if able.structured else in_words(prompt)
+            last: Delta | None = None
+            ended = False
             with route.trying(name) as turn:
                 async with aclosing(model.stream(asked, context=context)) as deltas:
                     async for delta in deltas:
@@ -100,7 +102,11 @@ class Router:
                             continue
                         (completion,) = turn.finished([delta.completion], in_words=asked is not prompt)
                         turn.step.facts.update(predicted_cached=able.cached(prompt.stable_prefix_tokens))
-                        yield replace(delta, completion=completion)
+                        last = replace(delta, completion=completion)
+                ended = True
+            if ended:  # the step is over: a reader who leaves with the last piece does not cut it short
+                if last is not None:
+                    yield last
                 return
         raise route.failure
 

@@ -58,7 +58,7 @@ async def layered(
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
-            if not error.retryable or router.quoting is None:
+            if not error.retryable or router.quoting is None or prompt.output is not None:
                 raise
             failure = error
     if outcome is not None:

@@ -154,6 +154,13 @@ class Layers(BaseModel):
     tree_of_thoughts: TreeOfThoughts | None = None
     react: ReAct | None = None
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _said(cls, value: object) -> object:
+        if value is None:  # a name alone looks as if it switched the technique on
+            raise ValueError("holds nothing; to switch it on, write `{on: true}` behind it")
+        return value
+
     def on(self) -> tuple[str, ...]:
         """The names of those that are switched on."""
         return tuple(name for name in type(self).model_fields if getattr(getattr(self, name), "on", False))

@@ -102,7 +102,7 @@ async def test_it_says_that_no_generative_model_is_set(
 ) -> None:
     completion = await model.generate(prompt("Who leads it?", hit(HALIBUT)), context=CONTEXT)
     assert completion.notice is not None
-    assert "No generative model is set" in completion.notice
+    assert "No generative model answered" in completion.notice
     assert "pipelines/answer.yaml" in completion.notice
     assert not model.capabilities.generative
 

@@ -121,6 +121,7 @@ async def test_where_nobody_can_judge_the_first_is_given_and_it_is_said(tmp_path
     found = (await solved(file, judged(["one", "two"], {"one": judge, "two": judge}), prompt_file=shipped)).completion
     assert found.text == "one"
     assert "The judge graded none of the 2 samples, so the first one was taken" in str(found.notice)
+    assert not (isinstance(judge, str) and judge and judge in str(found.notice))  # its words are no reason
 
 
 async def test_a_sample_without_a_grade_stands_behind_all_others(tmp_path: Path) -> None:

@@ -349,7 +349,7 @@ async def test_whole_ways_are_voted_on_where_the_fallback_is_direct(tmp_path: Pa
         ("{react: {tools: [search, search]}}", "the tool 'search' stands here twice"),
         ("{react: {tools: [finish]}}", "no tool can be called 'finish', which ends the steps"),
         ('{react: {tools: ["my tool"]}}', "no tool can be called 'my tool'"),
-        ("{react: {tools: search}}", "react.tools"),
+        ("{react: {tools: 3}}", "react.tools: should be a list"),
         ("{react: {tools: [search], max_steps: 0}}", "react.max_steps"),
         ("{react: {tools: [search], steps: 3}}", "unknown key"),
         ("{react: {tools: [search], fallback: self_consistency}}", "there is no vote to fall back to"),

@@ -171,6 +171,8 @@ async def test_where_a_file_encodes_what_others_wrote_the_background_is_encoded(
     [
         (["  \n "], "no general question with an answer"),
         (["x " * 300], "no general question with an answer"),
+        (["{}"], "no general question with an answer"),
+        ([GENERAL, "[]…"], "no general question with an answer"),
         ([GENERAL, " "], "no general question with an answer"),
         ([GENERAL, "I do not know."], "no general question with an answer"),
         ([ModelRejected("too long")], "too long"),

@@ -15,7 +15,7 @@ from ragstone.types import Completion, Context, Prompt
 __all__ = ["ExtractiveModel"]
 
 NOTICE = (
-    "No generative model is set: these are the best matching sentences, quoted. "
+    "No generative model answered: these are the best matching sentences, quoted. "
     "To set one, name it under `route` in pipelines/answer.yaml."
 )
 ABSTAINED = "The documents hold no answer to this question."

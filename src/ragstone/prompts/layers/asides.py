@@ -26,9 +26,9 @@ def aside(prompt: Prompt, output: Output | None = None) -> Prompt:
 
 
 def one_line(text: str) -> str:
-    """A text on one line; nothing where it is too long to be a question or a statement."""
+    """A text on one line; nothing where it is too long to be a question or a statement, or holds no word."""
     said = " ".join(text.split())
-    return said if len(said) <= LONGEST_LINE else ""
+    return said if len(said) <= LONGEST_LINE and any(map(str.isalnum, said)) else ""
 
 
 # ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────────────

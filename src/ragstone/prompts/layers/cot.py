@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from ragstone.output import Output, read_json
 from ragstone.prompts.layers.switch import Settings
@@ -36,10 +36,16 @@ NO_MARK = "The model marked no answer, so all that it wrote is taken for it."
 Style: TypeAlias = Literal["zero_shot", "exemplars", "plan_and_solve"]
 
 
+def _switch(value: object) -> object:
+    if isinstance(value, bool) or value == "auto":
+        return value
+    raise ValueError("should be true, false or auto")
+
+
 class Cot(Settings):
     """`exemplars` shows the steps of the file's few-shot examples, the others ask for them in words."""
 
-    on: bool | Literal["auto"] = True
+    on: Annotated[bool | Literal["auto"], BeforeValidator(_switch)] = True
     style: Style = "zero_shot"
     marker: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] = "Answer:"
 

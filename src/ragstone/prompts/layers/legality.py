@@ -25,7 +25,6 @@ PLACE = ("metadata", "ragstone", "layers")
 
 TWO_WAYS = "each is a way of its own to the answer"
 CHOOSES = "the tree draws and chooses by itself"
-THINKS = "it writes down thoughts of its own"
 
 ILLEGAL: Mapping[tuple[str, str], str] = {
     ("self_consistency", "best_of"): "both choose among the same samples",
@@ -34,8 +33,8 @@ ILLEGAL: Mapping[tuple[str, str], str] = {
     ("react", "tree_of_thoughts"): TWO_WAYS,
     ("self_consistency", "tree_of_thoughts"): CHOOSES,
     ("best_of", "tree_of_thoughts"): CHOOSES,
-    ("cot", "tree_of_thoughts"): THINKS,
-    ("cot", "react"): THINKS,
+    ("cot", "tree_of_thoughts"): "a tree writes down thoughts of its own",
+    ("cot", "react"): "each step of react begins with a thought of its own",
 }
 """Pairs of layers that cannot be on together, each with the reason."""
 

@@ -77,7 +77,7 @@ class Votes(Layer):
                 except ModelError as error:
                     if not found:
                         raise
-                    lost = f"Of {self.spec.n} samples {len(found)} were had, since a model failed: {error}"
+                    lost = f"Of {self.spec.n} samples {len(found)} {'was' if len(found) == 1 else 'were'} had: {error}"
             said = self._said(found)
             counts = Counter(each for each in said if each is not None)
             step.facts.update(samples=len(found), votes=dict(counts.most_common()))

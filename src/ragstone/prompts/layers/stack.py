@@ -31,6 +31,9 @@ from ragstone.types import Completion, Message, Prompt
 
 __all__ = ["NO_LAYERS", "Stack", "stacked"]
 
+KEPT = 2000
+"""How many characters of the steps to an answer its trace keeps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
@@ -127,7 +130,13 @@ class Stack:
         asked = prompt
         if self.steps is not None and prompt.output is not None and not prompt.reasons:
             asked = replace(prompt, output=self.steps)
-        return [Outcome(prompt=prompt, completion=self.read(prompt, each)) for each in await calls.ask(asked, n=n)]
+        found = [Outcome(prompt=prompt, completion=self.read(prompt, each)) for each in await calls.ask(asked, n=n)]
+        if self.cot is not None and not prompt.reasons:
+            for outcome in found:
+                steps = outcome.completion.reasoning
+                with calls.step("layer.cot", steps=steps if len(steps) <= KEPT else f"{steps[:KEPT]} …"):
+                    pass
+        return found
 
     def read(self, prompt: Prompt, completion: Completion) -> Completion:
         """The answer without the steps that led to it."""

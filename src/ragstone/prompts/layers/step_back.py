@@ -85,7 +85,8 @@ class Stepping(Layer):
             return ""
         completion = (await calls.ask(turned(asked, question, self.answers.say(), tokens=calls.tokens)))[0]
         answer = completion.text.strip()
-        return f"{question}\n\n{answer}" if answer and not completion.abstained else ""
+        told = any(map(str.isalnum, answer)) and not completion.abstained
+        return f"{question}\n\n{answer}" if told else ""
 
 
 def stepping(root: Path, *, mark: Mark) -> Stepping:

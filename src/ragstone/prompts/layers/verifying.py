@@ -80,6 +80,9 @@ def _unfit(
 # ── The judge ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+UNGRADED = "the judge ended with no grade from 1 to 5"
+
+
 @dataclass(frozen=True, slots=True)
 class Grade:
     """A grade from 1 to 5, None where none was given, and the words of whoever gave it, or why nobody did."""
@@ -113,4 +116,5 @@ class Judge:
             said = (await calls.run(JUDGE, inputs)).text
         except RagstoneError as error:
             return Grade(None, str(error))
-        return Grade(grade_in(said), said.strip()[:LONGEST_WORDS])
+        grade = grade_in(said)
+        return Grade(grade, said.strip()[:LONGEST_WORDS] if grade is not None else UNGRADED)
