@@ -11,12 +11,15 @@ from typing import Any, TypeVar
 from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
 
-__all__ = ["AT_ONCE", "all_of", "noted", "numbered", "numbers", "some_of", "together", "whole"]
+__all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "whole"]
 
 T = TypeVar("T")
 
 AT_ONCE = 8
 """How many calls of one answer are under way at the same time."""
+
+CUT_OFF = "The answer was cut off"
+"""How a notice begins that is true of one completion alone, and of no other that is made with its help."""
 
 
 def numbered(prompt: Prompt, number: int) -> Prompt:

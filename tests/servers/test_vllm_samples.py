@@ -6,7 +6,6 @@ import asyncio
 import json
 import math
 import re
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -18,10 +17,9 @@ from ragstone.connectors.openai import OpenAIModel, Price
 from ragstone.inference.router import Router
 from ragstone.output import Output
 from ragstone.types import Context, Message, Options, Prompt
+from vllm_counters import metric, until
 
 pytestmark = pytest.mark.vllm
-
-SECONDS = 30.0  # that the server may take to notice that nobody waits any more
 
 
 def a_prompt(text: str = "What is a chunk?", **options: Any) -> Prompt:
@@ -51,15 +49,6 @@ async def model(vllm) -> AsyncIterator[OpenAIModel]:
 async def raw(vllm) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=vllm.base_url.removesuffix("/v1"), timeout=120) as client:
         yield client
-
-
-async def metric(raw: httpx.AsyncClient, name: str, **labels: str) -> float:
-    """The sum of a metric over its other labels."""
-    text = (await raw.get("/metrics")).text
-    lines = re.findall(rf"^{re.escape(name)}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
-    assert lines, f"vLLM has no metric {name}"
-    wanted = [f'{label}="{value}"' for label, value in labels.items()]
-    return sum(float(value) for found, value in lines if all(label in found for label in wanted))
 
 
 # ── Several at once ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,18 +102,13 @@ async def test_at_temperature_0_it_refuses_several_and_is_asked_for_each(
 
 
 async def test_leaving_early_ends_the_work(model: OpenAIModel, raw: httpx.AsyncClient) -> None:
-    async def until(count: float, *, above: bool) -> None:
-        end = time.monotonic() + SECONDS
-        while ((await metric(raw, "vllm:num_requests_running")) > count) is not above:
-            assert time.monotonic() < end, "vLLM goes on"
-
     before = await metric(raw, "vllm:generation_tokens_total")
     task = asyncio.ensure_future(model.sample(a_prompt(max_tokens=8000), n=16, context=Context()))
-    await until(0, above=True)
+    await until(raw, "vllm:num_requests_running", least=1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(0, above=False)
+    await until(raw, "vllm:num_requests_running", most=0)
     assert await metric(raw, "vllm:generation_tokens_total") - before < 16 * 4000
     assert (await model.generate(a_prompt(), context=Context())).text
 

@@ -40,7 +40,7 @@ from ragstone.errors import (
 )
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
-from ragstone.samples import noted, numbered, some_of, whole
+from ragstone.samples import CUT_OFF, noted, numbered, some_of, whole
 from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt, Usage
 
@@ -352,7 +352,7 @@ class OpenAIModel(Model):
             model=reply.model or self._model,
             usage=usage,
             finish_reason=reason,
-            notice=f"The answer was cut off {cut}." if reason == "length" else None,
+            notice=f"{CUT_OFF} {cut}." if reason == "length" else None,
             cost=self._price.of(usage) if self._price else 0.0,
             seconds=time.perf_counter() - begun,
             reasoning=said.reasoning,

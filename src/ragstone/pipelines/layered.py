@@ -20,7 +20,7 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import Stack
 from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
-from ragstone.samples import AT_ONCE, noted, numbered
+from ragstone.samples import AT_ONCE, CUT_OFF, noted, numbered
 from ragstone.trace import Step
 from ragstone.types import Completion, Context, Delta, Message, Prompt, Usage, Verdict
 
@@ -183,6 +183,7 @@ class LayerCalls:
             attempts=tuple(attempt for each in found for attempt in each.attempts),
             calls=self._made,
         )
-        said = [line for each in found for line in (each.notice or "").splitlines()]
+        lines = [line for each in found for line in (each.notice or "").splitlines()]
+        said = [line for line in lines if not line.startswith(CUT_OFF)]  # that of the answer is its own
         own = (completion.notice or "").splitlines()
         return replace(outcome, completion=noted(replace(completion, notice=None), *said, *own))

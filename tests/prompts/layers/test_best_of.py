@@ -13,8 +13,9 @@ from layer_files import PASSAGES, hit, layered_file, shipped, solved
 from ragstone.errors import ModelUnavailable, PromptError
 from ragstone.prompts.grading import grade_in
 from ragstone.protocols import Capabilities
+from ragstone.samples import CUT_OFF
 from ragstone.testing import ScriptedModel
-from ragstone.types import Context, Prompt
+from ragstone.types import Completion, Context, Prompt
 
 FIELDS = "[{name: total, kind: integer}]"
 RIGHT = "[{name: answer, kind: string, enumValues: [right]}]"
@@ -61,6 +62,16 @@ async def test_the_first_sample_that_passes_all_checks_is_given(tmp_path: Path) 
     assert (outcome.completion.notice, outcome.completion.calls) == (None, 4)
     (step,) = [step for step in context.trace.steps if step.name == "layer.best_of"]
     assert step.facts == {"n": 4, "rank": "check", "samples": 4, "scores": [0, 0, 1, None], "chosen": 3}
+
+
+async def test_that_another_sample_was_cut_off_is_not_said_of_the_one_that_is_given(tmp_path: Path) -> None:
+    file = layered_file(tmp_path, "{best_of: {n: 2, rank: check}}", outputs=FIELDS)
+    cut = Completion(text='{"tot', model="m", notice=f"{CUT_OFF} at its limit of 3 tokens.\nIt is slow today.")
+    whole = Completion(text='{"total": 5}', model="m")
+    found = (await solved(file, ScriptedModel([cut, whole]))).completion
+    assert (found.text, found.notice) == ('{"total": 5}', "It is slow today.")
+    found = (await solved(file, ScriptedModel([cut, cut]))).completion
+    assert str(found.notice).count(CUT_OFF) == 1
 
 
 async def test_else_the_one_that_passes_most_and_a_notice(tmp_path: Path) -> None:
