@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field, RootModel
 
 from ragstone.errors import PromptError, UsageError
 from ragstone.output import Output
+from ragstone.prompts.classes import with_class
 from ragstone.prompts.file import PromptFile, load
 from ragstone.prompts.json_schema import canonical, faults, strict
-from ragstone.prompts.outputs import PART, with_class
+from ragstone.prompts.outputs import PART
 
 SHIPPED = Path(__file__).parents[2] / "prompts"
 BODY = "system:\nBe brief.\n\nuser:\n{{ question }}\n"

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.errors import ModelRejected
 from ragstone.output import Output
+from ragstone.prompts.classes import with_class
 from ragstone.prompts.file import load
-from ragstone.prompts.outputs import with_class
 from ragstone.types import Context, Message, Options, Prompt
 from ragstone.validation.outputs import read_output
 

@@ -22,9 +22,9 @@ from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, Tools, built_in, taken
+from ragstone.prompts.classes import with_class
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
-from ragstone.prompts.outputs import with_class
 from ragstone.prompts.retrieving import sought
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Reranker, Tool

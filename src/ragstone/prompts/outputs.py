@@ -1,4 +1,4 @@
-"""The form that an answer must have, from a prompt file's `outputs` or from a class of pydantic.
+"""The form that an answer must have, from a prompt file's `outputs`; `classes.py` makes one of a class of pydantic.
 
     outputs:
       - {name: answer, kind: string, description: One sentence with its citation.}
@@ -11,28 +11,24 @@ honouring it is found when the file is read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from ragstone.config import Located, template, validate
-from ragstone.errors import PromptError, UsageError
+from ragstone.errors import PromptError
 from ragstone.output import Output, fitted
-from ragstone.prompts.json_schema import FORMATS, REFUSED, WORDS, Keys, Node, canonical, faults, resolved, strict
+from ragstone.prompts.json_schema import Keys, Node, canonical, faults, strict
 from ragstone.prompts.syntax import Source, read
 from ragstone.prompts.template import compile_body
 
-if TYPE_CHECKING:
-    from ragstone.prompts.file import PromptFile
-
-__all__ = ["PART", "of_file", "output_of", "with_class"]
+__all__ = ["PART", "of_file", "output_of"]
 
 PART = "parts/outputs.md"
 """The file that asks for an answer by a schema in words."""
@@ -95,31 +91,6 @@ def of_file(located: Located, *, name: str, root: Path) -> Output | None:
         found[0].faults = tuple(found)
         raise found[0]
     return output_of(schema, name=name, root=root)
-
-
-def with_class(file: PromptFile, model: object) -> PromptFile:
-    """The prompt file with a class of pydantic as its output, in place of its own.
-
-    Raises UsageError for anything else, and for a class that no server can honour.
-    """
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise UsageError("the output is no class of pydantic", where="output", found=repr(cast("object", model))[:80])
-    schema = _of_class(model)
-
-    def where(keys: Keys) -> str:
-        return ".".join((f"output {model.__name__}", *(str(key) for key in keys if key != "properties")))
-
-    for fault in faults(schema, where):
-        raise UsageError(fault.message, where=fault.where, expected=fault.expected, found=fault.found, hint=fault.hint)
-    output = replace(output_of(schema, name=model.__name__, root=file.root), model=model)
-    said = json.dumps([file.version, output.words])
-    version = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
-    try:
-        layers = file.layers.of(output)
-    except PromptError as error:
-        place, hint = f"output {model.__name__}", error.hint
-        raise UsageError(error.message, where=place, expected=error.expected, found=error.found, hint=hint) from error
-    return replace(file, output=output, version=version, layers=layers)
 
 
 def output_of(schema: Node, *, name: str, root: Path) -> Output:
@@ -216,32 +187,3 @@ def misfit(given: object, output: Output) -> str | None:
     if not isinstance(given, dict):
         return "it is no JSON object"
     return fitted(cast("dict[str, Any]", given), output)[1] or None
-
-
-# ── Classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _of_class(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a class, without what only pydantic knows: the class itself checks that."""
-    try:
-        schema = _known(model.model_json_schema())
-    except PydanticUserError as error:  # a field that no JSON can stand for, a class that is not complete
-        message = str(error.message).splitlines()[0]
-        raise UsageError(f"no schema can be made of it: {message}", where=f"output {model.__name__}") from error
-    if "$ref" in schema:  # a class that holds itself
-        schema = {**(resolved(schema, schema["$ref"]) or {}), "$defs": schema["$defs"]}
-    return schema
-
-
-def _known(value: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for word, child in value.items():
-        if word in ("properties", "$defs"):
-            made[word] = {name: _known(each) for name, each in child.items()}
-        elif word in ("anyOf", "oneOf"):
-            made[word] = [_known(each) for each in child]
-        elif word == "items":
-            made[word] = _known(cast("dict[str, Any]", child)) if isinstance(child, dict) else child
-        elif (word != "format" or child in FORMATS) and (word in WORDS or word in REFUSED):
-            made[word] = child
-    return made

@@ -8,8 +8,9 @@ from ragstone.config import Located
 from ragstone.errors import PromptError
 from ragstone.output import Output
 from ragstone.prompts.examples import Declared, ExampleSet, load_examples
+from ragstone.prompts.layers.building import stacked
 from ragstone.prompts.layers.legality import Setting
-from ragstone.prompts.layers.stack import Stack, stacked
+from ragstone.prompts.layers.stack import Stack
 from ragstone.prompts.schema import Front, Own
 from ragstone.prompts.syntax import Source, read
 

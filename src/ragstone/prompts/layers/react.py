@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -95,7 +95,7 @@ class Steps(Layer):
     named: Mapping[str, Words]
     form: Output
     formed: bool = False  # whether the file has outputs
-    places: Mapping[str, str] = field(default_factory=dict[str, str])  # where the file names each tool
+    places: Mapping[str, str]  # where the file names each tool
 
     @property
     def texts(self) -> tuple[Words, ...]:
@@ -103,9 +103,9 @@ class Steps(Layer):
         return (*self.words.values(), *self.named.values())
 
     @property
-    def tools(self) -> tuple[str, ...]:
-        """The tools that it may use."""
-        return self.spec.tools
+    def tools(self) -> Mapping[str, str]:
+        """The tools that it may use, each with its place in the file."""
+        return self.places
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """Every step, and then what lies inside it where they lead to no answer: all goes well with two steps."""

@@ -123,6 +123,11 @@ class Layer(ABC):
         """All the forms that it asks for on the way to an answer."""
         return ()
 
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """The tools that a model may use in it, each with its place in the file."""
+        return {}
+
     @abstractmethod
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """The calls that it takes with those of what lies inside it. An answer has `longest` tokens at most."""

@@ -1,0 +1,70 @@
+"""An answer as a class of pydantic, in place of the form that a prompt file asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from pydantic import BaseModel, PydanticUserError
+
+from ragstone.errors import PromptError, UsageError
+from ragstone.prompts.file import PromptFile
+from ragstone.prompts.json_schema import FORMATS, REFUSED, WORDS, Keys, faults, resolved
+from ragstone.prompts.layers.building import restacked
+from ragstone.prompts.outputs import output_of
+
+__all__ = ["with_class"]
+
+
+def with_class(file: PromptFile, model: object) -> PromptFile:
+    """The prompt file with a class of pydantic as its output, in place of its own.
+
+    Raises UsageError for anything else, and for a class that no server can honour.
+    """
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise UsageError("the output is no class of pydantic", where="output", found=repr(cast("object", model))[:80])
+    schema = _of_class(model)
+
+    def where(keys: Keys) -> str:
+        return ".".join((f"output {model.__name__}", *(str(key) for key in keys if key != "properties")))
+
+    for fault in faults(schema, where):
+        raise UsageError(fault.message, where=fault.where, expected=fault.expected, found=fault.found, hint=fault.hint)
+    output = replace(output_of(schema, name=model.__name__, root=file.root), model=model)
+    said = json.dumps([file.version, output.words])
+    version = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    try:
+        layers = restacked(file.layers, output)
+    except PromptError as error:
+        place, hint = f"output {model.__name__}", error.hint
+        raise UsageError(error.message, where=place, expected=error.expected, found=error.found, hint=hint) from error
+    return replace(file, output=output, version=version, layers=layers)
+
+
+def _of_class(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a class, without what only pydantic knows: the class itself checks that."""
+    try:
+        schema = _known(model.model_json_schema())
+    except PydanticUserError as error:  # a field that no JSON can stand for, a class that is not complete
+        message = str(error.message).splitlines()[0]
+        raise UsageError(f"no schema can be made of it: {message}", where=f"output {model.__name__}") from error
+    if "$ref" in schema:  # a class that holds itself
+        schema = {**(resolved(schema, schema["$ref"]) or {}), "$defs": schema["$defs"]}
+    return schema
+
+
+def _known(value: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for word, child in value.items():
+        if word in ("properties", "$defs"):
+            made[word] = {name: _known(each) for name, each in child.items()}
+        elif word in ("anyOf", "oneOf"):
+            made[word] = [_known(each) for each in child]
+        elif word == "items":
+            made[word] = _known(cast("dict[str, Any]", child)) if isinstance(child, dict) else child
+        elif (word != "format" or child in FORMATS) and (word in WORDS or word in REFUSED):
+            made[word] = child
+    return made
