@@ -147,6 +147,7 @@ def test_a_file_that_is_there_is_written_over_by_a_word_alone_and_kept(sums: Pat
     assert len(rows(made.with_name("other.jsonl"))) == 2
 
 
+@pytest.mark.slow  # a terminal, for seconds
 @pytest.mark.parametrize("answer", ["n", "", "\x04", "y"])
 def test_on_a_terminal_a_person_hears_the_price_before_anything_is_asked(
     sums: Path, made: Path, server: Server, answer: str
@@ -161,6 +162,7 @@ def test_on_a_terminal_a_person_hears_the_price_before_anything_is_asked(
     assert made.exists() == (answer == "y")
 
 
+@pytest.mark.slow  # a terminal, for seconds
 def test_on_a_terminal_a_person_hears_what_would_be_written_over(sums: Path, made: Path, server: Server):
     made.parent.mkdir()
     made.write_text('{"inputs": {"question": "A?"}, "output": "B.", "gold": true}\n', encoding="utf-8")
@@ -202,6 +204,7 @@ def test_odd_characters_in_questions_are_no_trouble(sums: Path, project: Path, m
     assert len(rows(made)) == 3, "half a character cannot be sent"
 
 
+@pytest.mark.slow  # a terminal, for seconds
 @pytest.mark.parametrize("at", ["the question", "the model"])
 def test_ctrl_c_writes_nothing(sums: Path, made: Path, server: Server, at: str):
     server.will(Reply(silent=True), Reply(silent=True))

@@ -78,6 +78,7 @@ def test_a_person_answers_asks_for_more_and_saves(path: Path, server: Server):
     assert "{{ question }}" in asked[0]
 
 
+@pytest.mark.slow  # a terminal, for seconds
 @pytest.mark.parametrize("leaving", ["n", "Q", "\x04"])
 def test_a_person_who_leaves_has_the_file_as_it_was(path: Path, server: Server, leaving: str):
     before = path.read_bytes()
@@ -90,6 +91,7 @@ def test_a_person_who_leaves_has_the_file_as_it_was(path: Path, server: Server, 
     assert not list(path.parent.glob("*.bak*"))
 
 
+@pytest.mark.slow  # a terminal, for seconds
 @pytest.mark.parametrize("at", ["What is this prompt for?", "1. Who?", "say what to change:", "the model"])
 def test_ctrl_c_writes_nothing_wherever_it_comes(path: Path, server: Server, at: str):
     before = {each: each.read_bytes() for each in path.parent.rglob("*") if each.is_file()}
@@ -112,6 +114,7 @@ def test_ctrl_c_writes_nothing_wherever_it_comes(path: Path, server: Server, at:
     assert {each: each.read_bytes() for each in path.parent.rglob("*") if each.is_file()} == before
 
 
+@pytest.mark.slow  # a terminal, for seconds
 def test_a_lost_placeholder_is_named_and_saved_only_by_a_whole_yes(path: Path, server: Server):
     before = path.read_bytes()
     lost = better(path).replace('{% include "parts/citations.md" %}\n', "")
@@ -131,6 +134,7 @@ def test_a_lost_placeholder_is_named_and_saved_only_by_a_whole_yes(path: Path, s
     assert words(path) == lost
 
 
+@pytest.mark.slow  # a terminal, for seconds
 def test_what_cannot_be_used_is_told_in_plain_words_and_cannot_be_saved(path: Path, server: Server):
     before = path.read_bytes()
     broken = better(path).replace("{{ passages }}", "{{ pasages }}") + "\x1b]0;gone\x07"

@@ -50,7 +50,7 @@ SAYINGS = [
 ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     on=st.sets(st.sampled_from([*PARTS]), min_size=1),
     rank=st.sampled_from(["check", "judge", "logprob"]),
