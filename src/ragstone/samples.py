@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ragstone.errors import ModelError, UsageError
-from ragstone.types import Completion, Delta, Prompt
+from ragstone.types import Completion, Delta, Prompt, Usage
 
-__all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "whole"]
+__all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "used", "whole"]
 
 T = TypeVar("T")
 
@@ -78,6 +78,16 @@ async def whole(deltas: AsyncGenerator[Delta]) -> Completion:
             if delta.completion is not None:
                 return delta.completion
     raise AssertionError("the last delta carries the completion")
+
+
+def used(completions: Iterable[Completion]) -> Usage:
+    """The tokens of all of them."""
+    usages = [completion.usage for completion in completions]
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+    )
 
 
 def noted(completion: Completion, *lines: str, first: bool = False) -> Completion:

@@ -169,7 +169,7 @@ def test_a_passage_that_guesses_the_code_gets_another() -> None:
     assert guess is not None
     # Whoever knows a code writes it into a passage, which makes it another passage with another code. A digest that
     # contains itself is the only way out, so the test takes the hash away.
-    from ragstone.prompts import passages as room
+    from ragstone.prompts import fence as room
 
     class Constant:
         rounds = 0

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from ragstone.errors import ModelError, ModelUnavailable, NotConfigured
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
-from ragstone.samples import noted, numbered, some_of, whole
+from ragstone.samples import noted, numbered, some_of, used, whole
 from ragstone.trace import Step
-from ragstone.types import Attempt, Completion, Context, Delta, Prompt, Usage
+from ragstone.types import Attempt, Completion, Context, Delta, Prompt
 
 __all__ = ["Router"]
 
@@ -206,12 +206,7 @@ async def _sampled(model: Model, prompt: Prompt, n: int, context: Context) -> Se
 
 
 def _facts(completions: Sequence[Completion]) -> dict[str, object]:
-    first, usages = completions[0], [completion.usage for completion in completions]
-    usage = Usage(
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cached_tokens=sum(usage.cached_tokens for usage in usages),
-    )
+    first, usage = completions[0], used(completions)
     return {
         **({"structured": first.structured} if first.structured else {}),
         "finish_reason": first.finish_reason,

@@ -20,9 +20,9 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.stack import Stack
 from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
-from ragstone.samples import AT_ONCE, CUT_OFF, noted, numbered
+from ragstone.samples import AT_ONCE, CUT_OFF, noted, numbered, used
 from ragstone.trace import Step
-from ragstone.types import Completion, Context, Delta, Message, Prompt, Usage, Verdict
+from ragstone.types import Completion, Context, Delta, Message, Prompt, Verdict
 
 __all__ = ["LayerCalls", "Runs", "layered"]
 
@@ -170,14 +170,9 @@ class LayerCalls:
     def whole(self, outcome: Outcome) -> Outcome:
         """The outcome with all that its calls have used, and every attempt that was made."""
         found = self._completions
-        usage = Usage(
-            input_tokens=sum(each.usage.input_tokens for each in found),
-            output_tokens=sum(each.usage.output_tokens for each in found),
-            cached_tokens=sum(each.usage.cached_tokens for each in found),
-        )
         completion = replace(
             outcome.completion,
-            usage=usage,
+            usage=used(found),
             cost=sum(each.cost for each in found),
             seconds=time.perf_counter() - self._begun,
             attempts=tuple(attempt for each in found for attempt in each.attempts),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ragstone.errors import ModelTimeout, PromptError, RagstoneError
 from ragstone.inference.router import Router
@@ -19,7 +20,8 @@ from ragstone.prompts.file import PromptFile
 from ragstone.prompts.retrieving import WAYS, Way
 from ragstone.retrieval.follow_up import points_back
 from ragstone.retrieval.rewrite import Query, one_query, passage, plain, queries
-from ragstone.types import Completion, Context, Message, Usage
+from ragstone.samples import together, used
+from ragstone.types import Completion, Context, Message
 
 __all__ = ["Rewriter", "Rewritten", "project_faults", "with_calls"]
 
@@ -120,14 +122,9 @@ class Rewriter:
         self, ways: Sequence[Way], question: str, known: Sequence[str], said: _Said, context: Context
     ) -> list[Query]:
         """What several ways give, asked side by side, each query once."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                inputs = {QUESTION: question}
-                tasks = [group.create_task(self._given(way, inputs, said, context)) for way in ways]
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from errors.exceptions[0].__cause__
+        given = await together(self._given(way, {QUESTION: question}, said, context) for way in ways)
         found: dict[str, Query] = {}
-        for query in (query for task in tasks for query in task.result()):
+        for query in chain.from_iterable(given):
             found.setdefault(plain(query.text), query)
         return [query for key, query in found.items() if key not in {plain(question), *map(plain, known)}]
 
@@ -178,11 +175,7 @@ def with_calls(completion: Completion, others: Sequence[Completion]) -> Completi
     every = (completion, *others)
     return replace(
         completion,
-        usage=Usage(
-            input_tokens=sum(one.usage.input_tokens for one in every),
-            output_tokens=sum(one.usage.output_tokens for one in every),
-            cached_tokens=sum(one.usage.cached_tokens for one in every),
-        ),
+        usage=used(every),
         cost=sum(one.cost for one in every),
         calls=sum(one.calls for one in every),
     )

@@ -17,8 +17,8 @@ from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
 from ragstone.prompts.lookups import marked
 from ragstone.prompts.marks import Marking
-from ragstone.prompts.passages import code_of, marked_inputs, marking, origin, passages
 from ragstone.prompts.passages import in_order as ordered
+from ragstone.prompts.passages import marked_inputs, marking, origin, passages
 from ragstone.prompts.prefix import prefix
 from ragstone.prompts.template import plain
 from ragstone.prompts.tokens import PER_MESSAGE, Counter
@@ -291,7 +291,7 @@ def _parts(
 
 def _fenced(file: PromptFile, values: Mapping[str, object], marks: Marking) -> dict[str, object]:
     """What was looked up, within its fence; a mark inside the text does without one."""
-    return {} if marks.inside else marked(file.lookups, values, code=code_of)
+    return {} if marks.inside else marked(file.lookups, values)
 
 
 def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking, reasons: bool) -> _Shot:

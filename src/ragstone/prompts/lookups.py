@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -20,6 +20,7 @@ from ragstone.config import Located
 from ragstone.errors import ConfigError, PromptError, nearest
 from ragstone.lookup.address import Address, parse
 from ragstone.lookup.pick import Pick, parse_pick
+from ragstone.prompts.fence import fenced
 
 if TYPE_CHECKING:
     from ragstone.prompts.schema import Property
@@ -113,13 +114,7 @@ def unused_faults(specs: Collection[str], used: Collection[str], located: Locate
             )
 
 
-def marked(
-    slots: Sequence[LookupSlot], values: Mapping[str, object], *, code: Callable[[Sequence[str]], str]
-) -> dict[str, object]:
-    """The texts of lookups between two lines with a code that occurs in none of them: none closes its own fence.
-
-    `code` makes one of texts. What is empty, and what its file leaves unmarked, stays as it is.
-    """
+def marked(slots: Sequence[LookupSlot], values: Mapping[str, object]) -> dict[str, object]:
+    """The texts of lookups within their fence. What is empty, and what its file leaves unmarked, stays as it is."""
     texts = {one.name: str(values[one.name]) for one in slots if one.mark == "delimit" and values.get(one.name)}
-    made = code([*texts.values()])
-    return {name: f"<<<{made}\n{text}\n{made}>>>" for name, text in texts.items()}
+    return dict(zip(texts, fenced([*texts.values()]), strict=True))

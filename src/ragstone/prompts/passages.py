@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from ragstone.prompts import wire
+from ragstone.prompts.fence import fenced
 from ragstone.prompts.marks import Marking, sign
 from ragstone.prompts.template import plain
 from ragstone.types import Hit, Trust
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ragstone.prompts.file import PromptFile
     from ragstone.prompts.schema import Order
 
-__all__ = ["code_of", "in_order", "marked_inputs", "marking", "origin", "passages"]
+__all__ = ["in_order", "marked_inputs", "marking", "origin", "passages"]
 
 
 def passages(
@@ -61,8 +61,7 @@ def _texts(hit: Hit, marking: Marking) -> tuple[str, ...]:
 def _delimited(hits: Sequence[Hit], marking: Marking, first: int) -> Iterator[str]:
     texts = [hit.chunk.embedded for hit in hits]
     if marking.kind == "delimit":
-        code = code_of(texts)
-        texts = [f"<<<{code}\n{text}\n{code}>>>" for text in texts]
+        texts = fenced(texts)
     for number, (hit, text) in enumerate(zip(hits, texts, strict=True), first):
         yield f"[{number}] {origin(hit)}\n{text}"
 
@@ -88,14 +87,6 @@ def marked_inputs(file: PromptFile) -> list[str]:
         return []
     return [each.name for each in file.inputs
             if file.trust[each.name] in ("retrieved", "tool") and each.enum_values is None]  # fmt: skip
-
-
-def code_of(texts: Sequence[str]) -> str:
-    """A code that is made from the texts and occurs in none of them."""
-    digest = hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"))
-    while any(digest.hexdigest()[:8] in text for text in texts):
-        digest.update(b"once more")
-    return digest.hexdigest()[:8]
 
 
 def origin(hit: Hit) -> str:

@@ -1,19 +1,16 @@
-"""Asks a model for something on the way to an answer: a few sentences or a list, in place of the answer's own form."""
+"""Asks a model for something on the way to an answer: a few sentences, in place of the answer's own form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import cast
 
-from ragstone.output import Output, read_json
+from ragstone.output import Output
 from ragstone.prompts.estimate import estimated
-from ragstone.prompts.outputs import output_of
 from ragstone.prompts.tokens import PER_MESSAGE
 from ragstone.types import Prompt
 
-__all__ = ["aside", "length", "list_of", "listed", "one_line", "room", "written"]
+__all__ = ["aside", "length", "one_line", "room", "written"]
 
 ROOM = 400  # tokens that a model has on the way, where the answer has fewer: an answer of one word needs long steps
 LONGEST_LINE = 500  # characters of a question or a statement; what is longer is none
@@ -29,30 +26,6 @@ def one_line(text: str) -> str:
     """A text on one line; nothing where it is too long to be a question or a statement, or holds no word."""
     said = " ".join(text.split())
     return said if len(said) <= LONGEST_LINE and any(map(str.isalnum, said)) else ""
-
-
-# ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def list_of(name: str, root: Path) -> Output:
-    """The form of an object that holds one list of texts under this name."""
-    items = {"type": "array", "items": {"type": "string"}}
-    schema = {"type": "object", "properties": {name: items}, "required": [name]}
-    return output_of(schema, name=name, root=root)
-
-
-def listed(text: str, name: str) -> list[str]:
-    r"""The list under this name in an object, one line each and each once; nothing where a text is no such object.
-
-    >>> listed('{"questions": ["How many?", " How\\n many? ", ""]}', "questions")
-    ['How many?']
-    """
-    value, _, _ = read_json(text)
-    found: object = None if value is None else value.get(name)
-    if not isinstance(found, list):
-        return []
-    lines = (one_line(each) for each in cast("list[object]", found) if isinstance(each, str))
-    return list(dict.fromkeys(filter(None, lines)))
 
 
 # ── Tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ragstone.prompts import wire
+from ragstone.prompts.fence import fenced
 from ragstone.prompts.layers.asides import length
 from ragstone.prompts.layers.extending import ended
 from ragstone.prompts.layers.words import Words
 from ragstone.prompts.marks import Marking
-from ragstone.prompts.passages import code_of
 from ragstone.types import Mark, Prompt, Slot
 
 __all__ = ["backed", "backing"]
@@ -32,7 +32,7 @@ def backed(prompt: Prompt, text: str, *, says: Words, name: str, tokens: Collect
     if marks.sign:
         whole = whole.replace(marks.sign, " ")  # one that the model has repeated from a passage is none of ours
     safe, broken = wire.part(whole, "tool", tokens)
-    shown = marks.of(str(safe)) if marks.inside else _fenced(str(safe))
+    shown = marks.of(str(safe)) if marks.inside else fenced([str(safe)])[0]
     said = says.say({BACKGROUND: shown, "fenced": not marks.inside}, trust="tool", tokens=tokens)
     kind: Mark = marks.kind if marks.inside else "delimit"
     every = tuple(dict.fromkeys([*broken, *said.broken]))
@@ -49,8 +49,3 @@ def _marking(prompt: Prompt) -> Marking:
     """How the texts of this prompt are marked inside, where they are."""
     found = (Marking(slot.mark, slot.sign) for slot in prompt.slots)
     return next((marks for marks in found if marks.inside), Marking())
-
-
-def _fenced(text: str) -> str:
-    code = code_of([text])
-    return f"<<<{code}\n{text}\n{code}>>>"

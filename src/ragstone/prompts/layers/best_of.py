@@ -4,7 +4,7 @@
       best_of: {on: true, n: 3, rank: check, checks: [schema, citations]}
 
 With a check that knows a right answer, one of n samples passes it with 1 - (1 - p)^n: Chen et al. 2021 (arXiv
-2107.03374), where 28.7 % of programs right became 70.2 % with a hundred samples and the tests to choose by.
+2107.03374), where 28.8 % of programs right became 70.2 % with a hundred samples and the tests to choose by.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ragstone.plan import Call
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
-from ragstone.prompts.layers.switch import Switch
-from ragstone.prompts.layers.verifying import Check, Grade, Judge, listed, once
+from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, sampled
+from ragstone.prompts.layers.switch import Switch, as_list, once
+from ragstone.prompts.layers.verifying import Check, Grade, Judge
 from ragstone.prompts.layers.words import Words, words
 from ragstone.samples import together
 from ragstone.types import Prompt
@@ -37,7 +37,7 @@ class BestOf(Switch):
 
     n: int = Field(default=3, ge=2, le=100)
     rank: Literal["check", "judge", "logprob"] = "judge"
-    checks: Annotated[list[Check] | None, BeforeValidator(listed), AfterValidator(once)] = None
+    checks: Annotated[list[Check] | None, BeforeValidator(as_list), AfterValidator(once)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +58,7 @@ class Best(Layer):
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """As many times the calls of what is sampled, and for each sample one of the judge."""
         n = self.spec.n
-        calls = tuple(
-            replace(
-                call,
-                layer=call.layer or self.name,
-                does=call.does if call.layer else "sample",
-                usual=call.usual * n,
-                most=call.most * n,
-            )
-            for call in inner
-        )
+        calls = sampled(inner, self.name, usual=n, most=n)
         if self.spec.rank != "judge":
             return calls
         return (*calls, self.judge.call(self.name, usual=n, most=n, longest=longest))

@@ -61,7 +61,7 @@ class Verification(Layer):
     @property
     def texts(self) -> tuple[Words, ...]:
         """What is said in its three steps."""
-        return self.asks, self.questions.says, self.check, self.pair, self.revise
+        return self.asks, *self.questions.texts, self.check, self.pair, self.revise
 
     @property
     def forms(self) -> tuple[Output, ...]:

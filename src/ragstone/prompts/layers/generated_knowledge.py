@@ -19,9 +19,10 @@ from pydantic import Field
 from ragstone.errors import ModelError
 from ragstone.output import Output
 from ragstone.plan import Call
-from ragstone.prompts.layers.asides import aside, length, list_of, listed, room, written
+from ragstone.prompts.layers.asides import aside, length, room, written
 from ragstone.prompts.layers.background import backed, backing
 from ragstone.prompts.layers.extending import ended
+from ragstone.prompts.layers.listing import Listing, listing
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Words, words
@@ -29,7 +30,6 @@ from ragstone.types import Mark, Prompt
 
 __all__ = ["GeneratedKnowledge", "Knowing", "knowing"]
 
-STATEMENTS = "statements"
 
 NONE = "generated_knowledge found no statement, so this was answered without them."
 FAILED = "generated_knowledge was not used, since a model failed: {error}"
@@ -50,7 +50,7 @@ class Knowing(Layer):
     spec: GeneratedKnowledge
     asks: Words  # for the statements
     backs: Words  # puts them before the task
-    form: Output
+    statements: Listing
     mark: Mark = "none"
 
     @property
@@ -61,7 +61,7 @@ class Knowing(Layer):
     @property
     def forms(self) -> tuple[Output, ...]:
         """A list of statements."""
-        return (self.form,)
+        return (self.statements.output,)
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """The statements, and what lies inside."""
@@ -90,8 +90,8 @@ class Knowing(Layer):
         if calls.left < 2:  # the last one is kept for the task
             return []
         said = self.asks.say({"count": self.spec.statements})
-        completion = (await calls.ask(aside(ended(prompt, said), self.form)))[0]
-        return listed(completion.text, STATEMENTS)[: self.spec.statements]
+        (completion, *_) = await calls.ask(aside(ended(prompt, said), self.statements.output))
+        return (self.statements.read(completion.text) or [])[: self.spec.statements]
 
 
 def knowing(spec: GeneratedKnowledge, root: Path, *, mark: Mark) -> Knowing:
@@ -100,6 +100,6 @@ def knowing(spec: GeneratedKnowledge, root: Path, *, mark: Mark) -> Knowing:
         spec=spec,
         asks=words(root, "generated_knowledge/statements.md", takes=["count"]),
         backs=words(root, "generated_knowledge/background.md", takes=["fenced"], needs=["background"]),
-        form=list_of(STATEMENTS, root),
+        statements=listing(root, "statements"),
         mark=mark,
     )

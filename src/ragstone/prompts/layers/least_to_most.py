@@ -19,9 +19,10 @@ from ragstone.errors import ModelError
 from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts import wire
-from ragstone.prompts.layers.asides import aside, length, list_of, listed, room, written
+from ragstone.prompts.layers.asides import aside, length, room, written
 from ragstone.prompts.layers.cot import Reasoning
 from ragstone.prompts.layers.extending import ended, turned
+from ragstone.prompts.layers.listing import Listing, listing
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Said, Words, words
@@ -30,7 +31,6 @@ from ragstone.types import Prompt
 
 __all__ = ["Dividing", "LeastToMost", "dividing"]
 
-QUESTIONS = "questions"
 USUAL = 3  # questions that most tasks are divided into
 
 WHOLE = "least_to_most found no two simpler questions, so this was answered at once."
@@ -57,7 +57,7 @@ class Dividing(Layer):
     divides: Words
     asks: Words  # one of the questions
     ends: Words  # asks for the task itself
-    form: Output
+    questions: Listing
     cot: Reasoning | None = None
 
     @property
@@ -68,7 +68,7 @@ class Dividing(Layer):
     @property
     def forms(self) -> tuple[Output, ...]:
         """A list of questions."""
-        return (self.form,)
+        return (self.questions.output,)
 
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """The list, its questions, and the task itself."""
@@ -109,8 +109,8 @@ class Dividing(Layer):
         if calls.left < 2:  # the last one is kept for the task
             return []
         said = self.divides.say({"count": self.spec.max_steps})
-        found = listed((await calls.ask(aside(ended(prompt, said), self.form)))[0].text, QUESTIONS)
-        return [wire.mend(question, prompt.slots) for question in found]
+        (completion, *_) = await calls.ask(aside(ended(prompt, said), self.questions.output))
+        return [wire.mend(question, prompt.slots) for question in self.questions.read(completion.text) or ()]
 
     async def _answered(
         self, prompt: Prompt, questions: Sequence[str], inner: Solve, calls: Calls, step: Step
@@ -166,6 +166,6 @@ def dividing(spec: LeastToMost, root: Path, *, cot: Reasoning | None) -> Dividin
         divides=words(root, "least_to_most/divide.md", takes=["count"]),
         asks=words(root, "least_to_most/question.md", takes=["first", "fields"], needs=["question"]),
         ends=words(root, "least_to_most/task.md"),
-        form=list_of(QUESTIONS, root),
+        questions=listing(root, "questions"),
         cot=cot,
     )

@@ -16,14 +16,23 @@ __all__ = ["Listing", "listing"]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list of texts. `says` tells the model what stands in it."""
+    """A list of texts. `says` tells the model what stands in it, where the request does not."""
 
     field: str
-    says: Words
     output: Output
+    says: Words | None = None
+
+    @property
+    def texts(self) -> tuple[Words, ...]:
+        """All the words that it says to a model."""
+        return (self.says,) if self.says is not None else ()
 
     def read(self, text: str) -> list[str] | None:
-        """The texts, one line each and each once; None where the model gave no such list."""
+        r"""The texts, one line each and each once; None where the model gave no such list.
+
+        >>> listing(root, "questions").read('{"questions": ["How many?", " How\\n many? ", ""]}')
+        ['How many?']
+        """
         value, _, _ = read_json(text)
         found: object = None if value is None else value.get(self.field)
         if not isinstance(found, list):
@@ -33,9 +42,10 @@ class Listing:
         return list(dict.fromkeys(texts)) if texts or not items else None
 
 
-def listing(root: Path, field: str, name: str) -> Listing:
-    """A list in the field of that name, described by the words of the file `name`."""
-    says = words(root, name)
-    texts = {"type": "array", "items": {"type": "string"}, "description": says.say().text}
+def listing(root: Path, field: str, name: str = "") -> Listing:
+    """A list in the field of that name, described by the words of the file `name`, if one is given."""
+    says = words(root, name) if name else None
+    described = {"description": says.say().text} if says is not None else {}
+    texts = {"type": "array", "items": {"type": "string"}, **described}
     schema: dict[str, Any] = {"type": "object", "properties": {field: texts}, "required": [field]}
-    return Listing(field, says, output_of(schema, name=field, root=root))
+    return Listing(field, output_of(schema, name=field, root=root), says)

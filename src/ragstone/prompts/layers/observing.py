@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ragstone.prompts import wire
+from ragstone.prompts.fence import fenced
 from ragstone.prompts.marks import Marking
-from ragstone.prompts.passages import code_of, origin, passages
+from ragstone.prompts.passages import origin, passages
 from ragstone.protocols import Observation
 from ragstone.types import Hit, Prompt
 
@@ -78,13 +79,12 @@ class Observed:
         self, text: str, marking: Marking, tokens: Collection[str]
     ) -> tuple[dict[str, object], tuple[str, ...]]:
         """Special tokens are broken up before, so that no mark hides one."""
-        fenced = marking.kind == "delimit"
+        between = marking.kind == "delimit"
         whole, broken = wire.part(text.strip(), "tool", tokens)
         said = str(whole)
-        if said and fenced:
-            code = code_of([said])
-            said = f"<<<{code}\n{said}\n{code}>>>"
-        return {"found": said if fenced else marking.of(said), "fenced": fenced}, broken
+        if said and between:
+            (said,) = fenced([said])
+        return {"found": said if between else marking.of(said), "fenced": between}, broken
 
 
 def _covers(one: Hit, other: Hit) -> bool:

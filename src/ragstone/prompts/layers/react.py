@@ -26,8 +26,7 @@ from ragstone.prompts.layers.asides import aside, room
 from ragstone.prompts.layers.extending import ended, turned
 from ragstone.prompts.layers.observing import Observed
 from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
-from ragstone.prompts.layers.switch import Switch
-from ragstone.prompts.layers.verifying import listed
+from ragstone.prompts.layers.switch import Switch, as_list
 from ragstone.prompts.layers.words import FOLDER, Words, words
 from ragstone.prompts.outputs import output_of
 from ragstone.prompts.wire import mend
@@ -50,7 +49,7 @@ REFUSED = "A model refused step {step} of ReAct ({error}): it was answered from 
 class ReAct(Switch):
     """`fallback` is what answers where the steps are used up; None for the vote if there is one."""
 
-    tools: Annotated[tuple[str, ...], BeforeValidator(listed), Field(strict=False)] = ()
+    tools: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(strict=False)] = ()
     max_steps: int = Field(default=6, ge=1, le=50)
     fallback: Literal["direct", "self_consistency"] | None = None
 

@@ -22,8 +22,8 @@ from ragstone.plan import Call
 from ragstone.prompts.layers.asides import aside, room
 from ragstone.prompts.layers.listing import Listing, listing
 from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
-from ragstone.prompts.layers.switch import Switch
-from ragstone.prompts.layers.verifying import Judge, listed, once
+from ragstone.prompts.layers.switch import Switch, as_list, once
+from ragstone.prompts.layers.verifying import Judge
 from ragstone.prompts.layers.words import Words, words
 from ragstone.types import Prompt
 
@@ -50,7 +50,7 @@ class Reflect(Switch):
     """Without a `verifier`, it is the checks that fit the file. `judge` and `self` are asked when these have passed."""
 
     rounds: int = Field(default=1, ge=1, le=10)
-    verifier: Annotated[list[Verifier] | None, BeforeValidator(listed), AfterValidator(once)] = None
+    verifier: Annotated[list[Verifier] | None, BeforeValidator(as_list), AfterValidator(once)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Reflection(Layer):
     def texts(self) -> tuple[Words, ...]:
         """What is said when an answer is wrong, and what finds that out."""
         judged = (self.judge.rubric,) if "judge" in self.verifiers else ()
-        own = (self.criticise, self.mistakes.says) if "self" in self.verifiers else ()
+        own = (self.criticise, *self.mistakes.texts) if "self" in self.verifiers else ()
         return (self.again, *judged, *own)
 
     @property

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from ragstone.errors import ModelError
 from ragstone.plan import Call
-from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve
+from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, sampled
 from ragstone.prompts.layers.switch import Switch
 from ragstone.samples import noted
 from ragstone.text.answers import alike
@@ -54,16 +54,7 @@ class Votes(Layer):
     def plan(self, inner: Sequence[Call], *, longest: int | None) -> tuple[Call, ...]:
         """As many times the calls of what is sampled: all agree when all goes well."""
         usual = self._further((), 0) if self.spec.stop == "adaptive" else self.spec.n
-        return tuple(
-            replace(
-                call,
-                layer=call.layer or self.name,
-                does=call.does if call.layer else "sample",
-                usual=call.usual * usual,
-                most=call.most * self.spec.n,
-            )
-            for call in inner
-        )
+        return sampled(inner, self.name, usual=usual, most=self.spec.n)
 
     async def run(self, prompt: Prompt, *, inner: Solve, calls: Calls) -> Outcome:
         """The first of the samples that gave the answer of the majority, with the share that agrees with it."""

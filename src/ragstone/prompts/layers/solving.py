@@ -17,7 +17,7 @@ from ragstone.samples import noted, together
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 
-__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "read_at_most"]
+__all__ = ["AGAIN", "Calls", "Layer", "Outcome", "Solve", "read_at_most", "sampled"]
 
 AGAIN = 100
 """The tokens that a further turn takes beside its words: it asks for the steps once more, and is marked as a turn."""
@@ -151,6 +151,20 @@ class Layer(ABC):
         if not solved:
             raise lost[0]
         return [each.noting(MISSING.format(lost=len(lost), n=n, error=lost[0])) for each in solved] if lost else solved
+
+
+def sampled(inner: Sequence[Call], name: str, *, usual: int, most: int) -> tuple[Call, ...]:
+    """The calls of what lies inside a layer of that name which draws samples of it, so many times."""
+    return tuple(
+        replace(
+            call,
+            layer=call.layer or name,
+            does=call.does if call.layer else "sample",
+            usual=call.usual * usual,
+            most=call.most * most,
+        )
+        for call in inner
+    )
 
 
 def read_at_most(calls: Sequence[Call]) -> int:

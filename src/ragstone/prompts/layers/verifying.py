@@ -17,7 +17,7 @@ from ragstone.types import Prompt
 if TYPE_CHECKING:
     from ragstone.prompts.layers.legality import Setting
 
-__all__ = ["JUDGING", "Check", "Grade", "Judge", "checks_of", "listed", "once", "verifying_faults"]
+__all__ = ["JUDGING", "Check", "Grade", "Judge", "checks_of", "verifying_faults"]
 
 Check: TypeAlias = Literal["schema", "citations"]
 
@@ -27,20 +27,6 @@ JUDGING = 250
 
 
 # ── Settings ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def listed(value: object) -> object:
-    """One name stands for a list of it."""
-    return [value] if isinstance(value, str) else value
-
-
-def once(names: list[str] | None) -> list[str] | None:
-    """Raises ValueError for a list that is empty, or that names something twice."""
-    if names is not None and not names:
-        raise ValueError("names nothing")
-    if names is not None and len(set(names)) < len(names):
-        raise ValueError("the same name stands here twice")
-    return names
 
 
 def checks_of(setting: Setting) -> tuple[Check, ...]:
