@@ -175,3 +175,22 @@ def test_an_answer_of_a_form_is_printed_parsed(ingested: Path, run, monkeypatch:
     assert found["parsed"] == {"answer": "It ships on 3 May 2031 [1].", "year": 2031}
     assert found["verdicts"][1] == {"check": "output", "passed": True, "reason": ""}
     assert '"year"' in told
+
+
+def test_the_share_of_samples_that_agree_is_told(ingested: Path, run, monkeypatch: pytest.MonkeyPatch):
+    path = ingested / "prompts" / "answer.prompty"
+    votes = "mark: delimit}\n    layers: {cot: {on: true}, self_consistency: {n: 4, stop: none}}"
+    text = path.read_text().replace("temperature: 0,", "temperature: 0.7,").replace("mark: delimit}", votes, 1)
+    path.write_text(text)
+    said = [f"So.\nAnswer: It ships in {month} 2031 [1]." for month in ("May", "May", "June", "May")]
+    pieces = [
+        json.dumps({"choices": [{"index": place, "delta": {"content": one}, "finish_reason": "stop"}]})
+        for place, one in enumerate(said)
+    ]
+    with serving() as server:
+        monkeypatch.setenv("RAGSTONE_LOCAL_URL", server.url)
+        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "m")
+        server.will(streamed(*pieces))
+        shown = run("ask", SHIPS)
+    assert shown.stdout.startswith("It ships in May 2031 [1].")
+    assert "confidence: 75 % of the samples agree (4 calls)" in shown.stderr

@@ -58,6 +58,8 @@ def answer(found: Answer, *, root: Path) -> None:
     if found.notices:
         err.print()
     remarks(found.notices)
+    if (share := found.completion.confidence) is not None:
+        remarks([f"confidence: {100 * share:.0f} % of the samples agree ({found.completion.calls} calls)"])
     for verdict in found.verdicts:
         if not verdict.passed:
             remarks([f"{verdict.check}: {verdict.reason}"])
