@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,10 @@ async def raw(vllm) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+MOST = 160
+"""Answers after which a test gives up waiting for what noise does seldom."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """One answer by way of its layers: the prompt before them, and the trace of all that they did."""
@@ -99,6 +103,13 @@ class Shop:
             made = layered_file(self.root, json.dumps(layers), outputs=outputs, options=options, body=body)
             files.append(made)
         return await self.answers(files)
+
+    async def until(self, seen: Callable[[Ran], object], times: int = 8, /, **given: Any) -> list[Ran]:
+        """As many answers as it takes for what noise does seldom to be seen once."""
+        ran: list[Ran] = []
+        while len(ran) < MOST and not any(map(seen, ran)):
+            ran += await self.runs(times, **given)
+        return ran
 
     async def answers(self, files: Sequence[PromptFile]) -> list[Ran]:
         """The answer by way of each file, side by side."""
@@ -226,7 +237,7 @@ async def test_a_judge_that_gives_no_grades_leaves_the_first_sample(shop: Shop) 
 
 @pytest.mark.usefixtures("brief")
 async def test_a_task_is_divided_and_its_questions_are_answered_in_turn(shop: Shop) -> None:
-    found = await shop.runs(16, outputs=OUTPUTS, least_to_most={"max_steps": 3})
+    found = await shop.until(lambda run: run.calls > 3, 16, outputs=OUTPUTS, least_to_most={"max_steps": 3})
     for run in found:
         facts = run.facts("least_to_most")
         assert run.said["kind"] in ("cod", "eel", "tuna")
@@ -252,7 +263,8 @@ async def test_a_general_question_and_its_answer_are_background(shop: Shop) -> N
 
 
 async def test_statements_are_background(shop: Shop) -> None:
-    found = await shop.runs(outputs=OUTPUTS, generated_knowledge={"statements": 2})
+    stated = lambda run: run.facts("generated_knowledge")["statements"]  # noqa: E731
+    found = await shop.until(stated, outputs=OUTPUTS, generated_knowledge={"statements": 2})
     for run in found:
         statements = run.facts("generated_knowledge")["statements"]
         assert len(statements) <= 2
@@ -296,7 +308,8 @@ def _used(step: dict[str, Any]) -> bool:
 )
 async def test_a_tree_is_searched_within_its_calls(shop: Shop, settings: dict[str, Any]) -> None:
     given = {"breadth": 2, "depth": 2, "propose": 3, **settings}
-    found = await shop.runs(outputs=OUTPUTS, tree_of_thoughts=given)
+    grown = lambda run: run.facts("tree_of_thoughts")["path"]  # noqa: E731
+    found = await shop.until(grown, outputs=OUTPUTS, tree_of_thoughts=given)
     for run in found:
         facts = run.facts("tree_of_thoughts")
         assert facts["unread"] == 0 or settings.get("evaluate") == "vote", "a value is bound to its words"
@@ -327,7 +340,8 @@ async def test_an_answer_that_is_cut_off_is_sent_back_until_it_has_its_form(shop
 
 
 async def test_a_draft_is_verified_by_questions_and_revised(shop: Shop) -> None:
-    found = await shop.runs(outputs=OUTPUTS, chain_of_verification={"questions": 2})
+    revised = lambda run: run.facts("chain_of_verification").get("revised")  # noqa: E731
+    found = await shop.until(revised, outputs=OUTPUTS, chain_of_verification={"questions": 2})
     for run in found:
         facts = run.facts("chain_of_verification")
         assert run.calls == 2 + len(facts["asked"]) + bool(facts["answered"])
