@@ -23,10 +23,17 @@
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
         ├── ModelUnavailable      it cannot be reached, or is overloaded           (retryable)
+        │   ├── ModelResting      it failed too often of late, and is left alone
+        │   ├── ModelBusy         more requests wait for it than may
+        │   └── StreamBroken      it broke off after its first words
         ├── ModelTimeout          the deadline passed first                        (retryable)
+        ├── RateLimited           a limit of requests or tokens a minute           (retryable)
+        ├── OverBudget            a budget is spent
         ├── ModelDenied           the key was refused
         ├── OutOfCalls            the answer took all the calls that it may take
         └── ModelRejected         the server refused the request as it stands
+            ├── PromptTooLong     it is longer than the model's window
+            └── NotAllowed        no model may have it: it lacks a setting, or the data may not leave
 
 A message says what is wrong and where, what was expected, what was found, and what to do:
 
@@ -38,7 +45,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from ragstone.types import Attempt
 
 __all__ = [
     "ConfigError",
@@ -48,23 +58,30 @@ __all__ = [
     "LookupFailed",
     "LookupUnavailable",
     "MissingExtra",
+    "ModelBusy",
     "ModelDenied",
     "ModelError",
     "ModelRejected",
+    "ModelResting",
     "ModelTimeout",
     "ModelUnavailable",
+    "NotAllowed",
     "NotConfigured",
     "OutOfCalls",
+    "OverBudget",
     "ParseError",
     "ProjectNotFound",
     "PromptError",
+    "PromptTooLong",
     "RagstoneError",
+    "RateLimited",
     "SourceEmpty",
     "SourceError",
     "SourceUnavailable",
     "StateError",
     "StorageFull",
     "StoreUnavailable",
+    "StreamBroken",
     "ToolFailed",
     "UnsupportedFilter",
     "UsageError",
@@ -191,19 +208,67 @@ class UnsupportedFilter(RagstoneError):
 
 
 class ModelError(RagstoneError):
-    """A model gave no answer."""
+    """A model gave no answer.
+
+    `elsewhere`: another model of the route may. `again`: the same model may, asked once more at once. `retry_after` are
+    the seconds that its server asked to be left alone. `attempts` are those that were made on the way to it.
+    """
+
+    elsewhere: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        again: bool | None = None,
+    ) -> None:
+        super().__init__(message, where=where, expected=expected, found=found, hint=hint)
+        self.retry_after = retry_after
+        self.again = type(self).retryable if again is None else again
+        self.attempts: tuple[Attempt, ...] = ()
 
 
 class ModelUnavailable(ModelError):
     """The model cannot be reached, is overloaded, or broke off."""
 
-    retryable = True
+    retryable = elsewhere = True
+
+
+class ModelResting(ModelUnavailable):
+    """The model failed too often of late, so it is left alone for a while."""
+
+
+class ModelBusy(ModelUnavailable):
+    """As many requests wait for the model as may, or this one has waited for too long: it was shed."""
+
+
+class StreamBroken(ModelUnavailable):
+    """The model broke off after its first words, which the reader has got: no other model goes on with them."""
+
+    elsewhere = False
 
 
 class ModelTimeout(ModelError):
     """The deadline passed before the model had answered."""
 
-    retryable = True
+    retryable = elsewhere = True
+
+
+class RateLimited(ModelError):
+    """A limit of requests or tokens a minute is reached; `retry_after` says when there is room again."""
+
+    retryable = elsewhere = True
+
+
+class OverBudget(ModelError):
+    """The answer may cost more than what a budget has left. A model that costs less may still be asked."""
+
+    elsewhere = True
 
 
 class ModelDenied(ModelError):
@@ -216,6 +281,18 @@ class OutOfCalls(ModelError):
 
 class ModelRejected(ModelError):
     """The server refused the request as it stands; sending it again gives the same."""
+
+
+class PromptTooLong(ModelRejected):
+    """The prompt and its answer do not fit into the model's window."""
+
+    elsewhere = True
+
+
+class NotAllowed(ModelRejected):
+    """The model may not have this request: it lacks a setting, say, or is none of your own."""
+
+    elsewhere = True
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

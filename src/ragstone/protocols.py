@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from ragstone.errors import EmbedderError
 from ragstone.samples import all_of, numbered
+from ragstone.spending import Claim, Spent
 from ragstone.types import (
     Completion,
     Context,
@@ -34,6 +35,7 @@ from ragstone.types import (
     Filter,
     Hit,
     Item,
+    Options,
     Parsed,
     Piece,
     Prompt,
@@ -44,24 +46,34 @@ from ragstone.types import (
 if TYPE_CHECKING:
     from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
+    from ragstone.usage import Price, Usage
 
 FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "and", "or", "not"})
 """Every operator of the filter language; a store declares those that it runs inside its own query."""
+
+SETTINGS = frozenset(setting.name for setting in fields(Options))
+"""Every setting of a generation, by its name in `Options`."""
+
+Structured: TypeAlias = Literal["words", "json", "schema"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a connector can do, as data. A caller reads it; nobody asks `isinstance`.
 
-    A model that is `structured` asks for `Prompt.output` by itself; to others it is said in words.
+    A model whose `structured` is `schema` or `json` asks for `Prompt.output` by itself: bound by its schema, or by JSON
+    alone. To others it is said in words. Of a model's `settings` each is obeyed; one that is not among them is refused.
     """
 
     filters: frozenset[str] = frozenset()
     token_vectors: bool = False
     generative: bool = True
     local: bool = False
-    structured: bool = False
+    structured: Structured = "words"
     context_window: int | None = None
+    output_limit: int | None = None  # tokens of one answer, at most
+    price: Price | None = None  # None: not known, so there is no budget that it may be asked under
+    settings: frozenset[str] = SETTINGS
     special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
     tokenizer: Path | None = None  # the model's own tokenizer.json, or its folder
     model: str = ""  # the name by which a library of tokenizers may know the model
@@ -70,6 +82,8 @@ class Capabilities:
     samples: bool = False  # several completions of one request, as `n` asks for them
     logprobs: bool = False
     reasons: bool = False  # it has a switch for reasoning of its own
+    tools: bool = False  # it takes declarations of functions, and asks for calls of them
+    vision: bool = False  # it reads images
 
     def cached(self, prefix: int) -> int:
         """How many tokens of a beginning that was sent before the server's prefix cache can serve.
@@ -359,8 +373,20 @@ class Tool(Connector):
         """What it finds for a text that a model wrote. Raises ToolFailed, whose message the model is told."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy a server is: the requests that it works at, and those that wait.
+
+    `memory` is the share of its KV cache that is taken, in [0, 1].
+    """
+
+    running: int
+    waiting: int
+    memory: float = 0.0
+
+
 class Model(Connector):
-    """Answers a prompt."""
+    """Answers a prompt. It retries nothing and counts nothing: who asks wraps it for that (`ragstone.inference`)."""
 
     @abstractmethod
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
@@ -380,6 +406,38 @@ class Model(Connector):
         completion = await self.generate(prompt, context=context)
         yield Delta(completion.text, completion)
 
+    async def busy(self, *, context: Context) -> Load | None:
+        """How busy its server is now; None where it does not tell."""
+        return None
+
+
+class Ledger(Connector):
+    """Counts tokens and money, and holds budgets and limits: what many ask for at once is never given out twice.
+
+    A claim takes the worst case of a call off every budget and limit that it names, in one step, before the call; it is
+    settled with what was used, or released where nothing was. All three are counted once, however often they are sent.
+    """
+
+    @abstractmethod
+    async def reserve(self, claim: Claim, *, context: Context) -> None:
+        """Takes it, or nothing of it. Raises OverBudget or RateLimited, which say of what there is too little."""
+
+    @abstractmethod
+    async def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool, context: Context) -> None:
+        """What the call has used, and cost, in place of the claim; `reported` by the server, or estimated by us."""
+
+    @abstractmethod
+    async def release(self, claim: Claim, *, context: Context) -> None:
+        """Gives it back: the call used nothing."""
+
+    @abstractmethod
+    async def spent(self, *, since: str, until: str, context: Context) -> Sequence[Spent]:
+        """What was settled from one day to another (`2026-11-21`), both included: a row for each account and day."""
+
+    @abstractmethod
+    async def open(self, *, context: Context) -> Sequence[Claim]:
+        """The claims that were neither settled nor released: calls under way, and those of processes that died."""
+
 
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
@@ -393,5 +451,6 @@ KINDS: dict[str, type[Connector]] = {
     "lookup": Lookup,
     "tool": Tool,
     "model": Model,
+    "ledger": Ledger,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

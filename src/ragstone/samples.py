@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ragstone.errors import ModelError, UsageError
-from ragstone.types import Completion, Delta, Prompt, Usage
+from ragstone.types import Completion, Delta, Prompt
+from ragstone.usage import Usage
 
 __all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "used", "whole"]
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
 from ragstone.trace import Trace
+from ragstone.usage import Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -337,21 +338,13 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one completion, as the server counted them."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at one model: its error, if it failed, and its seconds."""
+    """One try at one model: its error, if it failed, its seconds, and those that were waited before it."""
 
     model: str
     error: str | None
     seconds: float
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,10 +374,14 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a completion as it arrives; the last one carries the whole `completion`."""
+    """A piece of a completion as it arrives; the last one carries the whole `completion`.
+
+    With `restart` all that came before is void: the model broke off, and the answer begins anew.
+    """
 
     text: str
     completion: Completion | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -479,11 +476,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Who asks, for how long, and where it is noted. Every protocol method takes it, so no stage can forget it."""
+    """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
+
+    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew.
+    """
 
     tenant: str = "default"
+    key: str = ""  # by which the caller was let in, as the ledger names it; never the key itself
     principals: frozenset[str] = frozenset()
     deadline: float | None = None  # on time.monotonic()'s clock
+    budget: float | None = None  # USD for all calls of the request together
+    unread: bool = False
     trace: Trace = field(default_factory=lambda: Trace("call"))
 
     def within(self, seconds: float) -> Context:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
 from ragstone.connectors import openai_prefix
-from ragstone.connectors.openai import OPENAI, OpenAIModel, Price
+from ragstone.connectors.openai import OPENAI, OpenAIModel
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -25,7 +25,8 @@ from ragstone.errors import (
     ModelUnavailable,
     NotConfigured,
 )
-from ragstone.types import Context, Usage
+from ragstone.types import Context
+from ragstone.usage import Price, Usage
 
 CONNECTORS = Path(__file__).parents[2] / "connectors"
 KEY = "sk-secret-0123456789"

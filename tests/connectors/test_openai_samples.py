@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_server import Reply, Server, collect, completion, failure, piece, prompt, serving, streamed
-from ragstone.connectors.openai import OpenAIModel, Price
+from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openai_replies import Said, shares
 from ragstone.errors import ModelDenied, ModelRejected, ModelTimeout, ModelUnavailable
 from ragstone.output import Output
-from ragstone.types import Context, Usage
+from ragstone.types import Context
+from ragstone.usage import Price, Usage
 
 GREEDY = failure(400, "n must be 1 when using greedy sampling, got 3.")
 

@@ -186,7 +186,7 @@ async def test_a_route_that_ends_with_a_model_that_only_quotes_raises_what_went_
 
 async def test_a_model_that_takes_schemas_gets_the_prompt_as_it_is() -> None:
     class Structured(ScriptedModel):
-        capabilities = Capabilities(structured=True)
+        capabilities = Capabilities(structured="schema")
 
     model = Structured(["{}"])
     [delta async for delta in Router({"m": model}).stream(with_output(), context=Context())]

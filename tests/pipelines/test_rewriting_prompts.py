@@ -13,7 +13,8 @@ from ragstone.pipelines.rewriting import Rewriter, project_faults, with_calls
 from ragstone.project import Project
 from ragstone.prompts.file import PromptFile, load
 from ragstone.testing import ScriptedModel
-from ragstone.types import Completion, Context, Usage
+from ragstone.types import Completion, Context
+from ragstone.usage import Usage
 
 SHIPPED = Path(__file__).parents[2] / "prompts"
 PROMPT = """---

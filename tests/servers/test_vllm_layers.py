@@ -20,7 +20,7 @@ import pytest
 import ragstone
 from layer_files import built, layered_file, shipped, solved
 from layer_pairs import LEGAL, file_with
-from ragstone.connectors.openai import OpenAIModel, Price
+from ragstone.connectors.openai import OpenAIModel
 from ragstone.errors import ModelTimeout
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers import asides
@@ -29,6 +29,7 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore
 from ragstone.trace import Step
 from ragstone.types import Context, Prompt
+from ragstone.usage import Price
 from vllm_counters import Counted, counting, metric, until
 
 pytestmark = pytest.mark.vllm

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ragstone.connectors.openai import OpenAIModel, Price
+from ragstone.connectors.openai import OpenAIModel
 from ragstone.inference.router import Router
 from ragstone.output import Output
 from ragstone.types import Context, Message, Options, Prompt
+from ragstone.usage import Price
 from vllm_counters import metric, until
 
 pytestmark = pytest.mark.vllm

@@ -24,7 +24,8 @@ from ragstone.testing.suites import (
     SplitterSuite,
     VectorStoreSuite,
 )
-from ragstone.types import Delta, Entry, Piece, Record, Scored, Usage
+from ragstone.types import Delta, Entry, Piece, Record, Scored
+from ragstone.usage import Usage
 
 
 class Forgetful(MemoryStore):

@@ -16,7 +16,8 @@ from ragstone.protocols import Capabilities
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, OverlapReranker, ScriptedModel
 from ragstone.testing.suites.model import prompt
 from ragstone.testing.suites.samples import chunk
-from ragstone.types import Completion, Context, Entry, Usage
+from ragstone.types import Completion, Context, Entry
+from ragstone.usage import Usage
 
 CONTEXT = Context()
 

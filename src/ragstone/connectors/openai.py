@@ -26,7 +26,7 @@ from pydantic import SecretStr, ValidationError
 
 from ragstone.connectors import openai_errors, openai_outputs, openai_prefix, openai_requests
 from ragstone.connectors.openai_optional import LOGPROBS, SAMPLES, Optional
-from ragstone.connectors.openai_replies import Price, Reply, Said, shares
+from ragstone.connectors.openai_replies import Reply, Said, shares
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
@@ -42,12 +42,13 @@ from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import CUT_OFF, noted, numbered, some_of, whole
 from ragstone.text.special_tokens import special_tokens
-from ragstone.types import Completion, Context, Delta, Prompt, Usage
+from ragstone.types import Completion, Context, Delta, Prompt
+from ragstone.usage import Price, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
-__all__ = ["OpenAIModel", "Price"]
+__all__ = ["OpenAIModel"]
 
 Structured: TypeAlias = Literal["schema", "words"] | None
 
@@ -107,7 +108,8 @@ class OpenAIModel(Model):
         self.capabilities = Capabilities(
             generative=True,
             local=local,
-            structured=True,
+            structured="schema",
+            price=price,
             context_window=context,
             special_tokens=frozenset(special_tokens(tokenizer)) if tokenizer else frozenset(),
             tokenizer=tokenizer,

@@ -9,36 +9,14 @@ from itertools import accumulate, pairwise
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
-    Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
 
-from ragstone.types import Usage
+from ragstone.usage import Usage
 
-__all__ = ["Choice", "Price", "Reply", "Said", "shares"]
-
-
-class Price(BaseModel):
-    """USD per million tokens; `cached_input` is that of `input` where it is not given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
-
-    def of(self, usage: Usage) -> float:
-        """What these tokens cost, in USD.
-
-        >>> Price(input=0.1, output=0.5).of(Usage(input_tokens=2_000_000, output_tokens=100_000))
-        0.25
-        """
-        cached = self.input if self.cached_input is None else self.cached_input
-        fresh = usage.input_tokens - usage.cached_tokens
-        return (fresh * self.input + usage.cached_tokens * cached + usage.output_tokens * self.output) / 1_000_000
+__all__ = ["Choice", "Reply", "Said", "shares"]
 
 
 class _Message(BaseModel):

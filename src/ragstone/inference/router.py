@@ -90,7 +90,7 @@ class Router:
         quoting = "it cannot give an answer of a form" if prompt.output is not None else ""
         for name, model in route.usable(self._models, quoting=quoting):
             able = model.capabilities
-            asked = prompt if able.structured else in_words(prompt)
+            asked = in_words(prompt) if able.structured == "words" else prompt
             last: Delta | None = None
             ended = False
             with route.trying(name) as turn:
@@ -119,7 +119,7 @@ class Router:
         route = _Route(context)
         for name, model in route.usable(self._models, quoting="it cannot answer several times"):
             able = model.capabilities
-            asked = prompt if able.structured else in_words(prompt)
+            asked = in_words(prompt) if able.structured == "words" else prompt
             with route.trying(name) as turn:
                 turn.step.facts.update(samples=n)
                 completions = turn.finished(await _sampled(model, asked, n, context), in_words=asked is not prompt)

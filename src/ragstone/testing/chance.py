@@ -13,7 +13,8 @@ from typing import TypeAlias, TypeVar, cast
 
 from ragstone.errors import ModelTimeout, UsageError
 from ragstone.protocols import Capabilities, Model
-from ragstone.types import Completion, Context, Prompt, Usage
+from ragstone.types import Completion, Context, Prompt
+from ragstone.usage import Usage
 
 __all__ = ["ChanceModel"]
 

@@ -10,7 +10,8 @@ from typing import TypeAlias
 from ragstone.errors import ModelTimeout
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import numbered, numbers
-from ragstone.types import Completion, Context, Delta, Prompt, Usage
+from ragstone.types import Completion, Context, Delta, Prompt
+from ragstone.usage import Usage
 
 __all__ = ["ScriptedModel"]
 

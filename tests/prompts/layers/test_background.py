@@ -97,7 +97,7 @@ async def test_no_call_reads_more_than_was_planned(tmp_path: Path, mark: Mark, w
         return listed(name, most, answer, length)
 
     model = ScriptedModel(say)
-    model.capabilities = Capabilities(local=True, structured=True)
+    model.capabilities = Capabilities(local=True, structured="schema")
     base = await run(marked_file(tmp_path, mark, layers), model)
     reads = [call.more for call in base.plan for _ in range(call.most)]
     assert len(model.prompts) == len(reads)

@@ -26,7 +26,7 @@ def said(*statements: object) -> str:
 
 async def test_the_transcript_of_a_question_of_everyday_knowledge(tmp_path: Path) -> None:
     base = ScriptedModel(["Yes."])
-    base.capabilities = Capabilities(local=True, structured=True)
+    base.capabilities = Capabilities(local=True, structured="schema")
     await solved(layered_file(tmp_path), base, QUESTION)
     (sent,) = base.prompts
     model = ScriptedModel([said(*GOLF), "No."])

@@ -136,7 +136,7 @@ async def test_the_prompt_stays_and_is_extended_by_turns(tmp_path: Path) -> None
     base = layered_file(tmp_path, outputs=FIELDS)
     model = ScriptedModel([TWO, "Five.", "Seven.", '{"total": 12}'])
     plain = ScriptedModel(['{"total": 12}'])
-    model.capabilities = plain.capabilities = Capabilities(local=True, structured=True)
+    model.capabilities = plain.capabilities = Capabilities(local=True, structured="schema")
     await solved(base, plain)
     outcome = await solved(layered_file(tmp_path, LAYER, outputs=FIELDS), model)
     divide, first, second, task = model.prompts

@@ -101,7 +101,7 @@ async def test_two_searches_and_a_sum_lead_to_the_answer(tmp_path: Path) -> None
 
 async def test_each_step_extends_what_was_said_before(tmp_path: Path) -> None:
     model = ScriptedModel([step("calculator", "1 + 1"), step("calculator", "2 + 2"), step("finish", "4")])
-    model.capabilities = Capabilities(structured=True)
+    model.capabilities = Capabilities(structured="schema")
     await acted(layered_file(tmp_path, REACT % 6), model)
     first, second, third = (prompt.messages for prompt in model.prompts)
     assert second[: len(first)] == first

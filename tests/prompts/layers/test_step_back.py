@@ -61,7 +61,7 @@ async def test_the_transcript_of_a_question_of_physics(tmp_path: Path) -> None:
 
 async def test_only_the_task_itself_has_the_form_of_the_answer(tmp_path: Path) -> None:
     model = ScriptedModel([GENERAL, LAW, '{"share": "a quarter"}'])
-    model.capabilities = Capabilities(local=True, structured=True)
+    model.capabilities = Capabilities(local=True, structured="schema")
     file = layered_file(tmp_path, LAYER, outputs="[{name: share, kind: string}]", options="{maxOutputTokens: 20}")
     outcome = await solved(file, model, QUESTION)
     assert [prompt.output is not None for prompt in model.prompts] == [False, False, True]

@@ -176,7 +176,7 @@ async def test_the_base_prompt_is_extended_and_the_answer_has_its_form(tmp_path:
     file = layered_file(tmp_path, f"{{{few}, tree_of_thoughts: {{}}}}", outputs=outputs, options=options, own=own)
     assert (await built(file, ScriptedModel([]))).messages == start
     model = ScriptedModel(Says(propose=thoughts("Add."), value=likely, test='{"total": 5}'))
-    model.capabilities = Capabilities(local=True, structured=True)
+    model.capabilities = Capabilities(local=True, structured="schema")
     outcome = await solved(file, model)
     for prompt in model.prompts:
         assert prompt.messages[:-1] == start[:-1]

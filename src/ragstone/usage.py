@@ -1,0 +1,72 @@
+"""The tokens of a call, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["NANO", "Price", "Usage"]
+
+NANO = 1_000_000_000
+"""Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one completion, as the server counted them.
+
+    Of the input, `cached_tokens` came from the server's prefix cache, and `written_tokens` were put into it, where that
+    has a price of its own.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
+
+
+class Price(BaseModel):
+    """USD per million tokens; what is not given of `cached_input` and `cache_write` is that of `input`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    def of(self, usage: Usage) -> float:
+        """What these tokens cost, in USD.
+
+        >>> Price(input=0.1, output=0.5).of(Usage(input_tokens=2_000_000, output_tokens=100_000))
+        0.25
+        """
+        return self.nano(usage) / NANO
+
+    def nano(self, usage: Usage) -> int:
+        """What these tokens cost, in billionths of a dollar, rounded up: a budget is never charged too little.
+
+        >>> Price(input=0.1, output=0.5).nano(Usage(input_tokens=1, output_tokens=0))
+        100
+        """
+        cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
+        # A server that counts more cached tokens than it was sent is not paid for that.
+        kept = min(usage.cached_tokens, usage.input_tokens)
+        put = min(usage.written_tokens, usage.input_tokens - kept)
+        parts = (
+            (usage.input_tokens - kept - put, self.input),
+            (kept, cached),
+            (put, written),
+            (usage.output_tokens, self.output),
+        )
+        # One token at a dollar a million is a thousand billionths. Decimals, as the price stands in its file.
+        exact = sum((tokens * Decimal(str(price)) for tokens, price in parts if tokens), Decimal(0)) * 1000
+        return int(exact.to_integral_value(ROUND_CEILING))
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing costs anything."""
+        return not (self.input or self.output or self.cached_input or self.cache_write)
