@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
+from ragstone.callers import context_of, principals_of
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
+from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
@@ -205,7 +207,7 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> list[Hit]:
         """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.search(question, k=k, filters=where, context=context)
@@ -224,7 +226,7 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> Explained:
         """What `search` finds, with the candidates, scores and milliseconds of each stage."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
@@ -279,7 +281,7 @@ class AsyncRag:
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = _context("ask", tenant, principals)
+        context = context_of("ask", tenant, principals)
         parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
@@ -312,7 +314,7 @@ class AsyncRag:
 
         Without a question the prompt file's own example of one is used.
         """
-        context = _context("explain", tenant, principals)
+        context = context_of("explain", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain(
@@ -360,11 +362,19 @@ class AsyncRag:
         await ablations.run(experiment)
         return experiment
 
+    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncRoute:
+        """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
+        return AsyncRoute(self._parts, tenant=tenant, pipeline=pipeline)
+
+    async def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return await asyncio.to_thread(self._parts.routes)
+
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
     ) -> Document | None:
         """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
-        context = _context("document", tenant, principals)
+        context = context_of("document", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         return await found.document(document_id, context=context)
 
@@ -453,7 +463,7 @@ class AsyncChat:
     async def _remembered(
         self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any]
     ) -> AsyncGenerator[Delta | Answer]:
-        talk, context = self.conversation, _context("chat", self._tenant, self._principals)
+        talk, context = self.conversation, context_of("chat", self._tenant, self._principals)
         query, history = talk.query(question), talk.history()
         parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
             question, query, history, self._prompt, None, None, self._pipeline, output, inputs, context
@@ -463,26 +473,6 @@ class AsyncChat:
                 if isinstance(part, Answer):
                     talk.remember(question, part)
                 yield part
-
-
-def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
-
-
-def _tenant(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
-    return name
-
-
-def principals_of(given: object) -> frozenset[str]:
-    """The principals; one alone may be given as it is, and is not taken for its letters."""
-    several: object = (given,) if isinstance(given, str) else given
-    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
-    for one in named:
-        if not isinstance(one, str):
-            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
-    return frozenset(cast("list[str]", named))
 
 
 def _shown(question: object) -> str:

@@ -6,12 +6,13 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
@@ -20,12 +21,12 @@ from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, 
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.trace import StoredTrace
-from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt
+from ragstone.types import Answer, Chunk, Completion, Delta, Document, Hit, Message, Options, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Chat", "Rag", "Stream"]
+__all__ = ["Chat", "Rag", "Route", "Stream"]
 
 T = TypeVar("T")
 
@@ -168,6 +169,33 @@ class Index:
     def allow(self, uri: str) -> None:
         """Lets a forgotten document in again, with the next ingestion."""
         _wait(self._index.allow(uri))
+
+
+class Route:
+    """The models of one pipeline's route. See AsyncRoute for what each method raises."""
+
+    def __init__(self, route: AsyncRoute) -> None:
+        self._route = route
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        options: Options = NO_OPTIONS,
+        output: Mapping[str, Any] | None = None,
+        n: int = 1,
+    ) -> list[Completion]:
+        """What a model says to these messages, `n` times; `output` is a JSON Schema that each must obey."""
+        return _wait(self._route.complete(messages, options=options, output=output, n=n))
+
+    def stream(self, messages: Sequence[Message], *, options: Options = NO_OPTIONS) -> Generator[Delta]:
+        """The same piece by piece; the last delta carries the completion. Who leaves early stops the model."""
+        deltas = self._route.stream(messages, options=options)
+        try:
+            while (delta := _wait(_next(deltas))) is not None:
+                yield delta
+        finally:
+            _wait(deltas.aclose())
 
 
 class Rag:
@@ -408,6 +436,14 @@ class Rag:
                 pipeline=pipeline,
             )
         )
+
+    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> Route:
+        """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
+        return Route(self._rag.route(tenant=tenant, pipeline=pipeline))
+
+    def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return _wait(self._rag.routes())
 
     def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -1,0 +1,29 @@
+"""Who asks: what a program says of its caller, checked, as the context of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from ragstone.errors import UsageError
+from ragstone.trace import Trace
+from ragstone.types import Context
+
+__all__ = ["context_of", "principals_of"]
+
+
+def context_of(name: str, tenant: object, principals: object = ()) -> Context:
+    """The context of a request, whose trace has that name. Raises UsageError for a tenant or principals of no name."""
+    if not isinstance(tenant, str) or not tenant:
+        raise UsageError("the tenant is wrong", expected="its name", found=repr(tenant)[:80])
+    return Context(tenant=tenant, principals=principals_of(principals), trace=Trace(name))
+
+
+def principals_of(given: object) -> frozenset[str]:
+    """The principals; one alone may be given as it is, and is not taken for its letters."""
+    several: object = (given,) if isinstance(given, str) else given
+    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
+    for one in named:
+        if not isinstance(one, str):
+            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
+    return frozenset(cast("list[str]", named))
