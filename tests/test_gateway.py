@@ -114,7 +114,7 @@ async def test_what_no_model_can_have_is_said_before_one_is_asked(
     assert model.prompts == []
 
 
-@pytest.mark.parametrize("error", [ModelUnavailable("overloaded"), ModelRejected("too rude")])
+@pytest.mark.parametrize("error", [ModelUnavailable("overloaded", again=False), ModelRejected("too rude")])
 async def test_the_last_models_error_is_raised(error: ModelError) -> None:
     async with rag_of(ScriptedModel([error, error])) as rag:
         with pytest.raises(type(error), match=error.message):

@@ -12,7 +12,7 @@ __all__ = ["Breaker", "State"]
 State: TypeAlias = Literal["closed", "open", "half open"]
 
 WINDOW = 20  # the last outcomes that count
-FEWEST = 5  # of them, before it may open
+FEWEST = 10  # of them, before it may open
 SHARE = 0.5  # of failures, from which on it opens
 REST = 10.0  # seconds that a model is left alone, doubled each time that its trial fails
 LONGEST_REST = 120.0

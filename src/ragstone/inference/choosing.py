@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ragstone.errors import ModelError, ModelResting, NotAllowed, NotConfigured, PromptTooLong
@@ -48,13 +48,14 @@ class Choices:
 class Route:
     """How models are chosen.
 
-    `healths` are those of the models, by name. `private` says of a prompt that only models of your own may have it.
-    `restart`: an answer that breaks off begins anew elsewhere, also where its reader has got words of it.
+    `healths` are those of the models, by name. `local_only`: models of your own alone are asked, as they are with every
+    prompt that is confidential. `restart`: an answer that breaks off begins anew elsewhere, also where its reader has
+    got words of it.
     """
 
     strategy: Strategy = field(default_factory=Ordered)
     healths: Mapping[str, Health] = field(default_factory=dict[str, Health])
-    private: Callable[[Prompt], bool] = lambda _: False
+    local_only: bool = False
     restart: bool = False
 
     async def choose(
@@ -66,7 +67,7 @@ class Route:
         """
         able: dict[str, Model] = {}
         passed: list[Passed] = []
-        private = self.private(prompt)
+        private = self.local_only or prompt.confidential or context.confidential
         for name, model in models.items():
             found = self._unfit(name, model, prompt, quoting=quoting, private=private)
             if found is not None:
