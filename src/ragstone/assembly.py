@@ -14,6 +14,7 @@ from ragstone.caching.replies import ReplyCache
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
+from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
@@ -22,6 +23,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
+from ragstone.pipelines.routes import confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
 from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
@@ -139,16 +141,17 @@ class ProjectParts:
             if kept is not None and self._index(kept.index.name, tenant) is kept.index:
                 return kept
             spec = self.project.answer_spec(pipeline)
-            models = self._parts()[0].models(spec.route.models, self.project.pipeline(pipeline))
+            router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline))
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
                 index,
-                Router(models),
+                router,
                 prompt=spec.prompt,
                 prompt_file=self._prompts.get,
                 retrieve=spec.retrieve,
                 reranker=self._reranker(spec, self.project.pipeline(pipeline)),
                 timeout=spec.route.timeout,
+                confidential=confidential(spec.route),
                 checks=spec.checks,
                 lookups=self._lookups,
                 tool=self._tool,
@@ -165,10 +168,10 @@ class ProjectParts:
                 spec = self.project.answer_spec(pipeline)
                 builder = self._builder()
                 self._retired.append(builder)
-                if model is None:
-                    models = builder.models(spec.route.models, self.project.pipeline(pipeline))
-                else:
-                    models = {model: cast("Model", builder.connector("model", model))}
+                route = spec.route if model is None else spec.route.model_copy(update={"models": [model]})
+                models = builder.models(route, self.project.pipeline(pipeline))
+                if model is not None:
+                    Router(models).require()
                 embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
                 made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get, tool=builder.tool)
                 self._testers[pipeline, model] = made
@@ -265,7 +268,9 @@ class LooseParts:
         given = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
         self._tokens = TokenKeeper(given, None) if given.capabilities.token_vectors else None
         self._embedder = self._tokens or given
-        self._model = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
+        self._model = AttemptedModel(
+            model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
+        )
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )

@@ -325,11 +325,11 @@ def _is_model(annotation: Any) -> bool:
 
 @cache
 def _settings(
-    factory: type[Connector], given: frozenset[str]
+    factory: type[Connector], given: frozenset[str], beside: type[BaseModel] | None
 ) -> tuple[type[BaseModel], dict[str, str], frozenset[str]]:
     """A model of the constructor's parameters, those that name another connector (with its kind), and the paths.
 
-    What is given in another way need not stand in the file.
+    What is given in another way need not stand in the file. The keys of `beside` may stand there too.
     """
     hints = get_type_hints(factory.__init__)
     fields: dict[str, Any] = {}
@@ -350,6 +350,8 @@ def _settings(
             fields[f"{name}_"] = (annotation, Field(default, alias=name))
         else:
             fields[name] = (annotation, default)
+    for name, field in beside.model_fields.items() if beside is not None else ():
+        fields.setdefault(name, (field.annotation, field))
     model = create_model(f"{factory.__name__} settings", __config__=ConfigDict(extra="forbid"), **fields)
     return model, references, frozenset(paths)
 
@@ -362,19 +364,23 @@ def bind(
     connector: Callable[[str, str], Connector],
     given: Mapping[str, Any] | None = None,
     state: Path | None = None,
+    beside: type[BaseModel] | None = None,
 ) -> dict[str, Any]:
     """The constructor's arguments from YAML keys.
 
     Relative paths start at `folder`, those in its `.ragstone/` at `state` where that is given; a name of another
-    connector is handed to `connector(kind, name)`. What is in `given` overrides. Raises ConfigError with the place of
+    connector is handed to `connector(kind, name)`. What is in `given` overrides. The keys of
+    `beside` are checked too, and are no arguments. Raises ConfigError with the place of
     an unknown, missing or wrong key.
     """
     given = given or {}
-    model, references, paths = _settings(factory, frozenset(given))
+    model, references, paths = _settings(factory, frozenset(given), beside)
     checked = validate(model, located)
     arguments: dict[str, Any] = {}
     for attribute, field in model.model_fields.items():
         name, value = field.alias or attribute, getattr(checked, attribute)
+        if name not in inspect.signature(factory).parameters:
+            continue
         if name in references and isinstance(value, str):
             value = connector(references[name], value)
         if name in paths and isinstance(value, Path | str) and "://" not in str(value):  # a URL stays as it is

@@ -295,9 +295,22 @@ class ModelRejected(ModelError):
 
 
 class PromptTooLong(ModelRejected):
-    """The prompt and its answer do not fit into the model's window."""
+    """The prompt and its answer do not fit into the model's window: they are `beyond` it by so many tokens."""
 
     elsewhere = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+        beyond: int = 0,
+    ) -> None:
+        super().__init__(message, where=where, expected=expected, found=found, hint=hint)
+        self.beyond = beyond
 
 
 class NotAllowed(ModelRejected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -249,17 +250,8 @@ class AsyncRag:
 
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         """
-        stream = self.stream(
-            question,
-            prompt=prompt,
-            k=k,
-            where=where,
-            principals=principals,
-            tenant=tenant,
-            pipeline=pipeline,
-            output=output,
-            **inputs,
-        )
+        context = replace(_context("ask", tenant, principals), unread=True)
+        stream = AnswerStream(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
         async for _ in stream:
             pass
         return stream.answer
@@ -441,7 +433,7 @@ class AsyncChat:
 
     async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
         """An answer to the next question."""
-        stream = self.stream(question, output=output, **inputs)
+        stream = AnswerStream(self._remembered(question, output, inputs, unread=True))
         async for _ in stream:
             pass
         return stream.answer
@@ -451,9 +443,11 @@ class AsyncChat:
         return AnswerStream(self._remembered(question, output, inputs))
 
     async def _remembered(
-        self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any]
+        self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
     ) -> AsyncGenerator[Delta | Answer]:
         talk, context = self.conversation, _context("chat", self._tenant, self._principals)
+        # What was said before goes with the question, so that it stays where it has to.
+        context = replace(context, unread=unread, confidential=talk.confidential)
         query, history = talk.query(question), talk.history()
         parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
             question, query, history, self._prompt, None, None, self._pipeline, output, inputs, context

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ragstone.types import Chunk, Failure, Hit
+from ragstone.types import Chunk, Hit
 
 __all__ = ["Difference", "Explained", "IndexStatus", "IngestPlan", "IngestReport", "Progress", "Stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be read, and why."""
+
+    uri: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -299,7 +299,7 @@ class Prompt:
     `tokens` is the length of the whole as `counter` counts it, `stable_prefix_tokens` that of its beginning which is
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
-    how likely its words were.
+    how likely its words were. What is `confidential` goes to models of your own alone.
     """
 
     name: str
@@ -316,6 +316,7 @@ class Prompt:
     output: Output | None = None  # None for free text
     reasons: bool = False
     logprobs: bool = False
+    confidential: bool = False
 
     @property
     def calls(self) -> int:
@@ -459,14 +460,6 @@ class Answer:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A document that could not be read, and why."""
-
-    uri: str
-    reason: str
-
-
 # ── What travels with every call ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -474,7 +467,8 @@ class Failure:
 class Context:
     """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
 
-    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew.
+    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `confidential`:
+    what is asked on the way to it goes to models of your own alone.
     """
 
     tenant: str = "default"
@@ -485,6 +479,7 @@ class Context:
     purse: Purse = field(default_factory=Purse)  # what those have taken of it
     claim: str = ""  # the id of one call, for its server's log
     unread: bool = False
+    confidential: bool = False
     trace: Trace = field(default_factory=lambda: Trace("call"))
 
     def within(self, seconds: float) -> Context:

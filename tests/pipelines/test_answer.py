@@ -171,7 +171,7 @@ async def test_a_conversation_sends_what_was_said_before():
 
 
 async def test_an_error_of_the_model_is_raised_and_stays_in_the_trace():
-    async with made(ScriptedModel([ModelUnavailable("refused", where="m")])) as rag:
+    async with made(ScriptedModel([ModelUnavailable("refused", where="m", again=False)])) as rag:
         await rag.ingest()
         with pytest.raises(ModelUnavailable):
             await rag.ask(SHIPS)

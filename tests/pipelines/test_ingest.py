@@ -15,9 +15,10 @@ from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.protocols import NO_VERSIONS, Source, Versions
+from ragstone.reports import Failure
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
-from ragstone.types import Context, Entry, Failure, Item, Record
+from ragstone.types import Context, Entry, Item, Record
 
 FILES = {
     "a.md": b"# Halibut\n\nThe halibut project ships on 3 May 2031.",

@@ -20,7 +20,7 @@ from ragstone.cli.init import write as write_project
 from ragstone.connectors.pgvector import PgLexicalIndex, PgVectorStore
 from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.errors import IndexMismatch, UsageError
-from ragstone.testing.filters import matches
+from ragstone.retrieval.matching import matches
 from ragstone.testing.suites import LexicalIndexSuite, VectorStoreSuite
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Condition, Entry, Filter, Group, Record

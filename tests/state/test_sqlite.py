@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ragstone.errors import StateError, StorageFull
+from ragstone.reports import Failure
 from ragstone.state.sqlite import ProjectState
-from ragstone.types import Chunk, Document, Failure, Span
+from ragstone.types import Chunk, Document, Span
 
 DOCUMENT = Document(
     id="d1",

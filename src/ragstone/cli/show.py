@@ -119,6 +119,6 @@ def streamed(stream: Stream) -> Answer:
     with Live(words, console=err, transient=True, vertical_overflow="visible") as live:
         said = ""
         for delta in stream:
-            said += delta.text
+            said = delta.text if delta.restart else said + delta.text
             live.update(Text(said, style="dim"))
     return stream.answer

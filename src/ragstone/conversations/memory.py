@@ -14,16 +14,21 @@ TURNS_SENT = 6  # older turns are kept here, but not sent again
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of one conversation, oldest first, as (question, answer text); `topic` is the last full question."""
+    """The turns of one conversation, oldest first, as (question, answer text); `topic` is the last full question.
+
+    `confidential`: an answer rests on what may go to models of your own alone, and so does all that follows it.
+    """
 
     turns: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     topic: str = ""
+    confidential: bool = False
 
     def remember(self, question: str, answer: Answer) -> None:
         """Adds a turn."""
         if not points_back(question):
             self.topic = question
         self.turns.append((question, answer.text))
+        self.confidential = self.confidential or answer.prompt.confidential
 
     def history(self) -> tuple[Message, ...]:
         """The last turns as messages."""

@@ -1,13 +1,15 @@
-"""Chooses the model that answers: the first of an ordered list that is configured and can be reached."""
+"""Asks the models of a route, one after the other, until one answers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from ragstone.errors import ModelError, ModelUnavailable, NotConfigured
+from ragstone.errors import ModelError, ModelUnavailable, NotConfigured, StreamBroken
+from ragstone.inference.choosing import Choices, Route
+from ragstone.inference.strategies import Ordered
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import noted, numbered, some_of, used, whole
@@ -20,53 +22,73 @@ NAME_ONE = "Name one under `route` in pipelines/answer.yaml."
 
 
 class Router:
-    """Ordered fallback. A model that is not configured is skipped with a notice, and is an error when it stands alone.
+    """Several models behind one face. A model that is not configured is passed over with a notice.
 
-    `models` maps names to models, in order; in place of a model stands the NotConfigured that it raised.
+    `models` maps names to models; in place of a model stands the NotConfigured that it raised. `route` says how they
+    are chosen; without it they are asked in order.
     """
 
-    def __init__(self, models: Mapping[str, Model | NotConfigured]) -> None:
+    def __init__(self, models: Mapping[str, Model | NotConfigured], *, route: Route | None = None) -> None:
         self._models = dict(models)
+        self.route = route or Route()
+
+    # ── What its models can do ───────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """Those that may be asked, by name, in the order of the list."""
+        return {name: model for name, model in self._models.items() if isinstance(model, Model)}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the models that may be asked, in order."""
-        return tuple(name for name, model in self._models.items() if isinstance(model, Model))
+        return tuple(self.models)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Of all its models, also those that are not configured, in order."""
+        return tuple(self._models)
 
     @property
     def special_tokens(self) -> frozenset[str]:
         """Those of every model of the route, since any of them may answer."""
-        models = (model for model in self._models.values() if not isinstance(model, NotConfigured))
-        return frozenset[str]().union(*(model.capabilities.special_tokens for model in models))
+        return frozenset[str]().union(*(model.capabilities.special_tokens for model in self.models.values()))
 
     def require(self) -> None:
         """Raises NotConfigured when no model of the route is configured: known before anything is searched."""
-        missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
-        if len(missing) == len(self._models):
+        if not self.models:
+            missing = [model for model in self._models.values() if isinstance(model, NotConfigured)]
             raise missing[0] if missing else NotConfigured("no model is set", hint=NAME_ONE)
 
     @property
     def first(self) -> Capabilities:
-        """What the model can do that is asked first; what none can do where no model is configured."""
-        able = (model.capabilities for model in self._models.values() if isinstance(model, Model))
-        return next(able, Capabilities())
+        """For which model prompts are built; what none can do where no model is configured.
+
+        That is the first of a list. Where another strategy chooses once the prompt is known, it is the one with the
+        smallest window of those that write, so that each of them can have it.
+        """
+        able = [model.capabilities for model in self.models.values()]
+        if not isinstance(self.route.strategy, Ordered):
+            able = [one for one in able if one.generative] or able
+            able.sort(key=lambda one: float("inf") if one.context_window is None else one.context_window)
+        return able[0] if able else Capabilities()
 
     @property
     def writes(self) -> bool:
         """Whether a configured model of the route writes words of its own."""
-        return any(isinstance(model, Model) and _writes(model) for model in self._models.values())
+        return any(_writes(model) for model in self.models.values())
 
     @property
     def writing(self) -> Router:
         """The route without the models that only quote."""
         kept = {name: model for name, model in self._models.items() if not isinstance(model, Model) or _writes(model)}
-        return Router(kept)
+        return Router(kept, route=self.route)
 
     @property
     def quoting(self) -> Router | None:
         """The route of the models that only quote; None where there is none."""
-        kept = {name: model for name, model in self._models.items() if isinstance(model, Model) and not _writes(model)}
-        return Router(kept) if kept else None
+        kept = {name: model for name, model in self.models.items() if not _writes(model)}
+        return Router(kept, route=self.route) if kept else None
 
     def require_generative(self, prompt: str) -> None:
         """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
@@ -80,35 +102,21 @@ class Router:
             hint=hint or NAME_ONE,
         )
 
-    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
-        """The completion piece by piece, from one model alone: once a piece has come, a failure is final.
+    # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-        The last delta carries the completion with every attempt, and with the notices joined to its own. Raises the
-        last model's error when none answers.
-        """
-        route = _Route(context)
-        quoting = "it cannot give an answer of a form" if prompt.output is not None else ""
-        for name, model in route.usable(self._models, quoting=quoting):
-            able = model.capabilities
-            asked = in_words(prompt) if able.structured == "words" else prompt
-            last: Delta | None = None
-            ended = False
-            with route.trying(name) as turn:
-                async with aclosing(model.stream(asked, context=context)) as deltas:
-                    async for delta in deltas:
-                        turn.said = turn.said or bool(delta.text)
-                        if delta.completion is None:
-                            yield delta
-                            continue
-                        (completion,) = turn.finished([delta.completion], in_words=asked is not prompt)
-                        turn.step.facts.update(predicted_cached=able.cached(prompt.stable_prefix_tokens))
-                        last = replace(delta, completion=completion)
-                ended = True
-            if ended:  # the step is over: a reader who leaves with the last piece does not cut it short
-                if last is not None:
-                    yield last
-                return
-        raise route.failure
+    async def choose(self, prompt: Prompt, *, several: bool = False, context: Context) -> Choices:
+        """Which models would be asked, in order, and why the others would not. Nothing is sent."""
+        quoting = "it cannot answer several times" if several else ""
+        quoting = quoting or ("it cannot give an answer of a form" if prompt.output is not None else "")
+        return await self.route.choose(self._models, prompt, quoting=quoting, context=context)
+
+    async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
+        """The whole completion in one piece, with every attempt and notice. Raises the last model's error."""
+
+        async def once(model: Model, asked: Prompt) -> Sequence[Completion]:
+            return [await model.generate(asked, context=context)]
+
+        return (await self._answered(_Way(await self.choose(prompt, context=context), self, context), prompt, once))[0]
 
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
         """So many completions of one model, whose usage adds up; the models that only quote are not asked.
@@ -116,16 +124,54 @@ class Router:
         They come fewer where some calls failed, never none. Each carries every attempt and every notice, also of what
         is missing: whoever joins several says the same line once. Raises the last model's error when none answers.
         """
-        route = _Route(context)
-        for name, model in route.usable(self._models, quoting="it cannot answer several times"):
-            able = model.capabilities
-            asked = in_words(prompt) if able.structured == "words" else prompt
-            with route.trying(name) as turn:
-                turn.step.facts.update(samples=n)
-                completions = turn.finished(await _sampled(model, asked, n, context), in_words=asked is not prompt)
-                turn.step.facts.update(given=len(completions))
-                return completions
-        raise route.failure
+
+        async def several(model: Model, asked: Prompt) -> Sequence[Completion]:
+            return await _sampled(model, asked, n, context)
+
+        way = _Way(await self.choose(prompt, several=True, context=context), self, context, samples=n)
+        return await self._answered(way, prompt, several)
+
+    async def _answered(
+        self, way: _Way, prompt: Prompt, ask: Callable[[Model, Prompt], Awaitable[Sequence[Completion]]]
+    ) -> Sequence[Completion]:
+        for name, model in way.models():
+            asked = _worded(model, prompt)
+            with way.trying(name) as turn:
+                return turn.finished(await ask(model, asked), in_words=asked is not prompt)
+        raise way.failure
+
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
+        """The completion piece by piece, from one model alone.
+
+        Once a piece has come, a failure is final (StreamBroken), unless the answer may begin anew: then a delta with
+        `restart` goes first. The last delta carries the completion with every attempt, and with the notices joined to
+        its own. Raises the last model's error when none answers.
+        """
+        way = _Way(await self.choose(prompt, context=context), self, context)
+        for name, model in way.models():
+            asked = _worded(model, prompt)
+            last: Delta | None = None
+            ended = False
+            if way.broken:
+                way.broken = False
+                yield Delta("", restart=True)
+            with way.trying(name) as turn:
+                async with aclosing(model.stream(asked, context=context)) as deltas:
+                    async for delta in deltas:
+                        turn.said = turn.said or bool(delta.text)
+                        if delta.completion is None:
+                            yield delta
+                            continue
+                        (completion,) = turn.finished([delta.completion], in_words=asked is not prompt)
+                        predicted = model.capabilities.cached(prompt.stable_prefix_tokens)
+                        turn.step.facts.update(predicted_cached=predicted)
+                        last = replace(delta, completion=completion)
+                ended = True
+            if ended:  # the step is over: a reader who leaves with the last piece does not cut it short
+                if last is not None:
+                    yield last
+                return
+        raise way.failure
 
 
 @dataclass(slots=True)
@@ -134,42 +180,52 @@ class _Turn:
 
     name: str
     step: Step
-    route: _Route
+    way: _Way
     begun: float = field(default_factory=time.perf_counter)
     said: bool = False  # whether the reader has got words of it already
 
     def finished(self, completions: Sequence[Completion], *, in_words: bool) -> list[Completion]:
         """What it answered, with the attempts and notices of the whole way there."""
-        self.route.attempted(self, None)
-        found = [noted(one, *self.route.notices, first=True) for one in completions]
-        found = [replace(one, attempts=tuple(self.route.attempts)) for one in found]
+        self.way.attempted(self, None, completions[0].attempts)
+        found = [noted(one, *self.way.notices, first=True) for one in completions]
+        found = [replace(one, attempts=tuple(self.way.attempts)) for one in found]
         if in_words:
             found = [replace(one, structured="words") for one in found]
-        self.step.facts.update(_facts(found))
+        self.step.facts.update(_facts(found), **({"given": len(found)} if self.way.samples else {}))
         return found
 
 
-class _Route:
+class _Way:
     """One question on its way along the models, until one answers."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, choices: Choices, router: Router, context: Context, *, samples: int = 0) -> None:
+        self.context, self.choices, self.samples = context, choices, samples
+        self.restart = router.route.restart or context.unread
         self.attempts: list[Attempt] = []
         self.notices: list[str] = []
-        self.failure: ModelError | NotConfigured = NotConfigured("no model that writes is set", hint=NAME_ONE)
-        self._known = False  # whether the failure above is one that was met
+        self.failure: ModelError | NotConfigured = choices.failure or NotConfigured(
+            "no model that writes is set", hint=NAME_ONE
+        )
+        self.broken = False  # whether words were said that do not count
+        self._models = router.models
+        self._again: str | None = None
+        listed = router.listed if isinstance(router.route.strategy, Ordered) else ()
+        self._unsaid = [(listed.index(one.name) if listed else -1, one.why) for one in choices.passed]
+        self._listed = listed
 
-    def usable(self, models: Mapping[str, Model | NotConfigured], *, quoting: str) -> Iterator[tuple[str, Model]]:
-        """The models to ask, in order, and a notice of each other one. `quoting`: why one that only quotes is none."""
-        for name, model in models.items():
-            if isinstance(model, NotConfigured):
-                self.notices.append(f"{name} is not configured ({model.message})")
-                if not self._known:
-                    self.failure, self._known = model, True
-            elif quoting and not model.capabilities.generative:
-                self.notices.append(f"{name} only quotes, so {quoting}")
-            else:
-                yield name, model
+    def models(self) -> Iterator[tuple[str, Model]]:
+        """Those to ask, in order; at the end once more the one that broke off, where the answer may begin anew."""
+        for choice in self.choices.asked:
+            self._say(before=self._listed.index(choice.name) if self._listed else 0)
+            yield choice.name, self._models[choice.name]
+        if self._again is not None:
+            name, self._again = self._again, None
+            yield name, self._models[name]
+
+    def _say(self, *, before: int) -> None:
+        """Notes who was passed over: of a list, those that stand before a place of it, since nobody asks the others."""
+        self.notices += [why for place, why in self._unsaid if place < before]
+        self._unsaid = [(place, why) for place, why in self._unsaid if place >= before]
 
     @contextmanager
     def trying(self, name: str) -> Generator[_Turn]:
@@ -177,19 +233,42 @@ class _Route:
         turn: _Turn | None = None
         try:
             with self.context.trace.step("generate", model=name) as step:
+                if self.samples:
+                    step.facts.update(samples=self.samples)
                 turn = _Turn(name, step, self)
                 yield turn
         except ModelError as error:
             assert turn is not None, "only the block raises it"
-            self.attempted(turn, str(error))
-            if turn.said or not error.retryable:
+            self.attempted(turn, str(error), error.attempts)
+            if turn.said:
+                self._broke_off(name, error)
+            elif not error.elsewhere:
+                error.attempts = tuple(self.attempts)
                 raise
+            error.attempts = tuple(self.attempts)
             self.notices.append(str(error))
-            self.failure, self._known = error, True
+            self.failure = error
 
-    def attempted(self, turn: _Turn, error: str | None) -> None:
-        """Notes how a turn ended."""
-        self.attempts.append(Attempt(model=turn.name, error=error, seconds=time.perf_counter() - turn.begun))
+    def _broke_off(self, name: str, error: ModelError) -> None:
+        """A model failed whose words were read. Raises StreamBroken unless the answer may begin anew."""
+        if not error.elsewhere:
+            raise error
+        if not self.restart:
+            broken = StreamBroken(error.message, where=error.where, hint=error.hint, retry_after=error.retry_after)
+            broken.attempts = tuple(self.attempts)
+            raise broken from error
+        self._again = name if not self.broken and error.again else None
+        self.broken = True
+
+    def attempted(self, turn: _Turn, error: str | None, attempts: Sequence[Attempt]) -> None:
+        """Notes how a turn ended: its tries, where the model has noted them itself."""
+        seconds = time.perf_counter() - turn.begun
+        self.attempts += attempts or [Attempt(model=turn.name, error=error, seconds=seconds)]
+
+
+def _worded(model: Model, prompt: Prompt) -> Prompt:
+    """The prompt as this model takes it: to one that takes no schema, the output's form is said in words."""
+    return in_words(prompt) if model.capabilities.structured == "words" else prompt
 
 
 def _writes(model: Model) -> bool:

@@ -11,7 +11,8 @@ from typing import Protocol
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import title_from
 from ragstone.ingestion.read import Part
-from ragstone.types import Context, Document, Failure, Item, Parsed
+from ragstone.reports import Failure
+from ragstone.types import Context, Document, Item, Parsed
 
 __all__ = ["Family", "Reader", "document_id", "parse"]
 

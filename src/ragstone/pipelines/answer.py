@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -61,7 +61,9 @@ class AnswerPipeline:
         embedder: Embedder | None = None,
         lookups: Lookups = NO_LOOKUPS,
         tool: Callable[[str], Tool | None] = built_in,
+        confidential: Callable[[Iterable[Hit]], bool] = lambda _: False,
     ) -> None:
+        self.confidential = confidential
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
@@ -84,6 +86,7 @@ class AnswerPipeline:
             embedder=self._embedder,
             lookups=self.lookups,
             tool=self._tool,
+            confidential=self.confidential,
         )
 
     # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -244,11 +247,12 @@ class AnswerPipeline:
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
         outcome: Outcome | None = None
         tools = await self._tools(file, k=k, filters=filters)
-        async with aclosing(self._completed(file, built, tools, context.within(self.timeout))) as pieces:
+        within = replace(context.within(self.timeout), confidential=built.confidential)
+        async with aclosing(self._completed(file, built, tools, within)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     outcome = piece
-                elif piece.text:
+                elif piece.text or piece.restart:
                     yield piece
         assert outcome is not None, "an answer ends with its outcome"
         outcome = replace(outcome, completion=with_calls(outcome.completion, rewritten.completions))
@@ -290,9 +294,10 @@ class AnswerPipeline:
         context: Context,
     ) -> Prompt:
         embedder = self._embedder or self.index.embedder
-        return await prompted(
+        built = await prompted(
             file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
         )
+        return replace(built, confidential=context.confidential or self.confidential(hits))
 
     async def _tools(self, file: PromptFile, *, k: int | None, filters: Mapping[str, Any] | None) -> Tools:
         """Those that the prompt file names. What `search` finds is what this caller's question could."""
@@ -319,7 +324,15 @@ class AnswerPipeline:
             yield Outcome(prompt=prompt, completion=said)
             return
         runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
-        way = layered(file, prompt, router=self.router, runs=runner, tools=tools, context=context)
+        way = layered(
+            file,
+            prompt,
+            router=self.router,
+            runs=runner,
+            tools=tools,
+            confidential=self.confidential,
+            context=context,
+        )
         async with aclosing(way) as pieces:
             async for piece in pieces:
                 yield piece

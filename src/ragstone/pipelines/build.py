@@ -20,9 +20,10 @@ from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
+from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import IngestSpec
+from ragstone.pipelines.spec import IngestSpec, ModelTerms, RouteSpec
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
@@ -47,6 +48,8 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT = "tantivy"
+BESIDE = {"model": ModelTerms}
+"""The keys that every connector of a kind may have beside its own."""
 
 
 class Parsing(TypedDict):
@@ -77,6 +80,7 @@ class Builder:
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
         self._keepers: dict[str, TokenKeeper] = {}
+        self.healths = Healths()
         self._vectors = VectorCache(self.state / "cache.db")
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
@@ -121,6 +125,7 @@ class Builder:
                 connector=self.connector,
                 given=given,
                 state=self.state,
+                beside=BESIDE.get(kind),
             )
             built = factory(**arguments)
         except NotConfigured as error:
@@ -155,7 +160,9 @@ class Builder:
             error.where = located.where(("type",))
             raise
         there = partial(self._there, name, located)
-        arguments = bind(factory, replace(filled, value=settings), folder=self.folder, connector=there)
+        arguments = bind(
+            factory, replace(filled, value=settings), folder=self.folder, connector=there, beside=BESIDE.get(kind)
+        )
         path = arguments.get("path")
         if kind == "source" and isinstance(path, Path) and not path.exists():
             where = located.where(("path",))
@@ -250,17 +257,16 @@ class Builder:
         """Who writes a sentence before each chunk. Raises ConfigError for a route without a generative model."""
         if not wanted.context or wanted.route is None:
             return None
-        models = self.models(wanted.route.models, spec)
-        for name, model in models.items():
-            if isinstance(model, Model) and not model.capabilities.generative:
+        router = self.router(wanted.route, spec)
+        for name, model in router.models.items():
+            if not model.capabilities.generative:
                 where = spec.where(("route", "models"))
                 raise ConfigError(
                     f"{name!r} only quotes, and cannot write a sentence", where=where, expected="another model"
                 )
-        router = Router(models)
         router.require()
         assert self.prompt_file is not None, "a project has prompts"
-        runner = PromptRunner(router, self.prompt_file, models=tuple(models), lookups=self.lookups)
+        runner = PromptRunner(router, self.prompt_file, models=router.listed, lookups=self.lookups)
         return Situator(runner, embedder, VectorCache(self._vectors.path, table=SENTENCES))
 
     def parsing(self, wanted: IngestSpec, spec: Located) -> Parsing:
@@ -327,15 +333,27 @@ class Builder:
         own = (name for name, file in files.items() if isinstance(file, dict) and file.get("kind") == "tool")  # pyright: ignore[reportUnknownMemberType]
         return sorted({*BUILT_IN, *own})
 
-    def models(self, names: list[str], spec: Located) -> dict[str, Model | NotConfigured]:
-        """The models of a route, in order; in place of one that is not configured stands the reason."""
+    def router(self, wanted: RouteSpec, spec: Located) -> Router:
+        """The models of a route behind one face; `spec` says where its keys stand."""
+        return Router(self.models(wanted, spec), route=route(wanted, self.healths))
+
+    def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
+        """The models of a route, guarded; in place of one that is not configured stands the reason."""
         found: dict[str, Model | NotConfigured] = {}
-        for place, name in enumerate(names):
+        for place, name in enumerate(wanted.models):
             try:
-                found[name] = self._typed(Model, "model", name, spec.where(("route", "models", place)))
+                model = self._typed(Model, "model", name, spec.where(("route", "models", place)))
             except NotConfigured as error:
                 found[name] = error
+                continue
+            terms = self._terms(name)
+            found[name] = guarded(model, wanted, terms, self.healths.of(name, terms))
         return found
+
+    def _terms(self, name: str) -> ModelTerms:
+        """What a model's file says beside its own keys; they are checked where the model is built."""
+        given = expand(self.files[name]).value
+        return ModelTerms.model_validate({key: given[key] for key in ModelTerms.model_fields if key in given})
 
     def _embedder(self, wanted: IngestSpec, spec: Located) -> Embedder:
         """The embedder of a pipeline, behind the cache of vectors that all pipelines of the project share."""

@@ -25,10 +25,10 @@ from ragstone.pipelines import upkeep
 from ragstone.pipelines.ahead import gathered, mapped
 from ragstone.pipelines.index import Index
 from ragstone.protocols import Source
-from ragstone.reports import IngestPlan, IngestReport, Progress
+from ragstone.reports import Failure, IngestPlan, IngestReport, Progress
 from ragstone.state.sqlite import ManifestRow
 from ragstone.text.language import detect
-from ragstone.types import Chunk, Context, Document, Entry, Failure, Item, Record
+from ragstone.types import Chunk, Context, Document, Entry, Item, Record
 
 __all__ = ["IngestPipeline"]
 

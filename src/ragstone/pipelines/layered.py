@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
 from ragstone.samples import AT_ONCE, CUT_OFF, noted, numbered, used
 from ragstone.trace import Step
-from ragstone.types import Completion, Context, Delta, Message, Prompt, Verdict
+from ragstone.types import Completion, Context, Delta, Hit, Message, Prompt, Verdict
 
 __all__ = ["LayerCalls", "Runs", "layered"]
 
@@ -36,9 +36,18 @@ class Runs(Protocol):
 
 
 async def layered(
-    file: PromptFile, prompt: Prompt, *, router: Router, runs: Runs, tools: Tools = NO_TOOLS, context: Context
+    file: PromptFile,
+    prompt: Prompt,
+    *,
+    router: Router,
+    runs: Runs,
+    tools: Tools = NO_TOOLS,
+    confidential: Callable[[Sequence[Hit]], bool] = lambda _: False,
+    context: Context,
 ) -> AsyncGenerator[Delta | Outcome]:
     """The answer as it is said, then the outcome, last.
+
+    `confidential` says of what a tool has found whether from then on models of your own alone are asked.
 
     An answer that is known only at its end comes in one piece. Layers need a model that writes: where none can be had,
     and one that quotes can, that one answers without them, and a notice says so.
@@ -54,7 +63,15 @@ async def layered(
     failure: ModelError | NotConfigured | None = None
     if router.writes:
         most = file.layers.most
-        calls = LayerCalls(router.writing, runs, layers=file.layers, tools=tools, most=most, context=context)
+        calls = LayerCalls(
+            router.writing,
+            runs,
+            layers=file.layers,
+            tools=tools,
+            most=most,
+            confidential=confidential,
+            context=context,
+        )
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
@@ -77,8 +94,8 @@ async def layered(
 async def _streamed(prompt: Prompt, router: Router, context: Context) -> AsyncGenerator[Delta | Outcome]:
     async with aclosing(router.stream(prompt, context=context)) as deltas:
         async for delta in deltas:
-            if delta.text:
-                yield Delta(delta.text)
+            if delta.text or delta.restart:
+                yield Delta(delta.text, restart=delta.restart)
             if delta.completion is not None:
                 yield Outcome(prompt=prompt, completion=delta.completion)
                 return
@@ -89,8 +106,17 @@ class LayerCalls:
     """Everything that the layers of one answer ask, counted and summed up; see `ragstone.prompts.layers.solving`."""
 
     def __init__(
-        self, router: Router, runs: Runs, *, layers: Stack, tools: Tools = NO_TOOLS, most: int, context: Context
+        self,
+        router: Router,
+        runs: Runs,
+        *,
+        layers: Stack,
+        tools: Tools = NO_TOOLS,
+        most: int,
+        confidential: Callable[[Sequence[Hit]], bool] = lambda _: False,
+        context: Context,
     ) -> None:
+        self._confidential = confidential
         self._router, self._runs, self._context = router, runs, context
         self._layers, self._tools = layers, tools
         self._most, self._made = most, 0
@@ -148,7 +174,10 @@ class LayerCalls:
 
     async def use(self, tool: str, given: str) -> Observation:
         """What a tool finds."""
-        return await self._tools.use(tool, given, context=self._context)
+        found = await self._tools.use(tool, given, context=self._context)
+        if self._confidential(found.hits):
+            self._context = replace(self._context, confidential=True)
+        return found
 
     def describe(self, tool: str) -> str:
         """The line that says what a tool does."""
@@ -181,4 +210,6 @@ class LayerCalls:
         lines = [line for each in found for line in (each.notice or "").splitlines()]
         said = [line for line in lines if not line.startswith(CUT_OFF)]  # that of the answer is its own
         own = (completion.notice or "").splitlines()
-        return replace(outcome, completion=noted(replace(completion, notice=None), *said, *own))
+        whole = noted(replace(completion, notice=None), *said, *own)
+        prompt = replace(outcome.prompt, confidential=self._context.confidential or outcome.prompt.confidential)
+        return replace(outcome, prompt=prompt, completion=whole)

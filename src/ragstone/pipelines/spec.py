@@ -6,7 +6,19 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["INTERACTION", "AnswerSpec", "IngestSpec", "RetrieveSpec", "RouteSpec", "spec_for"]
+from ragstone.spending import Budget, Limit, Period, Share
+from ragstone.usage import NANO
+
+__all__ = [
+    "INTERACTION",
+    "AnswerSpec",
+    "IngestSpec",
+    "LocalOnly",
+    "ModelTerms",
+    "RetrieveSpec",
+    "RouteSpec",
+    "spec_for",
+]
 
 
 INTERACTION = "interaction"
@@ -43,12 +55,96 @@ class ParseSpec(BaseModel):
         return self
 
 
-class RouteSpec(Strict):
-    """Which models may answer: the first that is configured and can be reached. `timeout`: seconds for all tries."""
+class LimitSpec(Strict):
+    """So many requests and tokens in a minute, for all who have them together (`per`)."""
 
-    strategy: Literal["ordered"] = "ordered"
+    requests: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
+    per: Share = "tenant"
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """As the ledger holds them."""
+        given: tuple[tuple[int | None, Literal["requests", "tokens"]], ...]
+        given = ((self.requests, "requests"), (self.tokens, "tokens"))
+        return tuple(Limit(number=number, of=of, per=self.per) for number, of in given if number is not None)
+
+
+class BudgetSpec(Strict):
+    """USD that may be spent in a day and in a month of UTC by all who have the budget together, and for one request."""
+
+    day: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    month: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    request: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    per: Share = "tenant"
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """As the ledger holds them."""
+        given: tuple[tuple[float | None, Period], ...] = ((self.day, "day"), (self.month, "month"))
+        return tuple(
+            Budget(nano=round(usd * NANO), period=period, per=self.per) for usd, period in given if usd is not None
+        )
+
+
+class ModelLimits(Strict):
+    """So many requests and tokens in a minute."""
+
+    requests: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """As the ledger holds them."""
+        return LimitSpec(requests=self.requests, tokens=self.tokens, per="model").limits
+
+
+class ModelTerms(Strict):
+    """What may stand in the file of any model beside its own keys.
+
+    `retries` are the tries after the first one. `concurrency` requests are at work at once; `queue` more wait, and
+    others are shed. `limits` are those of the model's server, for all who ask it.
+    """
+
+    retries: int = Field(default=2, ge=0, le=20)
+    concurrency: int = Field(default=64, ge=1)
+    queue: int = Field(default=512, ge=0)
+    limits: ModelLimits | None = None
+
+
+class LocalOnly(Strict):
+    """The passages that may go to models of your own alone: those whose metadata this filter finds."""
+
+    local_only: dict[str, Any] = Field(min_length=1)
+
+
+class RouteSpec(Strict):
+    """Which models may answer, and who is asked first.
+
+    `timeout` are the seconds for all tries together, `attempt` those of one try until its first word. `broken` says
+    what becomes of an answer that breaks off after its first words: an `error`, or a `restart` by another model. `data`
+    keeps what is confidential on models of your own: all (`local_only`), what is not public (`public`: only that may
+    go elsewhere), or what a filter finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    """
+
+    strategy: Literal["ordered", "cheapest", "fastest", "least_busy", "by_difficulty"] = "ordered"
     models: list[str] = Field(min_length=1)
     timeout: float = Field(default=120.0, gt=0)
+    attempt: float = Field(default=60.0, gt=0)
+    broken: Literal["error", "restart"] = "error"
+    data: Literal["any", "public", "local_only"] | LocalOnly = "any"
+    budget: BudgetSpec | None = None
+    limits: LimitSpec | None = None
+    ledger: str | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = next((name for name in self.models if self.models.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the model {twice!r} stands here twice")
+        if self.attempt > self.timeout and "attempt" in self.model_fields_set:
+            raise ValueError("one attempt has more time than all of them: lower `attempt`, or raise `timeout`")
+        return self
 
 
 class IngestSpec(Strict):

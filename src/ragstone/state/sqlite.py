@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ragstone.recent import Recent
+from ragstone.reports import Failure
 from ragstone.state import batches
 from ragstone.state import rows as to
 from ragstone.state.batches import IN
 from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
-from ragstone.types import Chunk, Document, Failure
+from ragstone.types import Chunk, Document
 
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
 

@@ -24,9 +24,9 @@ The fakes are real implementations, small and deterministic: the same input give
 The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest-asyncio.
 """
 
+from ragstone.retrieval.matching import matches
 from ragstone.testing.chance import ChanceModel
 from ragstone.testing.embedder import HashingEmbedder
-from ragstone.testing.filters import matches
 from ragstone.testing.ledger import MemoryLedger
 from ragstone.testing.lexical import MemoryLexicalIndex
 from ragstone.testing.lookup import MemoryLookup

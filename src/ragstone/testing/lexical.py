@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ragstone.protocols import FILTERS, Capabilities, LexicalIndex
-from ragstone.testing.filters import matches
+from ragstone.retrieval.matching import matches
 from ragstone.types import Context, Entry, Filter, Scored
 
 __all__ = ["MemoryLexicalIndex"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ragstone.errors import IndexMismatch
 from ragstone.protocols import FILTERS, Capabilities, VectorStore
-from ragstone.testing.filters import matches
+from ragstone.retrieval.matching import matches
 from ragstone.types import Context, Filter, Record, Scored
 
 if TYPE_CHECKING:

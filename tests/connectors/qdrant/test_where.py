@@ -16,7 +16,7 @@ from ragstone.connectors.qdrant import QdrantStore
 from ragstone.connectors.qdrant.where import DEEPEST, received, sent, stored, translate
 from ragstone.errors import UsageError
 from ragstone.protocols import VectorStore
-from ragstone.testing.filters import matches
+from ragstone.retrieval.matching import matches
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Chunk, Condition, Filter, Group, Record
 from vectors import CONTEXT, record

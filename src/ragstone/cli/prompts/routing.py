@@ -29,20 +29,21 @@ def writing_models(
     """
     if name is None:
         spec = project.answer_spec(PIPELINE)
-        names, timeout, asked_at = spec.route.models, spec.route.timeout, project.pipeline(PIPELINE)
+        route, asked_at = spec.route, project.pipeline(PIPELINE)
     else:
-        names, timeout = [name], float(RouteSpec.model_fields["timeout"].default)
-        asked_at = _connector(project, name)
+        route, asked_at = RouteSpec(models=[name]), _connector(project, name)
+    names = route.models
     writing = [one for one in names if _writes(project, one)]
     if not writing:
         raise _missing(project, names, asked_at, None)
     builder = Builder(project.root, project.connectors, plugins=project.plugins, state=project.state_folder)
     try:
-        models = builder.models(writing, asked_at)
-        waiting = [model for model in models.values() if isinstance(model, NotConfigured)]
-        if len(waiting) == len(models):
-            raise _missing(project, names, asked_at, waiting[0])
-        yield Router(models), timeout
+        router = builder.router(route.model_copy(update={"models": writing}), asked_at)
+        try:
+            router.require()
+        except NotConfigured as error:
+            raise _missing(project, names, asked_at, error) from None
+        yield router, route.timeout
     finally:
         wait(builder.close())
 

@@ -16,7 +16,7 @@ import pytest
 
 from ragstone.errors import IndexMismatch, UnsupportedFilter
 from ragstone.protocols import FILTERS, VectorStore
-from ragstone.testing.filters import matches
+from ragstone.retrieval.matching import matches
 from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
 from ragstone.testing.suites.samples import CHUNKS, UNKNOWN, chunk, filters_with, operators
 from ragstone.types import Condition, Filter, Record

@@ -1,0 +1,101 @@
+"""Which models of a route may answer a prompt, in which order, and why the others may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ragstone.errors import ModelError, ModelResting, NotAllowed, NotConfigured, PromptTooLong
+from ragstone.fitting import lacking, too_long
+from ragstone.inference.health import Health
+from ragstone.inference.strategies import Choice, Ordered, Strategy
+from ragstone.protocols import Model
+from ragstone.types import Context, Prompt
+
+__all__ = ["Choices", "Passed", "Route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A model that is not asked, and why; `error` is what is raised where nobody is."""
+
+    name: str
+    why: str
+    error: ModelError | NotConfigured | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The models to ask, in order, and those that are passed over."""
+
+    asked: tuple[Choice, ...]
+    passed: tuple[Passed, ...]
+
+    @property
+    def failure(self) -> ModelError | NotConfigured | None:
+        """What to raise where none is asked: what is nearest to a model that may."""
+        errors = [one.error for one in self.passed if one.error is not None]
+        for kind in (ModelResting, PromptTooLong, NotAllowed, NotConfigured):
+            found = [error for error in errors if isinstance(error, kind)]
+            if kind is PromptTooLong and found:
+                return min(found, key=lambda error: error.beyond if isinstance(error, PromptTooLong) else 0)
+            if found:
+                return found[0]
+        return errors[0] if errors else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How models are chosen.
+
+    `healths` are those of the models, by name. `local_only`: models of your own alone are asked, as they are with every
+    prompt that is confidential. `restart`: an answer that breaks off begins anew elsewhere, also where its reader has
+    got words of it.
+    """
+
+    strategy: Strategy = field(default_factory=Ordered)
+    healths: Mapping[str, Health] = field(default_factory=dict[str, Health])
+    local_only: bool = False
+    restart: bool = False
+
+    async def choose(
+        self, models: Mapping[str, Model | NotConfigured], prompt: Prompt, *, quoting: str = "", context: Context
+    ) -> Choices:
+        """The models for a prompt. `quoting`: why one that only quotes may not answer, where it may not.
+
+        Models that only quote stand behind those that write, but for a list that says otherwise.
+        """
+        able: dict[str, Model] = {}
+        passed: list[Passed] = []
+        private = self.local_only or prompt.confidential or context.confidential
+        for name, model in models.items():
+            found = self._unfit(name, model, prompt, quoting=quoting, private=private)
+            if found is not None:
+                passed.append(found)
+            elif not isinstance(model, NotConfigured):
+                able[name] = model
+        if isinstance(self.strategy, Ordered):
+            return Choices(tuple(await self.strategy.order(able, prompt, context=context)), tuple(passed))
+        writing = {name: model for name, model in able.items() if model.capabilities.generative}
+        asked: Sequence[Choice] = await self.strategy.order(writing, prompt, context=context) if writing else ()
+        last = [Choice(name, "it only quotes, so it comes last") for name in able if name not in writing]
+        return Choices((*asked, *last), tuple(passed))
+
+    def _unfit(
+        self, name: str, model: Model | NotConfigured, prompt: Prompt, *, quoting: str, private: bool
+    ) -> Passed | None:
+        """Why a model may not have a prompt; None where it may."""
+        if isinstance(model, NotConfigured):
+            return Passed(name, f"{name} is not configured ({model.message})", model)
+        able, health = model.capabilities, self.healths.get(name)
+        if quoting and not able.generative:
+            return Passed(name, f"{name} only quotes, so {quoting}")
+        error: ModelError | None = None
+        if private and not able.local:
+            hint = f"If {name} is your own, write local: true in its file."
+            error = NotAllowed("it is none of your own, and this request may go nowhere else", where=name, hint=hint)
+        else:
+            error = lacking(name, able, prompt.options) or too_long(name, able, prompt)
+        if error is None and health is not None and (seconds := health.breaker.resting):
+            error = ModelResting(f"it failed too often, and rests for {seconds:.0f} s", where=name, retry_after=seconds)
+        return Passed(name, str(error), error) if error is not None else None

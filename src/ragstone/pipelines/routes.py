@@ -1,0 +1,64 @@
+"""From `route:` of a pipeline to the models behind one face, each with what guards it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.choosing import Route
+from ragstone.inference.gate import Gate
+from ragstone.inference.health import Health
+from ragstone.inference.strategies import Cheapest, Ordered, Strategy
+from ragstone.pipelines.spec import LocalOnly, ModelTerms, RouteSpec
+from ragstone.protocols import Model
+from ragstone.retrieval import where
+from ragstone.retrieval.matching import matches
+from ragstone.types import PUBLIC, Hit
+
+__all__ = ["Healths", "confidential", "guarded", "route"]
+
+
+class Healths:
+    """The health of each model by name: one for all pipelines and tenants of a process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Health] = {}
+
+    def of(self, name: str, terms: ModelTerms) -> Health:
+        """That of a model, made when it is first asked for."""
+        if name not in self._known:
+            self._known[name] = Health(gate=Gate(terms.concurrency, terms.queue))
+        return self._known[name]
+
+    @property
+    def known(self) -> Mapping[str, Health]:
+        """All that were asked for."""
+        return self._known
+
+
+def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, health: Health) -> Model:
+    """A model with what its route and its own file say of attempts."""
+    return AttemptedModel(model, health=health, retries=terms.retries, attempt=spec.attempt)
+
+
+def route(spec: RouteSpec, healths: Healths) -> Route:
+    """How the models are chosen."""
+    return Route(
+        strategy=_STRATEGIES[spec.strategy](),
+        healths=healths.known,
+        local_only=spec.data == "local_only",
+        restart=spec.broken == "restart",
+    )
+
+
+_STRATEGIES: dict[str, Callable[[], Strategy]] = {"ordered": Ordered, "cheapest": Cheapest}
+
+
+def confidential(spec: RouteSpec) -> Callable[[Iterable[Hit]], bool]:
+    """Says of passages whether they may go to models of your own alone. Raises UsageError for a filter that is none."""
+    if isinstance(spec.data, LocalOnly):
+        wanted = where.parse(spec.data.local_only)
+        return lambda hits: any(matches(wanted, hit.chunk) for hit in hits)
+    if spec.data == "public":
+        return lambda hits: any(PUBLIC[0] not in hit.chunk.acl for hit in hits)
+    return lambda hits: spec.data == "local_only"
