@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
+from ragstone.callers import context_of, principals_of
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
+from ragstone.inference.accounting import costs
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
+from ragstone.spending import Costs
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
 
@@ -206,7 +210,7 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> list[Hit]:
         """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.search(question, k=k, filters=where, context=context)
@@ -225,7 +229,7 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> Explained:
         """What `search` finds, with the candidates, scores and milliseconds of each stage."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
@@ -250,7 +254,7 @@ class AsyncRag:
 
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         """
-        context = replace(_context("ask", tenant, principals), unread=True)
+        context = replace(context_of("ask", tenant, principals), unread=True)
         stream = AnswerStream(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
         async for _ in stream:
             pass
@@ -271,7 +275,7 @@ class AsyncRag:
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = _context("ask", tenant, principals)
+        context = context_of("ask", tenant, principals)
         parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
@@ -304,7 +308,7 @@ class AsyncRag:
 
         Without a question the prompt file's own example of one is used.
         """
-        context = _context("explain", tenant, principals)
+        context = context_of("explain", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain(
@@ -356,7 +360,7 @@ class AsyncRag:
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
     ) -> Document | None:
         """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
-        context = _context("document", tenant, principals)
+        context = context_of("document", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         return await found.document(document_id, context=context)
 
@@ -377,6 +381,14 @@ class AsyncRag:
         """A tenant's last requests that the principals may see, newest first; see `trace`."""
         who = None if principals is None else principals_of(principals)
         return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
+
+    async def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
+        """What models have cost from one day of UTC to another, both included, and what is claimed now.
+
+        Without days it is this month so far, without a tenant that of all. Calls that broke off are estimated.
+        """
+        ledgers = await asyncio.to_thread(self._parts.ledgers)
+        return await costs(ledgers, since=since, until=until, tenant=tenant, context=Context())
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -445,7 +457,7 @@ class AsyncChat:
     async def _remembered(
         self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
     ) -> AsyncGenerator[Delta | Answer]:
-        talk, context = self.conversation, _context("chat", self._tenant, self._principals)
+        talk, context = self.conversation, context_of("chat", self._tenant, self._principals)
         # What was said before goes with the question, so that it stays where it has to.
         context = replace(context, unread=unread, confidential=talk.confidential)
         query, history = talk.query(question), talk.history()
@@ -457,26 +469,6 @@ class AsyncChat:
                 if isinstance(part, Answer):
                     talk.remember(question, part)
                 yield part
-
-
-def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
-
-
-def _tenant(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
-    return name
-
-
-def principals_of(given: object) -> frozenset[str]:
-    """The principals; one alone may be given as it is, and is not taken for its letters."""
-    several: object = (given,) if isinstance(given, str) else given
-    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
-    for one in named:
-        if not isinstance(one, str):
-            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
-    return frozenset(cast("list[str]", named))
 
 
 def _shown(question: object) -> str:
