@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.breaker import Breaker
 from ragstone.inference.choosing import Route
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
@@ -27,7 +28,8 @@ class Healths:
     def of(self, name: str, terms: ModelTerms) -> Health:
         """That of a model, made when it is first asked for."""
         if name not in self._known:
-            self._known[name] = Health(gate=Gate(terms.concurrency, terms.queue))
+            gate = Gate(terms.concurrency, terms.queue)
+            self._known[name] = Health(breaker=Breaker(name, slow=terms.slow), gate=gate)
         return self._known[name]
 
     @property
@@ -38,7 +40,7 @@ class Healths:
 
 def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, health: Health) -> Model:
     """A model with what its route and its own file say of attempts."""
-    return AttemptedModel(model, health=health, retries=terms.retries, attempt=spec.attempt)
+    return AttemptedModel(model, health=health, retries=terms.retries, attempt=spec.per_attempt)
 
 
 def route(spec: RouteSpec, healths: Healths) -> Route:
