@@ -160,6 +160,7 @@ class _Try:
         """Its turn has come. Raises ModelResting where the model may not be asked any more."""
         self._waited += waited
         self._entry = self._health.breaker.enter()
+        self._health.speed.asked += 1
         self._begun = time.perf_counter()
 
     async def in_time(self, work: Awaitable[T]) -> T:
@@ -190,11 +191,11 @@ class _Try:
         """All of it has come: the completions, with every try."""
         seconds = self._seconds
         self._told(worked=True)
-        if self._first is not None:
-            tokens = sum(each.usage.output_tokens for each in completions)
-            # What came all at once tells nothing of its pace.
-            later = seconds - self._first if self._pieces > 1 else 0.0
-            self._health.speed.note(first=self._first, tokens=tokens, seconds=later)
+        tokens, speed = sum(each.usage.output_tokens for each in completions) / len(completions), self._health.speed
+        if self._first is not None and self._pieces > 1:
+            speed.note(first=self._first, tokens=tokens, seconds=seconds - self._first)
+        else:
+            speed.whole(tokens=tokens, seconds=seconds)
         self._noted(None)
         made = tuple(self._tries.made)
         return [replace(each, attempts=made) for each in completions]
