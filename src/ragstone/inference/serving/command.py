@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ragstone.inference.serving.adapters import slot_rank
 from ragstone.inference.serving.memory import UTILIZATION, Load
@@ -67,7 +67,7 @@ def compose(
     places = {folder: str(MOUNTED / f"{number}") for number, folder in enumerate(folders)}
     served = f"${{{variable}:-{model}}}" if variable else places.get(model, model)
     words = [served, *arguments(load, name=name, places=places)]
-    volumes = [f"      - {json.dumps(f'{folder}:{place}:ro')}" for folder, place in places.items()]
+    mounts = [f"{_mounted(folder)}:{place}:ro" for folder, place in places.items()]
     lines = [
         "  vllm:",
         f"    image: {IMAGE}",
@@ -80,7 +80,7 @@ def compose(
         *([] if places else ["      HF_TOKEN: ${HF_TOKEN:-}"]),
         "      HF_HOME: /models",
         "    volumes:",
-        *volumes,
+        *(f"      - {json.dumps(mount)}" for mount in mounts),
         *([] if places else ["      - models:/models"]),
         "    deploy:",
         "      resources:",
@@ -105,9 +105,14 @@ def docker(load: Load, model: str, *, folders: Sequence[str] = ()) -> list[str]:
     for key, value in ENVIRONMENT.items():
         given += ["-e", f"{key}={value}"]
     for folder, place in places.items():
-        given += ["-v", f"{folder}:{place}:ro"]
+        given += ["-v", f"{Path(folder).resolve()}:{place}:ro"]
     given += [] if places else ["-v", "models:/root/.cache/huggingface"]
     return [*given, IMAGE, places.get(model, model), *arguments(load, name=model, places=places)]
+
+
+def _mounted(folder: str) -> str:
+    """A folder as Compose takes it: one beside its file begins with a dot, or it is the name of a volume."""
+    return folder if folder.startswith(("/", ".", "~")) else f"./{folder}"
 
 
 def _lacks_bfloat16(load: Load) -> bool:
