@@ -25,6 +25,8 @@ __all__ = ["LOOPBACK", "Line", "Server", "free", "python_with_vllm", "read_line"
 LOOPBACK = "127.0.0.1"
 LOOK = 0.5  # seconds between two looks at a server that loads its model
 STOP = 30.0  # seconds that it may take to end
+EXPLAINING = 3  # lines of an error: pydantic says on the second and third what is wrong
+NOT_WHY = "Engine core initialization failed"  # of the process that has only heard of it
 REMEMBERED = 400  # lines of its log that an error is looked for in
 VARIABLE = "RAGSTONE_VLLM_PYTHON"
 HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
@@ -124,7 +126,7 @@ class Server:
             raise self._ended()
 
     def stop(self) -> None:
-        """Ends it with all of its processes. It may finish what it is at, but not for long; what it says is not told."""
+        """Ends it with all of its processes, after a while by force. What it says meanwhile is not told."""
         self._stopping = True
         for sign in (signal.SIGTERM, signal.SIGKILL):
             try:
@@ -160,9 +162,15 @@ class Server:
         for pattern, hint in TROUBLE:
             if words := next((one for one in said if re.search(pattern, one, re.IGNORECASE)), None):
                 return ModelUnavailable(f"vLLM ended ({status}): {words}", hint=hint)
-        raised = [one for one in said if RAISED.match(one) and "Engine core init" not in one]
-        words = raised[-1] if raised else (said or ["it said nothing"])[-1]
-        return ModelUnavailable(f"vLLM ended ({status}): {words}")
+        return ModelUnavailable(f"vLLM ended ({status}): {_reason(said)}")
+
+
+def _reason(said: Sequence[str]) -> str:
+    """The last error of a log with the lines that explain it; its last line where it has none."""
+    raised = [number for number, one in enumerate(said) if RAISED.match(one) and NOT_WHY not in one]
+    if not raised:
+        return said[-1] if said else "it said nothing"
+    return " ".join(said[raised[-1] : raised[-1] + EXPLAINING])
 
 
 @contextmanager
