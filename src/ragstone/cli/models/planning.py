@@ -89,7 +89,7 @@ def folders(model: Found, found: Plan) -> list[str]:
     load = found.load
     given = [model.asked] if model.folder is not None and str(model.folder) == model.asked else []
     given += [str(load.speculation.config["model"])] if load.speculation and load.speculation.shape else []
-    return given + [one.path for one in load.adapters]
+    return list(dict.fromkeys([*given, *(one.path for one in load.adapters)]))
 
 
 def unservable(model: Found, found: Plan) -> str | None:

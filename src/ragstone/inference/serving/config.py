@@ -87,14 +87,13 @@ class _Config:
     def _layers(self, depth: int, heads: int, hidden: int) -> Sequence[Layers]:
         if rank := self._number("kv_lora_rank", least=0, default=0):
             width = rank + self._number("qk_rope_head_dim", least=0, default=0)
-            found: Counter[Kind] = Counter(dict.fromkeys(["latent"], depth))
             if any(key in self._given for key in ("layer_types", "linear_attn_config")):
                 raise UsageError(
                     "its layers compress keys and values, and not all of them alike: what they keep is not known here",
                     where=str(self._path),
                     hint="vLLM itself says how much fits when it starts.",
                 )
-            return [Layers(count=found["latent"], kind="latent", width=width)]
+            return [Layers(count=depth, kind="latent", width=width)]
         found = Counter(kinds(self._given, depth, self._path))
         return [self._alike(kind, count, heads, hidden) for kind, count in found.items()]
 
