@@ -72,6 +72,15 @@ def test_stated_figures_do_where_there_is_no_folder(run) -> None:
     assert found["command"][:3] == ["vllm", "serve", "Qwen/Qwen3-8B"]
 
 
+def test_32_bits_take_twice_the_memory(run, qwen: Path) -> None:
+    def found(dtype: str) -> dict[str, int]:
+        shown = run("model", "plan", qwen, "--gpu", "h200", "--context", "4k", "--dtype", dtype, "--json")
+        return json.loads(shown.stdout)["bytes"]
+
+    assert found("float32")["weights"] == 2 * found("auto")["weights"] == 4 * 8_190_726_144
+    assert found("float32")["request"] == 2 * found("bfloat16")["request"]
+
+
 def test_a_service_for_compose_mounts_the_folders(run, qwen: Path, tmp_path: Path) -> None:
     draft = write_model(tmp_path / "draft", QWEN_8B, decoder({**QWEN_8B, "num_hidden_layers": 1}))
     shown = run(
@@ -117,7 +126,8 @@ def test_the_gpu_of_this_machine_is_taken_unless_another_is_named(
         (["--context", "0"], "--context: it cannot be read"),
         (["--context", "64k"], "made for shorter contexts: expected at most 40,960 tokens, found 65,536"),
         (["--gpus", "0"], "--gpus: a plan is for the GPUs of one machine: expected 1 to 8, found 0"),
-        (["--gpus", "3"], "its 32 heads cannot be shared out among 3 GPUs: expected one of 1, 2, 4, 8"),
+        (["--gpus", "3"], "the 32 heads of Qwen3-8B cannot be shared out among 3 GPUs: expected one of 1, 2, 4, 8"),
+        (["--dtype", "bf16"], "'bf16' is no type to compute in: expected one of auto, float32, bfloat16, float16"),
         (["--concurrency", "0"], "--concurrency: it is too low"),
         (["--quantization", "fp9"], "'fp9' is no quantisation: expected one of fp8"),
         (["--kv-cache", "fp4"], "'fp4' is no type of the KV cache: expected one of auto, fp8"),
@@ -157,7 +167,7 @@ def test_without_vllm_the_way_to_it_is_said(run, qwen: Path, monkeypatch: pytest
 
 def test_what_does_not_fit_is_not_started(run, qwen: Path) -> None:
     shown = run("model", "serve", qwen, "--gpu", "l4", "--python", "/no/such/python")
-    assert shown.exit_code == 2
+    assert shown.exit_code == 1
     assert "do not fit" in shown.stderr
     assert "They would with" in shown.stderr
 

@@ -103,6 +103,7 @@ def test_rope_scaling_lengthens_the_window_as_vllm_counts(tmp_path: Path, change
         ({**QWEN_8B, "vocab_size": -1}, "vocab_size is no figure"),
         ({**QWEN_8B, "layer_types": ["telepathy"]}, "a layer of kind 'telepathy'"),
         ({**DEEPSEEK_V3, "linear_attn_config": {}}, "not all of them alike"),
+        ({**DEEPSEEK_V3, "index_topk": 2048}, "not all of them alike"),
         ({**QWEN_8B, "full_attention_interval": 4}, "how large the state"),
     ],
 )  # fmt: skip
@@ -173,6 +174,17 @@ def test_an_index_alone_says_how_many_bytes_there_are(tmp_path: Path) -> None:
     weights = read_weights(folder, read_config(folder))
     assert weights is not None
     assert weights.bytes("bfloat16") == 2_000_000
+
+
+def test_a_head_in_torchs_own_format_is_as_large_as_its_file(tmp_path: Path) -> None:
+    nested = {"speculators_model_type": "eagle3", "transformer_layer_config": {**SMALL, "num_hidden_layers": 1}}
+    folder = write_model(tmp_path / "head", nested, {})
+    (folder / "pytorch_model.bin").write_bytes(bytes(1000))
+    spoken = find_speculation(f"eagle3:{folder}", shape_of(tmp_path, SMALL))
+    assert spoken is not None
+    assert spoken.weights is not None
+    assert spoken.weights.bytes("bfloat16") == 1000
+    assert [one.count for one in spoken.shape.layers] == [1]
 
 
 def test_a_download_that_was_cut_short_is_noticed(tmp_path: Path) -> None:

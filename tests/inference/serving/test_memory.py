@@ -25,6 +25,7 @@ from ragstone.inference.serving.gpus import GPUS, find_gpu
 from ragstone.inference.serving.memory import Load, cache_bytes, plan
 from ragstone.inference.serving.quantization import METHODS
 from ragstone.inference.serving.shape import Layers, Shape
+from ragstone.inference.serving.speculation import find_speculation
 from ragstone.inference.serving.weights import Weights, read_weights, stated_weights
 
 GIB = 1024**3
@@ -113,6 +114,14 @@ def test_all_experts_lie_in_memory(tmp_path: Path) -> None:
 def test_heads_that_cannot_be_shared_out_are_said(tmp_path: Path, gpus: int, found: str) -> None:
     with pytest.raises(UsageError, match=found):
         plan(a_load(tmp_path, QWEN_8B, gpus=gpus))
+
+
+def test_a_draft_is_shared_out_as_its_model_is(tmp_path: Path) -> None:
+    other = {**QWEN_8B, "num_attention_heads": 14, "num_key_value_heads": 2, "num_hidden_layers": 1}
+    folder = write_model(tmp_path / "draft", other, decoder(other))
+    load = a_load(tmp_path, QWEN_8B, gpus=4)
+    with pytest.raises(UsageError, match="the 14 heads of draft cannot be shared out among 4 GPUs"):
+        plan(replace(load, speculation=find_speculation(f"draft:{folder}", load.shape)))
 
 
 def test_a_context_beyond_the_models_own_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ragstone.cli import show
 from ragstone.cli.models import wish as asked
 from ragstone.cli.models.planning import folders, unservable
 from ragstone.cli.options import Debug, command
-from ragstone.errors import MissingExtra, UsageError
+from ragstone.errors import MissingExtra, RagstoneError, UsageError
 from ragstone.inference.serving import command as serving
 from ragstone.inference.serving import process
 from ragstone.inference.serving.found import Found
@@ -50,6 +50,7 @@ def serve_model(
     concurrency: asked.Concurrency = 16,
     quantization: asked.Quantization = None,
     kv_cache: asked.KvCache = "auto",
+    dtype: asked.Dtype = "auto",
     speculative: asked.Speculative = None,
     lora: asked.Loras = None,
     utilization: asked.Utilization = UTILIZATION,
@@ -63,6 +64,7 @@ def serve_model(
         concurrency=concurrency,
         quantization=quantization,
         kv_cache=kv_cache,
+        dtype=dtype,
         speculative=speculative,
         loras=lora or [],
         utilization=utilization,
@@ -75,14 +77,14 @@ def serve_model(
 
 
 def _require_fitting(model: Found, load: Load) -> None:
-    """Raises UsageError where the plan does not fit. Without a GPU there is nothing to plan for: vLLM decides."""
+    """Raises RagstoneError where the plan does not fit. Without a GPU there is nothing to plan for: vLLM decides."""
     found = plan(load)
     if reason := unservable(model, found):
         raise UsageError(reason, where="--quantization")
     if load.gpu is NO_GPU or found.fits:
         return
     best = next((one for one in remedies(found) if one.enough), None)
-    raise UsageError(
+    raise RagstoneError(
         f"{load.concurrency:,} requests of {load.context:,} tokens do not fit: {gib(found.missing)} too much",
         where=f"{load.gpus} × {load.gpu.name}",
         hint=f"They would with {best.change}: {best.means}. All ways: ragstone model plan" if best else None,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import typer
 
-from ragstone.errors import UsageError
+from ragstone.errors import UsageError, nearest
 from ragstone.inference.serving import sizes
 from ragstone.inference.serving.adapters import find_adapter
 from ragstone.inference.serving.found import Figures, Found, find_model
 from ragstone.inference.serving.gpus import Gpu, find_gpu, gpu_here
 from ragstone.inference.serving.memory import UTILIZATION, Load
 from ragstone.inference.serving.quantization import find_method, kv_bytes
+from ragstone.inference.serving.shape import FLOATS, Shape
 from ragstone.inference.serving.speculation import find_speculation
 
 __all__ = [
     "Concurrency",
     "Context",
+    "Dtype",
     "GpuName",
     "Gpus",
     "HeadDim",
@@ -54,6 +56,9 @@ Quantization = Annotated[
     str | None, typer.Option("--quantization", metavar="WAY", help="fp8, mxfp8, int8, awq, gptq, int4, mxfp4 or nvfp4.")
 ]
 KvCache = Annotated[str, typer.Option("--kv-cache", metavar="TYPE", help="auto, fp8, fp8_e4m3 or fp8_e5m2.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="TYPE", help="What it computes in: auto, bfloat16, float16 or float32.")
+]
 Speculative = Annotated[
     str | None, typer.Option("--speculative", metavar="WAY", help="ngram, eagle3:DIR or draft:DIR.")
 ]
@@ -92,6 +97,7 @@ class Wish:
     concurrency: int
     quantization: str | None = None
     kv_cache: str = "auto"
+    dtype: str = "auto"
     speculative: str | None = None
     loras: list[str] = field(default_factory=list[str])
     utilization: float = UTILIZATION
@@ -109,7 +115,7 @@ class Wish:
 
     def load(self, model: Found, gpu: Gpu) -> Load:
         """What vLLM would have to serve. Raises UsageError for what contradicts itself."""
-        shape = model.shape
+        shape = self._computed(model.shape)
         if not 0 < self.utilization <= 1:
             raise UsageError(
                 "it is no share", where="--utilization", expected="above 0, and at most 1", found=str(self.utilization)
@@ -132,6 +138,18 @@ class Wish:
             adapters=adapters,
             utilization=self.utilization,
         )
+
+    def _computed(self, shape: Shape) -> Shape:
+        if self.dtype == "auto":
+            return shape
+        if self.dtype not in FLOATS:
+            raise UsageError(
+                f"{self.dtype!r} is no type to compute in",
+                where="--dtype",
+                expected=f"one of auto, {', '.join(FLOATS)}",
+                hint=nearest(self.dtype, FLOATS),
+            )
+        return replace(shape, dtype=self.dtype)
 
     def found_gpu(self) -> Gpu | None:
         """The GPU that was named, or that of this machine; None where it has none."""

@@ -15,6 +15,7 @@ from ragstone.inference.serving.shape import FLOATS, Kind, Layers, Shape
 __all__ = ["read_config", "read_json"]
 
 HINT = "State its figures: --params 8b --layers 36 --kv-heads 8 --head-dim 128"
+NESTED = ("text_config", "llm_config", "transformer_layer_config")  # the last one in heads for speculation
 SCALED = ("yarn", "linear", "dynamic")  # kinds of rope scaling by whose factor vLLM lengthens the window
 
 
@@ -25,8 +26,8 @@ def read_config(folder: Path) -> Shape:
     """
     path = folder / "config.json"
     whole = read_json(path)
-    nested = whole.get("text_config") or whole.get("llm_config")
-    return _Config(path, {**whole, **nested} if isinstance(nested, dict) else whole).shape(folder.name)
+    nested = next((whole[key] for key in NESTED if isinstance(whole.get(key), dict)), None)
+    return _Config(path, {**whole, **(nested or {})}).shape(folder.resolve().name)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -87,9 +88,9 @@ class _Config:
     def _layers(self, depth: int, heads: int, hidden: int) -> Sequence[Layers]:
         if rank := self._number("kv_lora_rank", least=0, default=0):
             width = rank + self._number("qk_rope_head_dim", least=0, default=0)
-            if any(key in self._given for key in ("layer_types", "linear_attn_config")):
+            if any(key in self._given for key in ("layer_types", "linear_attn_config", "index_topk")):
                 raise UsageError(
-                    "its layers compress keys and values, and not all of them alike: what they keep is not known here",
+                    "its layers compress keys and values, but not all of them alike, or with an index beside",
                     where=str(self._path),
                     hint="vLLM itself says how much fits when it starts.",
                 )

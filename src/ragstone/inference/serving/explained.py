@@ -37,7 +37,7 @@ def _weights(found: Plan) -> Iterator[str]:
     load = found.load
     weights, wide = load.weights, FLOATS[load.shape.dtype]
     if weights.packed:
-        yield f"{gib(weights.packed)} quantised ({load.shape.quantized}) with their scales, as stored"
+        yield f"{gib(weights.packed)} as they are stored ({load.shape.quantized or load.shape.dtype})"
     method = None if weights.packed else load.method
     if weights.matrices:
         each, words = (wide, load.shape.dtype) if method is None else (method.bytes, f"{method.name}: {method.words}")

@@ -54,7 +54,8 @@ def find_model(name: str, figures: Figures, *, environment: Mapping[str, str] = 
     if folder is None:
         return _stated(name, figures, environment)
     shape = read_config(folder)
-    shape = replace(shape, name=name.rstrip("/").rpartition("/")[2] or shape.name)
+    if not Path(name).expanduser().is_dir():
+        shape = replace(shape, name=name.rpartition("/")[2])
     weights = stated_weights(figures.parameters, shape) if figures.parameters else read_weights(folder, shape)
     if weights is None:
         raise UsageError(

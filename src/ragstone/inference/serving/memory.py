@@ -168,16 +168,24 @@ def _check(load: Load) -> None:
             found=f"{load.context:,}",
             hint="A config.json with rope scaling (YaRN) allows more, where the model's makers describe one.",
         )
+    draft = load.speculation.shape if load.speculation else None
+    for one in (shape, draft) if draft else (shape,):
+        _check_shares(one, gpus)
+
+
+def _check_shares(shape: Shape, gpus: int) -> None:
+    """A GPU has as many heads as any other."""
     if shape.heads % gpus:
         shared = [str(count) for count in range(1, MOST_GPUS + 1) if shape.heads % count == 0]
         raise UsageError(
-            f"its {shape.heads} heads cannot be shared out among {gpus} GPUs",
+            f"the {shape.heads} heads of {shape.name} cannot be shared out among {gpus} GPUs",
             where="--gpus",
             expected=f"one of {', '.join(shared)}",
         )
     if shape.kv_heads > gpus and shape.kv_heads % gpus:
         raise UsageError(
-            f"its {shape.kv_heads} heads of keys and values cannot be shared out among {gpus} GPUs", where="--gpus"
+            f"the {shape.kv_heads} heads of keys and values of {shape.name} cannot be shared out among {gpus} GPUs",
+            where="--gpus",
         )
 
 

@@ -90,7 +90,7 @@ def read_weights(folder: Path, shape: Shape) -> Weights | None:
         return found.weights(f"the headers of {len(files)} file{'s' * (len(files) != 1)}")
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
-        return None
+        return _pickled(folder)
     meta: object = read_json(index).get("metadata")
     total: object = cast("dict[str, Any]", meta).get("total_size") if isinstance(meta, dict) else None
     if not isinstance(total, int | float) or total <= 0:
@@ -98,6 +98,13 @@ def read_weights(folder: Path, shape: Shape) -> Weights | None:
     if shape.quantized:
         return Weights(stored={}, matrices=0, rest=0, packed=int(total), source=index.name)
     return stated_weights(int(total) // FLOATS[shape.dtype], shape)
+
+
+def _pickled(folder: Path) -> Weights | None:
+    """Weights in torch's own format, as older checkpoints and heads for speculation have them: their size alone."""
+    files = sorted(folder.glob("pytorch_model*.bin"))
+    size = sum(path.stat().st_size for path in files)
+    return Weights(stored={}, matrices=0, rest=0, packed=size, source=files[0].name) if files else None
 
 
 def _files(folder: Path) -> list[Path]:
