@@ -13,7 +13,7 @@ from ragstone.errors import UsageError
 from ragstone.inference.serving.adapters import adapter_bytes, find_adapter
 from ragstone.inference.serving.config import read_config
 from ragstone.inference.serving.found import Figures, find_model
-from ragstone.inference.serving.quantization import find_method
+from ragstone.inference.serving.quantization import find_method, stored_method
 from ragstone.inference.serving.speculation import find_speculation
 from ragstone.inference.serving.weights import read_weights
 
@@ -240,6 +240,24 @@ def test_weights_that_are_quantised_are_not_quantised_again(tmp_path: Path) -> N
         find_method("fp8", shape)
     with pytest.raises(UsageError, match="Did you mean 'gptq'"):
         find_method("gtpq", shape)
+
+
+@pytest.mark.parametrize(
+    ("stored", "size"),
+    [("fp8", 1), ("awq", 0.52), ("inc", 0.52), ("gpt_oss_mxfp4", 0.53), ("modelopt_fp4", 0.56), (None, None)],
+)
+def test_stated_parameters_are_stored_as_the_config_says(
+    tmp_path: Path, stored: str | None, size: float | None
+) -> None:
+    quantized = {"quantization_config": {"quant_method": stored}} if stored else {}
+    method = stored_method(shape_of(tmp_path, {**SMALL, **quantized}))
+    assert (None if method is None else round(method.bytes, 2)) == size
+
+
+@pytest.mark.parametrize("stored", ["compressed-tensors", "gptq", "modelopt_mixed"])
+def test_a_format_of_several_sizes_has_to_be_said(tmp_path: Path, stored: str) -> None:
+    with pytest.raises(UsageError, match=r"8 bits or 4.*--quantization int4"):
+        stored_method(shape_of(tmp_path, {**SMALL, "quantization_config": {"quant_method": stored}}))
 
 
 def test_weights_that_vllm_does_not_load_are_refused(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from ragstone.inference.serving.adapters import find_adapter
 from ragstone.inference.serving.found import Figures, Found, find_model
 from ragstone.inference.serving.gpus import Gpu, find_gpu, gpu_here
 from ragstone.inference.serving.memory import UTILIZATION, Load
-from ragstone.inference.serving.quantization import find_method, kv_bytes
+from ragstone.inference.serving.quantization import Method, find_method, kv_bytes, stored_method
 from ragstone.inference.serving.shape import FLOATS, Shape
 from ragstone.inference.serving.speculation import find_speculation
+from ragstone.inference.serving.weights import Weights
 
 __all__ = [
     "Concurrency",
@@ -132,12 +133,16 @@ class Wish:
             gpus=self.gpus,
             context=self._context(shape.limit),
             concurrency=self.concurrency,
-            method=find_method(self.quantization, shape),
+            method=self._method(shape, model.weights),
             kv_cache=self.kv_cache,
             speculation=find_speculation(self.speculative, shape),
             adapters=adapters,
             utilization=self.utilization,
         )
+
+    def _method(self, shape: Shape, weights: Weights) -> Method | None:
+        method = find_method(self.quantization, shape)
+        return method if method is not None or weights.packed else stored_method(shape)
 
     def _computed(self, shape: Shape) -> Shape:
         if self.dtype == "auto":

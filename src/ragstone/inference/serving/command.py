@@ -34,7 +34,7 @@ def arguments(load: Load, *, name: str | None = None, places: Mapping[str, str] 
     given += ["--max-num-batched-tokens", str(load.batch), "--max-num-queued-reqs", str(load.concurrency + QUEUE)]
     given += ["--gpu-memory-utilization", f"{load.utilization:g}"] if load.utilization != UTILIZATION else []
     given += ["--tensor-parallel-size", str(load.gpus)] if load.gpus > 1 else []
-    if load.method is not None and load.method.flag is not None and not load.weights.packed:
+    if load.method is not None and load.method.flag is not None and not load.shape.quantized:
         given += ["--quantization", load.method.flag]
     given += ["--kv-cache-dtype", load.kv_cache] if load.kv_cache != "auto" else []
     if load.speculation is not None:

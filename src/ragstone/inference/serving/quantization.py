@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ragstone.errors import UsageError, nearest
 from ragstone.inference.serving.shape import FLOATS, Shape
 
-__all__ = ["KV_CACHE", "METHODS", "Method", "find_method", "kv_bytes"]
+__all__ = ["KV_CACHE", "METHODS", "Method", "find_method", "kv_bytes", "stored_method"]
 
 SCALES_OF_128 = 2.5 / 128  # a scale of 16 bits and a zero point of 4 for each 128 weights, as AWQ and GPTQ have them
 
@@ -85,6 +85,23 @@ def find_method(name: str | None, shape: Shape) -> Method | None:
             hint="Leave --quantization out.",
         )
     return method
+
+
+def stored_method(shape: Shape) -> Method | None:
+    """How quantised weights are stored that are only known by their number; None where they are not quantised.
+
+    Raises UsageError for a format that may hold weights of several sizes.
+    """
+    if shape.quantized is None:
+        return None
+    fitting = [method for method in _ALL if shape.quantized in method.stored]
+    if len({method.bytes >= 1 for method in fitting}) != 1:
+        raise UsageError(
+            f"its weights are stored as {shape.quantized!r}, which may be 8 bits or 4",
+            where=shape.name,
+            hint="Say which: --quantization int4",
+        )
+    return fitting[-1]
 
 
 def kv_bytes(name: str, dtype: str) -> int:

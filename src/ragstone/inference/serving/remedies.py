@@ -51,7 +51,7 @@ def _of_bits(found: Plan) -> Iterator[Remedy]:
         yield _tried(replace(load, kv_cache="fp8"), "--kv-cache fp8", "half the cache, and nearly as exact")
     if load.speculation is not None and load.speculation.weights is not None:
         yield _tried(replace(load, speculation=None), "no --speculative", "slower answers, the same words")
-    if load.weights.packed:
+    if load.weights.packed or load.shape.quantized:
         return
     if load.method is None:
         method = replace(load, method=METHODS["fp8"])
