@@ -79,6 +79,18 @@ def test_what_asks_less_comes_first_and_what_costs_money_last(tmp_path: Path) ->
     ]
 
 
+def test_weights_of_8_bits_may_become_of_4_and_no_fewer() -> None:
+    shape = Shape(name="x", layers=[Layers(count=8, heads=8, width=256)], heads=8, hidden=64, inner=64, vocabulary=9)
+    load = Load(shape=shape, weights=stated_weights(10**11, shape), gpu=GPUS["l4"], context=1024, concurrency=1)
+    advised = {
+        name: [
+            one.change for one in remedies(plan(replace(load, method=METHODS[name]))) if "quantization" in one.change
+        ]
+        for name in ("fp8", "int4")
+    }
+    assert advised == {"fp8": ["--quantization int4"], "int4": []}
+
+
 def test_weights_in_fewer_bits_already_are_not_quantised_again() -> None:
     shape = Shape(
         name="x",
