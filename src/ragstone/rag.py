@@ -18,6 +18,7 @@ from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
+from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
@@ -196,6 +197,10 @@ class AsyncRag:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return AsyncModels(self._parts, tenant=tenant, pipeline=pipeline)
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -50,6 +50,7 @@ for command in (
     app.command()(command)
 app.add_typer(index.app)
 app.add_typer(prompt.app)
+app.add_typer(model.app)
 app.add_typer(evaluate.app)
 app.add_typer(model.app)
 app.add_typer(trace.app)

@@ -42,7 +42,11 @@ class ByDifficulty:
         threshold = self.difficulty.threshold
         after = known[known.index(name) + 1 :]
         if not after:
-            why = "the largest" if len(known) > 1 else "the only one that may answer of those that were calibrated"
+            why = (
+                "what is too hard for the others goes to it"
+                if len(known) > 1
+                else "the only one that may answer of those that were calibrated"
+            )
             return Choice(name, why, {"threshold": threshold})
         gain = gains[name]
         rival = max((self.difficulty.pair(name, other) for other in after), key=lambda pair: pair.gain(standard))

@@ -93,6 +93,10 @@ class Router:
         kept = {name: model for name, model in self._models.items() if not isinstance(model, Model) or _writes(model)}
         return Router(kept, route=self.route, sleep=self.sleep)
 
+    def only(self, name: str) -> Router:
+        """The route with one of its models, whatever its strategy."""
+        return Router({name: self._models[name]}, route=replace(self.route, strategy=Ordered()))
+
     @property
     def quoting(self) -> Router | None:
         """The route of the models that only quote; None where there is none."""
