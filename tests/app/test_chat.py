@@ -177,7 +177,7 @@ def test_what_cannot_be_had_is_refused_by_its_name(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 5000, b'{"model": "\\ud800"}', b"\xff"])
 def test_what_cannot_be_read_is_refused_and_not_sent_back(url: str, body: bytes) -> None:
-    found = httpx.post(f"{url}/chat/completions", content=body)
+    found = httpx.post(f"{url}/chat/completions", content=body, headers={"content-type": "application/json"})
     assert found.status_code == 400
     assert set(found.json()["error"]) == {"message", "type", "param", "code"}
     assert len(found.content) < 400
@@ -193,6 +193,13 @@ def test_an_unknown_model_is_not_found_and_the_nearest_named(client: openai.Open
     with pytest.raises(openai.NotFoundError, match="Did you mean 'route/answer'") as error:
         client.chat.completions.create(**{**ASKED, "model": "route/anser"})
     assert error.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_what_a_strangers_page_can_send_through_a_browser_is_refused(url: str, proxy: Proxy, media: str) -> None:
+    found = httpx.post(f"{url}/chat/completions", content=json.dumps(ASKED), headers={"content-type": media})
+    assert found.status_code == 415
+    assert proxy.seen == []
 
 
 def test_only_post_is_answered(url: str) -> None:
