@@ -160,7 +160,9 @@ async def test_reasoning_of_an_unknown_kind_is_passed_over(server: Server, serve
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
-async def test_a_stream_shows_the_text_alone_and_reasoning_as_a_sign_of_life(server: Server, serve: Callable[..., Any], field: str) -> None:
+async def test_a_stream_shows_the_text_alone_and_reasoning_as_a_sign_of_life(
+    server: Server, serve: Callable[..., Any], field: str
+) -> None:
     def thought(text: str) -> str:
         return json.dumps({"choices": [{"index": 0, "delta": {field: text}}]})
 
