@@ -45,6 +45,9 @@ class AnswerStream:
     async for delta in stream:
         print(delta.text, end="")
     print(stream.answer.citations)
+
+    Where the route says `broken: restart`, a delta with `restart` may come: what was said before it is void, since the
+    model broke off and another one begins anew. Elsewhere a stream that breaks off raises StreamBroken.
     """
 
     def __init__(self, parts: AsyncGenerator[Delta | Answer]) -> None:

@@ -92,6 +92,8 @@ class Stream:
     for delta in stream:
         print(delta.text, end="")
     print(stream.answer.citations)
+
+    What was said before a delta with `restart` is void: see AnswerStream.
     """
 
     def __init__(self, stream: AnswerStream) -> None:
