@@ -62,6 +62,7 @@ class ScriptedModel(Model):
         until: asyncio.Event | None = None,
     ) -> None:
         self.prompts: list[Prompt] = []
+        self._breaks: dict[int, str] = {}  # what is said before an error, by the error
         self.model, self.now, self.until = model, load, until
         self.capabilities = capabilities or type(self).capabilities
         self._lines: Iterator[Line] = iter(()) if callable(script) else iter(script)
@@ -70,8 +71,11 @@ class ScriptedModel(Model):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The next line. Raises it if it is an exception, and ModelTimeout when the deadline has passed."""
         line = await self._line(prompt, context)
-        if isinstance(line, Exception | Break):
-            raise line.error if isinstance(line, Break) else line
+        if isinstance(line, Break):
+            self._breaks[id(line.error)] = line.text
+            raise line.error
+        if isinstance(line, Exception):
+            raise line
         return self._completion(prompt, line)
 
     async def busy(self, *, context: Context) -> Load | None:
@@ -97,14 +101,12 @@ class ScriptedModel(Model):
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The next line, a word at a time; the last delta is empty and carries the completion."""
-        line = await self._line(prompt, context)
-        if isinstance(line, Exception):
-            raise line
-        if isinstance(line, Break):
-            for piece in _PIECE.findall(line.text):
+        try:
+            completion = await self.generate(prompt, context=context)
+        except Exception as error:
+            for piece in _PIECE.findall(self._breaks.pop(id(error), "")):
                 yield Delta(piece)
-            raise line.error
-        completion = self._completion(prompt, line)
+            raise
         for piece in _PIECE.findall(completion.text):
             yield Delta(piece)
         yield Delta("", completion)
