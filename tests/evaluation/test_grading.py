@@ -72,7 +72,8 @@ def grading(found: AnswerPipeline, path: Path) -> Grading:
     [
         ("It ships on 3 May 2031 [1].", ["3 May 2031"], 1.0),
         ("It ships on 4 May 2031.", ["3 May 2031"], 0.0),
-        ("She owns 1,250 boats.", ["1250"], 0.0),
+        ("She owns 1,250 boats in May 2031 [2].", ["1250"], 1.0),
+        ("She owns 1,251 boats.", ["1250"], 0.0),
         ("1,250", ["1250"], 1.0),
         ("Ruiz [1]", ["Ana Ruiz", "Ruiz"], 1.0),
         ("", ["Ruiz"], 0.0),
