@@ -312,8 +312,8 @@ class Project:
     def _may_be_local(self, name: str) -> bool:
         """Whether a model is of your own, or one whose faults are told elsewhere."""
         file = self._readable("connectors").get(name)
-        found: object = file.value if file is not None else None
-        value = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        given: object = file.value if file is not None else None
+        value = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
         if value.get("kind") != "model" or "local" in value:
             return value.get("local", True) is not False
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = "NDArray[np.float64]"
 
-__all__ = ["FEWEST", "Aim", "Calibration", "Example", "Point", "calibrated"]
+__all__ = ["FEWEST", "Aim", "Calibration", "Example", "Point", "Verdict", "calibrated", "judged"]
 
 FEWEST = 50  # examples: with fewer, the interval of a gain is wider than any gain that there is
 FOLDS = 10
@@ -123,9 +123,8 @@ def calibrated(
     steep = _steepness(unseen, len(models))
     sweep = _Sweep(steep, grades, costs)
     at = sweep.best(aim)
-    ends = sweep.resampled(seed)
     singles = {name: (float(costs[:, i].mean()), float(grades[:, i].mean())) for i, name in enumerate(models)}
-    gain = (float(np.quantile(ends, LEVELS[0])), sweep.area(np.ones(len(x))), float(np.quantile(ends, LEVELS[1])))
+    gain = sweep.gain(seed)
     curve = tuple(sweep.point(place) for place in range(len(sweep.thresholds)))
     fit = _standardised(x)
     found = Difficulty(
@@ -154,6 +153,35 @@ def calibrated(
         gain=gain,
         aim=aim,
         unit=unit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a calibration is worth on other questions: at its threshold, and over all of them; see `Calibration`."""
+
+    chosen: Point
+    singles: Mapping[str, tuple[float, float]]
+    gain: tuple[float, float, float]
+
+
+def judged(difficulty: Difficulty, examples: Sequence[Example], *, seed: int = 0) -> Verdict:
+    """Routes questions that a calibration has never seen, and says what came of it."""
+    models = difficulty.models
+    standard = [difficulty.standard(example.features) for example in examples]
+    gains = {
+        (small, large): np.array([difficulty.pair(models[small], models[large]).gain(one) for one in standard])
+        for small, large in combinations(range(len(models)), 2)
+    }
+    grades = np.array([[example.grades[name] for name in models] for example in examples], np.float64)
+    costs = np.array([[example.costs[name] for name in models] for example in examples], np.float64)
+    steep = _steepness(gains, len(models))
+    at_threshold = _Sweep(steep, grades, costs, thresholds=np.array([difficulty.threshold]))
+    sweep = _Sweep(steep, grades, costs)
+    return Verdict(
+        chosen=at_threshold.point(0),
+        singles={name: (float(costs[:, i].mean()), float(grades[:, i].mean())) for i, name in enumerate(models)},
+        gain=sweep.gain(seed),
     )
 
 
@@ -276,16 +304,20 @@ def _steepness(gains: Mapping[tuple[int, int], Floats], models: int) -> Floats:
     )
 
 
+def _thresholds(steep: Floats) -> Floats:
+    """Between each two levels, so that a question that lies on one falls on the same side when it is asked again."""
+    levels = np.unique(steep)
+    if len(levels) > STEEPS:
+        levels = np.unique(np.quantile(levels, np.linspace(0, 1, STEEPS)))
+    return np.concatenate([[levels[0] - 0.01], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 0.01]])
+
+
 class _Sweep:
     """All ways to route, from the threshold that sends all to the last model to the one that sends all to the first."""
 
-    def __init__(self, steep: Floats, grades: Floats, costs: Floats) -> None:
+    def __init__(self, steep: Floats, grades: Floats, costs: Floats, *, thresholds: Floats | None = None) -> None:
         self._grades, self._costs = grades, costs
-        levels = np.unique(steep)
-        if len(levels) > STEEPS:
-            levels = np.unique(np.quantile(levels, np.linspace(0, 1, STEEPS)))
-        # Between two levels, so that a question that lies on one falls on the same side when it is asked again.
-        self.thresholds = np.concatenate([[levels[0] - 0.01], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 0.01]])
+        self.thresholds = _thresholds(steep) if thresholds is None else thresholds
         enough = steep[None] <= self.thresholds[:, None, None]
         last = np.ones((*enough.shape[:2], 1), bool)
         self._models = np.concatenate([enough, last], axis=2).argmax(axis=2)  # shape (thresholds, questions)
@@ -313,9 +345,11 @@ class _Sweep:
         share = weights / weights.sum()
         return self._height(self._cost @ share, self._quality @ share, share @ self._costs, share @ self._grades)
 
-    def resampled(self, seed: int) -> Floats:
-        """The same of as many questions, drawn with replacement, a thousand times."""
-        return np.array([self.area(weights) for weights in _drawn(len(self._grades), seed)])
+    def gain(self, seed: int) -> tuple[float, float, float]:
+        """That height with its 95 % interval: of as many questions, drawn with replacement, a thousand times."""
+        heights = [self.area(weights) for weights in _drawn(len(self._grades), seed)]
+        low, high = np.quantile(heights, LEVELS)
+        return float(low), self.area(np.ones(len(self._grades))), float(high)
 
     def interval(self, place: int, seed: int) -> Interval:
         """That of a threshold's quality."""

@@ -18,7 +18,9 @@ from typing import Any, cast
 
 from ragstone.errors import UsageError, nearest
 from ragstone.evaluation.metrics import contained
-from ragstone.text.answers import same_answer
+from ragstone.text.answers import plain_words, same_answer
+from ragstone.text.features import numbers
+from ragstone.text.language import UNKNOWN
 
 __all__ = ["Grade", "GradeFile", "Graded", "grade", "read_graded"]
 
@@ -61,7 +63,10 @@ def read_graded(path: Path, *, models: Sequence[str]) -> list[Graded]:
 def grade(text: str, right: Sequence[str]) -> float:
     """1 where a right answer was given or stands in what was said, by its words or its number; else 0."""
     said = _MARKER.sub("", text)
-    return float(any(same_answer(said, one) for one in right) or contained(said, right) == 1)
+    given = numbers(said, language=UNKNOWN)
+    alone = ["".join(plain_words(one)) for one in right]
+    known = any(one.isdigit() and one in given for one in alone)  # 1,250 is 1250
+    return float(known or any(same_answer(said, one) for one in right) or contained(said, right) == 1)
 
 
 class _Line:
