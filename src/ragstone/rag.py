@@ -8,9 +8,13 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from ragstone.asked import context_of, outcome_of, principals_of, shown
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
+from ragstone.batch.asking import CONCURRENCY
+from ragstone.batch.questions import BatchQuestion
+from ragstone.batch.run import AsyncBatch
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.indexes import AsyncIndex
@@ -27,9 +31,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 __all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
-
-
-KEPT = 2_000  # characters of a question that its trace keeps
 
 
 class AnswerStream:
@@ -206,12 +207,12 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> list[Hit]:
         """The best k chunks (8 unless the pipeline says otherwise) that the principals may see, best first."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.search(question, k=k, filters=where, context=context)
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=shown(question))
 
     async def explain_search(
         self,
@@ -225,12 +226,12 @@ class AsyncRag:
         pipeline: str = "answer",
     ) -> Explained:
         """What `search` finds, with the candidates, scores and milliseconds of each stage."""
-        context = _context("search", tenant, principals)
+        context = context_of("search", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=shown(question))
 
     async def ask(
         self,
@@ -250,11 +251,35 @@ class AsyncRag:
 
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         """
-        context = replace(_context("ask", tenant, principals), unread=True)
-        stream = AnswerStream(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
-        async for _ in stream:
-            pass
-        return stream.answer
+        context = replace(context_of("ask", tenant, principals), unread=True)
+        return await _whole(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
+
+    def batch(
+        self,
+        questions: str | Path | Iterable[str | Mapping[str, Any] | BatchQuestion],
+        /,
+        *,
+        concurrency: int = CONCURRENCY,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> AsyncBatch:
+        """Many questions, or a file with one on each line, asked side by side and answered in order."""
+        who = context_of("ask", tenant, principals)
+
+        async def ask(one: BatchQuestion) -> Answer:
+            context = replace(who, unread=True, trace=Trace("ask"))
+            own = one.prompt or prompt, k if one.k is None else one.k, where if one.where is None else one.where
+            return await _whole(
+                self._stream(one.question, None, (), *own, pipeline, output=None, inputs=one.inputs, context=context)
+            )
+
+        said = {"prompt": prompt, "k": k, "where": where, "pipeline": pipeline}
+        said |= {"tenant": tenant, "principals": sorted(who.principals)}
+        return AsyncBatch(questions, ask, settings=said, concurrency=concurrency)
 
     def stream(
         self,
@@ -271,7 +296,7 @@ class AsyncRag:
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = _context("ask", tenant, principals)
+        context = context_of("ask", tenant, principals)
         parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
@@ -304,14 +329,14 @@ class AsyncRag:
 
         Without a question the prompt file's own example of one is used.
         """
-        context = _context("explain", tenant, principals)
+        context = context_of("explain", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         try:
             return await found.explain(
                 question, prompt=prompt, inputs=inputs, k=k, filters=where, output=output, context=context
             )
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question or ""))
+            self._keep(context, principals=context.principals, question=shown(question or ""))
 
     async def test_prompt(
         self, prompt: str, /, *, repeats: int | None = None, model: str | None = None, pipeline: str = "answer"
@@ -356,7 +381,7 @@ class AsyncRag:
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
     ) -> Document | None:
         """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
-        context = _context("document", tenant, principals)
+        context = context_of("document", tenant, principals)
         found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
         return await found.document(document_id, context=context)
 
@@ -411,12 +436,12 @@ class AsyncRag:
             async with aclosing(parts):
                 async for part in parts:
                     if isinstance(part, Answer):
-                        outcome = _outcome(part)
-                        self._keep(context, principals=asked, question=_shown(question), **outcome)
+                        outcome = outcome_of(part)
+                        self._keep(context, principals=asked, question=shown(question), **outcome)
                     yield part
         except BaseException:
             if outcome["outcome"] == "failed":
-                self._keep(context, principals=asked, question=_shown(question), **outcome)
+                self._keep(context, principals=asked, question=shown(question), **outcome)
             raise
 
     def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
@@ -433,10 +458,7 @@ class AsyncChat:
 
     async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
         """An answer to the next question."""
-        stream = AnswerStream(self._remembered(question, output, inputs, unread=True))
-        async for _ in stream:
-            pass
-        return stream.answer
+        return await _whole(self._remembered(question, output, inputs, unread=True))
 
     def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> AnswerStream:
         """The same answer while it is said; it is remembered once it is complete."""
@@ -445,7 +467,7 @@ class AsyncChat:
     async def _remembered(
         self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
     ) -> AsyncGenerator[Delta | Answer]:
-        talk, context = self.conversation, _context("chat", self._tenant, self._principals)
+        talk, context = self.conversation, context_of("chat", self._tenant, self._principals)
         # What was said before goes with the question, so that it stays where it has to.
         context = replace(context, unread=unread, confidential=talk.confidential)
         query, history = talk.query(question), talk.history()
@@ -459,36 +481,8 @@ class AsyncChat:
                 yield part
 
 
-def _context(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
-
-
-def _tenant(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
-    return name
-
-
-def principals_of(given: object) -> frozenset[str]:
-    """The principals; one alone may be given as it is, and is not taken for its letters."""
-    several: object = (given,) if isinstance(given, str) else given
-    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
-    for one in named:
-        if not isinstance(one, str):
-            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
-    return frozenset(cast("list[str]", named))
-
-
-def _shown(question: object) -> str:
-    """As much of a question as a trace keeps."""
-    text = str(question)
-    return text if len(text) <= KEPT else f"{text[:KEPT]} …"
-
-
-def _outcome(answer: Answer) -> dict[str, Any]:
-    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
-    outcome = "abstained" if answer.abstained else "answered"
-    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
-    if answer.completion.calls > 1:
-        found["calls"] = answer.completion.calls
-    return found | {"notices": list(answer.notices)} if answer.notices else found
+async def _whole(parts: AsyncGenerator[Delta | Answer]) -> Answer:
+    stream = AnswerStream(parts)
+    async for _ in stream:
+        pass
+    return stream.answer

@@ -12,6 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from ragstone.batch.asking import CONCURRENCY
+from ragstone.batch.questions import BatchQuestion
+from ragstone.batch.results import BatchAnswer, BatchProgress, BatchReport
+from ragstone.batch.run import AsyncBatch
 from ragstone.indexes import AsyncIndex
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
@@ -25,7 +29,7 @@ from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Chat", "Rag", "Stream"]
+__all__ = ["Batch", "Chat", "Rag", "Stream"]
 
 T = TypeVar("T")
 
@@ -116,8 +120,8 @@ class Stream:
         await self._stream.close()
 
 
-async def _next(deltas: AsyncIterator[Delta]) -> Delta | None:
-    return await anext(deltas, None)
+async def _next(parts: AsyncIterator[T]) -> T | None:
+    return await anext(parts, None)
 
 
 class Chat:
@@ -168,6 +172,31 @@ class Index:
     def allow(self, uri: str) -> None:
         """Lets a forgotten document in again, with the next ingestion."""
         _wait(self._index.allow(uri))
+
+
+class Batch:
+    """Many questions that are asked side by side: iterate over what comes of each, or `write` it into a file."""
+
+    def __init__(self, batch: AsyncBatch) -> None:
+        self._batch = batch
+
+    def __iter__(self) -> Iterator[BatchAnswer]:
+        found = self._batch.__aiter__()
+        try:
+            while (one := _wait(_next(found))) is not None:
+                yield one
+        finally:  # the caller may have left the loop
+            _wait(found.aclose())
+
+    def write(
+        self,
+        answers: str | Path,
+        *,
+        retry_failed: bool = False,
+        progress: Callable[[BatchProgress], None] | None = None,
+    ) -> BatchReport:
+        """Asks each line of a file and writes a line for each, in their order; run again, it goes on."""
+        return _wait(self._batch.write(answers, retry_failed=retry_failed, progress=progress))
 
 
 class Rag:
@@ -319,6 +348,32 @@ class Rag:
             prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
         )
         return _wait(self._rag.ask(question, **asked, **inputs))
+
+    def batch(
+        self,
+        questions: str | Path | Iterable[str | Mapping[str, Any] | BatchQuestion],
+        /,
+        *,
+        concurrency: int = CONCURRENCY,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> Batch:
+        """Many questions, or a file with one on each line, asked side by side and answered in order."""
+        asked = self._rag.batch(
+            questions,
+            concurrency=concurrency,
+            prompt=prompt,
+            k=k,
+            where=where,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+        )
+        return Batch(asked)
 
     def stream(
         self,

@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from ragstone import __version__
-from ragstone.cli import ask, chat, check, documents, evaluate, index, ingest, init, prompt, search, serve, trace, tune
+from ragstone.cli import (
+    ask,
+    batch,
+    chat,
+    check,
+    documents,
+    evaluate,
+    index,
+    ingest,
+    init,
+    prompt,
+    search,
+    serve,
+    trace,
+    tune,
+)
 
 app = typer.Typer(
     name="ragstone",
@@ -23,6 +38,7 @@ for command in (
     init.init,
     ingest.ingest,
     ask.ask,
+    batch.batch,
     search.search,
     chat.chat,
     documents.parse,

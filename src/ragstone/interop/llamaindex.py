@@ -10,8 +10,9 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
+from ragstone.asked import principals_of
 from ragstone.interop.asking import Asking, metadata
-from ragstone.rag import AsyncRag, principals_of
+from ragstone.rag import AsyncRag
 from ragstone.sync import Rag
 from ragstone.types import Answer, Hit
 

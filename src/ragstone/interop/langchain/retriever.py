@@ -10,8 +10,9 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import SkipValidation
 
+from ragstone.asked import principals_of
 from ragstone.interop.asking import Asking, metadata
-from ragstone.rag import AsyncRag, principals_of
+from ragstone.rag import AsyncRag
 from ragstone.sync import Rag
 from ragstone.types import Hit
 

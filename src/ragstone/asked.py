@@ -1,0 +1,51 @@
+"""Who asks, as every call of a `Rag` says it, and what a trace keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from ragstone.errors import UsageError
+from ragstone.trace import Trace
+from ragstone.types import Answer, Context
+
+__all__ = ["context_of", "outcome_of", "principals_of", "shown"]
+
+KEPT = 2_000  # characters of a question that its trace keeps
+
+
+def context_of(name: str, tenant: str, principals: Iterable[str]) -> Context:
+    """The context of a caller's request. Raises UsageError for what is no tenant or no principals."""
+    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
+
+
+def _tenant(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
+    return name
+
+
+def principals_of(given: object) -> frozenset[str]:
+    """The principals; one alone may be given as it is, and is not taken for its letters."""
+    several: object = (given,) if isinstance(given, str) else given
+    named: list[object] = list(cast("Iterable[object]", several)) if isinstance(several, Iterable) else [several]
+    for one in named:
+        if not isinstance(one, str):
+            raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
+    return frozenset(cast("list[str]", named))
+
+
+def shown(question: object) -> str:
+    """As much of a question as a trace keeps."""
+    text = str(question)
+    return text if len(text) <= KEPT else f"{text[:KEPT]} …"
+
+
+def outcome_of(answer: Answer) -> dict[str, Any]:
+    """What a trace keeps of an answer."""
+    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
+    outcome = "abstained" if answer.abstained else "answered"
+    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    if answer.completion.calls > 1:
+        found["calls"] = answer.completion.calls
+    return found | {"notices": list(answer.notices)} if answer.notices else found
