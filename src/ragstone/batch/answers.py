@@ -85,7 +85,7 @@ class AnswerFile(Answers):
         self._journal_path, self._before_path = _beside(path, "journal"), _beside(path, "before")
         self._ends = ExitStack()
         self._kept: dict[int, bytes] = {}
-        self._before: Iterator[tuple[bytes, dict[str, Any]]] | None = None
+        self._before: Generator[tuple[bytes, dict[str, Any]]] | None = None
         self._synced = time.monotonic()
 
     def __enter__(self) -> AnswerFile:
@@ -102,6 +102,8 @@ class AnswerFile(Answers):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._before:
+            self._before.close()
         with suppress(OSError):
             if not self._journal.closed and not os.fstat(self._journal.fileno()).st_size:
                 self._journal_path.unlink(missing_ok=True)
@@ -180,13 +182,14 @@ class AnswerFile(Answers):
     def _journaled(self) -> dict[int, bytes]:
         kept: dict[int, bytes] = {}
         end = 0
-        for data in self._journal_path.open("rb"):
-            number, tab, line = data.partition(b"\t")
-            if not (tab and number.isdigit() and line.startswith(START) and line.endswith(b"}\n")):
-                break
-            end += len(data)
-            if int(number) >= self.next:
-                kept[int(number)] = line
+        with self._journal_path.open("rb") as file:
+            for data in file:
+                number, tab, line = data.partition(b"\t")
+                if not (tab and number.isdigit() and line.startswith(START) and line.endswith(b"}\n")):
+                    break
+                end += len(data)
+                if int(number) >= self.next:
+                    kept[int(number)] = line
         self._journal.truncate(end)
         return kept
 
@@ -212,7 +215,6 @@ class AnswerFile(Answers):
             os.fsync(self._file.fileno())
             self._journal.close()
             self._journal_path.unlink(missing_ok=True)
-            self._before = None
             self._before_path.unlink(missing_ok=True)
 
     def _renew(self) -> None:

@@ -111,6 +111,7 @@ class Asker(Generic[T]):
         self._first = 0  # the first question that is not handed on
         self._moved = asyncio.Event()
         self._found: asyncio.Queue[BatchAnswer | T | _End] = asyncio.Queue()
+        self._taken = asyncio.Event()
         self._doubtful: list[BatchAnswer] = []
         self._stopped = asyncio.Event()
         self._fatal: Exception | None = None
@@ -156,6 +157,7 @@ class Asker(Generic[T]):
         while not isinstance(one, _End):
             found.append(one)
             if self._found.empty():
+                self._taken.set()
                 return found, None
             one = self._found.get_nowait()
         return found, one
@@ -178,7 +180,7 @@ class Asker(Generic[T]):
                     return
                 await self._room(item.number)
             if not isinstance(item, Pending):
-                self._found.put_nowait(item)
+                await self._hand(item)
                 continue
             await self._asked(item)
             await asyncio.sleep(0)  # an answer that never waits for anything would keep all others waiting
@@ -189,6 +191,13 @@ class Asker(Generic[T]):
             self._release()  # they may be what all wait for
             self._moved.clear()
             await self._moved.wait()
+
+    async def _hand(self, one: BatchAnswer | T) -> None:
+        """Hands over what has come, once there is room: what lies here is lost where the process is killed."""
+        self._found.put_nowait(one)
+        while self._found.qsize() > self.concurrency:
+            self._taken.clear()
+            await self._taken.wait()
 
     def _release(self) -> None:
         for one in self._doubtful:
@@ -218,7 +227,7 @@ class Asker(Generic[T]):
             else:
                 self._answered = self._clock()
                 self._release()
-                self._found.put_nowait(BatchAnswer(number=item.number, question=item.question, answer=answer))
+                await self._hand(BatchAnswer(number=item.number, question=item.question, answer=answer))
                 return
 
     async def _wait_for_quiet(self) -> None:
@@ -247,7 +256,7 @@ class Asker(Generic[T]):
             self._stop(error)
         elif _doubtful(error, item.question):
             self._doubtful.append(result)
-            waited_in_vain = self._clock() - begun > PATIENCE / 2 and self._answered < begun
+            waited_in_vain = self._clock() - begun > PATIENCE / 2 and self._answered <= begun
             if len(self._doubtful) >= ROW or waited_in_vain:
                 self._doubtful.clear()  # they were not at fault, and are asked again the next time
                 self._stop(error)

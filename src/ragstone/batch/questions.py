@@ -70,7 +70,7 @@ def of_line(line: bytes) -> BatchQuestion:
     if len(line) > LONGEST:
         raise UsageError("the line is too long", expected=f"at most {LONGEST:,} bytes")
     try:
-        given = json.loads(line)
+        given = json.loads(line.decode())
     except UnicodeDecodeError:
         raise UsageError("the line is not UTF-8", hint="Save the file as UTF-8.") from None
     except RecursionError:
