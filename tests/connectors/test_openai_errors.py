@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from key_leaks import key
 from openai_server import Reply, Server, closed_port, collect, completion, failure, prompt, serving
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openai_errors import kind
@@ -21,7 +22,7 @@ from ragstone.errors import (
 )
 from ragstone.types import Context
 
-KEY = "sk-secret-0123456789"
+KEY = key("openai")
 
 
 @pytest.fixture
