@@ -1,3 +1,6 @@
+#!lua
+-- (Without that line a Redis that is full would stop the script in the middle, and not before it.)
+--
 -- The ledger in Redis. One call of this script is one step that nothing comes between.
 --
 -- KEYS[1] is the prefix, which all keys share: in braces, so that they lie on one node of a cluster. ARGV[1] is the
@@ -153,7 +156,7 @@ local function release(claim)
   local nothing = {input = 0, cached = 0, written = 0, output = 0, nano = '0'}
   local name = key('claim', claim.id)
   local state = redis.call('HGET', name, 'state')
-  if state and state ~= 'open' then return {'ok'} end
+  if state == 'released' then return {'ok'} end
   if state == 'open' then
     add_to_pots(claim, -tonumber(redis.call('HGET', name, 'nano')))
     correct(claim, redis.call('HGET', name, 'second'), -(claim.figures.input + claim.figures.output), -1)
