@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -79,7 +79,7 @@ _ends = st.builds(
 )
 _waits = st.builds(Wait, st.sampled_from([0.0, 0.4, 1.0, 13.7, 59.0, 61.0, 100_000.0]))
 
-trials = st.lists(st.one_of(_claims, _claims, _claims, _ends, _ends, _waits), min_size=60, max_size=150)
+trials = st.lists(st.one_of(*[_claims] * 8, *[_ends] * 5, _waits), min_size=60, max_size=150)
 """A hundred claims and more, most of them at once."""
 
 
@@ -111,10 +111,19 @@ async def compare(ledger: Ledger, acts: Sequence[Reserve | End | Wait], clock: C
     await _meet(under_way)
     for read in (_spent, _open):
         assert await read(ledger) == await read(model)
-    for account in ACCOUNTS:  # the pots hold the same, whoever asks
+    for account in ACCOUNTS:  # pots and limits hold the same, whoever asks
         for budget in {budget for budgets in BUDGETS for budget in budgets}:
-            probe = Claim(account=account, day=DAYS[0], usage=Usage(), nano=20_000, budgets=(budget,))
-            assert await _done(ledger, Reserve(probe), probe) == await _done(model, Reserve(probe), probe)
+            await _probe(ledger, model, account, nano=20_000, budgets=(budget,))
+        for limit in {limit for limits in LIMITS for limit in limits}:
+            for share in range(10):
+                await _probe(
+                    ledger, model, account, nano=0, limits=(replace(limit, number=1 + share * limit.number // 10),)
+                )
+
+
+async def _probe(ledger: Ledger, model: Ledger, account: Account, **given: Any) -> None:
+    probe = Claim(account=account, day=DAYS[0], usage=Usage(input_tokens=1), **given)
+    assert await _done(ledger, Reserve(probe), probe) == await _done(model, Reserve(probe), probe)
 
 
 async def _meet(under_way: list[tuple[asyncio.Task[str], str]]) -> None:

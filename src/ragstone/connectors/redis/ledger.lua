@@ -156,7 +156,7 @@ local function release(claim)
   local nothing = {input = 0, cached = 0, written = 0, output = 0, nano = '0'}
   local name = key('claim', claim.id)
   local state = redis.call('HGET', name, 'state')
-  if state == 'released' then return {'ok'} end
+  if state and state ~= 'open' then return {'ok'} end
   if state == 'open' then
     add_to_pots(claim, -tonumber(redis.call('HGET', name, 'nano')))
     correct(claim, redis.call('HGET', name, 'second'), -(claim.figures.input + claim.figures.output), -1)
