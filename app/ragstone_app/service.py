@@ -1,4 +1,4 @@
-"""Three routes: is it alive, ask, search.
+"""Its routes: is it alive, ask, search, and OpenAI's Chat Completions.
 
 uvicorn.run(create("mydocs"))
 """
@@ -14,9 +14,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.routing import Route
 
 import ragstone
 from ragstone import errors
+from ragstone_app.chat import Chat
+from ragstone_app.wording import worded
 
 MAX_QUESTION = 20_000  # characters; a question is no document
 RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output"}
@@ -93,6 +96,15 @@ def create(folder: str | Path = ".") -> FastAPI:
         )
         return {"hits": [hit.as_dict() for hit in hits]}
 
+    chat = Chat(rag)
+    app.router.routes.append(Route("/v1/chat/completions", chat, methods=["POST"], include_in_schema=False))
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """What /v1/chat/completions may be asked for, in OpenAI's shape."""
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "ragstone"} for name in await chat.models()]
+        return {"object": "list", "data": listed}
+
     return app
 
 
@@ -105,9 +117,7 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
         status = 503
     else:
         status = 500
-    facts = [f"{word} {fact}" for word, fact in (("expected", error.expected), ("found", error.found)) if fact]
-    message = ": ".join([error.message, ", ".join(facts)] if facts else [error.message])
-    return _body(type(error).__name__, message, error.hint, error.retryable, status)
+    return _body(type(error).__name__, worded(error), error.hint, error.retryable, status)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -25,7 +26,7 @@ from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import confidential
-from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec, spec_for
 from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
 from ragstone.prompts.library import Library
@@ -47,11 +48,21 @@ from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 from ragstone.tracing.store import TraceStore
 
-__all__ = ["Assembly", "LooseParts", "ProjectParts"]
+__all__ = ["Assembly", "LooseParts", "ProjectParts", "Routed"]
 
 INGEST, ANSWER = "ingest", "answer"
+TIMEOUT = 120.0  # seconds that the models have where no file says it
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
+
+    router: Router
+    timeout: float
+    prompts: Path
 
 
 class Assembly(Protocol):
@@ -80,6 +91,18 @@ class Assembly(Protocol):
 
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline that answers from a tenant's index."""
+        ...
+
+    def route(self, *, pipeline: str = ANSWER) -> Routed:
+        """The models of a pipeline, without its index."""
+        ...
+
+    def kept_route(self, pipeline: str) -> Routed | None:
+        """The same where it is made already: this does not block."""
+        ...
+
+    def routes(self) -> list[str]:
+        """The pipelines that have a route."""
         ...
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
@@ -111,6 +134,7 @@ class ProjectParts:
         self.traces = TraceStore(project.state_folder / "traces.db")
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
+        self._routes: dict[str, Routed] = {}
         self._testers: dict[tuple[str, str | None], PromptTests] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
@@ -176,6 +200,26 @@ class ProjectParts:
                 self._indexes[spec.index, tenant] = index
                 self._answers[pipeline, tenant] = made
             return made
+
+    def route(self, *, pipeline: str = ANSWER) -> Routed:
+        """The models of `pipelines/<pipeline>.yaml`."""
+        with self._one:
+            if pipeline not in self._routes:
+                spec = self.project.answer_spec(pipeline)
+                router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline)).writing
+                prompts = self.project.root / "prompts"
+                self._routes[pipeline] = Routed(router=router, timeout=spec.route.timeout, prompts=prompts)
+            return self._routes[pipeline]
+
+    def kept_route(self, pipeline: str) -> Routed | None:
+        """As it was made last."""
+        return self._routes.get(pipeline)
+
+    def routes(self) -> list[str]:
+        """Those of `pipelines/` that answer."""
+        with self._one:
+            found = self.project.pipelines
+            return [name for name in found if spec_for(found[name].value) is AnswerSpec]
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """With the models of `pipelines/<pipeline>.yaml` and the embedder of its index, which is not opened."""
@@ -252,6 +296,7 @@ class ProjectParts:
         self._retired += [builder, *self._indexes.values()]
         self._indexes.clear()
         self._answers.clear()
+        self._routes.clear()
         self.project = Project(self.project.root, self.project.state)
         self._built = self._builder(), state
 
@@ -303,6 +348,7 @@ class LooseParts:
         self._traces = TraceStore(None)
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
+        self._routed: Routed | None = None
         self._one = threading.RLock()
 
     @property
@@ -352,6 +398,22 @@ class LooseParts:
             embedder=self._reading,
             tool=self._tool,
         )
+
+    def route(self, *, pipeline: str = ANSWER) -> Routed:
+        """The one model that there is."""
+        _only(pipeline, ANSWER)
+        if self._routed is None:
+            router = Router({self._model.name or "model": self._model}).writing
+            self._routed = Routed(router=router, timeout=TIMEOUT, prompts=template() / "prompts")
+        return self._routed
+
+    def kept_route(self, pipeline: str) -> Routed | None:
+        """As it was made."""
+        return self._routed if pipeline == ANSWER else None
+
+    def routes(self) -> list[str]:
+        """The one pipeline that there is."""
+        return [ANSWER]
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """With the one model and the one embedder that there are."""

@@ -1,4 +1,4 @@
-"""Who asks, as a program says it."""
+"""Who asks: what a program says of its caller, checked, as the context of one request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from ragstone.types import Context
 __all__ = ["context_of", "principals_of"]
 
 
-def context_of(name: str, tenant: str, principals: Iterable[str]) -> Context:
-    """A context with a trace of its own. Raises UsageError for a tenant or principals that are none."""
-    return Context(tenant=_tenant(tenant), principals=principals_of(principals), trace=Trace(name))
-
-
-def _tenant(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise UsageError("the tenant is wrong", expected="its name", found=repr(name)[:80])
-    return name
+def context_of(name: str, tenant: object, principals: object = ()) -> Context:
+    """The context of a request, whose trace has that name. Raises UsageError for a tenant or principals of no name."""
+    if not isinstance(tenant, str) or not tenant:
+        raise UsageError("the tenant is wrong", expected="its name", found=repr(tenant)[:80])
+    return Context(tenant=tenant, principals=principals_of(principals), trace=Trace(name))
 
 
 def principals_of(given: object) -> frozenset[str]:

@@ -15,8 +15,10 @@ from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.callers import context_of, principals_of
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
+from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
+from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
@@ -196,6 +198,10 @@ class AsyncRag:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
 
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return AsyncModels(self._parts, tenant=tenant, pipeline=pipeline)
+
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def search(
@@ -355,6 +361,14 @@ class AsyncRag:
         )
         await ablations.run(experiment)
         return experiment
+
+    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncRoute:
+        """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
+        return AsyncRoute(self._parts, tenant=tenant, pipeline=pipeline)
+
+    async def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return await asyncio.to_thread(self._parts.routes)
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -6,28 +6,30 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
+from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
-from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
+from ragstone.reports import Difference, Explained, ExplainedRoute, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
 from ragstone.trace import StoredTrace
-from ragstone.types import Answer, Chunk, Delta, Document, Hit, Prompt
+from ragstone.types import Answer, Chunk, Completion, Delta, Document, Hit, Message, Options, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Chat", "Rag", "Stream"]
+__all__ = ["Chat", "Rag", "Route", "Stream"]
 
 T = TypeVar("T")
 
@@ -137,6 +139,27 @@ class Chat:
         return Stream(self._chat.stream(question, output=output, **inputs))
 
 
+class Models:
+    """The models of one pipeline's route."""
+
+    def __init__(self, models: AsyncModels) -> None:
+        self._models = models
+
+    def explain(
+        self,
+        question: str | None = None,
+        /,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        **inputs: Any,
+    ) -> ExplainedRoute:
+        """Which models a question would go to, in order, and why; nothing is sent but questions of a server's load."""
+        return _wait(self._models.explain(question, prompt=prompt, k=k, where=where, principals=principals, **inputs))
+
+
 class Index:
     """What one index holds."""
 
@@ -170,6 +193,33 @@ class Index:
     def allow(self, uri: str) -> None:
         """Lets a forgotten document in again, with the next ingestion."""
         _wait(self._index.allow(uri))
+
+
+class Route:
+    """The models of one pipeline's route. See AsyncRoute for what each method raises."""
+
+    def __init__(self, route: AsyncRoute) -> None:
+        self._route = route
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        options: Options = NO_OPTIONS,
+        output: Mapping[str, Any] | None = None,
+        n: int = 1,
+    ) -> list[Completion]:
+        """What a model says to these messages, `n` times; `output` is a JSON Schema that each must obey."""
+        return _wait(self._route.complete(messages, options=options, output=output, n=n))
+
+    def stream(self, messages: Sequence[Message], *, options: Options = NO_OPTIONS) -> Generator[Delta]:
+        """The same piece by piece; the last delta carries the completion. Who leaves early stops the model."""
+        deltas = self._route.stream(messages, options=options)
+        try:
+            while (delta := _wait(_next(deltas))) is not None:
+                yield delta
+        finally:
+            _wait(deltas.aclose())
 
 
 class Rag:
@@ -267,6 +317,10 @@ class Rag:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return Models(self._rag.models(tenant=tenant, pipeline=pipeline))
 
     def search(
         self,
@@ -410,6 +464,14 @@ class Rag:
                 pipeline=pipeline,
             )
         )
+
+    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> Route:
+        """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
+        return Route(self._rag.route(tenant=tenant, pipeline=pipeline))
+
+    def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return _wait(self._rag.routes())
 
     def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
@@ -312,6 +312,7 @@ class Prompt:
     tokens: int = 0
     counter: str = ""
     stable_prefix_tokens: int = 0
+    stable_messages: int = 0  # so many of the first are wholly in it
     shed: tuple[Shed, ...] = ()
     output: Output | None = None  # None for free text
     reasons: bool = False
@@ -366,7 +367,7 @@ class Completion:
     cost: float = 0.0
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
-    structured: Literal["schema", "words"] | None = None  # how the output was asked for: see `Prompt.output`
+    structured: Literal["schema", "json", "words"] | None = None  # how the output was asked for: see `Prompt.output`
     reasoning: str = ""
     confidence: float | None = None
     logprob: float | None = None
@@ -451,10 +452,7 @@ class Answer:
             "calls": self.completion.calls,
             "confidence": self.completion.confidence,
             "cached": self.cached,
-            "verdicts": [
-                {"check": verdict.check, "passed": verdict.passed, "reason": verdict.reason}
-                for verdict in self.verdicts
-            ],
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
             "notices": list(self.notices),
             "trace_id": self.trace_id,
         }
@@ -480,6 +478,7 @@ class Context:
     claim: str = ""  # the id of one call, for its server's log
     unread: bool = False
     confidential: bool = False
+    request: str = ""  # the id of one call of a model: it is sent along, for the server's log
     trace: Trace = field(default_factory=lambda: Trace("call"))
 
     def within(self, seconds: float) -> Context:

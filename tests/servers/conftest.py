@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +12,14 @@ import pytest
 
 from postgres import Postgres
 from servers import free_port, missing, running
+from vllm_here import VLLM_ENVIRONMENT, VLLM_PYTHON
 
 ROOT = Path(__file__).parents[2]
-VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 VLLM_SECONDS = 300.0
 VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0.0.1"]
 # A random model that may write any space between two words of JSON writes nothing else until its tokens are used up.
 VLLM_JSON = '{"backend": "xgrammar", "disable_any_whitespace": true}'
 VLLM_BLOCK = 32  # tokens that the prefix cache keeps together; 128 by default on the CPU
-VLLM_ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "HF_HUB_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-}
 
 
 @dataclass(frozen=True, slots=True)

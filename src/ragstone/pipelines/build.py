@@ -128,6 +128,8 @@ class Builder:
                 state=self.state,
                 beside=BESIDE.get(kind),
             )
+            if kind == "model" and arguments.get("cache", "") is None:
+                arguments["cache"] = self.state / "cache.db"  # where it is kept what its server can do
             built = factory(**arguments)
         except NotConfigured as error:
             error.where = error.where or located.where()
@@ -135,7 +137,7 @@ class Builder:
                 error.message, error.hint = f"{variable} is not set", f"Run: export {variable}=…"
             raise
         except ConfigError as error:
-            error.where = error.where or located.where(("type",))
+            error.where = error.where or located.where(_key(located, error.message) or ("type",))
             raise
         built.name = name
         return built
@@ -179,7 +181,7 @@ class Builder:
         except (ConfigError, UsageError) as error:
             raise ConfigError(
                 error.message,
-                where=error.where or located.where(),
+                where=error.where or located.where(_key(located, error.message)),
                 expected=error.expected,
                 found=error.found,
                 hint=error.hint,
@@ -336,7 +338,7 @@ class Builder:
 
     def router(self, wanted: RouteSpec, spec: Located) -> Router:
         """The models of a route behind one face; `spec` says where its keys stand."""
-        return Router(self.models(wanted, spec), route=route(wanted, self.healths))
+        return Router(self.models(wanted, spec), route=route(wanted, self.healths, located=spec, folder=self.folder))
 
     def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""
@@ -423,6 +425,12 @@ def _variable(located: Located, message: str) -> str | None:
             found = re.search(r"\$\{env:(\w+)", value)
             return found.group(1) if found else None
     return None
+
+
+def _key(located: Located, message: str) -> tuple[str, ...]:
+    """The key of a file whose name a message begins with: `timeout is out of range`."""
+    first = message.split(maxsplit=1)[0] if message else ""
+    return (first,) if first in located.value else ()
 
 
 def declared_kind(located: Located) -> str:

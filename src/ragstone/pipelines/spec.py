@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 
+ATTEMPT = 60.0  # seconds
+
 INTERACTION = "interaction"
 """The reranker that needs no connector: late interaction on the embedder's own token vectors."""
 
@@ -55,11 +57,22 @@ class ParseSpec(BaseModel):
         return self
 
 
-class LimitSpec(Strict):
-    """So many requests and tokens in a minute, for all who have them together (`per`)."""
+class Rates(Strict):
+    """So many requests and tokens in a minute."""
 
     requests: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.requests is None and self.tokens is None:
+            raise ValueError("`limits` limits nothing: name `requests` or `tokens`, or leave it out")
+        return self
+
+
+class LimitSpec(Rates):
+    """So many requests and tokens in a minute, for all who have them together (`per`)."""
+
     per: Share = "tenant"
 
     @property
@@ -78,6 +91,12 @@ class BudgetSpec(Strict):
     request: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     per: Share = "tenant"
 
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.day is None and self.month is None and self.request is None:
+            raise ValueError("`budget` holds no amount: name `day`, `month` or `request`, or leave it out")
+        return self
+
     @property
     def budgets(self) -> tuple[Budget, ...]:
         """As the ledger holds them."""
@@ -87,11 +106,8 @@ class BudgetSpec(Strict):
         )
 
 
-class ModelLimits(Strict):
-    """So many requests and tokens in a minute."""
-
-    requests: int | None = Field(default=None, ge=1)
-    tokens: int | None = Field(default=None, ge=1)
+class ModelLimits(Rates):
+    """So many requests and tokens in a minute, for all who ask a model."""
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -103,12 +119,14 @@ class ModelTerms(Strict):
     """What may stand in the file of any model beside its own keys.
 
     `retries` are the tries after the first one. `concurrency` requests are at work at once; `queue` more wait, and
-    others are shed. `limits` are those of the model's server, for all who ask it.
+    others are shed. A model is left alone for a while when half of its last calls failed, or had their first word after
+    more than `slow` seconds, where that is set. `limits` are those of the model's server, for all who ask it.
     """
 
     retries: int = Field(default=2, ge=0, le=20)
     concurrency: int = Field(default=64, ge=1)
     queue: int = Field(default=512, ge=0)
+    slow: float | None = Field(default=None, gt=0)
     limits: ModelLimits | None = None
 
 
@@ -121,29 +139,41 @@ class LocalOnly(Strict):
 class RouteSpec(Strict):
     """Which models may answer, and who is asked first.
 
-    `timeout` are the seconds for all tries together, `attempt` those of one try until its first word. `broken` says
-    what becomes of an answer that breaks off after its first words: an `error`, or a `restart` by another model. `data`
-    keeps what is confidential on models of your own: all (`local_only`), what is not public (`public`: only that may
-    go elsewhere), or what a filter finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    `timeout` are the seconds for all tries together, `attempt` those of one try until its first word: half of them, and
+    at most 60, where it is not given, so that another model has time left. `broken` says what becomes of an answer that
+    breaks off after its first words: an `error`, or a `restart` by another model. `data` keeps what is confidential on
+    models of your own: all (`local_only`), what is not public (`public`: only that may go elsewhere), or what a filter
+    finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    `difficulty` is the file that `by_difficulty` goes by, if it does not lie beside the pipeline.
     """
 
     strategy: Literal["ordered", "cheapest", "fastest", "least_busy", "by_difficulty"] = "ordered"
     models: list[str] = Field(min_length=1)
+    difficulty: str | None = None
     timeout: float = Field(default=120.0, gt=0)
-    attempt: float = Field(default=60.0, gt=0)
+    attempt: float | None = Field(default=None, gt=0)
     broken: Literal["error", "restart"] = "error"
     data: Literal["any", "public", "local_only"] | LocalOnly = "any"
     budget: BudgetSpec | None = None
     limits: LimitSpec | None = None
     ledger: str | None = None
 
+    @property
+    def per_attempt(self) -> float:
+        """The seconds of one try."""
+        return min(ATTEMPT, self.timeout / 2) if self.attempt is None else self.attempt
+
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         twice = next((name for name in self.models if self.models.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"the model {twice!r} stands here twice")
-        if self.attempt > self.timeout and "attempt" in self.model_fields_set:
+        if self.per_attempt > self.timeout:
             raise ValueError("one attempt has more time than all of them: lower `attempt`, or raise `timeout`")
+        if self.strategy == "by_difficulty" and len(self.models) < 2:
+            raise ValueError("by_difficulty chooses between a small model and a larger one: name both under `models`")
+        if self.strategy != "by_difficulty" and self.difficulty is not None:
+            raise ValueError("`difficulty` is for `strategy: by_difficulty` alone")
         return self
 
 
@@ -171,6 +201,13 @@ class IngestSpec(Strict):
     def _with_a_model(self) -> Self:
         if self.context and self.route is None:
             raise ValueError("`context: true` asks a model: name it, as in `route: {models: [local]}`")
+        if self.route is not None and self.route.data not in ("any", "local_only"):
+            raise ValueError(
+                "`data` of an ingestion is `any` or `local_only`: a model reads whole documents here, before anyone "
+                "has asked for a passage of them"
+            )
+        if self.route is not None and self.route.strategy == "by_difficulty":
+            raise ValueError("by_difficulty is for questions; an ingestion has none: choose another strategy")
         return self
 
 

@@ -1,0 +1,226 @@
+"""OpenAI's Chat Completions before the models of a pipeline: `POST /v1/chat/completions` and `GET /v1/models`.
+
+The model `route/answer` is whoever the route of `pipelines/answer.yaml` chooses; messages go to it as they are. What
+only we know of an answer stands under `ragstone`: the model that gave it, its cost in USD, and the notices.
+
+This is plain ASGI: a request passes no layer that it has no use for, and a client that goes away is noticed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeAlias
+
+from ragstone import AsyncRag
+from ragstone.errors import RagstoneError, StreamBroken, nearest
+from ragstone.types import Completion, Delta
+from ragstone_app.chat_errors import ChatError, chat_error
+from ragstone_app.chat_requests import ChatRequest, read
+
+__all__ = ["Chat"]
+
+Event: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+
+PREFIX = "route/"
+LARGEST = 16_000_000  # bytes of a request
+TENANT = "default"  # until keys say who asks
+
+
+class Chat:
+    """The endpoint of the completions, as an ASGI application."""
+
+    def __init__(self, rag: AsyncRag) -> None:
+        self._rag = rag
+        self._names: list[str] = []
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """One request."""
+        try:
+            _demand_json(scope)
+            asked = read(await _body(receive))
+            await _unless_gone(receive, self._answer(asked, send))
+        except ChatError as error:
+            await _reply(send, error.body, error.status, error.headers)
+
+    async def models(self) -> list[str]:
+        """The names that may be asked for."""
+        self._names = [f"{PREFIX}{name}" for name in await self._rag.routes()]
+        return self._names
+
+    async def _answer(self, asked: ChatRequest, send: Send) -> None:
+        if asked.model not in self._names and asked.model not in await self.models():
+            hint = nearest(asked.model, self._names) or f"There are: {', '.join(self._names)}."
+            raise ChatError(404, "model_not_found", f"there is no model {asked.model!r}. {hint}", "model")
+        reply = _Reply(asked)
+        route = self._rag.route(pipeline=asked.model.removeprefix(PREFIX), tenant=TENANT)
+        try:
+            if asked.stream and (asked.n or 1) == 1 and asked.schema_asked is None:
+                await _stream(reply, route.stream(asked.said, options=asked.options), send)
+                return
+            found = await route.complete(asked.said, options=asked.options, output=asked.schema_asked, n=asked.n or 1)
+        except RagstoneError as error:
+            raise chat_error(error) from error
+        if asked.stream:  # several at once, or one whose form must be checked first: each comes as one piece
+            await _start(send, 200, "text/event-stream")
+            events = [reply.piece(each.text, number) for number, each in enumerate(found)]
+            await _end(send, reply, found, b"".join(events))
+        else:
+            await _reply(send, reply.whole(found))
+
+
+async def _stream(reply: _Reply, deltas: AsyncGenerator[Delta], send: Send) -> None:
+    """Nothing is sent before the first word, so that an error until then has a status of its own."""
+    begun = False
+    async with aclosing(deltas):
+        try:
+            async for delta in deltas:
+                if delta.restart:
+                    raise StreamBroken("the model broke off, and what was read cannot be taken back here")
+                if not begun:
+                    await _start(send, 200, "text/event-stream")
+                    begun = True
+                if delta.text:
+                    await send(_more(reply.piece(delta.text)))
+                if delta.completion is not None:
+                    await _end(send, reply, [delta.completion])
+        except RagstoneError as error:
+            if not begun:
+                raise
+            await send(_more(_event(chat_error(error).body), last=True))
+
+
+async def _end(send: Send, reply: _Reply, found: Sequence[Completion], before: bytes = b"") -> None:
+    await send(_more(before + reply.ends(found) + b"data: [DONE]\n\n", last=True))
+
+
+class _Reply:
+    """What one request is answered with, in OpenAI's shape."""
+
+    def __init__(self, asked: ChatRequest) -> None:
+        self.asked = asked
+        self._kept = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": asked.model}
+        # A piece is this, its text, and the rest: all else of it is the same.
+        start = json.dumps({**self._kept, "object": "chat.completion.chunk"})[:-1]
+        self._start = f'data: {start}, "choices": [{{"index": '
+        self._first = set[int]()
+
+    def whole(self, found: Sequence[Completion]) -> dict[str, Any]:
+        """All of it at once."""
+        choices = [
+            {
+                "index": number,
+                "message": {"role": "assistant", "content": each.text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": each.finish_reason,
+            }
+            for number, each in enumerate(found)
+        ]
+        kept = {**self._kept, "object": "chat.completion", "choices": choices}
+        return {**kept, "usage": _usage(found), "ragstone": _ours(found)}
+
+    def piece(self, text: str, number: int = 0) -> bytes:
+        """One event of a stream, with words of one choice."""
+        role = "" if number in self._first else '"role": "assistant", '
+        self._first.add(number)
+        said = f'{number}, "delta": {{{role}"content": {json.dumps(text)}}}, "finish_reason": null}}]}}\n\n'
+        return (self._start + said).encode()
+
+    def ends(self, found: Sequence[Completion]) -> bytes:
+        """The last events: why each choice ended, and what all have used where that was asked for."""
+        kept = {**self._kept, "object": "chat.completion.chunk"}
+        reasons = [(number, each.finish_reason) for number, each in enumerate(found)]
+        choices = [{"index": number, "delta": {}, "finish_reason": reason} for number, reason in reasons]
+        events = [{**kept, "choices": choices, "ragstone": _ours(found)}]
+        if self.asked.stream_options is not None and self.asked.stream_options.include_usage:
+            events.append({**kept, "choices": [], "usage": _usage(found)})
+        return b"".join(_event(event) for event in events)
+
+
+def _usage(found: Sequence[Completion]) -> dict[str, Any]:
+    given = sum(each.usage.input_tokens for each in found)
+    said = sum(each.usage.output_tokens for each in found)
+    cached = sum(each.usage.cached_tokens for each in found)
+    return {
+        "prompt_tokens": given,
+        "completion_tokens": said,
+        "total_tokens": given + said,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+
+
+def _ours(found: Sequence[Completion]) -> dict[str, Any]:
+    notices = dict.fromkeys(line for each in found for line in (each.notice or "").splitlines())
+    return {"model": found[0].model, "cost": sum(each.cost for each in found), "notices": list(notices)}
+
+
+# ── ASGI ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _demand_json(scope: Event) -> None:
+    """A page of a stranger's that is open in a browser here can send other types without asking, and so spend money."""
+    given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if given.partition(b";")[0].strip().lower() != b"application/json":
+        raise ChatError(415, "invalid_value", "the request is no JSON: send content-type: application/json")
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size = list[bytes](), 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ChatError(400, "invalid_value", "the body has no end")
+        part: bytes = event.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise ChatError(413, "invalid_value", f"the request is too long: at most {LARGEST:,} bytes")
+        if not event.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _unless_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work, or stops it when the client goes away first: then the model is told, and nobody pays for more."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _start(send: Send, status: int, media: str, headers: dict[str, str] | None = None, size: int = -1) -> None:
+    named = [(b"content-type", media.encode()), (b"cache-control", b"no-store")]
+    named += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    if size >= 0:
+        named.append((b"content-length", b"%d" % size))
+    await send({"type": "http.response.start", "status": status, "headers": named})
+
+
+async def _reply(send: Send, body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
+    data = json.dumps(body).encode()
+    await _start(send, status, "application/json", headers, len(data))
+    await send({"type": "http.response.body", "body": data})
+
+
+def _more(data: bytes, *, last: bool = False) -> Event:
+    return {"type": "http.response.body", "body": data, "more_body": not last}
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
