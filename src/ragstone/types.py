@@ -475,7 +475,6 @@ class Context:
     deadline: float | None = None  # on time.monotonic()'s clock
     budget: float | None = None  # USD for all calls of the request together
     purse: Purse = field(default_factory=Purse)  # what those have taken of it
-    claim: str = ""  # the id of one call, for its server's log
     unread: bool = False
     confidential: bool = False
     request: str = ""  # the id of one call of a model: it is sent along, for the server's log
