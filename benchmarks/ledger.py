@@ -1,8 +1,8 @@
 """What a claim costs, in SQLite and in Redis; and a day's traffic replayed against the ledger with crashes.
 
 Run it as `python benchmarks/ledger.py --requests 20000 --kills 100`. A worker asks a mock upstream through the real
-connector for OpenAI's API, and is killed with SIGKILL at random moments. Before it is reconciled the ledger may hold too
-much, and never too little; reconciled with the upstream's log it is equal to it, to the token.
+connector for OpenAI's API, and is killed with SIGKILL at random moments. Before it is reconciled the ledger may hold
+too much, and never too little; reconciled with the upstream's log it is equal to it, to the token.
 """
 
 from __future__ import annotations
@@ -93,18 +93,14 @@ def print_replayed(found: Replayed, kind: str) -> None:
     """What the crashes have left, and what has become of it."""
     print(f"\nA day's traffic through {kind}: {found.calls:,} calls, {found.kills} kills, {found.seconds:.0f} s\n")
     print(f"{'':24} {'input':>14} {'cached':>12} {'output':>12} {'USD':>14}")
-    for name, sums in (
-        ("the upstream's log", found.log),
-        ("before, with claims", found.before),
-        ("after", found.after),
-    ):
+    sides = {"the upstream's log": found.log, "before, with claims": found.before, "after": found.after}
+    for name, sums in sides.items():
         total = [sum(figures[at] for figures in sums.values()) for at in range(4)]
         print(f"{name:24} {total[0]:14,} {total[1]:12,} {total[2]:12,} {total[3] / NANO:14.9f}")
+    different = [place for place in {*found.log, *found.after} if found.after.get(place) != found.log.get(place)]
     print(f"\nThe kills left {found.open} claims open; {found.estimated} calls were estimated, whose callers had left.")
-    print(f"Accounts and days: {len(found.log)}; with too little before: {len(found.too_little)}; ", end="")
-    print(
-        f"different after: {sum(found.after.get(place) != found.log.get(place) for place in {*found.log, *found.after})}"
-    )
+    print(f"Accounts and days: {len(found.log)}, of which {len(found.too_little)} had too little before,", end=" ")
+    print(f"and {len(different)} differ after it was reconciled.")
     assert not found.too_little
     assert found.after == found.log
 

@@ -41,6 +41,7 @@ PRICES = {
 }
 DAYS = ("2026-11-21", "2026-11-22")  # the traffic goes on past midnight
 AT_ONCE = 24
+EACH_SECOND = 250  # requests that the worker is taken to ask: so kills fall everywhere on the day
 BUDGET = (Budget(nano=10**6 * NANO, period="month"),)
 CONTEXT = Context()
 
@@ -202,7 +203,7 @@ async def replay(folder: Path, place: str, url: str, *, number: int, kills: int,
     """Replays so many requests with so many kills against an upstream, and adds up what both sides say."""
     chance, begun, killed = random.Random(seed), time.perf_counter(), 0
     while killed < kills:
-        killed += _killed(folder, place, url, number, chance.uniform(0.0, 0.3))
+        killed += _killed(folder, place, url, number, chance.uniform(0.0, 1.6 * number / kills / EACH_SECOND))
         if len(set(_lines(folder / "done"))) >= number:
             break
     assert not _killed(folder, place, url, number, None)
