@@ -11,6 +11,7 @@ from ragstone.cli import (
     ask,
     chat,
     check,
+    costs,
     documents,
     evaluate,
     index,
@@ -46,6 +47,7 @@ for command in (
     check.check,
     serve.serve,
     tune.tune,
+    costs.costs,
 ):
     app.command()(command)
 app.add_typer(index.app)
