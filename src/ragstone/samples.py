@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
-from ragstone.usage import Usage
+from ragstone.usage import Usage, summed
 
 __all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "used", "whole"]
 
@@ -83,13 +83,7 @@ async def whole(deltas: AsyncGenerator[Delta]) -> Completion:
 
 def used(completions: Iterable[Completion]) -> Usage:
     """The tokens of all of them."""
-    usages = [completion.usage for completion in completions]
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cached_tokens=sum(usage.cached_tokens for usage in usages),
-        written_tokens=sum(usage.written_tokens for usage in usages),
-    )
+    return summed(completion.usage for completion in completions)
 
 
 def noted(completion: Completion, *lines: str, first: bool = False) -> Completion:

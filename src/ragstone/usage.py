@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NANO", "Price", "Purse", "Usage"]
+__all__ = ["NANO", "Price", "Purse", "Usage", "summed"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
@@ -25,6 +26,21 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     written_tokens: int = 0
+
+
+def summed(usages: Iterable[Usage]) -> Usage:
+    """The tokens of all of them.
+
+    >>> summed((Usage(input_tokens=3), Usage(input_tokens=1, output_tokens=2))).input_tokens
+    4
+    """
+    found = list(usages)
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in found),
+        output_tokens=sum(usage.output_tokens for usage in found),
+        cached_tokens=sum(usage.cached_tokens for usage in found),
+        written_tokens=sum(usage.written_tokens for usage in found),
+    )
 
 
 @dataclass(slots=True)

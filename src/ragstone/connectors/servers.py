@@ -6,16 +6,18 @@ import email.utils
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from ragstone.errors import ConfigError
+from ragstone.errors import ConfigError, ModelError
 from ragstone.types import Context
+from ragstone.usage import Usage
 
-__all__ = ["LONGEST_WAIT", "Address", "demand", "marked", "refused", "retry_after", "retryable"]
+__all__ = ["LONGEST_WAIT", "Address", "charged", "demand", "marked", "refused", "retry_after", "retryable"]
 
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
@@ -114,6 +116,16 @@ def marked(context: Context) -> dict[str, str]:
     mark = context.request
     sendable = mark.isascii() and mark.isprintable() and len(mark) <= LONGEST_MARK
     return {"X-Request-Id": mark} if mark and sendable else {}
+
+
+@contextmanager
+def charged(usage: Callable[[], Usage | None]) -> Generator[None]:
+    """Has a ModelError carry what the call took nevertheless, as `ModelError.usage` has it: its server charges it."""
+    try:
+        yield
+    except ModelError as error:
+        error.usage = error.usage or usage()
+        raise
 
 
 def _milliseconds(headers: Mapping[str, str]) -> float | None:

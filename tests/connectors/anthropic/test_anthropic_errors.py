@@ -16,6 +16,7 @@ from ragstone.connectors.anthropic import AnthropicModel
 from ragstone.connectors.anthropic.errors import kind
 from ragstone.errors import ModelDenied, ModelError, ModelRejected, ModelTimeout, ModelUnavailable, PromptTooLong
 from ragstone.types import Context
+from ragstone.usage import Usage
 
 
 @pytest.fixture
@@ -123,6 +124,21 @@ async def test_a_refusal_says_why(server: Server, model: AnthropicModel) -> None
     server.will(Reply(events=(begun(), ended("refusal", {"type": "refusal", "explanation": "It could do harm."}))))
     with pytest.raises(ModelRejected, match=r"it declined to answer: It could do harm\."):
         await model.generate(prompt(), context=Context())
+
+
+async def test_what_fails_after_it_began_is_charged(server: Server, model: AnthropicModel) -> None:
+    server.will(
+        Reply(events=(begun(input_tokens=10), ended("refusal", output_tokens=7))),
+        Reply(events=(begun(input_tokens=10),), broken=True),
+        failure(529, "overloaded_error", "Overloaded"),
+    )
+    taken: list[Usage | None] = []
+    for _ in range(3):
+        with pytest.raises(ModelError) as caught:
+            await model.generate(prompt(), context=Context())
+        taken.append(caught.value.usage)
+    # The count that a stream begins with does not hold for what it would have ended with.
+    assert taken == [Usage(input_tokens=10, output_tokens=7), Usage(), None]
 
 
 async def test_the_deadline_ends_a_call_and_asks_nobody_once_it_has_passed(

@@ -308,8 +308,9 @@ async def test_mistakes_of_a_program_stay_what_they_are(raised: Exception) -> No
 
 
 async def test_an_empty_answer_is_an_error() -> None:
-    with pytest.raises(ModelUnavailable, match="its answer is empty"):
+    with pytest.raises(ModelUnavailable, match="its answer is empty") as caught:
         await LangChainModel.of(FakeListChatModel(responses=[" "])).generate(prompt(), context=Context())
+    assert caught.value.usage == Usage(), "what it has cost is not known"
 
 
 # ── Configuration ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from key_leaks import key
-from openai_server import Reply, Server, closed_port, collect, completion, failure, prompt, serving, streamed
+from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openai.errors import kind
 from ragstone.errors import (
@@ -23,6 +23,7 @@ from ragstone.errors import (
     PromptTooLong,
 )
 from ragstone.types import Context
+from ragstone.usage import Usage
 
 KEY = key("openai")
 
@@ -290,3 +291,40 @@ def test_every_error_of_the_sdk_has_a_meaning_here() -> None:
     found = {each.__name__: each for each in _classes(openai.OpenAIError)}
     assert set(found) <= set(wanted), "the SDK has a new error: decide what it means"
     assert {name: kind(each.__new__(each)) for name, each in found.items()} == {name: wanted[name] for name in found}
+
+
+# ── What a failure has cost ─────────────────────────────────────────────────────────────────────────────────────────
+
+COUNTED = {"prompt_tokens": 10, "completion_tokens": 800}
+TAKEN = Usage(input_tokens=10, output_tokens=800)
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "stop"])
+async def test_an_answer_without_words_is_charged_all_the_same(server: Server, model: OpenAIModel, reason: str) -> None:
+    thought = json.dumps({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}, "finish_reason": None}]})
+    server.will(
+        completion(None, finish_reason=reason, usage=COUNTED),
+        streamed(thought, piece(finish_reason=reason), json.dumps({"choices": [], "usage": COUNTED})),
+    )
+    with pytest.raises(ModelError) as whole:
+        await model.generate(prompt(max_tokens=800), context=Context())
+    with pytest.raises(ModelError) as read:
+        await collect(model, prompt(max_tokens=800))
+    assert (whole.value.usage, read.value.usage) == (TAKEN, TAKEN)
+
+
+async def test_what_a_broken_answer_has_cost_is_not_known_and_not_nothing(server: Server, model: OpenAIModel) -> None:
+    server.will(streamed(piece("200 tok"), done=False, broken=True), completion(" \n"))
+    with pytest.raises(ModelUnavailable) as broken:
+        await collect(model, prompt())
+    with pytest.raises(ModelUnavailable) as empty:
+        await model.generate(prompt(), context=Context())
+    assert (broken.value.usage, empty.value.usage) == (Usage(), Usage())
+
+
+async def test_a_refusal_costs_nothing(server: Server, model: OpenAIModel) -> None:
+    server.will(failure(400, "no"), failure(503, "overloaded"), Reply(events=('{"error": {"message": "full"}}',)))
+    for ask in (model.generate(prompt(), context=Context()), collect(model, prompt()), collect(model, prompt())):
+        with pytest.raises(ModelError) as caught:
+            await ask
+        assert caught.value.usage is None

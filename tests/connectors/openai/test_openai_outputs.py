@@ -17,6 +17,7 @@ from ragstone.connectors.openai import OpenAIModel
 from ragstone.errors import ModelRejected, ModelTimeout, ModelUnavailable, PromptTooLong
 from ragstone.output import Output, in_words
 from ragstone.types import Completion, Context, Prompt
+from ragstone.usage import Usage
 
 SCHEMA = {
     "type": "object",
@@ -69,6 +70,23 @@ async def test_a_server_that_obeys_gets_the_schema_and_no_words(server: Server, 
     assert request["messages"][-1] == FREE
     assert probe["response_format"]["json_schema"]["strict"] is True
     assert "q7f3" not in json.dumps(probe["messages"])  # or a model could say the code without being bound to it
+
+
+async def test_what_the_probe_took_counts_for_the_answer_that_needed_it(server: Server, model: OpenAIModel) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 7}
+    kept = completion('{"hours": 4}', usage={"prompt_tokens": 100, "completion_tokens": 10})
+    server.will(completion(OBEYED, usage=usage), kept, kept)
+    first, second = await asked(model), await asked(model)
+    assert first.usage == Usage(input_tokens=105, output_tokens=17)
+    assert second.usage == Usage(input_tokens=100, output_tokens=10)
+
+
+async def test_what_the_probe_took_counts_where_no_answer_comes(server: Server, model: OpenAIModel) -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 7}
+    server.will(completion(OBEYED, usage=usage), failure(503, "overloaded"))
+    with pytest.raises(ModelUnavailable) as caught:
+        await asked(model)
+    assert caught.value.usage == Usage(input_tokens=5, output_tokens=7)
 
 
 async def test_it_is_probed_once(server: Server, model: OpenAIModel) -> None:

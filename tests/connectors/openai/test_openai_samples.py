@@ -108,6 +108,18 @@ async def test_nothing_in_any_of_them_is_an_error(server: Server, model: OpenAIM
         await model.sample(prompt(max_tokens=20), n=2, context=Context())
 
 
+async def test_those_that_are_lost_are_paid_for(server: Server, model: OpenAIModel) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 30}
+    server.will(choices("", None, reasons=("length", "length"), usage=usage))
+    with pytest.raises(ModelRejected) as caught:
+        await model.sample(prompt(max_tokens=20), n=2, context=Context())
+    assert caught.value.usage == Usage(input_tokens=10, output_tokens=30)
+    server.will(choices("", reasons=("length",), usage=usage), alone("5", usage))
+    (found,) = await model.sample(prompt(max_tokens=20), n=2, context=Context())
+    assert found.usage == Usage(input_tokens=20, output_tokens=60)
+    assert found.cost == Price(input=1, output=10).of(found.usage)
+
+
 async def test_one_that_breaks_off_is_lost_and_all_of_them_are_an_error(server: Server, model: OpenAIModel) -> None:
     def part(index: int, text: str, reason: str | None) -> str:
         return json.dumps({"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]})

@@ -21,7 +21,7 @@ from ragstone.connectors.anthropic import requests
 from ragstone.connectors.anthropic.channel import Channel
 from ragstone.connectors.anthropic.families import family_of
 from ragstone.connectors.anthropic.replies import Said
-from ragstone.connectors.servers import Address, demand
+from ragstone.connectors.servers import Address, charged, demand
 from ragstone.errors import MissingExtra, ModelError, ModelRejected, NotConfigured, PromptTooLong
 from ragstone.output import in_words
 from ragstone.protocols import Capabilities, Model
@@ -115,22 +115,24 @@ class AnthropicModel(Model):
         settings.require(prompt, self.capabilities.settings, where=self._channel.where)
         begun, bound = time.perf_counter(), self._bound(prompt)
         said = Said()
-        try:
-            async with aclosing(self._events(prompt, said, context, bound=bound)) as texts:
-                async for text in texts:
-                    yield Delta(text)
-        except PromptTooLong:
-            raise
-        except ModelRejected:  # of the schema, or of something else, which it then refuses once more
-            if not bound or said.text:
+        with charged(lambda: said.taken if said.begun else None):
+            try:
+                async with aclosing(self._events(prompt, said, context, bound=bound)) as texts:
+                    async for text in texts:
+                        yield Delta(text)
+            except PromptTooLong:
                 raise
-            bound, said = False, Said()
-            async with aclosing(self._events(prompt, said, context, bound=bound)) as texts:
-                async for text in texts:
-                    yield Delta(text)
-            self._refused.add(_signature(prompt))
-        form = None if prompt.output is None else "schema" if bound else "words"
-        yield Delta("", replace(self._completion(prompt, said, begun), structured=form))
+            except ModelRejected:  # of the schema, or of something else, which it then refuses once more
+                if not bound or said.begun:
+                    raise
+                bound, said = False, Said()
+                async with aclosing(self._events(prompt, said, context, bound=bound)) as texts:
+                    async for text in texts:
+                        yield Delta(text)
+                self._refused.add(_signature(prompt))
+            form = None if prompt.output is None else "schema" if bound else "words"
+            made = replace(self._completion(prompt, said, begun), structured=form)
+        yield Delta("", made)
 
     def _bound(self, prompt: Prompt) -> bool:
         """Whether the answer is bound by its schema."""

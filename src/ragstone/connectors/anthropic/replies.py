@@ -89,6 +89,11 @@ class Said:
         return text
 
     @property
+    def begun(self) -> bool:
+        """Whether an answer has begun, of which all is charged that was made."""
+        return self.model is not None or bool(self.texts)
+
+    @property
     def text(self) -> str:
         """Its answer, without its reasoning."""
         return "".join(self.texts)
@@ -109,6 +114,11 @@ class Said:
             cached_tokens=cached,
             written_tokens=written,
         )
+
+    @property
+    def taken(self) -> Usage:
+        """The tokens of one that failed; zeros, for not known, where its end did not come, which counts the output."""
+        return self.usage if self.reason is not None else Usage()
 
     def _say(self, text: str, thinking: str) -> str:
         self.texts.append(text)

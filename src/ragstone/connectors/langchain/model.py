@@ -261,10 +261,11 @@ class LangChainModel(Model):
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _completion(self, prompt: Prompt, said: _Said, begun: float) -> Completion:
-        text = "".join(said.texts)
+        text, usage, limit = "".join(said.texts), _usage(said.usage), prompt.options.max_tokens
         if not text.strip():
-            raise ModelUnavailable("its answer is empty", where=self._where)
-        usage, limit = _usage(said.usage), prompt.options.max_tokens
+            error = ModelUnavailable("its answer is empty", where=self._where)
+            error.usage = usage
+            raise error
         cut = f"at its limit of {limit} tokens" if limit else "at its end"
         made = Completion(
             text=text,

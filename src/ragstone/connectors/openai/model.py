@@ -30,14 +30,14 @@ from ragstone.connectors.openai.optional import LOGPROBS, SAMPLES
 from ragstone.connectors.openai.prefix import Prefix
 from ragstone.connectors.openai.probing import Form, Probe
 from ragstone.connectors.openai.replies import Reply, Said, shares
-from ragstone.connectors.servers import Address, demand
+from ragstone.connectors.servers import Address, charged, demand
 from ragstone.errors import MissingExtra, ModelError, ModelRejected, NotConfigured, PromptTooLong
-from ragstone.output import in_words
+from ragstone.output import Output, in_words
 from ragstone.protocols import SETTINGS, Capabilities, Load, Model
 from ragstone.samples import CUT_OFF, noted, numbered, some_of, whole
 from ragstone.text.special_tokens import special_tokens
 from ragstone.types import Completion, Context, Delta, Prompt
-from ragstone.usage import Price, Usage
+from ragstone.usage import Price, Usage, summed
 
 __all__ = ["OpenAIModel"]
 
@@ -142,13 +142,17 @@ class OpenAIModel(Model):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The whole completion, in one reply."""
         begun = time.perf_counter()
-        answered, structured = await self._asked(prompt, context)
-        reply = self._channel.read(answered)
-        if not reply.choices:
-            raise self._channel.broken("its reply holds no choice")
-        said = Said()
-        said.add(reply.choices[0])
-        return replace(self._completion(prompt, said, reply, begun), structured=structured)
+        answered, structured, before = await self._asked(prompt, context)
+        with charged(lambda: before):
+            reply = self._channel.read(answered)
+        with charged(lambda: reply.taken(before)):
+            if not reply.choices:
+                raise self._channel.broken("its reply holds no choice")
+            said = Said()
+            said.add(reply.choices[0])
+            return replace(
+                self._completion(prompt, said, reply.taken(before), reply.model, begun), structured=structured
+            )
 
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
         """So many completions: in one request, as far as the server gives them, and side by side from there on.
@@ -160,24 +164,42 @@ class OpenAIModel(Model):
         had: list[Completion | ModelError] = []
         if n > 1 and self.capabilities.samples and SAMPLES not in self._channel.optional.refused:
             had = await self._at_once(prompt, n, context)
-        return await some_of(n, lambda number: whole(self.stream(numbered(prompt, number), context=context)), had=had)
+        lost = [error.usage for error in had if isinstance(error, ModelError)]
+
+        async def one(number: int) -> Completion:
+            try:
+                return await whole(self.stream(numbered(prompt, number), context=context))
+            except ModelError as error:
+                lost.append(error.usage)
+                raise
+
+        try:
+            first, *others = await some_of(n, one, had=had)
+        except ModelError as error:
+            known = [usage for usage in lost if usage is not None]
+            error.usage = summed(known) if known else None
+            raise
+        taken = summed((first.usage, *filter(None, lost)))
+        return [replace(first, usage=taken, cost=self._cost(taken)), *others]
 
     async def _at_once(self, prompt: Prompt, n: int, context: Context) -> list[Completion | ModelError]:
         """What the server gives of n in one request, at least one; whether it gives all is noted."""
         begun = time.perf_counter()
         last, heard = Reply(), dict[int, Said]()
-        pieces, structured = await self._asked(prompt, context, stream=True, n=n)
-        async with aclosing(self._channel.replies(pieces, context)) as replies:
-            async for piece in replies:
-                last = last.followed_by(piece)
-                for choice in piece.choices:
-                    heard.setdefault(choice.index, Said()).add(choice)
-        said = [heard[index] for index in sorted(heard)[:n]]
-        if not any(one.reason for one in said):
-            raise self._channel.broken("its answer broke off")
+        pieces, structured, before = await self._asked(prompt, context, stream=True, n=n)
+        with charged(lambda: last.taken(before) if heard else before):
+            async with aclosing(self._channel.replies(pieces, context)) as replies:
+                async for piece in replies:
+                    last = last.followed_by(piece)
+                    for choice in piece.choices:
+                        heard.setdefault(choice.index, Said()).add(choice)
+            said = [heard[index] for index in sorted(heard)[:n]]
+            if not any(one.reason for one in said):
+                raise self._channel.broken("its answer broke off")
         if len(said) < n and prompt.options.temperature != 0:  # at 0, vLLM refuses to say the same thing again
             self._channel.optional.refused.add(SAMPLES)
-        usages = iter(shares(last.counted, [one for one in said if one.whole]))
+        whole_ones = [one for one in said if one.whole]
+        usages = iter(shares(last.taken(before), whole_ones))
         outcomes: list[Completion | ModelError] = []
         for one in said:
             if one.reason is None:
@@ -185,38 +207,49 @@ class OpenAIModel(Model):
             elif not one.whole:
                 outcomes.append(self._nothing_said(prompt, one.reason))
             else:
-                made = self._completion(prompt, one, last, begun, usage=next(usages))
+                made = self._completion(prompt, one, next(usages), last.model, begun)
                 outcomes.append(replace(made, structured=structured))
+        if not whole_ones and isinstance(outcomes[0], ModelError):
+            outcomes[0].usage = last.taken(before)  # none of them can carry it
         return outcomes
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
         last, said = Reply(), Said()
-        pieces, structured = await self._asked(prompt, context, stream=True)
-        async with aclosing(self._channel.replies(pieces, context)) as replies:
-            async for piece in replies:
-                last = last.followed_by(piece)
-                for choice in piece.choices[:1]:
-                    text = said.add(choice)
-                    if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
-                        yield Delta(text)
-        if said.reason is None:
-            raise self._channel.broken("its answer broke off")
-        yield Delta("", replace(self._completion(prompt, said, last, begun), structured=structured))
+        pieces, structured, before = await self._asked(prompt, context, stream=True)
+        with charged(lambda: last.taken(before) if said.texts else before):
+            async with aclosing(self._channel.replies(pieces, context)) as replies:
+                async for piece in replies:
+                    last = last.followed_by(piece)
+                    for choice in piece.choices[:1]:
+                        text = said.add(choice)
+                        if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
+                            yield Delta(text)
+            if said.reason is None:
+                raise self._channel.broken("its answer broke off")
+            made = replace(self._completion(prompt, said, last.taken(before), last.model, begun), structured=structured)
+        yield Delta("", made)
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _asked(
         self, prompt: Prompt, context: Context, *, stream: bool = False, n: int = 1
-    ) -> tuple[Any, Form | None]:
-        """The server's answer, whole or as a stream, and how the output's form was asked for."""
+    ) -> tuple[Any, Form | None, Usage | None]:
+        """The server's answer, whole or as a stream, how the output's form was asked for, and what a probe took."""
         self._channel.name = self.name
         settings.require(prompt, self.capabilities.settings, where=self._channel.where)
         output, several = prompt.output, {SAMPLES: n} if n > 1 else {}
         if output is None:
-            return await self._channel.post({**self._request(prompt, context), **several}, context, stream=stream), None
-        await self._found(context)
+            body = {**self._request(prompt, context), **several}
+            return await self._channel.post(body, context, stream=stream), None, None
+        probed = await self._found(context)
+        with charged(lambda: probed):
+            return *await self._formed(prompt, output, several, context, stream=stream), probed
+
+    async def _formed(
+        self, prompt: Prompt, output: Output, several: dict[str, int], context: Context, *, stream: bool
+    ) -> tuple[Any, Form]:
         form, refused = self._probe.form(output), False
         if form != "words":
             asked = prompt if form == "schema" else in_words(prompt)
@@ -235,9 +268,10 @@ class OpenAIModel(Model):
             self._tell()
         return answered, "words"
 
-    async def _found(self, context: Context) -> None:
-        await self._probe.find(context)
+    async def _found(self, context: Context) -> Usage | None:
+        taken = await self._probe.find(context)
         self._tell()
+        return taken
 
     def _tell(self) -> None:
         """Says in the capabilities what was found out."""
@@ -260,28 +294,28 @@ class OpenAIModel(Model):
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _completion(
-        self, prompt: Prompt, said: Said, reply: Reply, begun: float, *, usage: Usage | None = None
-    ) -> Completion:
-        """What was said, with the reply's usage unless its share is given. Raises a ModelError for nothing."""
+    def _completion(self, prompt: Prompt, said: Said, usage: Usage, model: str | None, begun: float) -> Completion:
+        """What was said. Raises a ModelError for nothing."""
         limit, reason = prompt.options.max_tokens, said.reason or "stop"
         if not said.text.strip():
             raise self._nothing_said(prompt, reason)
-        usage = reply.counted if usage is None else usage
         cut = f"at its limit of {limit} tokens" if limit else "at the end of the model's window"
         made = Completion(
             text=said.text,
-            model=reply.model or self._model,
+            model=model or self._model,
             usage=usage,
             finish_reason=reason,
             notice=f"{CUT_OFF} {cut}." if reason == "length" else None,
-            cost=self._price.of(usage) if self._price else 0.0,
+            cost=self._cost(usage),
             seconds=time.perf_counter() - begun,
             reasoning=said.reasoning,
             logprob=said.logprob if prompt.logprobs else None,
         )
         left_out = (self._reasoning.notice(prompt), settings.left_out(prompt, self._omits))
         return noted(made, *(line for line in left_out if line))
+
+    def _cost(self, usage: Usage) -> float:
+        return self._price.of(usage) if self._price else 0.0
 
     def _nothing_said(self, prompt: Prompt, reason: str) -> ModelError:
         if reason == "length":

@@ -12,10 +12,12 @@ from ragstone.connectors.openai import outputs
 from ragstone.connectors.openai.channel import Channel
 from ragstone.connectors.openai.optional import LOGPROBS, SAMPLES
 from ragstone.connectors.openai.replies import Reply
+from ragstone.connectors.servers import charged
 from ragstone.errors import ModelRejected
 from ragstone.output import Output
 from ragstone.state.findings import Findings, key_of
 from ragstone.types import Context
+from ragstone.usage import Usage
 
 __all__ = ["Form", "Found", "Probe"]
 
@@ -52,22 +54,29 @@ class Probe:
         self._refused: set[str] = set()  # schemas
         self.found: Found | None = None
 
-    async def find(self, context: Context) -> None:
-        """Finds it out, unless it is known. Raises a ModelError where the server does not answer."""
+    async def find(self, context: Context) -> Usage | None:
+        """Finds it out, unless it is known; the tokens that this took, or None where nothing was asked.
+
+        Raises a ModelError where the server does not answer.
+        """
+        taken: Usage | None = None
         if self.found is not None:
-            return
+            return taken
         async with self._channel.translating(context), self._asking:
             if self.found is not None:
-                return
+                return taken
             key = await self._key(context) if self._findings else b""
             kept = await asyncio.to_thread(self._findings.get, key) if self._findings else None
             self.found = _read(kept)
             if self.found is None:
                 with context.trace.step("generate.probe", model=self._channel.model) as step:
-                    self.found = await self._ask(context, step.facts)
+                    with charged(lambda: _taken(step.facts)):
+                        self.found = await self._ask(context, step.facts)
+                    taken = _taken(step.facts)
                 await self._keep(key)
             if self.found is not None and self.found.samples is False:
                 self._channel.optional.refused.add(SAMPLES)
+        return taken
 
     def form(self, output: Output) -> Form:
         """How an answer of that form is best asked for."""
@@ -136,6 +145,13 @@ class Probe:
         own = [sorted(model.items()) for model in listed if model["id"] == channel.model]
         said = [[name, value] for facts in own for name, value in facts if name not in CHANGING]
         return key_of(FORMAT, channel.address.url, channel.model, self._fields, sorted(self._optional), said)
+
+
+def _taken(facts: Mapping[str, Any]) -> Usage | None:
+    """The tokens that the step of a probe tells of; None where no request was answered."""
+    if "output_tokens" not in facts:
+        return None
+    return Usage(input_tokens=facts["input_tokens"], output_tokens=facts["output_tokens"])
 
 
 def _read(kept: Mapping[str, Any] | None) -> Found | None:

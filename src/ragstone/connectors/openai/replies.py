@@ -14,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from ragstone.usage import Usage
+from ragstone.usage import Usage, summed
 
 __all__ = ["Choice", "Reply", "Said", "shares"]
 
@@ -96,6 +96,10 @@ class Reply(BaseModel):
         return Usage(
             input_tokens=usage.prompt_tokens or 0, output_tokens=usage.completion_tokens or 0, cached_tokens=cached
         )
+
+    def taken(self, before: Usage | None) -> Usage:
+        """The same with what was taken before it on the way to this answer. Zeros where the server does not count."""
+        return self.counted if before is None or self.usage is None else summed((before, self.counted))
 
 
 @dataclass(slots=True)
