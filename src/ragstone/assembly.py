@@ -16,6 +16,7 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.choosing import Route
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
@@ -25,7 +26,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
-from ragstone.pipelines.routes import confidential
+from ragstone.pipelines.routes import Healths, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec, spec_for
 from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
@@ -139,6 +140,7 @@ class ProjectParts:
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._built: tuple[Builder, ProjectState] | None = None
         self._retired: list[Builder | Index] = []
+        self._healths = Healths()  # of requests that are under way, too, when files are read again
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Refuses: what a project ingests stands in its files."""
@@ -233,8 +235,13 @@ class ProjectParts:
                 if model is not None:
                     Router(models).require()
                 embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
-                made = PromptTests(models, embedder=embedder, prompt_file=self._prompts.get, tool=builder.tool)
-                self._testers[pipeline, model] = made
+                self._testers[pipeline, model] = PromptTests(
+                    models,
+                    embedder=embedder,
+                    prompt_file=self._prompts.get,
+                    tool=builder.tool,
+                    route=Route(healths=self._healths.known, local_only=route.data == "local_only"),
+                )
             return self._testers[pipeline, model]
 
     def ledgers(self) -> Sequence[Ledger]:
@@ -288,6 +295,7 @@ class ProjectParts:
             prompt_file=self._prompts.get,
             state=project.state_folder,
             lookups=self._lookups,
+            healths=self._healths,
         )
 
     def _retire(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import ragstone
 from ragstone.errors import ModelDenied, ModelUnavailable, NotConfigured, UsageError
+from ragstone.inference.choosing import Route
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.prompts.file import load
 from ragstone.prompts.testing.report import CaseReport
@@ -53,15 +54,28 @@ def write(folder: Path, *cases: Any, passages: bool = False, options: str = "{}"
     (folder / "a.prompty").write_text(text, encoding="utf-8")
 
 
-def made(folder: Path, *models: Any, embedder: Any = None) -> PromptTests:
+def made(folder: Path, *models: Any, embedder: Any = None, route: Route | None = None) -> PromptTests:
     def prompt_file(name: str) -> Any:
         return load(folder / f"{name}.prompty", root=folder)
 
-    return PromptTests(dict(zip("mno", models, strict=False)), embedder=embedder, prompt_file=prompt_file)
+    return PromptTests(dict(zip("mno", models, strict=False)), embedder=embedder, prompt_file=prompt_file, route=route)
 
 
 async def run(tests: PromptTests, **options: Any) -> list[CaseReport]:
     return list((await tests.run("a", **options)).cases)
+
+
+async def test_a_route_of_models_of_your_own_asks_no_other(folder: Path) -> None:
+    write(folder, case({"contains": "yes"}))
+    stranger = ScriptedModel(["Yes."] * 2, capabilities=Capabilities())
+    own, route = ScriptedModel(["Yes."]), Route(local_only=True)
+    tests = made(folder, stranger, own, route=route)
+    (found,) = await run(tests, repeats=1)
+    assert (tests.model, found.outcome) == ("n", "passed")
+    (found,) = await run(made(folder, stranger, route=route), repeats=1)
+    assert (found.outcome, found.check) == ("failed", "reply")
+    assert "none of your own" in found.found
+    assert stranger.prompts == []
 
 
 async def test_each_repeat_asks_the_model_anew(folder: Path) -> None:

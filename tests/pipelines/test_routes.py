@@ -36,3 +36,10 @@ def test_all_routes_share_the_health_of_a_model() -> None:
     )
     assert isinstance(made, AttemptedModel)
     assert (made.health, made.retries, made.attempt) == (health, 4, 5.0)
+
+
+def test_it_outlives_the_terms_that_it_was_made_with() -> None:
+    healths = Healths()
+    health = healths.of("local", ModelTerms(concurrency=3))
+    assert healths.of("local", ModelTerms(concurrency=9, queue=5, slow=2)) is health
+    assert (health.gate.concurrency, health.gate.queue, health.breaker.slow) == (9, 5, 2)

@@ -63,7 +63,8 @@ class Parsing(TypedDict):
 class Builder:
     """Builds connectors by name. `files` maps each name to what stands in `connectors/<name>.yaml`.
 
-    `state` is where the project's state lies, if not in `.ragstone/`.
+    `state` is where the project's state lies, if not in `.ragstone/`. `healths` are those of its models, if they are
+    known already.
     """
 
     def __init__(
@@ -75,13 +76,14 @@ class Builder:
         prompt_file: Callable[[str], PromptFile] | None = None,
         state: Path | None = None,
         lookups: Lookups = NO_LOOKUPS,
+        healths: Healths | None = None,
     ) -> None:
         self.prompt_file, self.lookups = prompt_file, lookups
         self.state = state or folder / STATE
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
         self._keepers: dict[str, TokenKeeper] = {}
-        self.healths = Healths()
+        self.healths = healths or Healths()
         self._vectors = VectorCache(self.state / "cache.db")
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
+from ragstone.inference.choosing import Route
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.prompted import prompted
@@ -44,6 +45,8 @@ NO_EMBEDDER = "needs an embedder"
 class PromptTests:
     """Tests prompt files with the first model of a route that writes, else with one that quotes.
 
+    Where the `route` keeps to models of your own, it is the first of those, and no other model is ever asked.
+
     >>> report = await tests.run("answer", repeats=5)
     >>> report.count("failed")
     0
@@ -56,12 +59,15 @@ class PromptTests:
         embedder: Embedder | None,
         prompt_file: Callable[[str], PromptFile],
         tool: Callable[[str], Tool | None] = built_in,
+        route: Route | None = None,
     ) -> None:
         able = {name: model for name, model in models.items() if isinstance(model, Model)}
+        if route is not None and route.local_only:
+            able = {name: model for name, model in able.items() if model.capabilities.local} or able
         chosen = next((name for name, model in able.items() if model.capabilities.generative), next(iter(able), ""))
         self.model = chosen
         self.writes = bool(chosen) and able[chosen].capabilities.generative
-        self._router = Router({chosen: able[chosen]} if chosen else {})
+        self._router = Router({chosen: able[chosen]} if chosen else {}, route=route)
         self.embedder, self.prompt_file = embedder, prompt_file
         self.runner = PromptRunner(self._router, prompt_file, models=(chosen,), tool=tool)
 

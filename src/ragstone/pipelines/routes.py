@@ -12,7 +12,6 @@ from ragstone.inference.breaker import Breaker
 from ragstone.inference.by_difficulty import ByDifficulty
 from ragstone.inference.choosing import Route
 from ragstone.inference.difficulty import Difficulty, read_difficulty
-from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.strategies import Cheapest, Fastest, LeastBusy, Ordered, Strategy
@@ -26,17 +25,20 @@ __all__ = ["Healths", "confidential", "difficulty", "difficulty_path", "guarded"
 
 
 class Healths:
-    """The health of each model by name: one for all pipelines and tenants of a process."""
+    """The health of each model by name: one for all pipelines and tenants of a process.
+
+    It outlives the files that were read: a server that was busy or down is so after an edit too.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Health] = {}
 
     def of(self, name: str, terms: ModelTerms) -> Health:
-        """That of a model, made when it is first asked for."""
-        if name not in self._known:
-            gate = Gate(terms.concurrency, terms.queue)
-            self._known[name] = Health(breaker=Breaker(name, slow=terms.slow), gate=gate)
-        return self._known[name]
+        """That of a model, made when it is first asked for; its terms are those that were given last."""
+        health = self._known.setdefault(name, Health(breaker=Breaker(name)))
+        health.gate.concurrency, health.gate.queue = terms.concurrency, terms.queue
+        health.breaker.slow = terms.slow
+        return health
 
     @property
     def known(self) -> Mapping[str, Health]:
