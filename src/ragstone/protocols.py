@@ -74,6 +74,7 @@ class Capabilities:
     output_limit: int | None = None  # tokens of one answer, at most
     price: Price | None = None  # None: not known, so there is no budget that it may be asked under
     settings: frozenset[str] = SETTINGS
+    omits: frozenset[str] = frozenset()  # those of them that are left out of every request
     special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
     tokenizer: Path | None = None  # the model's own tokenizer.json, or its folder
     model: str = ""  # the name by which a library of tokenizers may know the model

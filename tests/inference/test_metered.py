@@ -215,6 +215,35 @@ async def test_a_model_that_only_quotes_is_not_counted():
     assert await rows(ledger) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("the halibut\n", 6),
+        ("1,234,567.89", 12),  # several tokenizers give each digit its own token
+        ("ሰላም", 9),  # and up to three to a letter of a rare script
+        ('{"a": 1}', 8 - 1),
+    ],
+)
+async def test_no_tokenizer_makes_more_of_a_text_that_people_write(text: str, most: int):
+    ledger = MemoryLedger()
+    model = Watched(ledger)
+    await MeteredModel(model, ledger).generate(prompt(text, tokens=1), context=Context())
+    assert model.seen[0].usage.input_tokens == most + 8
+
+
+async def test_a_limit_that_is_never_sent_limits_nothing():
+    silent = Capabilities(price=PRICE, omits=frozenset({"max_tokens"}))
+    model, _ = metered(said(), able=silent, budgets=DOLLAR)
+    with pytest.raises(NotAllowed, match=r"nothing limits its answers.* `output_limit`"):
+        await model.generate(prompt(max_tokens=5), context=Context())
+    model, ledger = metered(said(), able=replace(silent, output_limit=300_000), budgets=DOLLAR)
+    with pytest.raises(OverBudget):
+        await model.generate(prompt(max_tokens=5), context=Context())
+    model, ledger = metered(said(), able=silent)
+    await model.generate(prompt(max_tokens=5), context=Context())
+    assert await rows(ledger) == [(True, USED, PRICE.nano(USED))]
+
+
 # ── However it ends ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -27,7 +27,7 @@ from ragstone.errors import (
     StateError,
 )
 from ragstone.inference.calendar import Calendar
-from ragstone.inference.worst_case import dearest, estimate, price_of, worst_case
+from ragstone.inference.worst_case import dearest, endless, estimate, price_of, worst_case
 from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
 from ragstone.samples import CUT_OFF, noted, used
@@ -42,6 +42,7 @@ log = logging.getLogger("ragstone")
 CALENDAR = Calendar()
 MOST_OWED = 10_000  # settlements that wait for a ledger to come back
 UNPRICED = "Write `price: {input: …, output: …}` (USD per million tokens) in the connector's file."
+ENDLESS = "Write `output_limit` (tokens of its longest answer) in the connector's file."
 
 
 class MeteredModel(WrappedModel):
@@ -125,7 +126,10 @@ class MeteredModel(WrappedModel):
         money = bool(self.budgets) or most is not None
         if money and price is None:
             raise NotAllowed("its price is not known, and the request has a budget", where=self.name, hint=UNPRICED)
-        asked, usage = worst_case(prompt, self.capabilities, n=n, money=money and price is not None and not price.free)
+        money = money and price is not None and not price.free
+        if money and endless(self.capabilities):
+            raise NotAllowed("nothing limits its answers, and the request has a budget", where=self.name, hint=ENDLESS)
+        asked, usage = worst_case(prompt, self.capabilities, n=n, money=money)
         claim = Claim(
             account=Account(tenant=context.tenant, key=context.key, model=self.name or "model"),
             day=self.calendar.today(),

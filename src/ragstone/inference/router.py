@@ -263,7 +263,7 @@ class _Way:
     def _may_come_again(self, error: ModelError | NotConfigured | None) -> None:
         """Notes when the server of an error may be asked again. Who was shed, or is over a limit, does not wait."""
         if isinstance(error, ModelUnavailable) and not isinstance(error, ModelBusy) and error.retry_after is not None:
-            self._soonest = min(error.retry_after, self._soonest or error.retry_after)
+            self._soonest = min(error.retry_after, error.retry_after if self._soonest is None else self._soonest)
 
     def _worth_waiting(self) -> float | None:
         left = self.context.remaining()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
@@ -11,10 +12,11 @@ from ragstone.protocols import Capabilities
 from ragstone.types import Prompt
 from ragstone.usage import Price, Usage
 
-__all__ = ["dearest", "estimate", "price_of", "worst_case"]
+__all__ = ["dearest", "endless", "estimate", "price_of", "worst_case"]
 
 FRAME = 8  # tokens that stand around a message
 GUESS = 4_096  # tokens of an answer whose length nobody limits
+JOINED = f"{string.ascii_lowercase} \n".encode()  # bytes of which a token holds two or more, in text that people write
 
 
 def price_of(able: Capabilities) -> Price | None:
@@ -27,15 +29,18 @@ def price_of(able: Capabilities) -> Price | None:
 def worst_case(prompt: Prompt, able: Capabilities, *, n: int, money: bool) -> tuple[Prompt, Usage]:
     """The most tokens that n answers can take, and the prompt that holds them to it.
 
-    A token is hardly ever shorter than two bytes, so half the bytes are more tokens than any tokenizer makes of a text
-    that people write. An answer is as long as the prompt allows, else as the model can, else as its window leaves. For
-    `money` such a limit is sent; else it is no more than a guess, which is put right when the answer has come.
+    No token is shorter than a byte, and of words in Latin letters hardly any is shorter than two: so each byte counts
+    as one token, those of small letters and spaces as half a one. (Several tokenizers give each digit its own token,
+    and three to one letter of a rare script.) An answer is as long as the prompt allows, else as the model can, else as
+    its window leaves. For `money` such a limit is sent; else it is no more than a guess, which is put right when the
+    answer has come.
     """
     words = [message.content for message in prompt.messages]
     if prompt.output is not None:
         words.append(json.dumps(dict(prompt.output.schema)))
-    size = max(prompt.tokens, ceil(_bytes(words) / 2)) + FRAME * len(words)
-    answer = prompt.options.max_tokens
+    size = max(prompt.tokens, sum(map(_most, words))) + FRAME * len(words)
+    sends = _sends_limit(able)
+    answer = prompt.options.max_tokens if sends else None
     if answer is None:
         window = able.context_window
         rooms = [able.output_limit, None if window is None else max(1, window - prompt.tokens)]
@@ -43,9 +48,18 @@ def worst_case(prompt: Prompt, able: Capabilities, *, n: int, money: bool) -> tu
         answer = min(known, default=GUESS)
         if not money:
             answer = min(answer, GUESS)
-        elif "max_tokens" in able.settings:
+        elif sends:
             prompt = replace(prompt, options=replace(prompt.options, max_tokens=answer))
     return prompt, Usage(input_tokens=n * size, output_tokens=n * answer)
+
+
+def endless(able: Capabilities) -> bool:
+    """Whether nothing limits an answer: no limit is sent, and none of the model's own is known."""
+    return not _sends_limit(able) and able.output_limit is None and able.context_window is None
+
+
+def _sends_limit(able: Capabilities) -> bool:
+    return "max_tokens" in able.settings - able.omits
 
 
 def dearest(price: Price, usage: Usage) -> int:
@@ -61,6 +75,12 @@ def estimate(prompt: Prompt, said: Iterable[str], *, pieces: int = 0) -> Usage:
     """
     asked = prompt.tokens or ceil(_bytes(message.content for message in prompt.messages) / 3)
     return Usage(input_tokens=asked, output_tokens=max(pieces, ceil(_bytes(said) / 3)))
+
+
+def _most(text: str) -> int:
+    data = text.encode(errors="surrogatepass")
+    alone = len(data.translate(None, JOINED))
+    return alone + ceil((len(data) - alone) / 2)
 
 
 def _bytes(words: Iterable[str]) -> int:

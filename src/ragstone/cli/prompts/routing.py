@@ -25,13 +25,16 @@ def writing_models(
 ) -> Generator[tuple[Router, float]]:
     """The model of that name, or those of `pipelines/answer.yaml` that write; and how long they have to answer.
 
+    Budgets, limits, the ledger and what stays at home are those of that file, whichever model is named.
+
     They are closed at the end with `wait`. Raises NotConfigured, with what to do, where there is none.
     """
     if name is None:
-        spec = project.answer_spec(PIPELINE)
-        route, asked_at = spec.route, project.pipeline(PIPELINE)
+        route, asked_at = project.answer_spec(PIPELINE).route, project.pipeline(PIPELINE)
     else:
-        route, asked_at = RouteSpec(models=[name]), _connector(project, name)
+        asked_at = _connector(project, name)
+        own = project.answer_spec(PIPELINE).route if PIPELINE in project.pipelines else RouteSpec(models=[name])
+        route = own.model_copy(update={"models": [name], "strategy": "ordered", "difficulty": None})
     names = route.models
     writing = [one for one in names if _writes(project, one)]
     if not writing:

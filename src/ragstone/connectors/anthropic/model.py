@@ -84,6 +84,7 @@ class AnthropicModel(Model):
             structured="schema" if family.schemas else "words",
             price=price,
             settings=frozenset(obeyed) - settings.named(lacks, key="lacks") | self._omits,
+            omits=self._omits,
             context_window=context,
             output_limit=output_limit,
             model=self._model,

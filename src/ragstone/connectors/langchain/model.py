@@ -163,6 +163,7 @@ class LangChainModel(Model):
             structured="schema" if _binds(chat) else "words",
             price=price,
             settings=frozenset(obeyed) - settings.named(lacks, key="lacks") | self._omits,
+            omits=self._omits,
             context_window=context,
             output_limit=output_limit,
         )

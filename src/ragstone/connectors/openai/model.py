@@ -102,6 +102,7 @@ class OpenAIModel(Model):
             structured="schema",
             price=price,
             settings=SETTINGS - (host.lacks | settings.named(lacks, key="lacks")) | self._omits,
+            omits=self._omits,
             context_window=context,
             output_limit=output_limit,
             special_tokens=frozenset(special_tokens(tokenizer)) if tokenizer else frozenset(),
