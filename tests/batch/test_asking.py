@@ -225,6 +225,14 @@ async def test_a_limit_that_never_ends_ends_the_batch() -> None:
     assert PATIENCE / 2 <= clock.now - 1000 <= PATIENCE
 
 
+async def test_a_question_that_no_limit_has_room_for_keeps_nobody_waiting() -> None:
+    clock = Clock()
+    error = RateLimited("1,000 tokens a minute are the limit, and this call alone may take 1,200")
+    found = await came(asker(lambda number: error if number % 2 else None, clock=clock), 2 * ROW)
+    assert kinds(found) == ["Answer", "RateLimited"] * ROW
+    assert clock.waits == []
+
+
 async def test_a_server_that_fails_is_asked_a_few_times_by_that_question_alone() -> None:
     asked = Counter[int]()
 

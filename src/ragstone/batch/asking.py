@@ -241,7 +241,7 @@ class Asker(Generic[T]):
 
     def _wait(self, error: Exception, tries: int, begun: float) -> float | None:
         """Seconds after which to ask again; None where that is of no use."""
-        if not isinstance(error, RagstoneError) or not error.retryable:
+        if not isinstance(error, RagstoneError) or not error.retryable or _too_large(error):
             return None
         if not isinstance(error, PACED) and tries >= TRIES:
             return None
@@ -279,8 +279,15 @@ def _doubtful(error: Exception, question: BatchQuestion) -> bool:
     """Whether others may well fail as this one did: the server is down, say, or the budget is spent."""
     if not isinstance(error, RagstoneError):
         return True
+    if _too_large(error):
+        return False
     own_prompt = isinstance(error, NotConfigured) and question.prompt is not None
     return error.retryable or own_prompt or isinstance(error, OverBudget)
+
+
+def _too_large(error: RagstoneError) -> bool:
+    """Whether a limit has never room for this question, however long all wait."""
+    return isinstance(error, RateLimited) and error.retry_after is None
 
 
 async def in_order(
