@@ -22,6 +22,7 @@ from ragstone.errors import (
     RateLimited,
 )
 from ragstone.inference.metered import MeteredModel
+from ragstone.inference.owed import owed_to
 from ragstone.protocols import Capabilities, Model
 from ragstone.spending import Budget, Claim, Limit, Spent
 from ragstone.testing import MemoryLedger, ScriptedModel
@@ -429,3 +430,26 @@ async def test_what_could_not_be_written_down_is_written_with_the_next_call(capl
     await model.generate(prompt(), context=Context())
     ((_, usage, _),) = await rows(ledger)
     assert usage.output_tokens == 15
+
+
+async def test_what_is_owed_is_owed_by_all_models_of_a_ledger():
+    ledger = Falling()
+    gone, _ = metered(said(), ledger=ledger)
+    await gone.generate(prompt(), context=Context())
+    await owed_to(ledger).settled()
+    assert await rows(ledger) == [], "it is still down"
+    ledger.down = False
+    other, _ = metered(said(), ledger=ledger)
+    await other.generate(prompt(), context=Context())
+    assert len(await rows(ledger)) == 1
+    assert (await rows(ledger))[0][1].output_tokens == 10
+
+
+async def test_what_is_owed_can_be_settled_without_a_call():
+    ledger = Falling()
+    model, _ = metered(said(), ledger=ledger)
+    await model.generate(prompt(), context=Context())
+    ledger.down = False
+    await owed_to(ledger).settled()
+    await owed_to(ledger).settled()
+    assert await rows(ledger) == [(True, USED, PRICE.nano(USED))]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from ragstone.errors import (
     StateError,
 )
 from ragstone.inference.calendar import Calendar
+from ragstone.inference.owed import owed_to
 from ragstone.inference.worst_case import dearest, endless, estimate, price_of, worst_case
 from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
@@ -40,7 +40,6 @@ __all__ = ["MeteredModel"]
 log = logging.getLogger("ragstone")
 
 CALENDAR = Calendar()
-MOST_OWED = 10_000  # settlements that wait for a ledger to come back
 UNPRICED = "Write `price: {input: …, output: …}` (USD per million tokens) in the connector's file."
 ENDLESS = "Write `output_limit` (tokens of its longest answer) in the connector's file."
 
@@ -54,7 +53,7 @@ class MeteredModel(WrappedModel):
     model whose price is not known; one of your own without a price is free. A model that only quotes is not counted.
 
     Where the ledger cannot be reached, a call with budgets or limits is not made. What a call has used that could not
-    be written down is written with the next one.
+    be written down is written with the next call of any model on that ledger, or when the project is closed.
     """
 
     def __init__(
@@ -70,7 +69,6 @@ class MeteredModel(WrappedModel):
         super().__init__(model)
         self.ledger, self.budgets, self.limits = ledger, tuple(budgets), tuple(limits)
         self.request, self.calendar = request, calendar
-        self._owed = deque[Callable[[], Awaitable[None]]](maxlen=MOST_OWED)
         if (budgets or request is not None) and price_of(model.capabilities) is None:
             raise NotConfigured("its price is not known, and the route has a budget", where=self.name, hint=UNPRICED)
 
@@ -231,22 +229,7 @@ class MeteredModel(WrappedModel):
 
     async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
         """Has the ledger write, also where the caller is about to leave. An answer is not lost to a ledger that is."""
-
-        async def now_or_later(owed: Callable[[], Awaitable[None]]) -> bool:
-            try:
-                await owed()
-            except (LedgerUnavailable, StateError) as error:
-                self._owed.append(owed)
-                log.warning("what a call has used is not written down yet: %s", error)
-                return False
-            return True
-
-        async def all_of_it() -> None:
-            works = await now_or_later(write)
-            while works and self._owed:
-                works = await now_or_later(self._owed.popleft())
-
-        await asyncio.shield(asyncio.ensure_future(all_of_it()))
+        await asyncio.shield(asyncio.ensure_future(owed_to(self.ledger).written(write)))
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from ragstone.caching.embeddings import SENTENCES, CachedEmbedder, VectorCache
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import STATE, Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
+from ragstone.inference.owed import owed_to
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.index import Index, collection_name
@@ -410,6 +411,8 @@ class Builder:
                 ends.push_async_callback(keeper.close)
             for built in self._built.values():
                 ends.push_async_callback(built.close)
+                if isinstance(built, Ledger):
+                    ends.push_async_callback(owed_to(built).settled)
 
 
 def _split_section(wanted: IngestSpec, spec: Located) -> Located:
