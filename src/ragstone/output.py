@@ -45,9 +45,12 @@ class Output:
 
 
 def in_words(prompt: Prompt) -> Prompt:
-    """The prompt for a model that takes no schema: the words that ask for the output end the last user message."""
+    """The prompt for a model that takes no schema: the words that ask for the output end the last user message.
+
+    One that has them stays as it is.
+    """
     last = max((index for index, message in enumerate(prompt.messages) if message.role == "user"), default=None)
-    if prompt.output is None or last is None:
+    if prompt.output is None or last is None or prompt.messages[last].content.endswith(prompt.output.words):
         return prompt
     asked = Message("user", f"{prompt.messages[last].content}\n\n{prompt.output.words}")
     return replace(prompt, messages=(*prompt.messages[:last], asked, *prompt.messages[last + 1 :]))

@@ -406,6 +406,13 @@ class Model(Connector):
         completion = await self.generate(prompt, context=context)
         yield Delta(completion.text, completion)
 
+    async def probe(self, *, context: Context) -> None:
+        """Finds out once what its server can do, so that `capabilities` say it. What is known is not asked again.
+
+        Calling it is optional: what a prompt needs to know is found out with the first that needs it. It never raises
+        for a server that does not answer: it is asked again next time.
+        """
+
     async def busy(self, *, context: Context) -> Load | None:
         """How busy its server is now; None where it does not tell."""
         return None

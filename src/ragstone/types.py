@@ -366,7 +366,7 @@ class Completion:
     cost: float = 0.0
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
-    structured: Literal["schema", "words"] | None = None  # how the output was asked for: see `Prompt.output`
+    structured: Literal["schema", "json", "words"] | None = None  # how the output was asked for: see `Prompt.output`
     reasoning: str = ""
     confidence: float | None = None
     logprob: float | None = None
@@ -482,6 +482,7 @@ class Context:
     budget: float | None = None  # USD for all calls of the request together
     unread: bool = False
     confidential: bool = False
+    request: str = ""  # the id of one call of a model: it is sent along, for the server's log
     trace: Trace = field(default_factory=lambda: Trace("call"))
 
     def within(self, seconds: float) -> Context:

@@ -127,6 +127,8 @@ class Builder:
                 state=self.state,
                 beside=BESIDE.get(kind),
             )
+            if kind == "model" and arguments.get("cache", "") is None:
+                arguments["cache"] = self.state / "cache.db"  # where it is kept what its server can do
             built = factory(**arguments)
         except NotConfigured as error:
             error.where = error.where or located.where()
@@ -134,7 +136,7 @@ class Builder:
                 error.message, error.hint = f"{variable} is not set", f"Run: export {variable}=…"
             raise
         except ConfigError as error:
-            error.where = error.where or located.where(("type",))
+            error.where = error.where or located.where(_key(located, error.message) or ("type",))
             raise
         built.name = name
         return built
@@ -178,7 +180,7 @@ class Builder:
         except (ConfigError, UsageError) as error:
             raise ConfigError(
                 error.message,
-                where=error.where or located.where(),
+                where=error.where or located.where(_key(located, error.message)),
                 expected=error.expected,
                 found=error.found,
                 hint=error.hint,
@@ -403,6 +405,12 @@ def _variable(located: Located, message: str) -> str | None:
             found = re.search(r"\$\{env:(\w+)", value)
             return found.group(1) if found else None
     return None
+
+
+def _key(located: Located, message: str) -> tuple[str, ...]:
+    """The key of a file whose name a message begins with: `timeout is out of range`."""
+    first = message.split(maxsplit=1)[0] if message else ""
+    return (first,) if first in located.value else ()
 
 
 def declared_kind(located: Located) -> str:

@@ -30,7 +30,7 @@ def server() -> Iterator[Server]:
 def serve(server: Server) -> Callable[..., Any]:
     @asynccontextmanager
     async def made(**settings: Any) -> AsyncIterator[OpenAIModel]:
-        model = OpenAIModel("m", base_url=server.url, retries=0, **settings)
+        model = OpenAIModel("m", base_url=server.url, **settings)
         yield model
         await model.close()
 

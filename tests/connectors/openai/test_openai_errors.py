@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -9,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from openai_server import Reply, Server, closed_port, collect, completion, failure, prompt, serving
+from openai_server import Reply, Server, closed_port, collect, completion, failure, prompt, serving, streamed
 from ragstone.connectors.openai import OpenAIModel
-from ragstone.connectors.openai_errors import kind
+from ragstone.connectors.openai.errors import kind
 from ragstone.errors import (
     ModelDenied,
     ModelError,
     ModelRejected,
     ModelTimeout,
     ModelUnavailable,
+    PromptTooLong,
 )
 from ragstone.types import Context
 
@@ -32,7 +34,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def model(server: Server) -> AsyncIterator[OpenAIModel]:
-    made = OpenAIModel("m", base_url=server.url, api_key=KEY, retries=0)
+    made = OpenAIModel("m", base_url=server.url, api_key=KEY)
     made.name = "house"
     yield made
     await made.close()
@@ -49,8 +51,8 @@ async def model(server: Server) -> AsyncIterator[OpenAIModel]:
             "'temperature' does not support 0. Take temperature out of model.options",
         ),
         (failure(400, "no reasoning_effort here"), ModelRejected, "Take reasoning out of the connector's file"),
-        (failure(400, "too much", code="context_length_exceeded"), ModelRejected, "fewer passages"),
-        (failure(400, "maximum context length is 2048 tokens"), ModelRejected, "fewer passages"),
+        (failure(400, "too much", code="context_length_exceeded"), PromptTooLong, "fewer passages"),
+        (failure(400, "maximum context length is 2048 tokens"), PromptTooLong, "fewer passages"),
         (Reply({"detail": "no messages"}, status=422), ModelRejected, "no messages"),
         (failure(401, "Incorrect key"), ModelDenied, "it refused the key: Incorrect key. Check the variable"),
         (failure(402, "Insufficient balance"), ModelDenied, "Insufficient balance"),
@@ -111,13 +113,56 @@ async def test_a_model_that_says_nothing_for_a_reason_would_say_nothing_again(
         await model.generate(prompt(max_tokens=800), context=Context())
 
 
-async def test_a_busy_server_is_asked_again(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=2)
-    server.will(failure(503, "queue is full"), failure(429, "slow down"), completion("yes"))
-    answer = await made.generate(prompt(), context=Context())
-    await made.close()
-    assert answer.text == "yes"
-    assert len(server.requests) == 3
+@pytest.mark.parametrize(
+    ("reply", "again"),
+    [
+        *[(failure(status, "no"), True) for status in (408, 409, 425, 429, 500, 502, 504, 529)],
+        *[(failure(status, "no"), False) for status in (400, 401, 403, 404, 422, 501, 503)],
+        (failure(429, "You exceeded your current quota", code="insufficient_quota"), False),
+        (Reply('{"choices": [{"mess'), True),
+        (Reply('{"choices": [', promised=5000), True),
+    ],
+)
+async def test_an_error_says_whether_the_same_server_may_be_asked_again_and_it_is_asked_once(
+    server: Server, model: OpenAIModel, reply: Reply, again: bool
+) -> None:
+    server.will(reply, Reply({"data": []}))
+    with pytest.raises(ModelError) as caught:
+        await model.generate(prompt(), context=Context())
+    assert caught.value.again is again
+    assert len([path for path, *_ in server.requests if path.endswith("/completions")]) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_error_says_how_long_the_server_wants_to_be_left_alone(
+    server: Server, model: OpenAIModel, status: int, streaming: bool
+) -> None:
+    server.will(Reply({"error": "busy"}, status=status, headers={"retry-after": "7"}))
+    with pytest.raises(ModelUnavailable) as caught:
+        await (collect(model, prompt()) if streaming else model.generate(prompt(), context=Context()))
+    assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        ({"message": "too many", "code": 429}, ModelUnavailable, "too many"),
+        ({"message": "no such field", "code": 400}, ModelRejected, "no such field"),
+        ({"message": "bad key", "code": 401}, ModelDenied, "bad key"),
+        ({"message": "maximum context length is 9", "code": 400}, PromptTooLong, "fewer passages"),
+        ({"message": "odd", "code": "overloaded"}, ModelUnavailable, "odd"),
+    ],
+)
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_error_with_status_200_means_what_its_body_says(
+    server: Server, model: OpenAIModel, error: dict[str, Any], kind: type[ModelError], words: str, streaming: bool
+) -> None:
+    body = {"error": error}
+    server.will(streamed(json.dumps(body)) if streaming else Reply(body))
+    with pytest.raises(ModelError, match=words) as caught:
+        await (collect(model, prompt()) if streaming else model.generate(prompt(), context=Context()))
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -136,7 +181,7 @@ async def test_a_deadline_that_has_passed_asks_nobody(server: Server, model: Ope
 
 
 async def test_a_silent_server_is_given_up(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, timeout=0.1, retries=0)
+    made = OpenAIModel("m", base_url=server.url, timeout=0.1)
     server.will(Reply(silent=True))
     with pytest.raises(ModelTimeout, match=r"it said nothing for 0\.1 s"):
         await made.generate(prompt(), context=Context())
@@ -155,7 +200,7 @@ async def test_a_call_that_is_cancelled_stays_cancelled(server: Server, model: O
 
 async def test_a_refused_connection_asks_whether_the_server_is_running() -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
-    made = OpenAIModel("m", base_url=url, retries=0)
+    made = OpenAIModel("m", base_url=url)
     with pytest.raises(ModelUnavailable) as caught:
         await made.generate(prompt(), context=Context())
     await made.close()
@@ -168,14 +213,14 @@ async def test_a_name_that_nobody_knows_is_reported_with_the_address(monkeypatch
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    made = OpenAIModel("m", base_url="http://nowhere.invalid/v1", retries=0)
+    made = OpenAIModel("m", base_url="http://nowhere.invalid/v1")
     with pytest.raises(ModelUnavailable, match=r"nowhere\.invalid.*Name or service not known"):
         await made.generate(prompt(), context=Context())
     await made.close()
 
 
 async def test_an_unknown_model_is_named_with_the_nearest_that_is_served(server: Server) -> None:
-    made = OpenAIModel("qwen3-8", base_url=server.url, retries=0)
+    made = OpenAIModel("qwen3-8", base_url=server.url)
     server.will(failure(404, "The model does not exist"), Reply({"data": [{"id": "qwen3-8b"}, {"id": "llama"}]}))
     with pytest.raises(ModelRejected) as caught:
         await made.generate(prompt(), context=Context())

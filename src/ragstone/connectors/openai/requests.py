@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ragstone.connectors.openai_errors import OPTIONS
+from ragstone.settings import SPELLED
 from ragstone.types import Options, Prompt
 
 __all__ = ["Reasoning", "body"]
@@ -52,13 +52,15 @@ class Reasoning:
 
     def notice(self, prompt: Prompt) -> str | None:
         """What a reader must know of it, in the words of a prompt file."""
-        names = [OPTIONS[name] for name in self.left_out(prompt)]
+        names = [SPELLED[name] for name in self.left_out(prompt)]
         return f"Not sent, since the model reasons by itself: {', '.join(names)}." if names else None
 
 
-def body(model: str, prompt: Prompt, *, length: str, reasoning: Reasoning) -> dict[str, Any]:
-    """The whole request; `length` is the name of the most tokens of an answer."""
-    left_out = reasoning.left_out(prompt)
+def body(
+    model: str, prompt: Prompt, *, length: str, reasoning: Reasoning, omits: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The whole request; `length` is the name of the most tokens of an answer, `omits` the settings to leave out."""
+    left_out = [*reasoning.left_out(prompt), *(length if name == "max_tokens" else name for name in omits)]
     given = {name: value for name, value in _options(prompt.options, length).items() if name not in left_out}
     messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
     asked = {name: value for name, value in given.items() if value is not None}

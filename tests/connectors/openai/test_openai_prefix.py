@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from openai_server import Reply, Server, collect, completion, failure, piece, prompt, serving, streamed
-from ragstone.connectors import openai_prefix
-from ragstone.connectors.openai import OpenAIModel
+from ragstone.connectors.openai import OpenAIModel, prefix
+from ragstone.connectors.openai.hosts import host_of
 from ragstone.errors import ModelRejected
 from ragstone.types import Context
 
@@ -29,7 +29,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def model(server: Server) -> AsyncIterator[OpenAIModel]:
-    made = OpenAIModel("m", base_url=server.url, retries=0)
+    made = OpenAIModel("m", base_url=server.url)
     yield made
     await made.close()
 
@@ -50,8 +50,8 @@ async def test_each_tenant_and_each_version_has_a_salt_of_its_own(server: Server
 
 
 def test_openai_gets_the_key_by_its_own_name() -> None:
-    assert openai_prefix.Prefix("api.openai.com").name == "prompt_cache_key"
-    assert openai_prefix.Prefix("localhost").name == "cache_salt"
+    assert prefix.Prefix(host_of("https://api.openai.com/v1")).name == "prompt_cache_key"
+    assert prefix.Prefix(host_of("http://localhost/v1")).name == "cache_salt"
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ragstone.connectors.openai_optional import KEY, SALT
+from ragstone.connectors.openai.hosts import Host
+from ragstone.connectors.openai.optional import KEY, SALT
 from ragstone.types import Context, Prompt
 
 __all__ = ["Prefix"]
@@ -19,10 +20,9 @@ __all__ = ["Prefix"]
 class Prefix:
     """What the server at a host is told, and what its cache keeps."""
 
-    def __init__(self, host: str) -> None:
-        openai = host.endswith(("openai.com", "openai.azure.com"))
-        self.name = KEY if openai else SALT
-        self.block, self.least = (128, 1024) if openai else (16, 0)  # as OpenAI documents, and vLLM on GPUs
+    def __init__(self, host: Host) -> None:
+        self.name = KEY if host.openai else SALT
+        self.block, self.least = (128, 1024) if host.openai else (16, 0)  # as OpenAI documents, and vLLM on GPUs
 
     def field(self, prompt: Prompt, context: Context) -> dict[str, str]:
         """What is added to a request for a completion."""

@@ -16,19 +16,21 @@ from hypothesis import strategies as st
 
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
-from ragstone.connectors import openai_prefix
-from ragstone.connectors.openai import OPENAI, OpenAIModel
+from ragstone.connectors.openai import OpenAIModel, prefix
+from ragstone.connectors.openai.hosts import OPENAI
 from ragstone.errors import (
     ConfigError,
     MissingExtra,
     ModelDenied,
     ModelUnavailable,
+    NotAllowed,
     NotConfigured,
 )
+from ragstone.protocols import SETTINGS
 from ragstone.types import Context
 from ragstone.usage import Price, Usage
 
-CONNECTORS = Path(__file__).parents[2] / "connectors"
+CONNECTORS = Path(__file__).parents[3] / "connectors"
 KEY = "sk-secret-0123456789"
 
 
@@ -40,7 +42,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def model(server: Server) -> AsyncIterator[OpenAIModel]:
-    made = OpenAIModel("m", base_url=server.url, api_key=KEY, retries=0)
+    made = OpenAIModel("m", base_url=server.url, api_key=KEY)
     made.name = "house"
     yield made
     await made.close()
@@ -57,7 +59,7 @@ async def test_sends_the_messages_and_returns_what_the_model_said(server: Server
     assert server.sent == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How long is a chunk?"}],
-        "cache_salt": openai_prefix.value(prompt(), Context()),
+        "cache_salt": prefix.value(prompt(), Context()),
     }
     path, _, headers = server.requests[0]
     assert path == "/v1/chat/completions"
@@ -98,7 +100,7 @@ def test_the_models_tokenizer_is_a_file_beside_the_project(tmp_path: Path) -> No
 
 
 async def test_reasoning_is_sent_as_the_effort(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, reasoning="none", retries=0)
+    made = OpenAIModel("m", base_url=server.url, reasoning="none")
     server.will(completion("yes"))
     await made.generate(prompt(), context=Context())
     await made.close()
@@ -106,7 +108,7 @@ async def test_reasoning_is_sent_as_the_effort(server: Server) -> None:
 
 
 async def test_a_server_of_your_own_needs_no_key(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=0)
+    made = OpenAIModel("m", base_url=server.url)
     server.will(completion("yes"))
     assert (await made.generate(prompt(), context=Context())).text == "yes"
     await made.close()
@@ -115,7 +117,7 @@ async def test_a_server_of_your_own_needs_no_key(server: Server) -> None:
 
 async def test_usage_and_cost_are_counted(server: Server) -> None:
     price = Price(input=1.0, output=10.0, cached_input=0.1)
-    made = OpenAIModel("m", base_url=server.url, price=price, retries=0)
+    made = OpenAIModel("m", base_url=server.url, price=price)
     details = {"cached_tokens": 1000}
     server.will(
         completion("yes", usage={"prompt_tokens": 3000, "completion_tokens": 50, "prompt_tokens_details": details})
@@ -252,16 +254,19 @@ def test_what_is_not_set_is_not_configured(settings: dict[str, Any], words: str)
         {"api_key": "sk-ключ"},
         {"api_key": "a\nb"},
         {"timeout": 0},
-        {"retries": -1},
+        {"timeout": float("nan")},
+        {"context": 0},
+        {"output_limit": -1},
+        {"prefix_block": 0},
+        {"lacks": ["seeds"]},
+        {"omits": ["heat"]},
     ],
 )
 def test_what_is_set_wrongly_is_an_error_that_shows_no_key(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         OpenAIModel("m", **{"base_url": "http://localhost/v1", **settings})
     assert not isinstance(caught.value, NotConfigured)
-    assert settings.get("api_key", "?") not in str(caught.value).replace("such as http", "").removesuffix(
-        "pasted there?"
-    )
+    assert "api_key" not in settings or settings["api_key"] not in str(caught.value)
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +316,7 @@ async def test_the_key_is_never_shown(
 
 
 async def test_a_password_in_the_address_is_not_shown() -> None:
-    made = OpenAIModel("m", base_url=f"http://me:hunter2@127.0.0.1:{closed_port()}/v1", retries=0)
+    made = OpenAIModel("m", base_url=f"http://me:hunter2@127.0.0.1:{closed_port()}/v1")
     with pytest.raises(ModelUnavailable) as caught:
         await made.generate(prompt(), context=Context())
     await made.close()
@@ -320,7 +325,7 @@ async def test_a_password_in_the_address_is_not_shown() -> None:
 
 
 async def test_closing_twice_is_harmless_and_a_later_call_connects_again(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=0)
+    made = OpenAIModel("m", base_url=server.url)
     await made.close()
     server.will(completion("one"), completion("two"))
     assert (await made.generate(prompt(), context=Context())).text == "one"
@@ -360,3 +365,55 @@ def test_the_shipped_connectors_are_complete_once_their_variables_are_set() -> N
     assert hosted._price is not None
     assert hosted._price.of(Usage(input_tokens=10, output_tokens=1)) > 0
     assert local._price == Price(input=0, output=0)
+
+
+# ── Settings that a server lacks ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("http://localhost:8000/v1", set()),
+        ("https://api.openai.com/v1", {"top_k"}),
+        ("https://house.openai.azure.com/openai/v1", {"top_k"}),
+        ("https://house.services.ai.azure.com/openai/v1", {"top_k"}),
+        ("https://router.huggingface.co/v1", {"top_k"}),
+        ("https://api.together.ai/v1", set()),
+        ("http://localhost:11434/v1", {"top_k"}),
+        ("https://notopenai.com/v1", set()),
+    ],
+)
+def test_known_servers_say_what_they_lack(url: str, lacks: set[str]) -> None:
+    made = OpenAIModel("m", base_url=url, api_key=KEY, lacks=["seed"])
+    assert SETTINGS - made.capabilities.settings == {*lacks, "seed"}
+
+
+async def test_a_setting_that_the_server_lacks_is_refused_before_it_is_asked(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, lacks=["topK", "seed"])
+    made.name = "house"
+    for call in (made.generate(prompt(top_k=4), context=Context()), collect(made, prompt(top_k=4))):
+        with pytest.raises(NotAllowed, match=r"house .* it has no topK.*Take topK out of model.options"):
+            await call
+    with pytest.raises(NotAllowed, match="it has no seed"):
+        await made.sample(prompt(seed=4), n=2, context=Context())
+    await made.close()
+    assert server.requests == []
+
+
+async def test_a_setting_that_the_file_omits_is_not_sent_and_the_answer_says_so(server: Server) -> None:
+    made = OpenAIModel("m", base_url=server.url, lacks=["temperature"], omits=["temperature", "maxOutputTokens"])
+    server.will(completion("yes"))
+    answer = await made.generate(prompt(temperature=0.0, max_tokens=9, top_p=0.5), context=Context())
+    await made.close()
+    assert answer.notice == "Not sent, as the connector's file says: temperature, maxOutputTokens."
+    assert set(server.sent) == {"model", "messages", "top_p", "cache_salt"}
+
+
+async def test_a_request_carries_its_id(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("yes"), streamed(piece("yes"), piece(finish_reason="stop")), completion("yes"))
+    await model.generate(prompt(), context=Context(request="c-1"))
+    await collect(model, prompt(), context=Context(request="c-2"))
+    await model.generate(prompt(), context=Context())
+    assert [headers.get("x-request-id") for *_, headers in server.requests] == ["c-1", "c-2", None]
+    ours = OpenAIModel("m", api_key=KEY)
+    assert ours._channel._headers(Context(request="c-3"))["X-Client-Request-Id"] == "c-3"

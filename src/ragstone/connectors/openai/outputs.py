@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ragstone.output import Output
 
-__all__ = ["PROBE_TOKENS", "Obedience", "obeys", "probe", "response_format"]
+__all__ = ["JSON_MODE", "PROBE_TOKENS", "is_object", "json_probe", "obeys", "probe", "response_format", "signature"]
 
 PROBE_TOKENS = 1024  # some models reason before they say anything
+JSON_MODE: dict[str, Any] = {"type": "json_object"}
+
 _CODE = "q7f3-x81k-0d52"
 _PROBE: dict[str, Any] = {
     "type": "object",
@@ -25,38 +26,41 @@ _PROBE: dict[str, Any] = {
 }
 
 
-@dataclass(slots=True)
-class Obedience:
-    """What is known of a server: whether it obeys schemas at all (None: not known yet), and which it has refused."""
-
-    known: bool | None = None
-    refused: set[str] = field(default_factory=set[str])
-
-    def takes(self, output: Output) -> bool:
-        """Whether this schema is worth sending."""
-        return bool(self.known) and json.dumps(output.strict) not in self.refused
-
-    def refuse(self, output: Output) -> None:
-        """Notes that the server knows schemas, and not this one."""
-        self.refused.add(json.dumps(output.strict))
-
-
 def response_format(output: Output) -> dict[str, Any]:
-    """What is added to a request for a completion."""
+    """What is added to a request for a completion that is bound by the output's schema."""
     return _format(output.name, output.strict)
 
 
+def signature(output: Output) -> str:
+    """The same for outputs of the same schema."""
+    return json.dumps(output.strict)
+
+
 def probe() -> dict[str, Any]:
-    """The messages and the schema of the request that finds it out."""
+    """The messages and the schema of the request that finds out whether schemas are obeyed."""
     return {"messages": [{"role": "user", "content": "?"}], "response_format": _format("probe", _PROBE)}
+
+
+def json_probe() -> dict[str, Any]:
+    """Those of the one that finds out whether an answer can be bound to JSON alone. OpenAI wants that word in it."""
+    return {"messages": [{"role": "user", "content": "JSON?"}], "response_format": JSON_MODE}
 
 
 def obeys(text: str) -> bool:
     """Whether the reply to the probe is what its schema allows, and nothing more."""
+    return _read(text) == {"code": _CODE}
+
+
+def is_object(text: str) -> bool:
+    """Whether the reply to the second probe is a JSON object, and nothing more."""
+    return isinstance(_read(text), dict)
+
+
+def _read(text: str) -> object:
     try:
-        return json.loads(text) == {"code": _CODE}
+        return cast("object", json.loads(text))
     except (ValueError, RecursionError):
-        return False
+        return None
 
 
 def _format(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

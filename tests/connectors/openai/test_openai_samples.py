@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from openai_server import Reply, Server, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.connectors.openai import OpenAIModel
-from ragstone.connectors.openai_replies import Said, shares
+from ragstone.connectors.openai.replies import Said, shares
 from ragstone.errors import ModelDenied, ModelRejected, ModelTimeout, ModelUnavailable
 from ragstone.output import Output
 from ragstone.types import Context
@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def model(server: Server) -> AsyncIterator[OpenAIModel]:
-    made = OpenAIModel("m", base_url=server.url, retries=0, price=Price(input=1, output=10, cached_input=0.5))
+    made = OpenAIModel("m", base_url=server.url, price=Price(input=1, output=10, cached_input=0.5))
     yield made
     await made.close()
 
@@ -137,11 +137,13 @@ async def test_one_sample_is_a_plain_request(server: Server, model: OpenAIModel)
 async def test_samples_of_a_form_obey_the_schema(server: Server, model: OpenAIModel) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     asked = replace(prompt(), output=Output(name="o", schema=schema, strict=schema, words="In JSON."))
-    server.will(completion('{"code": "q7f3-x81k-0d52"}'), choices('{"a": 1}', '{"a": 2}'))
+    obeyed = '{"code": "q7f3-x81k-0d52"}'
+    several = [{"index": at, "message": {"content": obeyed}, "finish_reason": "stop"} for at in range(2)]
+    server.will(Reply({"choices": several}), choices('{"a": 1}', '{"a": 2}'))
     found = await model.sample(asked, n=2, context=Context())
     assert [(one.text, one.structured) for one in found] == [('{"a": 1}', "schema"), ('{"a": 2}', "schema")]
     probe, body = bodies(server)
-    assert ("n" in probe, body["n"], "response_format" in body) == (False, 2, True)
+    assert (probe["n"], body["n"], "response_format" in body) == (2, 2, True)
 
 
 # ── Side by side ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +210,7 @@ async def test_a_refused_key_is_an_error_at_once(server: Server, model: OpenAIMo
 
 
 async def test_the_file_may_say_that_a_server_gives_one_alone(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=0, samples=False)
+    made = OpenAIModel("m", base_url=server.url, samples=False)
     server.will(alone("a"), failure(500, "broke"), alone("c"))
     found = await made.sample(prompt(), n=3, context=Context())
     await made.close()
@@ -225,7 +227,7 @@ async def test_the_deadline_ends_all_of_them(server: Server, model: OpenAIModel)
 
 
 async def test_a_caller_who_goes_away_ends_all_of_them(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=0, samples=False)
+    made = OpenAIModel("m", base_url=server.url, samples=False)
     server.will(*[Reply(silent=True)] * 4)
     task = asyncio.ensure_future(made.sample(prompt(), n=4, context=Context()))
     await asyncio.to_thread(server.asked.wait)
@@ -297,7 +299,7 @@ async def test_a_server_that_refuses_them_is_not_asked_again(
 
 
 async def test_the_file_may_say_that_a_server_tells_none(server: Server) -> None:
-    made = OpenAIModel("m", base_url=server.url, retries=0, logprobs=False)
+    made = OpenAIModel("m", base_url=server.url, logprobs=False)
     server.will(completion("yes"))
     await made.generate(replace(prompt(), logprobs=True), context=Context())
     await made.close()
