@@ -29,6 +29,7 @@
         ├── ModelTimeout          the deadline passed first                        (retryable)
         ├── RateLimited           a limit of requests or tokens a minute           (retryable)
         ├── OverBudget            a budget is spent
+        ├── LedgerUnavailable     what calls cost cannot be counted now           (retryable)
         ├── ModelDenied           the key was refused
         ├── OutOfCalls            the answer took all the calls that it may take
         └── ModelRejected         the server refused the request as it stands
@@ -49,12 +50,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from ragstone.types import Attempt
+    from ragstone.usage import Usage
 
 __all__ = [
     "ConfigError",
     "EmbedderError",
     "IndexBusy",
     "IndexMismatch",
+    "LedgerUnavailable",
     "LookupFailed",
     "LookupUnavailable",
     "MissingExtra",
@@ -211,7 +214,8 @@ class ModelError(RagstoneError):
     """A model gave no answer.
 
     `elsewhere`: another model of the route may. `again`: the same model may, asked once more at once. `retry_after` are
-    the seconds that its server asked to be left alone. `attempts` are those that were made on the way to it.
+    the seconds that its server asked to be left alone. `attempts` are those that were made on the way to it. `usage` is
+    what it took nevertheless: None for nothing, and a Usage of zeros where that is not known.
     """
 
     elsewhere: ClassVar[bool] = False
@@ -231,6 +235,7 @@ class ModelError(RagstoneError):
         self.retry_after = retry_after
         self.again = type(self).retryable if again is None else again
         self.attempts: tuple[Attempt, ...] = ()
+        self.usage: Usage | None = None
 
 
 class ModelUnavailable(ModelError):
@@ -269,6 +274,12 @@ class OverBudget(ModelError):
     """The answer may cost more than what a budget has left. A model that costs less may still be asked."""
 
     elsewhere = True
+
+
+class LedgerUnavailable(ModelError):
+    """The ledger cannot be reached, so that no call is made that has a budget or a limit to keep to."""
+
+    retryable = True
 
 
 class ModelDenied(ModelError):

@@ -422,7 +422,9 @@ class Ledger(Connector):
     """Counts tokens and money, and holds budgets and limits: what many ask for at once is never given out twice.
 
     A claim takes the worst case of a call off every budget and limit that it names, in one step, before the call; it is
-    settled with what was used, or released where nothing was. All three are counted once, however often they are sent.
+    settled with what was used, or released where nothing was. All three are counted once, however often they are sent,
+    and in whatever order they come: what was reported wins over an estimate, and what was used over a release. A settle
+    whose claim is not known counts like any other. A claim that is EXPIRE seconds old is settled as an estimate.
     """
 
     @abstractmethod
@@ -442,8 +444,11 @@ class Ledger(Connector):
         """What was settled from one day to another (`2026-11-21`), both included: a row for each account and day."""
 
     @abstractmethod
-    async def open(self, *, context: Context) -> Sequence[Claim]:
-        """The claims that were neither settled nor released: calls under way, and those of processes that died."""
+    async def open(self, *, estimated: bool = False, context: Context) -> Sequence[Claim]:
+        """The claims that were neither settled nor released: calls under way, and those of processes that died.
+
+        With `estimated` also those of late that were settled by our own estimate: all that a server's log may correct.
+        """
 
 
 KINDS: dict[str, type[Connector]] = {

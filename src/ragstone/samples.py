@@ -88,6 +88,7 @@ def used(completions: Iterable[Completion]) -> Usage:
         input_tokens=sum(usage.input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),
         cached_tokens=sum(usage.cached_tokens for usage in usages),
+        written_tokens=sum(usage.written_tokens for usage in usages),
     )
 
 

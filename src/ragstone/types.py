@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
 from ragstone.trace import Trace
-from ragstone.usage import Usage
+from ragstone.usage import Purse, Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -446,11 +446,7 @@ class Answer:
             "hits": [hit.as_dict() for hit in self.hits],
             "prompt": {"name": self.prompt.name, "version": self.prompt.version},
             "model": self.completion.model,
-            "usage": {
-                "input_tokens": usage.input_tokens,
-                "output_tokens": usage.output_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
+            "usage": {name: getattr(usage, name) for name in ("input_tokens", "output_tokens", "cached_tokens")},
             "cost": self.completion.cost,
             "calls": self.completion.calls,
             "confidence": self.completion.confidence,
@@ -480,6 +476,8 @@ class Context:
     principals: frozenset[str] = frozenset()
     deadline: float | None = None  # on time.monotonic()'s clock
     budget: float | None = None  # USD for all calls of the request together
+    purse: Purse = field(default_factory=Purse)  # what those have taken of it
+    claim: str = ""  # the id of one call, for its server's log
     unread: bool = False
     confidential: bool = False
     request: str = ""  # the id of one call of a model: it is sent along, for the server's log

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NANO", "Price", "Usage"]
+__all__ = ["NANO", "Price", "Purse", "Usage"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
@@ -25,6 +25,13 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     written_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Purse:
+    """What the calls of one request have taken so far, in billionths of a dollar; all of them share it."""
+
+    nano: int = 0
 
 
 class Price(BaseModel):

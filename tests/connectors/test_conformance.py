@@ -12,9 +12,11 @@ from openai_server import Reply, Server, completion, piece, serving, streamed
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openvino import OpenVINOEmbedder, embedder
+from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.connectors.tantivy import TantivyIndex
+from ragstone.protocols import Ledger
 from ragstone.testing import HashingEmbedder
-from ragstone.testing.suites import EmbedderSuite, LexicalIndexSuite, ModelSuite
+from ragstone.testing.suites import EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
 
 
 class TestOpenVINOEmbedder(EmbedderSuite):
@@ -41,6 +43,21 @@ class TestTantivyIndexInMemory(LexicalIndexSuite):
 
     def make(self, tmp_path: Path) -> TantivyIndex:
         return TantivyIndex()
+
+
+class TestSqliteLedger(LedgerSuite):
+    vendors = ("sqlite3", "_sqlite3")
+
+    def make(self, tmp_path: Path) -> SqliteLedger:
+        return SqliteLedger(tmp_path / "deep" / "ledger.db")
+
+
+class TestSqliteLedgerInMemory(LedgerSuite):
+    def make(self, tmp_path: Path) -> SqliteLedger:
+        return SqliteLedger(None)
+
+    async def test_a_claim_that_is_old_counts_as_an_estimate(self, connector: Ledger) -> None:
+        pytest.skip("what lies in memory is gone when it is closed")
 
 
 class TestExtractiveModel(ModelSuite):

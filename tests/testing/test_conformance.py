@@ -9,6 +9,7 @@ from ragstone.protocols import Capabilities
 from ragstone.testing import (
     ChanceModel,
     HashingEmbedder,
+    MemoryLedger,
     MemoryLexicalIndex,
     MemoryLookup,
     MemoryStore,
@@ -18,6 +19,7 @@ from ragstone.testing import (
 )
 from ragstone.testing.suites import (
     EmbedderSuite,
+    LedgerSuite,
     LexicalIndexSuite,
     LookupSuite,
     ModelSuite,
@@ -61,6 +63,11 @@ class TestChanceModel(ModelSuite):
 
     def make(self, tmp_path: Path) -> ChanceModel:
         return ChanceModel("Paris", p=0.5, wrong=["Lyon", "Nice"])
+
+
+class TestMemoryLedger(LedgerSuite):
+    def make(self, tmp_path: Path) -> MemoryLedger:
+        return MemoryLedger()
 
 
 class TestOverlapReranker(RerankerSuite):

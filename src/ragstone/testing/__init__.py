@@ -8,6 +8,7 @@ The fakes are real implementations, small and deterministic: the same input give
     OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
+    MemoryLedger         tokens, money, budgets and limits, added up anew each time
     MemoryLookup         replies from a mapping of path to text
     ScriptedTool         finds what a list says, raises, or hangs
     MemorySource         documents from a mapping of uri to text
@@ -26,6 +27,7 @@ The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest
 from ragstone.retrieval.matching import matches
 from ragstone.testing.chance import ChanceModel
 from ragstone.testing.embedder import HashingEmbedder
+from ragstone.testing.ledger import MemoryLedger
 from ragstone.testing.lexical import MemoryLexicalIndex
 from ragstone.testing.lookup import MemoryLookup
 from ragstone.testing.model import ScriptedModel
@@ -38,6 +40,7 @@ __all__ = [
     "ChanceModel",
     "Hang",
     "HashingEmbedder",
+    "MemoryLedger",
     "MemoryLexicalIndex",
     "MemoryLookup",
     "MemorySource",

@@ -19,10 +19,23 @@ capability, permissions, concurrent calls, and so on. Needs pytest and pytest-as
 
 import pytest
 
-_MODULES = ("connector", "embedder", "lexical", "lookup", "model", "reranker", "samples", "splitter", "store", "tool")
+_MODULES = (
+    "connector",
+    "embedder",
+    "ledger",
+    "lexical",
+    "lookup",
+    "model",
+    "reranker",
+    "samples",
+    "splitter",
+    "store",
+    "tool",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))  # before they are imported
 
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
+from ragstone.testing.suites.ledger import LedgerSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
 from ragstone.testing.suites.lookup import LookupSuite  # noqa: E402
 from ragstone.testing.suites.model import ModelSuite  # noqa: E402
@@ -34,6 +47,7 @@ from ragstone.testing.suites.tool import ToolSuite  # noqa: E402
 
 __all__ = [
     "EmbedderSuite",
+    "LedgerSuite",
     "LexicalIndexSuite",
     "LookupSuite",
     "ModelSuite",

@@ -1,0 +1,236 @@
+"""The ledger that the processes of several machines share.
+
+    kind: ledger
+    type: redis
+    url: ${env:RAGSTONE_REDIS_URL:}
+
+What happens inside Redis stands in ledger.lua.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ragstone.connectors.redis.vendor import Server
+from ragstone.errors import ConfigError, MissingExtra, RagstoneError, RateLimited
+from ragstone.protocols import Ledger
+from ragstone.spending import EXPIRE, SHARES, Account, Claim, Spent, over_budget, rate_limited
+from ragstone.state.grouped import Grouped
+from ragstone.types import Context
+from ragstone.usage import Price, Usage
+
+__all__ = ["RedisLedger"]
+
+EXACT = 2**53  # billionths of a dollar: nine million, in one budget or call
+SWEEP = 600.0  # seconds between two looks at what is old
+FIGURES = ("input", "cached", "written", "output")
+
+
+class RedisLedger(Ledger):
+    """Counts in Redis 7.0 or later, each call in one step. `prefix` begins the names of all its keys.
+
+    Money lasts as long as Redis keeps it: switch its append-only file on, and let it evict nothing. Where it cannot be
+    reached, LedgerUnavailable is raised; the next call connects anew. `clock` counts the seconds of limits, where it is
+    not Redis' own that does.
+    """
+
+    clock: Callable[[], float] | None = None
+
+    def __init__(self, url: str, prefix: str = "ragstone") -> None:
+        if importlib.util.find_spec("redis") is None:
+            raise MissingExtra("this ledger needs the package 'redis'", hint="Run: pip install 'ragstone[redis]'")
+        if not prefix or not prefix.isprintable() or set(prefix) & set("{} "):
+            raise ConfigError("prefix cannot begin the name of a key", expected="a word without braces", found=prefix)
+        self._server, self._prefix = Server(url), f"{{{prefix}}}"
+        self._thread = Grouped[Sequence[str]](self._sent, name="ledger")
+        self._swept: float | None = None
+
+    async def reserve(self, claim: Claim, *, context: Context) -> None:
+        """Takes it, or nothing of it. Raises OverBudget, RateLimited or LedgerUnavailable."""
+        await self._sweep_now_and_then(context)
+        given = {**_named(claim), "budgets": _budgets(claim), "limits": _limits(claim)}
+        reply = await self._do("reserve", given)
+        if reply[0] == "budget":
+            raise over_budget(claim, claim.budgets[int(reply[1]) - 1], int(reply[2]))
+        if reply[0] == "rate":
+            raise _limited(claim, reply)
+
+    async def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool, context: Context) -> None:
+        """Counts what was used in place of the claim."""
+        await self._do("settle", {**_named(claim), "used": _figures(usage, nano), "reported": int(reported)})
+
+    async def release(self, claim: Claim, *, context: Context) -> None:
+        """Gives it back."""
+        await self._do("release", _named(claim))
+
+    async def spent(self, *, since: str, until: str, context: Context) -> Sequence[Spent]:
+        """A row for each account and day."""
+        await self._sweep(context)
+        (known,) = await self._ask(("SMEMBERS", self._key("days")))
+        days = sorted(day for day in known if since <= day <= until)
+        rows: list[Spent] = []
+        kept = await self._ask(*(("HGETALL", self._key("spent", day)) for day in days))
+        for day, found in zip(days, kept, strict=True):
+            figures: dict[tuple[str, str], dict[str, int]] = {}
+            for name, value in found.items():
+                account, reported, figure = name.rsplit("|", 2)
+                figures.setdefault((account, reported), {})[figure] = int(value)
+            rows += [_row(day, *named, given) for named, given in figures.items()]
+        return sorted(rows, key=lambda row: (row.day, row.account.tenant, row.account.key, row.account.model))
+
+    async def open(self, *, estimated: bool = False, context: Context) -> Sequence[Claim]:
+        """The claims that are open."""
+        await self._sweep(context)
+        sets = ("open", "estimated") if estimated else ("open",)
+        found = await self._ask(*(("ZRANGE", self._key(name), 0, -1) for name in sets))
+        claims = await self._read([one for ids in found for one in ids])
+        return sorted(claims, key=lambda claim: claim.begun)
+
+    async def close(self) -> None:
+        """Closes the connections, when all that waits is sent."""
+        await asyncio.to_thread(self._thread.close)
+        await asyncio.to_thread(self._server.close)
+        self._swept = None
+
+    # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _do(self, verb: str, given: Mapping[str, Any]) -> Sequence[str]:
+        now = f"{self.clock():.6f}" if self.clock else ""
+        return await self._thread.do((self._prefix, verb, now, json.dumps(given)))
+
+    def _sent(self, calls: Sequence[Sequence[str]]) -> list[Any]:
+        return self._server.run(_script(), calls)
+
+    async def _sweep_now_and_then(self, context: Context) -> None:
+        if self._swept is None or time.monotonic() - self._swept > SWEEP:
+            self._swept = time.monotonic()
+            await self._sweep(context)
+
+    async def _sweep(self, context: Context) -> None:
+        """Settles claims that nobody comes back to; one of the future is no less odd."""
+        now, claims = time.time(), self._key("open")
+        _, past, future = await self._ask(
+            ("ZREMRANGEBYSCORE", self._key("estimated"), "-inf", now - 62 * EXPIRE),
+            ("ZRANGEBYSCORE", claims, "-inf", now - EXPIRE),
+            ("ZRANGEBYSCORE", claims, now + EXPIRE, "+inf"),
+        )
+        for claim in await self._read([*past, *future]):
+            await self.settle(claim, claim.usage, nano=claim.nano, reported=False, context=context)
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self._prefix, *parts))
+
+    async def _ask(self, *commands: Sequence[str | float]) -> list[Any]:
+        return await asyncio.to_thread(self._server.ask, commands) if commands else []
+
+    async def _read(self, ids: Sequence[str]) -> list[Claim]:
+        found = await self._ask(*(("HGETALL", self._key("claim", one)) for one in ids))
+        return [_claim(one, row) for one, row in zip(ids, found, strict=True) if row]
+
+
+@cache
+def _script() -> str:
+    return files("ragstone.connectors.redis").joinpath("ledger.lua").read_text(encoding="utf-8")
+
+
+def _limited(claim: Claim, reply: Sequence[str]) -> RateLimited:
+    taken = [(int(second), int(amount)) for second, amount in zip(reply[3::2], reply[4::2], strict=True)]
+    error = rate_limited(claim, claim.limits[int(reply[1]) - 1], taken, float(reply[2]))
+    assert error is not None, "the script has refused it by the same figures"
+    return error
+
+
+# ── As the script has it ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _named(claim: Claim) -> dict[str, Any]:
+    account = claim.account
+    taken = {(account.of(limit.per), limit.of): claim.amount(limit) for limit in claim.limits}
+    priced = claim.price.model_dump(exclude_defaults=True) if claim.price else None
+    return {
+        "id": claim.id,
+        "day": claim.day,
+        "begun": f"{claim.begun:.6f}",
+        "account": json.dumps([account.tenant, account.key, account.model]),
+        "pots": [account.of(share) for share in SHARES],
+        "figures": _figures(claim.usage, claim.nano),
+        "rates": [{"pot": pot, "what": what, "amount": amount} for (pot, what), amount in taken.items()],
+        "whole": json.dumps(
+            {
+                "account": [account.tenant, account.key, account.model],
+                "day": claim.day,
+                "begun": claim.begun,
+                "owner": claim.owner,
+                "price": priced,
+            }
+        ),
+    }
+
+
+def _figures(usage: Usage, nano: int) -> dict[str, Any]:
+    if nano >= EXACT:
+        raise RagstoneError("a call that costs millions cannot be counted", where="redis", found=f"{nano / 1e9:g} USD")
+    tokens = (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens)
+    return {**dict(zip(FIGURES, tokens, strict=True)), "nano": str(nano)}
+
+
+def _budgets(claim: Claim) -> list[dict[str, str]]:
+    return [
+        {"pot": claim.account.of(budget.per), "period": budget.period, "nano": str(min(budget.nano, EXACT))}
+        for budget in claim.budgets
+    ]
+
+
+def _limits(claim: Claim) -> list[dict[str, Any]]:
+    return [
+        {
+            "pot": claim.account.of(limit.per),
+            "what": limit.of,
+            "amount": claim.amount(limit),
+            "number": limit.number,
+        }
+        for limit in claim.limits
+    ]
+
+
+def _row(day: str, account: str, reported: str, figures: Mapping[str, int]) -> Spent:
+    return Spent(
+        account=_account(json.loads(account)),
+        day=day,
+        reported=reported == "1",
+        requests=figures["requests"],
+        usage=_usage(figures),
+        nano=figures["nano"],
+    )
+
+
+def _claim(one: str, row: Mapping[str, str]) -> Claim:
+    said = json.loads(row["claim"])
+    return Claim(
+        id=one,
+        account=_account(said["account"]),
+        day=said["day"],
+        begun=said["begun"],
+        owner=said["owner"],
+        price=Price(**said["price"]) if said["price"] else None,
+        usage=_usage({name: int(row[name]) for name in FIGURES}),
+        nano=int(row["nano"]),
+    )
+
+
+def _account(named: Sequence[str]) -> Account:
+    tenant, key, model = named
+    return Account(tenant=tenant, key=key, model=model)
+
+
+def _usage(figures: Mapping[str, int]) -> Usage:
+    return Usage(**{f"{name}_tokens": figures[name] for name in FIGURES})
