@@ -16,6 +16,7 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
@@ -29,7 +30,18 @@ from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec, spec_
 from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
 from ragstone.prompts.library import Library
-from ragstone.protocols import Embedder, LexicalIndex, Lookup, Model, Reranker, Source, Splitter, Tool, VectorStore
+from ragstone.protocols import (
+    Embedder,
+    Ledger,
+    LexicalIndex,
+    Lookup,
+    Model,
+    Reranker,
+    Source,
+    Splitter,
+    Tool,
+    VectorStore,
+)
 from ragstone.registry import find
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -95,6 +107,10 @@ class Assembly(Protocol):
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """What tests prompt files with the models of a pipeline, or with one model by its name."""
+        ...
+
+    def ledgers(self) -> Sequence[Ledger]:
+        """Where what calls of models have cost is written down."""
         ...
 
     async def close(self) -> None:
@@ -221,6 +237,11 @@ class ProjectParts:
                 self._testers[pipeline, model] = made
             return self._testers[pipeline, model]
 
+    def ledgers(self) -> Sequence[Ledger]:
+        """The project's own, and its connectors of that kind."""
+        with self._one:
+            return self._parts()[0].ledgers
+
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
         if named is None or named.by == INTERACTION:
@@ -313,9 +334,9 @@ class LooseParts:
         given = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
         self._tokens = TokenKeeper(given, None) if given.capabilities.token_vectors else None
         self._embedder = self._tokens or given
-        self._model = AttemptedModel(
-            model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
-        )
+        asked = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
+        self._ledger = cast("Callable[..., Ledger]", find("ledger", "sqlite"))(path=None)
+        self._model = AttemptedModel(MeteredModel(asked, self._ledger))
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )
@@ -402,6 +423,10 @@ class LooseParts:
         models = {self._model.name or "model": self._model}
         return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
 
+    def ledgers(self) -> Sequence[Ledger]:
+        """The one that there is, in memory."""
+        return [self._ledger]
+
     def _tool(self, name: str) -> Tool | None:
         return self._tools.get(name) or built_in(name)
 
@@ -438,7 +463,8 @@ class LooseParts:
             ends.callback(self._traces.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             ends.push_async_callback(asyncio.to_thread, self._vectors.close)
-            for part in (self._embedder, self._splitter, self._model, *self._tools.values(), *self._sources):
+            parts = (self._embedder, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
+            for part in parts:
                 ends.push_async_callback(part.close)
             for index in self._indexes.values():
                 ends.push_async_callback(index.close)

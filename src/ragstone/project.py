@@ -324,3 +324,5 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
             yield ("retrieve", "rerank", "by"), "reranker", rerank.by
         for place, name in enumerate(spec.route.models):
             yield ("route", "models", place), "model", name
+        if spec.route.ledger is not None:
+            yield ("route", "ledger"), "ledger", spec.route.ledger

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -16,12 +17,14 @@ from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
+from ragstone.inference.accounting import costs
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
+from ragstone.spending import Costs
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
 
@@ -387,6 +390,14 @@ class AsyncRag:
         """A tenant's last requests that the principals may see, newest first; see `trace`."""
         who = None if principals is None else principals_of(principals)
         return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
+
+    async def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
+        """What models have cost from one day of UTC to another, both included, and what is claimed now.
+
+        Without days it is this month so far, without a tenant that of all. Calls that broke off are estimated.
+        """
+        ledgers = await asyncio.to_thread(self._parts.ledgers)
+        return await costs(ledgers, since=since, until=until, tenant=tenant, context=Context())
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 

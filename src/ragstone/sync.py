@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
 from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
+from ragstone.spending import Costs
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Hit, Message, Options, Prompt
 
@@ -462,3 +464,7 @@ class Rag:
     ) -> list[StoredTrace]:
         """A tenant's last requests that the principals may see, newest first; None asks as the operator."""
         return _wait(self._rag.traces(limit=limit, principals=principals, tenant=tenant))
+
+    def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
+        """What models have cost from one day of UTC to another, both included, and what is claimed now."""
+        return _wait(self._rag.costs(since=since, until=until, tenant=tenant))

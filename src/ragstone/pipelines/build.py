@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from ragstone.protocols import (
     KINDS,
     Connector,
     Embedder,
+    Ledger,
     LexicalIndex,
     Lookup,
     Model,
@@ -47,7 +48,7 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 
 C = TypeVar("C", bound=Connector)
 
-LEXICAL_DEFAULT = "tantivy"
+LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
 BESIDE = {"model": ModelTerms}
 """The keys that every connector of a kind may have beside its own."""
 
@@ -345,11 +346,30 @@ class Builder:
         for place, name in enumerate(wanted.models):
             try:
                 model = self._typed(Model, "model", name, spec.where(("route", "models", place)))
+                terms = self._terms(name)
+                ledger = self.ledger(wanted.ledger, spec.where(("route", "ledger")))
+                found[name] = guarded(model, wanted, terms, health=self.healths.of(name, terms), ledger=ledger)
             except NotConfigured as error:
                 found[name] = error
-                continue
-            terms = self._terms(name)
-            found[name] = guarded(model, wanted, terms, self.healths.of(name, terms))
+        return found
+
+    def ledger(self, name: str | None, asked_at: str = "") -> Ledger:
+        """The ledger of a route: a connector, or the project's own file where none is named."""
+        if name is not None:
+            return self._typed(Ledger, "ledger", name, asked_at)
+        if ("ledger", "") not in self._built:
+            make = cast("Callable[..., Ledger]", find("ledger", LEDGER_DEFAULT))
+            self._built["ledger", ""] = make(path=self.state / "ledger.db")
+        return cast("Ledger", self._built["ledger", ""])
+
+    @property
+    def ledgers(self) -> list[Ledger]:
+        """The project's own, and each connector of this kind that is configured."""
+        found = [self.ledger(None)]
+        for name, located in self.files.items():
+            with suppress(NotConfigured):
+                if declared_kind(located) == "ledger":
+                    found.append(self.ledger(name))
         return found
 
     def _terms(self, name: str) -> ModelTerms:

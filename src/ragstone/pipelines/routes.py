@@ -8,9 +8,10 @@ from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.choosing import Route
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
+from ragstone.inference.metered import MeteredModel
 from ragstone.inference.strategies import Cheapest, Ordered, Strategy
 from ragstone.pipelines.spec import LocalOnly, ModelTerms, RouteSpec
-from ragstone.protocols import Model
+from ragstone.protocols import Ledger, Model
 from ragstone.retrieval import where
 from ragstone.retrieval.matching import matches
 from ragstone.types import PUBLIC, Hit
@@ -36,9 +37,19 @@ class Healths:
         return self._known
 
 
-def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, health: Health) -> Model:
-    """A model with what its route and its own file say of attempts."""
-    return AttemptedModel(model, health=health, retries=terms.retries, attempt=spec.attempt)
+def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health, ledger: Ledger) -> Model:
+    """A model with what its route and its own file say of attempts, budgets and limits.
+
+    Raises NotConfigured for a budget where its price is not known.
+    """
+    metered = MeteredModel(
+        model,
+        ledger,
+        budgets=spec.budget.budgets if spec.budget else (),
+        limits=[*(terms.limits.limits if terms.limits else ()), *(spec.limits.limits if spec.limits else ())],
+        request=spec.budget.request if spec.budget else None,
+    )
+    return AttemptedModel(metered, health=health, retries=terms.retries, attempt=spec.attempt)
 
 
 def route(spec: RouteSpec, healths: Healths) -> Route:

@@ -113,7 +113,7 @@ class LedgerFile:
             if db.execute("SELECT 1 FROM claims WHERE id = ?", (claim.id,)).fetchone():
                 return
             for budget in claim.budgets:
-                if (spent := _in_pot(db, claim, budget)) + claim.nano > budget.nano:
+                if claim.nano and (spent := _in_pot(db, claim, budget)) + claim.nano > budget.nano:
                     raise over_budget(claim, budget, spent)
             now = self._clock()
             here = int(now)

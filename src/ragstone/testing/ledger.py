@@ -54,7 +54,7 @@ class MemoryLedger(Ledger):
             if claim.id in self._calls:
                 return
             for budget in claim.budgets:
-                if (spent := self._in_pot(claim, budget)) + claim.nano > budget.nano:
+                if claim.nano and (spent := self._in_pot(claim, budget)) + claim.nano > budget.nano:
                     raise over_budget(claim, budget, spent)
             now = self.clock()
             for call in self._calls.values():

@@ -103,7 +103,7 @@ local function reserve(claim)
     local name = key('pot', string.sub(claim.day, 1, 7), budget.pot)
     local field = budget.period == 'day' and claim.day or 'month'
     local spent = redis.call('HGET', name, field) or '0'
-    if tonumber(spent) + nano > tonumber(budget.nano) then return {'budget', index, spent} end
+    if nano > 0 and tonumber(spent) + nano > tonumber(budget.nano) then return {'budget', index, spent} end
   end
   local now = clock()
   local here = math.floor(now)

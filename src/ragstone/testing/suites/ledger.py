@@ -187,6 +187,13 @@ class LedgerSuite(ConnectorSuite[Ledger]):
             await connector.reserve(claim(1, budgets=budgets), context=CONTEXT)
         await connector.reserve(claim(0, budgets=budgets), context=CONTEXT)
 
+    async def test_what_costs_nothing_fits_into_a_budget_that_is_overdrawn(self, connector: Ledger) -> None:
+        budgets = (Budget(nano=1_000, period="day"),)
+        await self.settled(connector, claim(budgets=budgets), nano=5_000)
+        with pytest.raises(OverBudget, match="0 USD are left"):
+            await connector.reserve(claim(1, budgets=budgets), context=CONTEXT)
+        await connector.reserve(claim(0, budgets=budgets), context=CONTEXT)
+
     async def test_what_is_refused_takes_nothing(self, connector: Ledger) -> None:
         day, month = Budget(nano=5_000, period="day"), Budget(nano=500, period="month")
         limit = Limit(number=1, of="requests")
