@@ -132,9 +132,11 @@ class _Try:
         seconds = time.perf_counter() - self.begun
         health, first = self.tries.model.health, self.first
         health.breaker.note(worked=True)
-        tokens = sum(each.usage.output_tokens for each in completions)
+        tokens = sum(each.usage.output_tokens for each in completions) / max(len(completions), 1)
         if first is not None:
             health.speed.note(first=first, tokens=tokens, seconds=seconds - first)
+        else:
+            health.speed.whole(tokens=tokens, seconds=seconds)
         self.done = True
         self.tries.note(self, None, seconds)
 
@@ -158,6 +160,7 @@ class _Tries:
         if slept:
             await self.model.sleep(slept)
         one = _Try(self, slept)
+        health.speed.asked += 1
         try:
             async with health.gate.entered(self.context.remaining()) as waited:
                 if not health.breaker.enter():

@@ -74,7 +74,7 @@ class Route:
                 passed.append(found)
             elif not isinstance(model, NotConfigured):
                 able[name] = model
-        if isinstance(self.strategy, Ordered):
+        if self.strategy.quotes:
             return Choices(tuple(await self.strategy.order(able, prompt, context=context)), tuple(passed))
         writing = {name: model for name, model in able.items() if model.capabilities.generative}
         asked: Sequence[Choice] = await self.strategy.order(writing, prompt, context=context) if writing else ()

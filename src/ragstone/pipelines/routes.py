@@ -9,7 +9,7 @@ from ragstone.inference.choosing import Route
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
 from ragstone.inference.metered import MeteredModel
-from ragstone.inference.strategies import Cheapest, Ordered, Strategy
+from ragstone.inference.strategies import Cheapest, Fastest, LeastBusy, Ordered, Strategy
 from ragstone.pipelines.spec import LocalOnly, ModelTerms, RouteSpec
 from ragstone.protocols import Ledger, Model
 from ragstone.retrieval import where
@@ -55,14 +55,19 @@ def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health,
 def route(spec: RouteSpec, healths: Healths) -> Route:
     """How the models are chosen."""
     return Route(
-        strategy=_STRATEGIES[spec.strategy](),
+        strategy=_strategy(spec, healths),
         healths=healths.known,
         local_only=spec.data == "local_only",
         restart=spec.broken == "restart",
     )
 
 
-_STRATEGIES: dict[str, Callable[[], Strategy]] = {"ordered": Ordered, "cheapest": Cheapest}
+def _strategy(spec: RouteSpec, healths: Healths) -> Strategy:
+    if spec.strategy == "fastest":
+        return Fastest(healths.known)
+    if spec.strategy == "least_busy":
+        return LeastBusy(healths.known)
+    return Cheapest() if spec.strategy == "cheapest" else Ordered()
 
 
 def confidential(spec: RouteSpec) -> Callable[[Iterable[Hit]], bool]:
