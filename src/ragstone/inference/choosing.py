@@ -96,6 +96,6 @@ class Route:
             error = NotAllowed("it is none of your own, and this request may go nowhere else", where=name, hint=hint)
         else:
             error = lacking(name, able, prompt.options) or too_long(name, able, prompt)
-        if error is None and health is not None and (seconds := health.breaker.resting):
-            error = ModelResting(f"it failed too often, and rests for {seconds:.0f} s", where=name, retry_after=seconds)
+        if error is None and health is not None:
+            error = health.breaker.refusal
         return Passed(name, str(error), error) if error is not None else None

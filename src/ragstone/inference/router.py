@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
-from ragstone.errors import ModelError, ModelUnavailable, NotConfigured, StreamBroken
+from ragstone.errors import ModelBusy, ModelError, ModelUnavailable, NotConfigured, StreamBroken
 from ragstone.inference.choosing import Choices, Route
 from ragstone.inference.strategies import Ordered
 from ragstone.output import in_words
@@ -25,12 +28,18 @@ class Router:
     """Several models behind one face. A model that is not configured is passed over with a notice.
 
     `models` maps names to models; in place of a model stands the NotConfigured that it raised. `route` says how they
-    are chosen; without it they are asked in order.
+    are chosen; without it they are asked in order. `sleep` waits so many seconds: a test gives its own.
     """
 
-    def __init__(self, models: Mapping[str, Model | NotConfigured], *, route: Route | None = None) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Model | NotConfigured],
+        *,
+        route: Route | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._models = dict(models)
-        self.route = route or Route()
+        self.route, self.sleep = route or Route(), sleep
 
     # ── What its models can do ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -82,13 +91,13 @@ class Router:
     def writing(self) -> Router:
         """The route without the models that only quote."""
         kept = {name: model for name, model in self._models.items() if not isinstance(model, Model) or _writes(model)}
-        return Router(kept, route=self.route)
+        return Router(kept, route=self.route, sleep=self.sleep)
 
     @property
     def quoting(self) -> Router | None:
         """The route of the models that only quote; None where there is none."""
         kept = {name: model for name, model in self.models.items() if not _writes(model)}
-        return Router(kept, route=self.route) if kept else None
+        return Router(kept, route=self.route, sleep=self.sleep) if kept else None
 
     def require_generative(self, prompt: str) -> None:
         """Raises NotConfigured when no model of the route writes words of its own, as an answer of a form needs."""
@@ -116,7 +125,7 @@ class Router:
         async def once(model: Model, asked: Prompt) -> Sequence[Completion]:
             return [await model.generate(asked, context=context)]
 
-        return (await self._answered(_Way(await self.choose(prompt, context=context), self, context), prompt, once))[0]
+        return (await self._answered(_Way(self, prompt, context), once))[0]
 
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
         """So many completions of one model, whose usage adds up; the models that only quote are not asked.
@@ -128,36 +137,36 @@ class Router:
         async def several(model: Model, asked: Prompt) -> Sequence[Completion]:
             return await _sampled(model, asked, n, context)
 
-        way = _Way(await self.choose(prompt, several=True, context=context), self, context, samples=n)
-        return await self._answered(way, prompt, several)
+        return await self._answered(_Way(self, prompt, context, samples=n), several)
 
     async def _answered(
-        self, way: _Way, prompt: Prompt, ask: Callable[[Model, Prompt], Awaitable[Sequence[Completion]]]
+        self, way: _Way, ask: Callable[[Model, Prompt], Awaitable[Sequence[Completion]]]
     ) -> Sequence[Completion]:
-        for name, model in way.models():
-            asked = _worded(model, prompt)
+        while True:
+            name, model = await way.next()
+            asked = _worded(model, way.prompt)
             with way.trying(name) as turn:
-                return turn.finished(await ask(model, asked), in_words=asked is not prompt)
-        raise way.failure
+                return turn.finished(await ask(model, asked), in_words=asked is not way.prompt)
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, from one model alone.
 
-        Once a piece has come, a failure is final (StreamBroken), unless the answer may begin anew: then a delta with
-        `restart` goes first. The last delta carries the completion with every attempt, and with the notices joined to
-        its own. Raises the last model's error when none answers.
+        Once a word has come, a failure is final (StreamBroken), unless the answer may begin anew: then a delta with
+        `restart` goes before the first words of another model. The last delta carries the completion with every
+        attempt, and with the notices joined to its own. Raises the last model's error when none answers.
         """
-        way = _Way(await self.choose(prompt, context=context), self, context)
-        for name, model in way.models():
+        way = _Way(self, prompt, context)
+        while True:
+            name, model = await way.next()
             asked = _worded(model, prompt)
             last: Delta | None = None
             ended = False
-            if way.broken:
-                way.broken = False
-                yield Delta("", restart=True)
             with way.trying(name) as turn:
                 async with aclosing(model.stream(asked, context=context)) as deltas:
                     async for delta in deltas:
+                        if way.void and (delta.text or delta.completion is not None):
+                            way.void = False
+                            yield Delta("", restart=True)
                         turn.said = turn.said or bool(delta.text)
                         if delta.completion is None:
                             yield delta
@@ -171,7 +180,6 @@ class Router:
                 if last is not None:
                     yield last
                 return
-        raise way.failure
 
 
 @dataclass(slots=True)
@@ -198,34 +206,69 @@ class _Turn:
 class _Way:
     """One question on its way along the models, until one answers."""
 
-    def __init__(self, choices: Choices, router: Router, context: Context, *, samples: int = 0) -> None:
-        self.context, self.choices, self.samples = context, choices, samples
+    def __init__(self, router: Router, prompt: Prompt, context: Context, *, samples: int = 0) -> None:
+        self.router, self.prompt, self.context, self.samples = router, prompt, context, samples
         self.restart = router.route.restart or context.unread
         self.attempts: list[Attempt] = []
         self.notices: list[str] = []
-        self.failure: ModelError | NotConfigured = choices.failure or NotConfigured(
-            "no model that writes is set", hint=NAME_ONE
-        )
-        self.broken = False  # whether words were said that do not count
-        self._models = router.models
-        self._again: str | None = None
-        listed = router.listed if isinstance(router.route.strategy, Ordered) else ()
-        self._unsaid = [(listed.index(one.name) if listed else -1, one.why) for one in choices.passed]
-        self._listed = listed
+        self.failure: ModelError | NotConfigured = NotConfigured("no model that writes is set", hint=NAME_ONE)
+        self.void = False  # whether the reader has words that do not count
+        self._listed = router.listed if isinstance(router.route.strategy, Ordered) else ()
+        self._left: deque[str] | None = None  # None: nobody was chosen yet
+        self._passed: list[tuple[int, str]] = []
+        self._broken = False  # whether one broke off
+        self._again: str | None = None  # that one, to be asked once more
+        self._soonest: float | None = None  # seconds after which one that was asked, or would have been, may be again
+        self._waited = False
+        self._slept = 0.0  # seconds, before the next attempt
 
-    def models(self) -> Iterator[tuple[str, Model]]:
-        """Those to ask, in order; at the end once more the one that broke off, where the answer may begin anew."""
-        for choice in self.choices.asked:
-            self._say(before=self._listed.index(choice.name) if self._listed else 0)
-            yield choice.name, self._models[choice.name]
-        if self._again is not None:
-            name, self._again = self._again, None
-            yield name, self._models[name]
+    async def next(self) -> tuple[str, Model]:
+        """The next one to ask. Where there is none left, raises what the last one did.
+
+        The one that broke off is asked once more, behind the others, where the answer may begin anew. Where nobody
+        answers, and one has said when to come again, that is waited for, once, if it fits the deadline.
+        """
+        left = await self._choose() if self._left is None else self._left
+        if self.attempts and self.context.remaining() == 0:
+            self._give_up()
+        if not left and self._again is not None:
+            left.append(self._again)
+            self._again = None
+        if not left and (seconds := self._worth_waiting()) is not None:
+            self._waited, self._slept = True, seconds
+            await self.router.sleep(seconds)
+            left = await self._choose()
+        if not left:
+            self._give_up()
+        name = left.popleft()
+        self._say(before=self._listed.index(name) if self._listed else 0)
+        return name, self.router.models[name]
+
+    async def _choose(self) -> deque[str]:
+        choices = await self.router.choose(self.prompt, several=self.samples > 0, context=self.context)
+        self.failure = choices.failure or self.failure
+        self._soonest = None
+        for passed in choices.passed:
+            self._may_come_again(passed.error)
+        self._passed = [(self._listed.index(one.name) if self._listed else -1, one.why) for one in choices.passed]
+        self._left = deque(choice.name for choice in choices.asked)
+        return self._left
+
+    def _may_come_again(self, error: ModelError | NotConfigured | None) -> None:
+        """Notes when the server of an error may be asked again. Who was shed, or is over a limit, does not wait."""
+        if isinstance(error, ModelUnavailable) and not isinstance(error, ModelBusy) and error.retry_after is not None:
+            self._soonest = min(error.retry_after, self._soonest or error.retry_after)
+
+    def _worth_waiting(self) -> float | None:
+        left = self.context.remaining()
+        if self._waited or self._soonest is None or left is None or self._soonest >= left:
+            return None
+        return self._soonest
 
     def _say(self, *, before: int) -> None:
         """Notes who was passed over: of a list, those that stand before a place of it, since nobody asks the others."""
-        self.notices += [why for place, why in self._unsaid if place < before]
-        self._unsaid = [(place, why) for place, why in self._unsaid if place >= before]
+        self.notices += [why for place, why in self._passed if place < before]
+        self._passed = [(place, why) for place, why in self._passed if place >= before]
 
     @contextmanager
     def trying(self, name: str) -> Generator[_Turn]:
@@ -240,30 +283,44 @@ class _Way:
         except ModelError as error:
             assert turn is not None, "only the block raises it"
             self.attempted(turn, str(error), error.attempts)
-            if turn.said:
-                self._broke_off(name, error)
-            elif not error.elsewhere:
-                error.attempts = tuple(self.attempts)
-                raise
             error.attempts = tuple(self.attempts)
+            if not error.elsewhere:
+                raise
+            if turn.said:
+                self._broke_off(turn.name, error)
             self.notices.append(str(error))
             self.failure = error
+            self._may_come_again(error)
 
     def _broke_off(self, name: str, error: ModelError) -> None:
         """A model failed whose words were read. Raises StreamBroken unless the answer may begin anew."""
-        if not error.elsewhere:
-            raise error
         if not self.restart:
-            broken = StreamBroken(error.message, where=error.where, hint=error.hint, retry_after=error.retry_after)
-            broken.attempts = tuple(self.attempts)
-            raise broken from error
-        self._again = name if not self.broken and error.again else None
-        self.broken = True
+            raise _broken(error) from error
+        self._again = name if error.again and not self._broken else None
+        self._broken = self.void = True
+
+    def _give_up(self) -> NoReturn:
+        """Raises what the last model did. Where a reader is left with words that do not count, that is said."""
+        if self.void and not self.context.unread and isinstance(self.failure, ModelError):
+            raise _broken(self.failure) from self.failure
+        raise self.failure
 
     def attempted(self, turn: _Turn, error: str | None, attempts: Sequence[Attempt]) -> None:
         """Notes how a turn ended: its tries, where the model has noted them itself."""
         seconds = time.perf_counter() - turn.begun
-        self.attempts += attempts or [Attempt(model=turn.name, error=error, seconds=seconds)]
+        made = [*attempts] or [Attempt(model=turn.name, error=error, seconds=seconds)]
+        made[0] = replace(made[0], waited=made[0].waited + self._slept)
+        self._slept = 0.0
+        self.attempts += made
+        if len(made) > 1 or made[0].waited:
+            turn.step.facts["tries"] = [_fact(one) for one in made]
+
+
+def _broken(error: ModelError) -> StreamBroken:
+    """The same, said to one who has got words already."""
+    broken = StreamBroken(error.message, where=error.where, hint=error.hint, retry_after=error.retry_after)
+    broken.attempts = error.attempts
+    return broken
 
 
 def _worded(model: Model, prompt: Prompt) -> Prompt:
@@ -281,7 +338,26 @@ async def _sampled(model: Model, prompt: Prompt, n: int, context: Context) -> Se
         if not found:
             raise ModelUnavailable("it gave no answer", where=model.name or None)
         return found
-    return await some_of(n, lambda number: whole(model.stream(numbered(prompt, number), context=context)))
+    tried: list[Attempt] = []  # of all calls, those that failed too
+
+    async def one(number: int) -> Completion:
+        try:
+            said = await whole(model.stream(numbered(prompt, number), context=context))
+        except ModelError as error:
+            tried.extend(error.attempts)
+            error.attempts = tuple(tried)
+            raise
+        tried.extend(said.attempts)
+        return said
+
+    found = await some_of(n, one)
+    return [replace(each, attempts=tuple(tried)) for each in found]
+
+
+def _fact(attempt: Attempt) -> dict[str, object]:
+    """A try, as a line of the trace."""
+    error = {"error": attempt.error} if attempt.error else {}
+    return {"seconds": round(attempt.seconds, 3), "waited": round(attempt.waited, 3), **error}
 
 
 def _facts(completions: Sequence[Completion]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from ragstone.prompts.layers.words import Said
 from ragstone.protocols import Observation
 from ragstone.samples import AT_ONCE, CUT_OFF, noted, numbered, used
 from ragstone.trace import Step
-from ragstone.types import Completion, Context, Delta, Hit, Message, Prompt, Verdict
+from ragstone.types import Attempt, Completion, Context, Delta, Hit, Message, Prompt, Verdict
 
 __all__ = ["LayerCalls", "Runs", "layered"]
 
@@ -75,6 +75,7 @@ async def layered(
         try:
             outcome = calls.whole(await file.layers.run(prompt, calls))
         except ModelError as error:
+            error.attempts = tuple(calls.attempts)
             if not error.retryable or router.quoting is None or prompt.output is not None:
                 raise
             failure = error
@@ -122,6 +123,7 @@ class LayerCalls:
         self._most, self._made = most, 0
         self._asked = Counter[tuple[Message, ...]]()
         self._completions: list[Completion] = []
+        self.attempts: list[Attempt] = []  # those that failed too, in the order in which they ended
         self._free = asyncio.Semaphore(AT_ONCE)
         self._begun = time.perf_counter()
 
@@ -140,9 +142,10 @@ class LayerCalls:
         n = self._taken(n)
         before = self._asked[prompt.messages]
         self._asked[prompt.messages] += n
-        async with self._free:
+        async with self._free, self._noting():
             found = await self._router.sample(numbered(prompt, before), n=n, context=self._context)
-        self._completions += [found[0], *(replace(each, attempts=()) for each in found[1:])]  # they were made once
+        self._completions += found
+        self.attempts += found[0].attempts  # they were made once for all
         return found
 
     async def answer(self, prompt: Prompt, *, n: int = 1) -> Sequence[Outcome]:
@@ -160,10 +163,20 @@ class LayerCalls:
     async def run(self, name: str, inputs: Mapping[str, object]) -> Completion:
         """What a model says to another prompt file."""
         self._taken(1)
-        async with self._free:
+        async with self._free, self._noting():
             completion = await self._runs.plain(name, inputs, context=self._context)
         self._completions.append(completion)
+        self.attempts += completion.attempts
         return completion
+
+    @asynccontextmanager
+    async def _noting(self) -> AsyncGenerator[None]:
+        """Keeps the attempts of a call that fails, since its layer may go on without it."""
+        try:
+            yield
+        except ModelError as error:
+            self.attempts += error.attempts
+            raise
 
     def _taken(self, n: int) -> int:
         if self.left <= 0:
@@ -194,6 +207,7 @@ class LayerCalls:
     def after(self, outcome: Outcome) -> Outcome:
         """The outcome of a model that only quotes, which is no call of a plan, with all that was used before it."""
         self._completions.append(outcome.completion)
+        self.attempts += outcome.completion.attempts
         return self.whole(outcome)
 
     def whole(self, outcome: Outcome) -> Outcome:
@@ -204,7 +218,7 @@ class LayerCalls:
             usage=used(found),
             cost=sum(each.cost for each in found),
             seconds=time.perf_counter() - self._begun,
-            attempts=tuple(attempt for each in found for attempt in each.attempts),
+            attempts=tuple(self.attempts),
             calls=self._made,
         )
         lines = [line for each in found for line in (each.notice or "").splitlines()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.breaker import Breaker
 from ragstone.inference.choosing import Route
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
@@ -28,7 +29,8 @@ class Healths:
     def of(self, name: str, terms: ModelTerms) -> Health:
         """That of a model, made when it is first asked for."""
         if name not in self._known:
-            self._known[name] = Health(gate=Gate(terms.concurrency, terms.queue))
+            gate = Gate(terms.concurrency, terms.queue)
+            self._known[name] = Health(breaker=Breaker(name, slow=terms.slow), gate=gate)
         return self._known[name]
 
     @property
@@ -49,7 +51,7 @@ def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health,
         limits=[*(terms.limits.limits if terms.limits else ()), *(spec.limits.limits if spec.limits else ())],
         request=spec.budget.request if spec.budget else None,
     )
-    return AttemptedModel(metered, health=health, retries=terms.retries, attempt=spec.attempt)
+    return AttemptedModel(metered, health=health, retries=terms.retries, attempt=spec.per_attempt)
 
 
 def route(spec: RouteSpec, healths: Healths) -> Route:

@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 
+ATTEMPT = 60.0  # seconds
+
 INTERACTION = "interaction"
 """The reranker that needs no connector: late interaction on the embedder's own token vectors."""
 
@@ -103,12 +105,14 @@ class ModelTerms(Strict):
     """What may stand in the file of any model beside its own keys.
 
     `retries` are the tries after the first one. `concurrency` requests are at work at once; `queue` more wait, and
-    others are shed. `limits` are those of the model's server, for all who ask it.
+    others are shed. A model is left alone for a while when half of its last calls failed, or had their first word after
+    more than `slow` seconds, where that is set. `limits` are those of the model's server, for all who ask it.
     """
 
     retries: int = Field(default=2, ge=0, le=20)
     concurrency: int = Field(default=64, ge=1)
     queue: int = Field(default=512, ge=0)
+    slow: float | None = Field(default=None, gt=0)
     limits: ModelLimits | None = None
 
 
@@ -121,28 +125,34 @@ class LocalOnly(Strict):
 class RouteSpec(Strict):
     """Which models may answer, and who is asked first.
 
-    `timeout` are the seconds for all tries together, `attempt` those of one try until its first word. `broken` says
-    what becomes of an answer that breaks off after its first words: an `error`, or a `restart` by another model. `data`
-    keeps what is confidential on models of your own: all (`local_only`), what is not public (`public`: only that may
-    go elsewhere), or what a filter finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    `timeout` are the seconds for all tries together, `attempt` those of one try until its first word: half of them, and
+    at most 60, where it is not given, so that another model has time left. `broken` says what becomes of an answer that
+    breaks off after its first words: an `error`, or a `restart` by another model. `data` keeps what is confidential on
+    models of your own: all (`local_only`), what is not public (`public`: only that may go elsewhere), or what a filter
+    finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
     """
 
     strategy: Literal["ordered", "cheapest", "fastest", "least_busy", "by_difficulty"] = "ordered"
     models: list[str] = Field(min_length=1)
     timeout: float = Field(default=120.0, gt=0)
-    attempt: float = Field(default=60.0, gt=0)
+    attempt: float | None = Field(default=None, gt=0)
     broken: Literal["error", "restart"] = "error"
     data: Literal["any", "public", "local_only"] | LocalOnly = "any"
     budget: BudgetSpec | None = None
     limits: LimitSpec | None = None
     ledger: str | None = None
 
+    @property
+    def per_attempt(self) -> float:
+        """The seconds of one try."""
+        return min(ATTEMPT, self.timeout / 2) if self.attempt is None else self.attempt
+
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         twice = next((name for name in self.models if self.models.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"the model {twice!r} stands here twice")
-        if self.attempt > self.timeout and "attempt" in self.model_fields_set:
+        if self.per_attempt > self.timeout:
             raise ValueError("one attempt has more time than all of them: lower `attempt`, or raise `timeout`")
         return self
 

@@ -160,14 +160,16 @@ async def test_reasoning_of_an_unknown_kind_is_passed_over(server: Server, serve
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
-async def test_a_stream_shows_the_text_alone(server: Server, serve: Callable[..., Any], field: str) -> None:
+async def test_a_stream_shows_the_text_alone_and_reasoning_as_a_sign_of_life(
+    server: Server, serve: Callable[..., Any], field: str
+) -> None:
     def thought(text: str) -> str:
         return json.dumps({"choices": [{"index": 0, "delta": {field: text}}]})
 
     server.will(streamed(thought("Six "), thought("sevens."), piece("4"), piece("2"), piece(finish_reason="stop")))
     async with serve() as model:
         deltas = await collect(model, prompt())
-    assert [delta.text for delta in deltas] == ["4", "2", ""]
+    assert [delta.text for delta in deltas] == ["", "", "4", "2", ""]
     whole = deltas[-1].completion
     assert whole is not None
     assert (whole.text, whole.reasoning) == ("42", "Six sevens.")

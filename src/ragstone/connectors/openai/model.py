@@ -198,7 +198,8 @@ class OpenAIModel(Model):
             async for piece in replies:
                 last = last.followed_by(piece)
                 for choice in piece.choices[:1]:
-                    if text := said.add(choice):
+                    text = said.add(choice)
+                    if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
                         yield Delta(text)
         if said.reason is None:
             raise self._channel.broken("its answer broke off")
