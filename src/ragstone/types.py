@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
@@ -312,6 +312,7 @@ class Prompt:
     tokens: int = 0
     counter: str = ""
     stable_prefix_tokens: int = 0
+    stable_messages: int = 0  # so many of the first are wholly in it
     shed: tuple[Shed, ...] = ()
     output: Output | None = None  # None for free text
     reasons: bool = False
@@ -451,10 +452,7 @@ class Answer:
             "calls": self.completion.calls,
             "confidence": self.completion.confidence,
             "cached": self.cached,
-            "verdicts": [
-                {"check": verdict.check, "passed": verdict.passed, "reason": verdict.reason}
-                for verdict in self.verdicts
-            ],
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
             "notices": list(self.notices),
             "trace_id": self.trace_id,
         }

@@ -17,6 +17,7 @@ from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.protocols import Ledger
 from ragstone.testing import HashingEmbedder
 from ragstone.testing.suites import EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
+from ragstone.testing.suites.model import Silence
 
 
 class TestOpenVINOEmbedder(EmbedderSuite):
@@ -75,13 +76,17 @@ class Answering(list[Reply]):
         self.server = server
 
     def pop(self, index: Any = -1, /) -> Reply:
-        if self.server.sent.get("stream"):
+        path, body, _ = self.server.requests[-1]
+        if path == "/metrics":
+            return Reply("", status=404)
+        if body.get("stream"):
             return streamed(piece("Paris"), piece(" [1]."), piece(finish_reason="stop", usage=USAGE))
         return completion("Paris [1].", usage=USAGE)
 
 
 class TestOpenAIModel(ModelSuite):
     deadlines = True
+    secret = "sk-secret-0123456789"
     server: ClassVar[Server]
 
     @pytest.fixture(autouse=True)
@@ -92,4 +97,7 @@ class TestOpenAIModel(ModelSuite):
             yield
 
     def make(self, tmp_path: Path) -> OpenAIModel:
-        return OpenAIModel("m", base_url=self.server.url, api_key="key")
+        return OpenAIModel("m", base_url=self.server.url, api_key=self.secret, lacks=["seed", "topK"])
+
+    def silenced(self) -> Silence:
+        return self.server.silence()

@@ -123,7 +123,7 @@ async def test_an_answer_is_as_long_as_it_may_be(
 ):
     ledger = MemoryLedger()
     model = Watched(ledger)
-    model.capabilities = able  # pyright: ignore[reportAttributeAccessIssue]
+    model.capabilities = able
     await MeteredModel(model, ledger, budgets=DOLLAR if money else ()).generate(
         prompt(max_tokens=given), context=Context()
     )
@@ -134,7 +134,7 @@ async def test_an_answer_is_as_long_as_it_may_be(
 async def test_the_input_is_claimed_at_its_dearest_price():
     ledger = MemoryLedger()
     model = Watched(ledger)
-    model.capabilities = replace(PRICED, price=Price(input=1, output=4, cache_write=1.25, cached_input=0.1))  # pyright: ignore[reportAttributeAccessIssue]
+    model.capabilities = replace(PRICED, price=Price(input=1, output=4, cache_write=1.25, cached_input=0.1))
     await MeteredModel(model, ledger).generate(prompt(), context=Context())
     assert model.seen[0].nano == 58 * 1_250 + 100 * 4_000
 
@@ -150,7 +150,7 @@ async def test_over_budget_nothing_is_sent():
     model, ledger = metered(said(), budgets=(Budget(nano=WORST_NANO - 1, period="day"),))
     with pytest.raises(OverBudget, match=r"large: of the .* USD a day of tenant 'default'"):
         await model.generate(prompt(), context=Context())
-    assert model.model.prompts == []  # pyright: ignore[reportAttributeAccessIssue]
+    assert model.model.prompts == []
     assert await open_claims(ledger) == []
 
 
@@ -350,10 +350,8 @@ async def test_an_answer_in_one_piece_that_is_cancelled_counts_as_the_worst_case
 
 
 async def test_a_notice_says_that_a_budget_has_cut_an_answer_off():
-    cut = said(finish_reason="length")
-    model, _ = metered(
-        cut, cut, replace(cut, notice="The answer was cut off at its limit of 100 tokens."), budgets=DOLLAR
-    )
+    cut, known = said(finish_reason="length"), "The answer was cut off at its limit of 100 tokens."
+    model, _ = metered(cut, cut, replace(cut, notice=known), budgets=DOLLAR)
     first = await model.generate(prompt(), context=Context())
     assert first.notice == "The answer was cut off at 100 tokens, for which a budget was kept."
     assert (await model.generate(prompt(max_tokens=100), context=Context())).notice is None
@@ -387,7 +385,7 @@ async def test_without_a_ledger_no_call_is_made_that_has_to_keep_to_something(gi
     context = Context()
     with pytest.raises(LedgerUnavailable):
         await model.generate(prompt(), context=context)
-    assert model.model.prompts == []  # pyright: ignore[reportAttributeAccessIssue]
+    assert model.model.prompts == []
     assert context.purse.nano == 0
 
 

@@ -1,8 +1,12 @@
-"""A server that speaks Chat Completions over loopback, one scripted reply after another. It never waits for a clock."""
+"""A server that speaks Chat Completions over loopback, one scripted reply after another. It never waits for a clock.
+
+Anthropic's Messages are spoken by `anthropic_server`, over the same wire.
+"""
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 from collections.abc import Iterable, Iterator
@@ -12,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from ragstone.protocols import Model
+from ragstone.testing.suites.model import Silence
 from ragstone.types import Context, Delta, Message, Options, Prompt
 
 
@@ -65,15 +70,32 @@ class Server:
         self.replies: list[Reply] = []
         self.ending = threading.Event()
         self.asked = threading.Event()
+        self.left = threading.Event()  # a caller has closed the connection to a silent server
 
     def will(self, *replies: Reply) -> None:
         """What to reply next, in order."""
         self.replies = list(replies)
 
+    def silence(self) -> Silence:
+        """Says nothing to whoever asks next."""
+        self.asked.clear()
+        self.replies = [Reply(silent=True)]
+        return Silence(self.asked, self.left)
+
+    def wait(self, connection: socket.socket) -> None:
+        """Until the other side is gone, or the test is over."""
+        while not self.ending.is_set():
+            try:
+                if select.select([connection], [], [], 0.02)[0] and not connection.recv(1, socket.MSG_PEEK):
+                    break
+            except ConnectionError:
+                break
+        self.left.set()
+
     @property
     def sent(self) -> Any:
         """The body of the last request for a completion."""
-        return next(body for path, body, _ in reversed(self.requests) if path.endswith("/completions"))
+        return next(body for path, body, _ in reversed(self.requests) if path.endswith(("/completions", "/messages")))
 
 
 @contextmanager
@@ -127,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = script.replies.pop(0)
         self.close_connection = True
         if reply.silent:
-            script.ending.wait()
+            script.wait(self.connection)
             return
         self.send_response(reply.status)
         for name, value in {"connection": "close", "content-type": "application/json", **reply.headers}.items():
@@ -146,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         for event in events:
-            data = f"data: {event}\n\n".encode()
+            data = (event if event.startswith("event: ") else f"data: {event}\n\n").encode()
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.flush()
         if not broken:

@@ -110,3 +110,18 @@ def test_a_closed_store_is_a_clear_error():
     traces.close()
     with pytest.raises(StateError, match="traces cannot be kept"):
         traces.keep(finished(), tenant="a")
+
+
+def test_those_of_a_moment_are_written_together_and_more_than_are_kept_do_not_pile_up(tmp_path: Path):
+    traces = TraceStore(tmp_path / "traces.db")
+    made = [finished() for _ in range(store.KEPT + 200)]
+    for number, trace in enumerate(made):
+        trace.started = float(number)
+        traces.keep_soon(trace, tenant="default")
+        assert len(traces._waiting) <= store.KEPT
+    found = traces.newest(store.KEPT + 200, tenant="default")
+    assert [one.id for one in found] == [trace.id for trace in reversed(made[200:])]
+    traces.keep_soon(made[0], tenant="default")
+    traces.close()
+    again = TraceStore(tmp_path / "traces.db")
+    assert again.show(made[0].id, tenant="default") is not None

@@ -185,6 +185,7 @@ class _Draft:
             tokens=self.counter.messages(messages),
             counter=self.counter.name,
             stable_prefix_tokens=stable.tokens(self.counter),
+            stable_messages=stable.whole(messages),
             shed=shed,
             plan=(*asking.calls(file), *file.layers.plan()),
             reasons=file.layers.thinks(self.reasons),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, nodes
@@ -44,6 +45,10 @@ class Prefix:
     def tokens(self, counter: Counter) -> int:
         """Its length. Where two tokens meet at its end, a tokenizer may join them, so it can be one too many."""
         return sum(counter.count(each.content) + PER_MESSAGE for each in self.messages) + counter.count(self.words)
+
+    def whole(self, sent: Sequence[Message]) -> int:
+        """How many of the first messages that are sent lie wholly in it."""
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.messages, sent, strict=False)))
 
 
 def head(text: str, environment: Environment, includes: Mapping[str, str]) -> Head:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.protocols import Ledger
-from ragstone.spending import EXPIRE, WINDOW, Account, Budget, Claim, Spent, over_budget, rate_limited
+from ragstone.spending import EXPIRE, Account, Budget, Claim, Spent, over_budget, rate_limited
 from ragstone.types import Context
 from ragstone.usage import Usage
 
@@ -24,11 +24,7 @@ class _Call:
     state: str
     usage: Usage
     nano: int
-    at: float
-
-    @property
-    def counts(self) -> bool:
-        return self.state != "released"
+    draws: dict[tuple[str, str], tuple[float, int]]  # when it has taken how much of which limit
 
 
 class MemoryLedger(Ledger):
@@ -57,15 +53,13 @@ class MemoryLedger(Ledger):
                 if claim.nano and (spent := self._in_pot(claim, budget)) + claim.nano > budget.nano:
                     raise over_budget(claim, budget, spent)
             now = self.clock()
-            for call in self._calls.values():
-                call.at = min(call.at, now)  # of a clock that was put back
+            draws: dict[tuple[str, str], tuple[float, int]] = {}
             for limit in claim.limits:
-                pot = claim.account.of(limit.per)
-                calls = [call for call in self._calls.values() if _draws(call, pot, limit.of)]
-                taken = [(int(call.at), 1 if limit.of == "requests" else _tokens(call.usage)) for call in calls]
-                if error := rate_limited(claim, limit, taken, now):
+                pot = (claim.account.of(limit.per), limit.of)
+                if error := rate_limited(claim, limit, self._taken(pot, now), now):
                     raise error
-            self._calls[claim.id] = _Call(claim, "open", claim.usage, claim.nano, now)
+                draws[pot] = now, claim.amount(limit)
+            self._calls[claim.id] = _Call(claim, "open", claim.usage, claim.nano, draws)
 
     async def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool, context: Context) -> None:
         """Counts what was used in place of the claim."""
@@ -76,15 +70,18 @@ class MemoryLedger(Ledger):
         had = self._calls.get(claim.id)
         if had is not None and (had.state == "settled" or (had.state == "estimated" and not reported)):
             return
-        at = had.at if had is not None else self.clock() - WINDOW - 1
-        self._calls[claim.id] = _Call(claim, "settled" if reported else "estimated", usage, nano, at)
+        draws = had.draws if had is not None else {}
+        if had is not None and had.state == "open":
+            used = usage.input_tokens + usage.output_tokens
+            draws = {pot: (at, used if pot[1] == "tokens" else amount) for pot, (at, amount) in draws.items()}
+        self._calls[claim.id] = _Call(claim, "settled" if reported else "estimated", usage, nano, draws)
 
     async def release(self, claim: Claim, *, context: Context) -> None:
         """Gives it back."""
         with self._one:
-            call = self._calls.setdefault(claim.id, _Call(claim, "open", Usage(), 0, self.clock()))
-            if call.state == "open":
-                self._calls[claim.id] = _Call(claim, "released", Usage(), 0, call.at)
+            call = self._calls.get(claim.id)
+            if call is None or call.state == "open":
+                self._calls[claim.id] = _Call(claim, "released", Usage(), 0, {})
 
     async def spent(self, *, since: str, until: str, context: Context) -> Sequence[Spent]:
         """A row for each account and day."""
@@ -115,8 +112,18 @@ class MemoryLedger(Ledger):
 
     def _in_pot(self, claim: Claim, budget: Budget) -> int:
         pot, length = claim.account.of(budget.per), {"day": 10, "month": 7}[budget.period]
-        calls = (call for call in self._calls.values() if call.counts and call.claim.day[:length] == claim.day[:length])
+        calls = (call for call in self._calls.values() if call.claim.day[:length] == claim.day[:length])
         return sum(call.nano for call in calls if call.claim.account.of(budget.per) == pot)
+
+    def _taken(self, pot: tuple[str, str], now: float) -> list[tuple[int, int]]:
+        """What was taken of a limit, by second. What lies ahead, after a clock was put back, was taken just now."""
+        found: list[tuple[int, int]] = []
+        for call in self._calls.values():
+            if pot in call.draws:
+                at, amount = call.draws[pot]
+                call.draws[pot] = min(at, now), amount
+                found.append((int(min(at, now)), amount))
+        return found
 
     def _sweep(self) -> None:
         now = self.wall()
@@ -125,18 +132,8 @@ class MemoryLedger(Ledger):
                 self._settle(call.claim, call.usage, call.nano, reported=False)
 
 
-def _draws(call: _Call, pot: str, what: str) -> bool:
-    """Whether a call has taken something of a limit."""
-    claim = call.claim
-    return call.counts and any(limit.of == what and claim.account.of(limit.per) == pot for limit in claim.limits)
-
-
 def _empty(account: Account, day: str, reported: bool) -> Spent:
     return Spent(account=account, day=day, reported=reported, requests=0, usage=Usage(), nano=0)
-
-
-def _tokens(usage: Usage) -> int:
-    return usage.input_tokens + usage.output_tokens
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -6,12 +6,13 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Collection, Generator
+from collections import deque
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ragstone.errors import StateError
 from ragstone.state.database import Database
@@ -22,6 +23,10 @@ __all__ = ["TraceStore"]
 log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
+MOMENT = 0.05  # seconds that a trace may wait for others before they are written
+
+_Row: TypeAlias = tuple[Trace, str, Collection[str] | None, dict[str, Any]]
+"""A trace with its tenant, the principals of its caller, and the facts of its outcome."""
 
 # The number is the format's: these are kept for a while only, so another format begins with a table of its own.
 # `principals` are those of who asked, as a JSON list; null where it was no caller's request but the operator's work.
@@ -53,34 +58,41 @@ class TraceStore:
         self.path = path
         self._file = Database(path, _create)
         self._closed = False
-        self._queue = threading.Lock()
+        self._queue, self._hurry = threading.Lock(), threading.Event()
+        self._waiting: deque[_Row] = deque(maxlen=KEPT)
         self._writer: ThreadPoolExecutor | None = None
         self._last: Future[None] | None = None
 
     def keep_soon(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
         """`keep` in a thread of its own, so that no answer waits for its trace; the next call here waits for it.
 
-        Where it fails the log says so: a full disk must not take an answer away that is already there.
+        Those of a moment are written together. Where that fails the log says so: a full disk must not take an answer
+        away that is already there.
         """
         with self._queue:
             if self._writer is None:
                 self._writer = ThreadPoolExecutor(1, thread_name_prefix="traces")
-            self._last = self._writer.submit(self._kept, trace, tenant=tenant, principals=principals, **facts)
+            if not self._waiting:
+                self._last = self._writer.submit(self._drain)
+            self._waiting.append((trace, tenant, principals, facts))
 
-    def _kept(self, trace: Trace, **said: Any) -> None:
+    def _drain(self) -> None:
+        self._hurry.wait(MOMENT)
+        with self._queue:
+            rows = list(self._waiting)
+            self._waiting.clear()
         try:
-            self.keep(trace, **said)
+            self._write(rows)
         except StateError as error:
             log.warning("%s", error)
 
     def keep(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
         """Writes a finished trace of a caller, or of the operator, and drops the oldest beyond the newest thousand."""
-        seconds = max((step.start + step.seconds for step in trace.steps), default=0.0)
-        steps = json.dumps([{name: getattr(step, name) for name in _STEP} for step in trace.steps], default=str)
-        asked = None if principals is None else _listed(principals)
-        row = (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
+        self._write([(trace, tenant, principals, facts)])
+
+    def _write(self, rows: Sequence[_Row]) -> None:
         with self._translated(), self._file.writing() as db:
-            db.execute("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", row)
+            db.executemany("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", map(_columns, rows))
             db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (KEPT,))
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
@@ -124,7 +136,9 @@ class TraceStore:
     def _settle(self) -> None:
         """Waits until what was to be kept is kept."""
         if (last := self._last) is not None:
+            self._hurry.set()
             last.result()
+            self._hurry.clear()
 
     @property
     def _nothing(self) -> bool:
@@ -136,6 +150,7 @@ class TraceStore:
         with self._queue:
             writer, self._writer = self._writer, None
         if writer is not None:
+            self._hurry.set()
             writer.shutdown()
         self._closed = True
         self._file.close()
@@ -161,6 +176,14 @@ class TraceStore:
 def _create(db: sqlite3.Connection) -> None:
     for statement in filter(str.strip, _TABLE.split(";")):
         db.execute(statement)
+
+
+def _columns(row: _Row) -> tuple[Any, ...]:
+    trace, tenant, principals, facts = row
+    seconds = max((step.start + step.seconds for step in trace.steps), default=0.0)
+    steps = json.dumps([{name: getattr(step, name) for name in _STEP} for step in trace.steps], default=str)
+    asked = None if principals is None else _listed(principals)
+    return (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
 
 
 def _who(principals: Collection[str] | None) -> dict[str, Any]:

@@ -5,20 +5,46 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+import threading
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import pytest
 
-from ragstone.errors import ModelTimeout
-from ragstone.protocols import Model
+from ragstone.errors import ModelTimeout, NotAllowed
+from ragstone.protocols import SETTINGS, Model
+from ragstone.settings import SPELLED
 from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Completion, Context, Delta, Hit, Message, Options, Prompt, Slot
 
-__all__ = ["ModelSuite"]
+__all__ = ["ModelSuite", "Silence"]
 
 QUESTION = "What is the capital of France?"
 PASSAGE = "Paris is the capital of France. Lyon is its third largest city."
+
+
+SET: dict[str, Any] = {
+    "temperature": 0.5,
+    "max_tokens": 16,
+    "top_p": 0.9,
+    "top_k": 4,
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.1,
+    "seed": 7,
+    "stop": ("END",),
+}
+"""A value for every setting."""
+
+LONGEST = 20.0  # seconds within which a server sees that its caller is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A server that says nothing: `asked` once a request is there, `left` once its connection is closed."""
+
+    asked: threading.Event
+    left: threading.Event
 
 
 def prompt(question: str = QUESTION, passage: str = PASSAGE) -> Prompt:
@@ -43,6 +69,8 @@ def prompt(question: str = QUESTION, passage: str = PASSAGE) -> Prompt:
 class ModelSuite(ConnectorSuite[Model]):
     """What every model does. `deadlines`: it gives up with ModelTimeout when the context's deadline has passed.
 
+    `secret` is the key that `make` gives it, if any; `silenced` makes its server say nothing from then on.
+
     >>> class TestMyModel(ModelSuite):
     ...     deadlines = True
     ...
@@ -51,6 +79,11 @@ class ModelSuite(ConnectorSuite[Model]):
     """
 
     deadlines: ClassVar[bool] = False
+    secret: ClassVar[str] = ""
+
+    def silenced(self) -> Silence | None:
+        """The server of the model, which says nothing from now on; None where there is no server."""
+        return None
 
     async def exercise(self, connector: Model) -> None:
         await connector.generate(prompt(), context=CONTEXT)
@@ -117,6 +150,49 @@ class ModelSuite(ConnectorSuite[Model]):
         with pytest.raises(ModelTimeout):
             async for _ in connector.stream(prompt(), context=late):
                 pass
+
+    async def test_a_setting_that_it_lacks_is_refused_in_the_words_of_a_prompt_file(self, connector: Model) -> None:
+        lacks = sorted(SETTINGS - connector.capabilities.settings)
+        if not lacks:
+            pytest.skip("obeys every setting")
+        for name in lacks:
+            asked = replace(prompt(), options=Options(**{name: SET[name]}))
+            with pytest.raises(NotAllowed, match=SPELLED[name]):
+                await connector.generate(asked, context=CONTEXT)
+            with pytest.raises(NotAllowed, match=SPELLED[name]):
+                await connector.sample(asked, n=2, context=CONTEXT)
+            with pytest.raises(NotAllowed, match=SPELLED[name]):
+                await self.streamed(connector, asked)
+
+    async def test_a_setting_that_it_obeys_is_no_reason_to_fail(self, connector: Model) -> None:
+        for name in sorted(connector.capabilities.settings):
+            asked = replace(prompt(), options=Options(**{name: SET[name]}))
+            self.demand_whole(await connector.generate(asked, context=CONTEXT))
+
+    async def test_its_key_is_never_shown(self, connector: Model) -> None:
+        if not self.secret:
+            pytest.skip("has no key")
+        await self.exercise(connector)
+        assert self.secret not in f"{connector!r} {connector} {vars(connector)}"
+
+    async def test_its_load_is_told_or_unknown_and_probing_it_raises_nothing(self, connector: Model) -> None:
+        await connector.probe(context=CONTEXT)
+        load = await connector.busy(context=CONTEXT)
+        assert load is None or (load.running >= 0 and load.waiting >= 0 and load.memory >= 0)
+
+    @pytest.mark.parametrize("streaming", [False, True])
+    async def test_a_caller_who_goes_away_takes_the_connection_along(self, connector: Model, streaming: bool) -> None:
+        await connector.load()
+        server = self.silenced()
+        if server is None:
+            pytest.skip("has no server")
+        asked = self.streamed(connector) if streaming else connector.generate(prompt(), context=CONTEXT)
+        call = asyncio.ensure_future(asked)
+        assert await asyncio.to_thread(server.asked.wait, LONGEST)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await asyncio.to_thread(server.left.wait, LONGEST)
 
     def demand_whole(self, completion: Completion) -> None:
         """Fails where a field is missing or makes no sense."""
