@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from postgres import Postgres
-from servers import free_port, missing, running
+from servers import Server, free_port, missing, started
 
 ROOT = Path(__file__).parents[2]
 VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
@@ -21,15 +21,21 @@ VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0
 # A random model that may write any space between two words of JSON writes nothing else until its tokens are used up.
 VLLM_JSON = '{"backend": "xgrammar", "disable_any_whitespace": true}'
 VLLM_BLOCK = 32  # tokens that the prefix cache keeps together; 128 by default on the CPU
+VLLM_LLAMA = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
+VLLM_LLAMA += ["--enable-prompt-tokens-details", "--block-size", str(VLLM_BLOCK)]
+VLLM_MOST = 64  # requests that the second server of two works at or keeps waiting
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
+    # Several threads of so small a model wait for each other: on a busy machine fifteen times as long as one works.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Served:
     """A model that a server offers, and the folder that it lies in."""
 
@@ -38,39 +44,93 @@ class Served:
     folder: Path
 
 
+class Mortal(Served):
+    """One whose server may be killed, and started anew at the same address."""
+
+    def __init__(self, folder: Path, *flags: str, log: Path) -> None:
+        self._port, self._flags, self._log = free_port(), flags, log
+        self._running = ExitStack()
+        self._server: Server | None = None
+        super().__init__(f"http://127.0.0.1:{self._port}/v1", "tiny", folder)
+
+    def start(self) -> None:
+        """Starts it, and does not wait."""
+        self._server = self._running.enter_context(_vllm(self.folder, self._port, *self._flags, log=self._log))
+
+    def ready(self) -> None:
+        """Waits until it answers."""
+        assert self._server is not None
+        self._server.ready(VLLM_SECONDS)
+
+    def kill(self) -> None:
+        """Kills it with signal 9. What it was about to say is lost, and its connections end."""
+        assert self._server is not None
+        self._server.kill()
+        self._running.close()
+
+    def end(self) -> None:
+        """Ends it, if it runs."""
+        self._running.close()
+
+
 @pytest.fixture(scope="session")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """vLLM on the CPU with a tiny random Llama, whose tokenizer is trained on our handbook."""
-    flags = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
-    flags += ["--enable-prompt-tokens-details", "--block-size", str(VLLM_BLOCK)]
-    with _serving("make_tiny_model.py", tmp_path_factory.mktemp("vllm"), *flags) as served:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random Llama, whose tokenizer is trained on our handbook."""
+    return _made("make_tiny_model.py", tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def vllm(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """vLLM on the CPU with the tiny Llama."""
+    with _serving(tiny, *VLLM_LLAMA, log=tmp_path_factory.mktemp("vllm") / "log") as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def vllms(
+    request: pytest.FixtureRequest, tiny: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, Mortal]]:
+    """Two of them with the same model. The second one may be killed, and refuses more requests than VLLM_MOST."""
+    most = ["--max-num-queued-reqs", str(VLLM_MOST)]
+    second = Mortal(tiny, *VLLM_LLAMA, *most, log=tmp_path_factory.mktemp("second") / "log")
+    second.start()  # side by side with the first one
+    try:
+        first: Served = request.getfixturevalue("vllm")
+        second.ready()
+        yield first, second
+    finally:
+        second.end()
 
 
 @pytest.fixture(scope="session")
 def vllm_reranker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """vLLM on the CPU with a tiny random cross-encoder."""
-    with _serving("make_tiny_cross_encoder.py", tmp_path_factory.mktemp("reranker"), "--runner", "pooling") as served:
+    folder = tmp_path_factory.mktemp("reranker")
+    model = _made("make_tiny_cross_encoder.py", folder)
+    with _serving(model, "--runner", "pooling", log=folder / "log") as served:
         yield served
 
 
-@contextmanager
-def _serving(maker: str, folder: Path, *flags: str) -> Iterator[Served]:
+def _made(maker: str, folder: Path) -> Path:
     if not VLLM_PYTHON.exists():
         missing("vLLM", "Run: make test-vllm")
     texts = sorted(ROOT.glob("docs/*.md"))
     subprocess.run([VLLM_PYTHON, Path(__file__).with_name(maker), folder / "model", *texts], check=True)
+    return folder / "model"
+
+
+@contextmanager
+def _serving(model: Path, *flags: str, log: Path) -> Iterator[Served]:
     port = free_port()
-    server = f"http://127.0.0.1:{port}"
-    command = [VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", folder / "model", *VLLM_FLAGS]
-    with running(
-        [*command, *flags, "--port", str(port)],
-        health=f"{server}/health",
-        log=folder / "vllm.log",
-        timeout=VLLM_SECONDS,
-        environment=VLLM_ENVIRONMENT,
-    ):
-        yield Served(f"{server}/v1", "tiny", folder / "model")
+    with _vllm(model, port, *flags, log=log) as server:
+        server.ready(VLLM_SECONDS)
+        yield Served(f"http://127.0.0.1:{port}/v1", "tiny", model)
+
+
+def _vllm(model: Path, port: int, *flags: str, log: Path) -> AbstractContextManager[Server]:
+    command = [VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", model, *VLLM_FLAGS, *flags]
+    health = f"http://127.0.0.1:{port}/health"
+    return started([*command, "--port", str(port)], health=health, log=log, environment=VLLM_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

@@ -199,7 +199,9 @@ class Channel:
         """Our error for one of the SDK's, with the server's own words."""
         import openai
 
-        said = self.address.clean(errors.words(getattr(error, "body", None)) or str(error.__cause__ or error))
+        said = self.address.clean(
+            errors.words(getattr(error, "body", None)) or str(error.__cause__ or "") or str(error)
+        )
         status, kind = errors.status_of(error), errors.kind(error)
         if isinstance(error, openai.APITimeoutError):
             return self.late(f"it said nothing for {self.timeout:g} s")
