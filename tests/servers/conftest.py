@@ -23,7 +23,7 @@ VLLM_JSON = '{"backend": "xgrammar", "disable_any_whitespace": true}'
 VLLM_BLOCK = 32  # tokens that the prefix cache keeps together; 128 by default on the CPU
 VLLM_LLAMA = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
 VLLM_LLAMA += ["--enable-prompt-tokens-details", "--block-size", str(VLLM_BLOCK)]
-VLLM_MOST = 64  # requests that the second server of two works at or keeps waiting
+VLLM_MOST = 64  # requests that the second server of two has at once
 VLLM_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     # Several threads of so small a model wait for each other: on a busy machine fifteen times as long as one works.
@@ -45,10 +45,11 @@ class Served:
 
 
 class Mortal(Served):
-    """One whose server may be killed, and started anew at the same address."""
+    """One whose server may be killed, and started anew at the same address. It refuses more than `most` requests."""
 
-    def __init__(self, folder: Path, *flags: str, log: Path) -> None:
-        self._port, self._flags, self._log = free_port(), flags, log
+    def __init__(self, folder: Path, *flags: str, most: int, log: Path) -> None:
+        self.most, self._port, self._log = most, free_port(), log
+        self._flags = (*flags, "--max-num-queued-reqs", str(most))
         self._running = ExitStack()
         self._server: Server | None = None
         super().__init__(f"http://127.0.0.1:{self._port}/v1", "tiny", folder)
@@ -90,9 +91,8 @@ def vllm(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 def vllms(
     request: pytest.FixtureRequest, tiny: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Served, Mortal]]:
-    """Two of them with the same model. The second one may be killed, and refuses more requests than VLLM_MOST."""
-    most = ["--max-num-queued-reqs", str(VLLM_MOST)]
-    second = Mortal(tiny, *VLLM_LLAMA, *most, log=tmp_path_factory.mktemp("second") / "log")
+    """Two of them with the same model. The second one may be killed."""
+    second = Mortal(tiny, *VLLM_LLAMA, most=VLLM_MOST, log=tmp_path_factory.mktemp("second") / "log")
     second.start()  # side by side with the first one
     try:
         first: Served = request.getfixturevalue("vllm")
