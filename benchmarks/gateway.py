@@ -294,8 +294,8 @@ def main() -> None:
             if given.only in (None, "inside"):
                 found["inside"] = inside(scene, rounds=3 if quick else 7, times=200 if quick else 500)
             if given.only in (None, "http"):
-                many = 600 if quick else 2000
-                found["http"] = http(scene, rounds=3 if quick else 7, times=200 if quick else 500, many=many)
+                many = 600 if quick else 1000
+                found["http"] = http(scene, rounds=3 if quick else 5, times=200 if quick else 300, many=many)
             if given.only in (None, "memory"):
                 found["memory"] = memory(scene, first=2_000 if quick else 20_000, last=20_000 if quick else 200_000)
     if given.json:

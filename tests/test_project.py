@@ -38,7 +38,7 @@ def test_init_writes_the_folders_of_this_repository_pointed_at_documents(tmp_pat
     assert [str(fault) for fault in Project(tmp_path).faults()] == []
 
 
-@pytest.mark.parametrize("model", [Default.openai, Default.local])
+@pytest.mark.parametrize("model", [Default.openai, Default.anthropic, Default.local])
 def test_another_model_changes_the_route_alone(tmp_path: Path, model: Default):
     write(tmp_path / "plain", model=Default.extractive)
     write(tmp_path / "other", model=model)

@@ -43,6 +43,7 @@ class Chat:
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One request."""
         try:
+            _demand_json(scope)
             asked = read(await _body(receive))
             await _unless_gone(receive, self._answer(asked, send))
         except ChatError as error:
@@ -160,6 +161,13 @@ def _ours(found: Sequence[Completion]) -> dict[str, Any]:
 
 
 # ── ASGI ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _demand_json(scope: Event) -> None:
+    """A page of a stranger's that is open in a browser here can send other types without asking, and so spend money."""
+    given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if given.partition(b";")[0].strip().lower() != b"application/json":
+        raise ChatError(415, "invalid_value", "the request is no JSON: send content-type: application/json")
 
 
 async def _body(receive: Receive) -> bytes:

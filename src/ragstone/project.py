@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,9 +17,11 @@ from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptE
 from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.lookups import project_faults
-from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
+from ragstone.pipelines.routes import confidential, difficulty
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, RouteSpec, spec_for
 from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
+from ragstone.registry import find as find_type
 
 __all__ = ["Project", "find"]
 
@@ -256,6 +259,8 @@ class Project:
                     builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
                 yield from self._reference_faults(located, spec)
+                if spec.route is not None:
+                    yield from self._route_faults(located, spec.route)
             except ConfigError as error:
                 yield from error.faults or (error,)
 
@@ -284,6 +289,37 @@ class Project:
                     found=error.found,
                     hint=error.hint,
                 )
+
+    def _route_faults(self, located: Located, route: RouteSpec) -> Iterator[ConfigError]:
+        """What of a route only shows beside other files, or in words of the filter language."""
+        if route.strategy == "by_difficulty":
+            try:
+                difficulty(route, located, self.root)
+            except ConfigError as error:
+                yield error
+        try:
+            confidential(route)
+        except RagstoneError as error:
+            where = located.where(("route", "data", "local_only"))
+            yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
+        if route.data == "local_only" and not any(self._may_be_local(name) for name in route.models):
+            yield ConfigError(
+                "no model of this route is your own, so none may answer",
+                where=located.where(("route", "data")),
+                hint="Name one whose file says local: true.",
+            )
+
+    def _may_be_local(self, name: str) -> bool:
+        """Whether a model is of your own, or one whose faults are told elsewhere."""
+        file = self._readable("connectors").get(name)
+        given: object = file.value if file is not None else None
+        value = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        if value.get("kind") != "model" or "local" in value:
+            return value.get("local", True) is not False
+        try:
+            return find_type("model", str(value.get("type"))).capabilities.local
+        except ConfigError:
+            return True
 
     def _require_pipeline(self, name: str) -> None:
         names = sorted(path.stem for path in (self.root / "pipelines").glob("*.yaml"))
@@ -316,13 +352,18 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
         yield ("store",), "store", spec.store
         if "lexical" in spec.model_fields_set:
             yield ("lexical",), "lexical", spec.lexical
+        yield from _of_route(spec.route)
     else:
         yield ("index",), "pipeline", spec.index
         yield ("prompt",), "prompt", spec.prompt
         rerank = spec.retrieve.rerank
         if rerank is not None and rerank.by != INTERACTION:
             yield ("retrieve", "rerank", "by"), "reranker", rerank.by
-        for place, name in enumerate(spec.route.models):
-            yield ("route", "models", place), "model", name
-        if spec.route.ledger is not None:
-            yield ("route", "ledger"), "ledger", spec.route.ledger
+        yield from _of_route(spec.route)
+
+
+def _of_route(route: RouteSpec | None) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    for place, name in enumerate(route.models if route is not None else ()):
+        yield ("route", "models", place), "model", name
+    if route is not None and route.ledger is not None:
+        yield ("route", "ledger"), "ledger", route.ledger

@@ -18,6 +18,7 @@ from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
+from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
@@ -44,6 +45,9 @@ class AnswerStream:
     async for delta in stream:
         print(delta.text, end="")
     print(stream.answer.citations)
+
+    Where the route says `broken: restart`, a delta with `restart` may come: what was said before it is void, since the
+    model broke off and another one begins anew. Elsewhere a stream that breaks off raises StreamBroken.
     """
 
     def __init__(self, parts: AsyncGenerator[Delta | Answer]) -> None:
@@ -196,6 +200,10 @@ class AsyncRag:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return AsyncModels(self._parts, tenant=tenant, pipeline=pipeline)
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,14 +1,24 @@
-"""What an ingestion would do, does and did, and what an index holds."""
+"""What an ingestion would do, does and did, what an index holds, and which model would be asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ragstone.types import Chunk, Hit
 
-__all__ = ["Difference", "Explained", "IndexStatus", "IngestPlan", "IngestReport", "Progress", "Stage"]
+__all__ = [
+    "Difference",
+    "Explained",
+    "ExplainedRoute",
+    "IndexStatus",
+    "IngestPlan",
+    "IngestReport",
+    "Progress",
+    "RoutedModel",
+    "Stage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +141,33 @@ class Explained:
     def as_dict(self) -> dict[str, Any]:
         """The search as `ragstone search --explain --json` prints it."""
         return {"hits": [hit.as_dict() for hit in self.hits], "stages": [stage.as_dict() for stage in self.stages]}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedModel:
+    """A model of a route, and why it stands where it does: in words, and as figures by name."""
+
+    name: str
+    why: str
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedRoute:
+    """Which models a question would go to, the first that answers, and which are passed over.
+
+    `failure` is what is raised where none is left. `tokens` are those of the prompt; `confidential` ones stay on models
+    of your own.
+    """
+
+    strategy: str
+    asked: tuple[RoutedModel, ...]
+    passed: tuple[RoutedModel, ...]
+    failure: str | None
+    prompt: str
+    tokens: int
+    confidential: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The route as `ragstone model explain --json` prints it."""
+        return asdict(self)

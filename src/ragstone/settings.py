@@ -8,7 +8,7 @@ from types import MappingProxyType
 from ragstone.errors import ConfigError, NotAllowed, nearest
 from ragstone.types import Prompt
 
-__all__ = ["SPELLED", "given", "lacking", "left_out", "named", "require"]
+__all__ = ["SPELLED", "given", "lacking", "left_out", "named", "refusal", "require"]
 
 SPELLED = MappingProxyType(
     {
@@ -41,14 +41,21 @@ def lacking(prompt: Prompt, settings: Collection[str]) -> list[str]:
 
 def require(prompt: Prompt, settings: Collection[str], *, where: str) -> None:
     """Raises NotAllowed where a prompt sets what the model at `where` does not obey: nothing is dropped silently."""
+    if (error := refusal(prompt, settings, where=where)) is not None:
+        raise error
+
+
+def refusal(prompt: Prompt, settings: Collection[str], *, where: str) -> NotAllowed | None:
+    """What `require` raises; None where the model obeys all that the prompt sets."""
     missing = lacking(prompt, settings)
-    if missing:
-        names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
-        raise NotAllowed(
-            f"it has no {names}, which the prompt {prompt.name!r} sets",
-            where=where,
-            hint=f"Take {names} out of model.options in the prompt file, or choose another model.",
-        )
+    if not missing:
+        return None
+    names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+    return NotAllowed(
+        f"it has no {names}, which the prompt {prompt.name!r} sets",
+        where=where,
+        hint=f"Take {names} out of model.options in the prompt file, or choose another model.",
+    )
 
 
 def left_out(prompt: Prompt, omits: Collection[str]) -> str | None:

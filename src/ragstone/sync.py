@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
+from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AnswerStream, AsyncChat, AsyncRag
-from ragstone.reports import Difference, Explained, IndexStatus, IngestPlan, IngestReport, Progress
+from ragstone.reports import Difference, Explained, ExplainedRoute, IndexStatus, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Hit, Message, Options, Prompt
@@ -91,6 +92,8 @@ class Stream:
     for delta in stream:
         print(delta.text, end="")
     print(stream.answer.citations)
+
+    What was said before a delta with `restart` is void: see AnswerStream.
     """
 
     def __init__(self, stream: AnswerStream) -> None:
@@ -136,6 +139,27 @@ class Chat:
     def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Stream:
         """The same answer while it is said."""
         return Stream(self._chat.stream(question, output=output, **inputs))
+
+
+class Models:
+    """The models of one pipeline's route."""
+
+    def __init__(self, models: AsyncModels) -> None:
+        self._models = models
+
+    def explain(
+        self,
+        question: str | None = None,
+        /,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        **inputs: Any,
+    ) -> ExplainedRoute:
+        """Which models a question would go to, in order, and why; nothing is sent but questions of a server's load."""
+        return _wait(self._models.explain(question, prompt=prompt, k=k, where=where, principals=principals, **inputs))
 
 
 class Index:
@@ -295,6 +319,10 @@ class Rag:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return Models(self._rag.models(tenant=tenant, pipeline=pipeline))
 
     def search(
         self,

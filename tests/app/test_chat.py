@@ -7,6 +7,8 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -41,14 +43,12 @@ def proxy(upstream: Upstream) -> Iterator[Proxy]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[str]:
+@contextmanager
+def serving(folder: Path, proxy: Proxy) -> Iterator[str]:
     """The service, as `ragstone serve` starts it."""
-    folder = tmp_path_factory.mktemp("project")
     write(folder, model=Default.extractive)
-    model = (
-        f"kind: model\ntype: openai\nbase_url: {proxy.url}\nmodel: mock\nretries: 0\nprice: {{input: 1, output: 2}}\n"
-    )
+    model = f"kind: model\ntype: openai\nbase_url: {proxy.url}\nmodel: mock\nretries: 0\n"
+    model += "price: {input: 1, output: 2}\n"
     (folder / "connectors" / "mock.yaml").write_text(model)
     (folder / "pipelines" / "answer.yaml").write_text("index: ingest\nroute: {models: [mock, extractive]}\n")
     (folder / "pipelines" / "quoting.yaml").write_text("index: ingest\nroute: {models: [extractive]}\n")
@@ -56,9 +56,24 @@ def url(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[str]
     server = uvicorn.Server(uvicorn.Config(create(folder), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, proxy: Proxy) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("project"), proxy) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, proxy: Proxy) -> Iterator[str]:
+    """A service of one test alone: one that remembers no failure of its model."""
+    with serving(tmp_path, proxy) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +192,7 @@ def test_what_cannot_be_had_is_refused_by_its_name(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 5000, b'{"model": "\\ud800"}', b"\xff"])
 def test_what_cannot_be_read_is_refused_and_not_sent_back(url: str, body: bytes) -> None:
-    found = httpx.post(f"{url}/chat/completions", content=body)
+    found = httpx.post(f"{url}/chat/completions", content=body, headers={"content-type": "application/json"})
     assert found.status_code == 400
     assert set(found.json()["error"]) == {"message", "type", "param", "code"}
     assert len(found.content) < 400
@@ -193,6 +208,13 @@ def test_an_unknown_model_is_not_found_and_the_nearest_named(client: openai.Open
     with pytest.raises(openai.NotFoundError, match="Did you mean 'route/answer'") as error:
         client.chat.completions.create(**{**ASKED, "model": "route/anser"})
     assert error.value.code == "model_not_found"
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_what_a_strangers_page_can_send_through_a_browser_is_refused(url: str, proxy: Proxy, media: str) -> None:
+    found = httpx.post(f"{url}/chat/completions", content=json.dumps(ASKED), headers={"content-type": media})
+    assert found.status_code == 415
+    assert proxy.seen == []
 
 
 def test_only_post_is_answered(url: str) -> None:
@@ -228,31 +250,33 @@ def test_each_error_has_the_status_that_clients_of_openai_know(
     assert (found.headers.get("retry-after"), found.headers["x-should-retry"]) == (after, again)
 
 
-def test_an_error_does_not_say_where_the_model_lives(url: str, proxy: Proxy) -> None:
-    proxy.will(says(503, after=4))
-    found = post(url, ASKED)
+def test_an_error_does_not_say_where_the_model_lives(fresh: str, proxy: Proxy) -> None:
+    proxy.will(says(503, after=3000))
+    found = post(fresh, ASKED)
     assert found.status_code == 503
-    assert found.headers["retry-after"]
+    assert found.headers["retry-after"] == "3000"
     assert str(proxy.port) not in found.text
 
 
-def test_a_pipeline_that_only_quotes_has_no_model_to_ask(url: str) -> None:
-    found = post(url, {**ASKED, "model": "route/quoting"})
+def test_a_pipeline_that_only_quotes_has_no_model_to_ask(fresh: str) -> None:
+    found = post(fresh, {**ASKED, "model": "route/quoting"})
     assert (found.status_code, found.json()["error"]["code"]) == (503, "not_configured")
 
 
-def test_a_stream_that_fails_before_its_first_word_has_a_status(url: str, proxy: Proxy) -> None:
+def test_a_stream_that_fails_before_its_first_word_has_a_status(fresh: str, proxy: Proxy) -> None:
     proxy.will(breaks("reset", headers=False))
-    found = post(url, {**ASKED, "stream": True})
+    found = post(fresh, {**ASKED, "stream": True})
     assert (found.status_code, found.json()["error"]["code"]) == (503, "unavailable")
 
 
-def test_a_stream_that_fails_later_ends_with_an_error(client: openai.OpenAI, proxy: Proxy) -> None:
+def test_a_stream_that_fails_later_ends_with_an_error(fresh: str, proxy: Proxy) -> None:
     proxy.will(breaks("reset", events=3))
     texts: list[str | None] = []
 
     def listen() -> None:
-        texts.extend(piece.choices[0].delta.content for piece in client.chat.completions.create(**ASKED, stream=True))
+        with openai.OpenAI(base_url=fresh, api_key="any", max_retries=0, timeout=PATIENCE) as client:
+            pieces = client.chat.completions.create(**ASKED, stream=True)
+            texts.extend(piece.choices[0].delta.content for piece in pieces)
 
     with pytest.raises(openai.APIError) as error:
         listen()
@@ -269,10 +293,10 @@ def test_a_stream_that_fails_later_ends_with_an_error(client: openai.OpenAI, pro
         (breaks("hang", events=2), True),
     ],
 )
-async def test_the_client_that_goes_away_stops_the_model(url: str, proxy: Proxy, fault: Fault, stream: bool) -> None:
+async def test_the_client_that_goes_away_stops_the_model(fresh: str, proxy: Proxy, fault: Fault, stream: bool) -> None:
     proxy.will(fault)
     async with httpx.AsyncClient(timeout=PATIENCE) as client:
-        asking = asyncio.ensure_future(client.post(f"{url}/chat/completions", json={**ASKED, "stream": stream}))
+        asking = asyncio.ensure_future(client.post(f"{fresh}/chat/completions", json={**ASKED, "stream": stream}))
         seen = await asyncio.to_thread(proxy.met)
         assert not seen.gone.is_set()
         asking.cancel()

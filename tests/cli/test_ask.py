@@ -167,7 +167,7 @@ def test_an_answer_of_a_form_is_printed_parsed(ingested: Path, run, monkeypatch:
         monkeypatch.setenv("RAGSTONE_LOCAL_URL", server.url)
         monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "m")
         said = json.dumps({"answer": "It ships on 3 May 2031 [1].", "year": 2031})
-        server.will(completion("Hello!"), streamed(piece(said), piece(finish_reason="stop")))
+        server.will(completion("Hello!"), completion("Hi!"), streamed(piece(said), piece(finish_reason="stop")))
         shown = run("ask", SHIPS, "--prompt", "form", "--json")
         told = server.sent["messages"][-1]["content"]
     assert shown.exit_code == 0, shown.stderr

@@ -184,7 +184,7 @@ def test_yes_saves_a_sound_rewrite_and_prints_it_as_json(path: Path, server: Ser
     assert found["calls"] == 1
     assert words(path) == made
     assert run("prompt", "lint", "answer").exit_code == 0
-    server.will(OBEYED, said(made))
+    server.will(said(made))  # what the server obeys is known of the run before
     again = run("prompt", "craft", "answer", "--yes")
     assert again.exit_code == 0
     assert "The model would change nothing." in again.stdout
@@ -250,7 +250,7 @@ def test_without_a_model_that_writes_it_says_what_to_do(project: Path, run):
     shown = run("prompt", "craft", "answer", "--yes")
     assert shown.exit_code == 2
     assert "needs a model that writes" in shown.stderr
-    assert "Run: export RAGSTONE_LOCAL_URL=…, or add --model openai." in shown.stderr
+    assert "Run: export RAGSTONE_LOCAL_URL=…, or add --model anthropic or openai." in shown.stderr
     quoting = run("prompt", "craft", "answer", "--yes", "--model", "extractive")
     assert "extractive only quotes from documents. Add --model local or openai." in quoting.stderr
     typo = run("prompt", "craft", "answer", "--yes", "--model", "opnai")

@@ -132,7 +132,7 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
     for file in re.findall(r"^file: (\S+\.py)$", text, re.MULTILINE):  # as a block before it on that page has it
         (tmp_path / file).write_text(next(code for _, code in blocks("python") if code.startswith(f"# {file}\n")))
     if re.search(
-        r"^(?:loader|reader|vectorstore|file): ", text, re.MULTILINE
+        r"^(?:loader|reader|vectorstore|chat|file): ", text, re.MULTILINE
     ):  # it runs code, which a project must allow
         project = tmp_path / "pyproject.toml"
         project.write_text(project.read_text().replace("[tool.ragstone]", "[tool.ragstone]\nplugins = true"))

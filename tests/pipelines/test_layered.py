@@ -12,6 +12,7 @@ import ragstone
 from layer_files import layered_file, no_files, solved
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.errors import ConfigError, ModelRejected, ModelTimeout, ModelUnavailable, OutOfCalls
+from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import LayerCalls, layered
 from ragstone.pipelines.prompted import prompted
@@ -251,3 +252,27 @@ def test_a_wrong_switch_is_said_once_and_in_plain_words(tmp_path: Path, layers: 
 
 def test_one_tool_needs_no_list(tmp_path: Path) -> None:
     assert layered_file(tmp_path, "{react: {tools: search}}").layers.tools
+
+
+async def test_every_attempt_of_every_call_is_on_the_answer_and_on_the_error(tmp_path: Path) -> None:
+    down = ModelUnavailable("down", again=False)
+    file = layered_file(tmp_path, "{least_to_most: {on: true}}")
+
+    async def asked(*more: Quoting) -> Outcome:
+        writing = ScriptedModel(['{"questions": ["Who?", "How many?"]}', *[down] * 9])
+        named = {"quoting": more[0]} if more else {}
+        router, context = Router({"writing": AttemptedModel(writing), **named}), Context()
+        request = await prompted(file, {"question": "Why?"}, router=router, context=context)
+        runs = PromptRunner(router, no_files, models=())
+        pieces = [piece async for piece in layered(file, request, router=router, runs=runs, context=context)]
+        assert isinstance(pieces[-1], Outcome)
+        return pieces[-1]
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await asked()
+    errors = [attempt.error is not None for attempt in caught.value.attempts]
+    assert errors[0] is False
+    assert all(errors[1:])
+    assert len(errors) > 1
+    answered = (await asked(Quoting(["Twelve days."]))).completion
+    assert [attempt.error is not None for attempt in answered.attempts] == [*errors, False]

@@ -119,7 +119,7 @@ def test_check_names_the_faults_of_a_rerankers_file(tmp_path: Path):
     assert any("answer.yaml:2" in one and "Did you mean 'cross'?" in one for one in said)
     made(tmp_path / "again", "localhost", "{by: cross, top: 0}")
     said = [str(fault) for fault in Project(tmp_path / "again").faults()]
-    assert any("cross.yaml:1:1: base_url is no address" in one for one in said)
+    assert any("cross.yaml:5:1: base_url is no address" in one for one in said)
     assert any("retrieve.rerank.top" in one for one in said)
     assert not list(Project(made(tmp_path / "fine", "http://localhost/v1")).faults())
 

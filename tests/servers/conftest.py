@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,9 +12,9 @@ import pytest
 
 from postgres import Postgres
 from servers import Server, free_port, missing, started
+from vllm_here import VLLM_ENVIRONMENT, VLLM_PYTHON
 
 ROOT = Path(__file__).parents[2]
-VLLM_PYTHON = Path(os.environ.get("RAGSTONE_VLLM_PYTHON", ROOT / ".venv-vllm/bin/python"))
 VLLM_SECONDS = 300.0
 VLLM_FLAGS = ["--served-model-name", "tiny", "--enforce-eager", "--host", "127.0.0.1"]
 # A random model that may write any space between two words of JSON writes nothing else until its tokens are used up.
@@ -24,15 +23,6 @@ VLLM_BLOCK = 32  # tokens that the prefix cache keeps together; 128 by default o
 VLLM_LLAMA = ["--max-model-len", "8192", "--structured-outputs-config", VLLM_JSON]
 VLLM_LLAMA += ["--enable-prompt-tokens-details", "--block-size", str(VLLM_BLOCK)]
 VLLM_MOST = 64  # requests that the second server of two has at once
-VLLM_ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    # Several threads of so small a model wait for each other: on a busy machine fifteen times as long as one works.
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-}
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ async def test_a_schema_binds_what_it_says(model: OpenAIModel) -> None:
     context = Context()
     completion = await model.generate(prompt, context=context)
     assert completion.structured == "schema"
-    assert [step.facts["obeys"] for step in context.trace.steps if step.name == "generate.probe"] == [True]
+    assert [step.facts["structured"] for step in context.trace.steps if step.name == "generate.probe"] == ["schema"]
     said = json.loads(completion.text)
     assert said.keys() == {"code", "kind", "level", "sure", "steps", "note"}
     found = read_output(completion.text, output, [])
@@ -127,7 +127,7 @@ async def test_a_schema_that_it_refuses_is_asked_for_in_words(model: OpenAIModel
     context = Context()
     completion = await model.generate(replace(a_prompt(), output=output), context=context)
     assert completion.structured == "words"
-    assert [step.facts["obeys"] for step in context.trace.steps] == [True]
+    assert [step.facts["structured"] for step in context.trace.steps] == ["schema"]
 
 
 def test_a_project_answers_in_a_form_through_it(vllm, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
     python tests/support/mock_upstream.py --port 8001 --think 0.05 --words 32
 
 It says as many words as it is told, counts them as tokens, and logs each request: `GET /log` tells the whole log, as a
-test holds it against a ledger, and `POST /log` empties it. `asked_as` is the x-client-request-id of a request. What a
+test holds it against a ledger, and `POST /log` empties it. `asked_as` is the x-request-id of a request. What a
 client did not wait for is logged with `whole: false` and the words that it was sent.
 
 It parses no more HTTP than clients of OpenAI send: a request has a Content-Length.
@@ -32,7 +32,7 @@ class Logged:
     """One request as it was answered."""
 
     id: str
-    asked_as: str  # the x-client-request-id
+    asked_as: str  # the x-request-id
     input_tokens: int
     cached_tokens: int
     output_tokens: int
@@ -97,7 +97,7 @@ class _Connection(asyncio.Protocol):
         body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
         method, path, _ = first.split(" ")
         if path.endswith("/chat/completions") and method == "POST":
-            self._complete(json.loads(body), headers.get("x-client-request-id", ""))
+            self._complete(json.loads(body), headers.get("x-request-id", ""))
         elif path == "/log":
             if method == "POST":
                 self.upstream.log.clear()

@@ -62,12 +62,13 @@ def failure(status: int, message: str, **fields: Any) -> Reply:
 
 
 class Server:
-    """Where the requests arrive. `requests` are (path, body, headers) in order."""
+    """Where the requests arrive. `requests` are (path, body, headers) in order, but those for its models, `listed`."""
 
     def __init__(self, http: ThreadingHTTPServer) -> None:
         self.url = f"http://127.0.0.1:{http.server_port}/v1"
         self.requests: list[tuple[str, Any, dict[str, str]]] = []
         self.replies: list[Reply] = []
+        self.listed = Reply({"data": []})
         self.ending = threading.Event()
         self.asked = threading.Event()
         self.left = threading.Event()  # a caller has closed the connection to a silent server
@@ -144,9 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, body: Any) -> None:
         script: Server = self.server.script  # type: ignore[attr-defined]
-        script.requests.append((self.path, body, {name.lower(): value for name, value in self.headers.items()}))
-        script.asked.set()
-        reply = script.replies.pop(0)
+        if self.path == "/v1/models":
+            reply = script.listed
+        else:
+            script.requests.append((self.path, body, {name.lower(): value for name, value in self.headers.items()}))
+            script.asked.set()
+            reply = script.replies.pop(0)
         self.close_connection = True
         if reply.silent:
             script.wait(self.connection)

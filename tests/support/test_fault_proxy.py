@@ -241,7 +241,7 @@ def test_a_server_that_is_not_there_is_a_connection_that_ends(upstream: Upstream
 
 
 def test_the_log_says_what_was_answered_to_the_token(upstream: Upstream) -> None:
-    asked = {"x-client-request-id": "claim-1"}
+    asked = {"x-request-id": "claim-1"}
     whole = httpx.post(
         f"{upstream.url}/chat/completions", json={**ASKED, "n": 2, "max_tokens": 2}, headers=asked
     ).json()

@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from ragstone import __version__
-from ragstone.cli import ask, chat, check, documents, evaluate, index, ingest, init, prompt, search, serve, trace, tune
+from ragstone.cli import (
+    ask,
+    chat,
+    check,
+    documents,
+    evaluate,
+    index,
+    ingest,
+    init,
+    model,
+    prompt,
+    search,
+    serve,
+    trace,
+    tune,
+)
 
 app = typer.Typer(
     name="ragstone",
@@ -35,7 +50,9 @@ for command in (
     app.command()(command)
 app.add_typer(index.app)
 app.add_typer(prompt.app)
+app.add_typer(model.app)
 app.add_typer(evaluate.app)
+app.add_typer(model.app)
 app.add_typer(trace.app)
 
 

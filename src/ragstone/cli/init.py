@@ -24,22 +24,25 @@ class Default(StrEnum):
 
     extractive = "extractive"
     openai = "openai"
+    anthropic = "anthropic"
     local = "local"
 
 
 SETTINGS = {
     Default.extractive: (),
     Default.openai: ("export OPENAI_API_KEY=…",),
+    Default.anthropic: ("pip install 'ragstone[anthropic]'", "export ANTHROPIC_API_KEY=…"),
     Default.local: ("export RAGSTONE_LOCAL_URL=http://127.0.0.1:8000/v1", "export RAGSTONE_LOCAL_MODEL=…"),
 }
-"""What has to be set in the environment for each."""
+"""What has to be installed, or set in the environment, for each."""
 
 
 @command
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make, or to make a project of.")],
     model: Annotated[
-        Default, typer.Option(help="Who answers: quoted sentences, OpenAI, or your own OpenAI-compatible server.")
+        Default,
+        typer.Option(help="Who answers: quoted sentences, OpenAI, Anthropic, or your own OpenAI-compatible server."),
     ] = Default.extractive,
     debug: Debug = False,
 ) -> None:

@@ -25,7 +25,7 @@ def serve(
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
-    """Answer over HTTP: GET /healthz, POST /api/ask, POST /api/search."""
+    """Answer over HTTP: GET /healthz, POST /api/ask, POST /api/search, POST /v1/chat/completions."""
     root = find(project)
     try:
         (point,) = entry_points(group="ragstone.app", name="web")

@@ -109,7 +109,6 @@ class _Tries:
     async def next(self) -> AsyncGenerator[_Try]:
         """The next try. Where it fails and may be followed by another one, the block ends as if nothing were wrong."""
         one, health = _Try(self, self._delay), self.model.health
-        health.speed.asked += 1
         try:
             if self._delay:
                 await self.model.sleep(self._delay)
@@ -161,6 +160,7 @@ class _Try:
         """Its turn has come. Raises ModelResting where the model may not be asked any more."""
         self._waited += waited
         self._entry = self._health.breaker.enter()
+        self._health.speed.asked += 1
         self._begun = time.perf_counter()
 
     async def in_time(self, work: Awaitable[T]) -> T:
@@ -191,11 +191,11 @@ class _Try:
         """All of it has come: the completions, with every try."""
         seconds = self._seconds
         self._told(worked=True)
-        tokens = sum(each.usage.output_tokens for each in completions) / max(len(completions), 1)
-        if self._first is None or self._pieces < 2:  # nobody saw when its first word came
-            self._health.speed.whole(tokens=tokens, seconds=seconds)
+        tokens, speed = sum(each.usage.output_tokens for each in completions) / len(completions), self._health.speed
+        if self._first is not None and self._pieces > 1:
+            speed.note(first=self._first, tokens=tokens, seconds=seconds - self._first)
         else:
-            self._health.speed.note(first=self._first, tokens=tokens, seconds=seconds - self._first)
+            speed.whole(tokens=tokens, seconds=seconds)
         self._noted(None)
         made = tuple(self._tries.made)
         return [replace(each, attempts=made) for each in completions]

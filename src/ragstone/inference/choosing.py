@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ragstone import settings
 from ragstone.errors import ModelError, ModelResting, NotAllowed, NotConfigured, PromptTooLong
-from ragstone.fitting import lacking, too_long
 from ragstone.inference.health import Health
 from ragstone.inference.strategies import Choice, Ordered, Strategy
-from ragstone.protocols import Model
+from ragstone.protocols import Capabilities, Model
 from ragstone.types import Context, Prompt
 
 __all__ = ["Choices", "Passed", "Route"]
@@ -95,7 +95,24 @@ class Route:
             hint = f"If {name} is your own, write local: true in its file."
             error = NotAllowed("it is none of your own, and this request may go nowhere else", where=name, hint=hint)
         else:
-            error = lacking(name, able, prompt.options) or too_long(name, able, prompt)
+            error = settings.refusal(prompt, able.settings, where=name) or _too_long(name, able, prompt)
         if error is None and health is not None:
             error = health.breaker.refusal
         return Passed(name, str(error), error) if error is not None else None
+
+
+def _too_long(name: str, able: Capabilities, prompt: Prompt) -> PromptTooLong | None:
+    """What is raised for a prompt that does not fit into a model's window, with its answer."""
+    window, answer = able.context_window, prompt.options.max_tokens or 0
+    beyond = prompt.tokens + answer - window if window is not None else 0
+    if beyond <= 0:
+        return None
+    both = f"{prompt.tokens:,} tokens and {answer:,} of its answer" if answer else f"{prompt.tokens:,} tokens"
+    return PromptTooLong(
+        f"the prompt is {beyond:,} tokens too long for it",
+        where=name,
+        expected=f"at most {window:,}",
+        found=both,
+        hint="Ask for fewer passages (k), or set a budget in the prompt file.",
+        beyond=beyond,
+    )

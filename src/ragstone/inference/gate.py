@@ -144,6 +144,7 @@ class _Waiter:
         try:
             self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:
+            self.called = False
             return False
         return True
 

@@ -10,7 +10,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from ragstone.errors import ModelBusy, ModelError, ModelUnavailable, NotConfigured, StreamBroken
+from ragstone.errors import ModelBusy, ModelError, ModelTimeout, ModelUnavailable, NotConfigured, StreamBroken
 from ragstone.inference.choosing import Choices, Route
 from ragstone.inference.strategies import Ordered
 from ragstone.output import in_words
@@ -92,6 +92,10 @@ class Router:
         """The route without the models that only quote."""
         kept = {name: model for name, model in self._models.items() if not isinstance(model, Model) or _writes(model)}
         return Router(kept, route=self.route, sleep=self.sleep)
+
+    def only(self, name: str) -> Router:
+        """The route with one of its models, whatever its strategy."""
+        return Router({name: self._models[name]}, route=replace(self.route, strategy=Ordered()))
 
     @property
     def quoting(self) -> Router | None:
@@ -228,9 +232,11 @@ class _Way:
         The one that broke off is asked once more, behind the others, where the answer may begin anew. Where nobody
         answers, and one has said when to come again, that is waited for, once, if it fits the deadline.
         """
-        left = await self._choose() if self._left is None else self._left
-        if self.attempts and self.context.remaining() == 0:
+        if self.context.remaining() == 0:
+            if not self.attempts:
+                raise ModelTimeout("the time for this call was over before a model was asked", again=False)
             self._give_up()
+        left = await self._choose() if self._left is None else self._left
         if not left and self._again is not None:
             left.append(self._again)
             self._again = None
@@ -345,12 +351,15 @@ async def _sampled(model: Model, prompt: Prompt, n: int, context: Context) -> Se
             said = await whole(model.stream(numbered(prompt, number), context=context))
         except ModelError as error:
             tried.extend(error.attempts)
-            error.attempts = tuple(tried)
             raise
         tried.extend(said.attempts)
         return said
 
-    found = await some_of(n, one)
+    try:
+        found = await some_of(n, one)
+    except ModelError as error:
+        error.attempts = tuple(tried)
+        raise
     return [replace(each, attempts=tuple(tried)) for each in found]
 
 

@@ -47,7 +47,8 @@ class Ordered:
 
     async def order(self, models: Mapping[str, Model], prompt: Prompt, *, context: Context) -> Sequence[Choice]:
         """As they come."""
-        return [Choice(name, f"number {place} of the list") for place, name in enumerate(models, 1)]
+        said = ("the first of the list that may answer", "if those before it fail")
+        return [Choice(name, said[min(place, 1)]) for place, name in enumerate(models)]
 
 
 class Cheapest:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ragstone.errors import UsageError
+from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.pipelines.checking import shown
 from ragstone.pipelines.index import Index
@@ -72,14 +73,14 @@ class AnswerPipeline:
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
 
-    def using(self, retrieve: RetrieveSpec) -> AnswerPipeline:
-        """The same pipeline with another way to find passages, over the same index and with the same reranker."""
+    def using(self, retrieve: RetrieveSpec | None = None, *, router: Router | None = None) -> AnswerPipeline:
+        """The same pipeline with another way to find passages, or with other models, over the same index."""
         return AnswerPipeline(
             self.index,
-            self.router,
+            router or self.router,
             prompt=self.prompt,
             prompt_file=self._prompt_file,
-            retrieve=retrieve,
+            retrieve=retrieve or self.retrieve,
             reranker=self.ranking.reranker,
             timeout=self.timeout,
             checks=self.checks,
@@ -201,6 +202,11 @@ class AnswerPipeline:
         reads = "passages" in file.body.uses
         hits = await self.search(sought(file, values), k=k, filters=filters, context=context) if reads else []
         return await self._prompted(file, values, hits, (), context)
+
+    async def choices(self, prompt: Prompt, file: PromptFile, *, context: Context) -> Choices:
+        """Which models a prompt of a file would go to, in order, and why the others would not. Nothing is sent."""
+        several = file.layers.whole and not (prompt.reasons and not file.layers.layers) and self.router.writes
+        return await self.router.choose(prompt, several=several, context=context)
 
     async def document(self, document_id: str, *, context: Context) -> Document | None:
         """One document, where the caller may see it."""

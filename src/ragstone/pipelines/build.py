@@ -338,7 +338,7 @@ class Builder:
 
     def router(self, wanted: RouteSpec, spec: Located) -> Router:
         """The models of a route behind one face; `spec` says where its keys stand."""
-        return Router(self.models(wanted, spec), route=route(wanted, self.healths))
+        return Router(self.models(wanted, spec), route=route(wanted, self.healths, located=spec, folder=self.folder))
 
     def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""

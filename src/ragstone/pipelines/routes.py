@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
+from ragstone.config import Located
+from ragstone.errors import ConfigError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.breaker import Breaker
+from ragstone.inference.by_difficulty import ByDifficulty
 from ragstone.inference.choosing import Route
+from ragstone.inference.difficulty import Difficulty, read_difficulty
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
 from ragstone.inference.metered import MeteredModel
@@ -17,7 +22,7 @@ from ragstone.retrieval import where
 from ragstone.retrieval.matching import matches
 from ragstone.types import PUBLIC, Hit
 
-__all__ = ["Healths", "confidential", "guarded", "route"]
+__all__ = ["Healths", "confidential", "difficulty", "difficulty_path", "guarded", "route"]
 
 
 class Healths:
@@ -54,22 +59,45 @@ def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health,
     return AttemptedModel(metered, health=health, retries=terms.retries, attempt=spec.per_attempt)
 
 
-def route(spec: RouteSpec, healths: Healths) -> Route:
-    """How the models are chosen."""
+def route(spec: RouteSpec, healths: Healths, *, located: Located, folder: Path) -> Route:
+    """How the models are chosen. `located` is the pipeline's file; raises ConfigError where one beside it is amiss."""
     return Route(
-        strategy=_strategy(spec, healths),
+        strategy=_strategy(spec, healths, located, folder),
         healths=healths.known,
         local_only=spec.data == "local_only",
         restart=spec.broken == "restart",
     )
 
 
-def _strategy(spec: RouteSpec, healths: Healths) -> Strategy:
-    if spec.strategy == "fastest":
-        return Fastest(healths.known)
-    if spec.strategy == "least_busy":
-        return LeastBusy(healths.known)
-    return Cheapest() if spec.strategy == "cheapest" else Ordered()
+def _strategy(spec: RouteSpec, healths: Healths, located: Located, folder: Path) -> Strategy:
+    match spec.strategy:
+        case "ordered":
+            return Ordered()
+        case "cheapest":
+            return Cheapest()
+        case "fastest":
+            return Fastest(healths.known)
+        case "least_busy":
+            return LeastBusy(healths.known)
+        case "by_difficulty":
+            return ByDifficulty(difficulty(spec, located, folder))
+
+
+def difficulty(spec: RouteSpec, located: Located, folder: Path) -> Difficulty:
+    """What `by_difficulty` goes by. Raises ConfigError, at the place of the strategy, where it cannot be used."""
+    try:
+        return read_difficulty(difficulty_path(spec, located, folder), models=spec.models)
+    except ConfigError as error:
+        message = f"{error.where}: {error.message}"
+        where = located.where(("route", "difficulty" if spec.difficulty else "strategy"))
+        raise ConfigError(message, where=where, expected=error.expected, found=error.found, hint=error.hint) from None
+
+
+def difficulty_path(spec: RouteSpec, located: Located, folder: Path) -> Path:
+    """Where a route's calibration lies: at `difficulty`, or beside the pipeline, as `answer.difficulty.json`."""
+    if spec.difficulty is not None:
+        return folder / spec.difficulty
+    return located.path.with_suffix(".difficulty.json")
 
 
 def confidential(spec: RouteSpec) -> Callable[[Iterable[Hit]], bool]:

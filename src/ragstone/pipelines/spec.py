@@ -57,11 +57,22 @@ class ParseSpec(BaseModel):
         return self
 
 
-class LimitSpec(Strict):
-    """So many requests and tokens in a minute, for all who have them together (`per`)."""
+class Rates(Strict):
+    """So many requests and tokens in a minute."""
 
     requests: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.requests is None and self.tokens is None:
+            raise ValueError("`limits` limits nothing: name `requests` or `tokens`, or leave it out")
+        return self
+
+
+class LimitSpec(Rates):
+    """So many requests and tokens in a minute, for all who have them together (`per`)."""
+
     per: Share = "tenant"
 
     @property
@@ -80,6 +91,12 @@ class BudgetSpec(Strict):
     request: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     per: Share = "tenant"
 
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.day is None and self.month is None and self.request is None:
+            raise ValueError("`budget` holds no amount: name `day`, `month` or `request`, or leave it out")
+        return self
+
     @property
     def budgets(self) -> tuple[Budget, ...]:
         """As the ledger holds them."""
@@ -89,11 +106,8 @@ class BudgetSpec(Strict):
         )
 
 
-class ModelLimits(Strict):
-    """So many requests and tokens in a minute."""
-
-    requests: int | None = Field(default=None, ge=1)
-    tokens: int | None = Field(default=None, ge=1)
+class ModelLimits(Rates):
+    """So many requests and tokens in a minute, for all who ask a model."""
 
     @property
     def limits(self) -> tuple[Limit, ...]:
@@ -130,10 +144,12 @@ class RouteSpec(Strict):
     breaks off after its first words: an `error`, or a `restart` by another model. `data` keeps what is confidential on
     models of your own: all (`local_only`), what is not public (`public`: only that may go elsewhere), or what a filter
     finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    `difficulty` is the file that `by_difficulty` goes by, if it does not lie beside the pipeline.
     """
 
     strategy: Literal["ordered", "cheapest", "fastest", "least_busy", "by_difficulty"] = "ordered"
     models: list[str] = Field(min_length=1)
+    difficulty: str | None = None
     timeout: float = Field(default=120.0, gt=0)
     attempt: float | None = Field(default=None, gt=0)
     broken: Literal["error", "restart"] = "error"
@@ -154,6 +170,10 @@ class RouteSpec(Strict):
             raise ValueError(f"the model {twice!r} stands here twice")
         if self.per_attempt > self.timeout:
             raise ValueError("one attempt has more time than all of them: lower `attempt`, or raise `timeout`")
+        if self.strategy == "by_difficulty" and len(self.models) < 2:
+            raise ValueError("by_difficulty chooses between a small model and a larger one: name both under `models`")
+        if self.strategy != "by_difficulty" and self.difficulty is not None:
+            raise ValueError("`difficulty` is for `strategy: by_difficulty` alone")
         return self
 
 
@@ -181,6 +201,13 @@ class IngestSpec(Strict):
     def _with_a_model(self) -> Self:
         if self.context and self.route is None:
             raise ValueError("`context: true` asks a model: name it, as in `route: {models: [local]}`")
+        if self.route is not None and self.route.data not in ("any", "local_only"):
+            raise ValueError(
+                "`data` of an ingestion is `any` or `local_only`: a model reads whole documents here, before anyone "
+                "has asked for a passage of them"
+            )
+        if self.route is not None and self.route.strategy == "by_difficulty":
+            raise ValueError("by_difficulty is for questions; an ingestion has none: choose another strategy")
         return self
 
 

@@ -4,6 +4,7 @@ The fakes are real implementations, small and deterministic: the same input give
 
     HashingEmbedder      vectors of words and their parts; similar texts are near each other
     ScriptedModel        answers from a list, or from a function of the prompt, and remembers what it was asked
+    Break                a line of its list at which it breaks off
     ChanceModel          is right with a probability that you give, to prove votes against the binomial
     OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
@@ -30,13 +31,14 @@ from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.ledger import MemoryLedger
 from ragstone.testing.lexical import MemoryLexicalIndex
 from ragstone.testing.lookup import MemoryLookup
-from ragstone.testing.model import ScriptedModel
+from ragstone.testing.model import Break, ScriptedModel
 from ragstone.testing.reranker import OverlapReranker
 from ragstone.testing.source import MemorySource
 from ragstone.testing.store import MemoryStore
 from ragstone.testing.tool import Hang, ScriptedTool
 
 __all__ = [
+    "Break",
     "ChanceModel",
     "Hang",
     "HashingEmbedder",

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar, cast
 from ragstone.errors import ModelTimeout, UsageError
 from ragstone.protocols import Capabilities, Model
 from ragstone.types import Completion, Context, Prompt
-from ragstone.usage import Usage
+from ragstone.usage import Price, Usage
 
 __all__ = ["ChanceModel"]
 
@@ -35,7 +35,7 @@ class ChanceModel(Model):
     for it, `logprob` is that of the whole answer.
     """
 
-    capabilities = Capabilities(local=True, samples=True, logprobs=True)
+    capabilities = Capabilities(local=True, price=Price(input=0, output=0), samples=True, logprobs=True)
 
     def __init__(
         self,

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from ragstone import settings
 from ragstone.errors import ModelTimeout
-from ragstone.protocols import Capabilities, Model
+from ragstone.protocols import Capabilities, Load, Model
 from ragstone.samples import numbered, numbers
 from ragstone.types import Completion, Context, Delta, Prompt
-from ragstone.usage import Usage
+from ragstone.usage import Price, Usage
 
-__all__ = ["ScriptedModel"]
+__all__ = ["Break", "ScriptedModel"]
 
-Line: TypeAlias = str | Completion | Exception
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A line that breaks off: a stream says the text, and then raises the error; a whole answer raises it at once."""
+
+    text: str
+    error: Exception
+
+
+Line: TypeAlias = str | Completion | Exception | Break
 Script: TypeAlias = Sequence[Line] | Callable[[Prompt], Line]
 
 _PIECE = re.compile(r"\S+\s*|\s+")
@@ -32,28 +43,46 @@ class ScriptedModel(Model):
 
     A line may be a Completion with reasoning, a log-probability, which is told only to a prompt that asks for it, or
     usage; where it has none, words are counted. `capabilities` are what it says of itself, as
-    `Capabilities(samples=True)`: then n samples are the next n lines of one request, whose input counts once.
+    `Capabilities(samples=True)`: then n samples are the next n lines of one request, whose input counts once. It costs
+    nothing, unless they say so, and obeys every setting, or refuses those that they leave out. `load` is how busy it
+    says that it is. Before each line it waits for `until`, as long as the deadline allows.
 
     Asked once more than the list is long, it raises AssertionError. It streams word by word.
     """
 
-    capabilities = Capabilities(local=True)
+    capabilities = Capabilities(local=True, price=Price(input=0, output=0))
 
-    def __init__(self, script: Script, *, model: str = "scripted", capabilities: Capabilities | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        model: str = "scripted",
+        capabilities: Capabilities | None = None,
+        load: Load | None = None,
+        until: asyncio.Event | None = None,
+    ) -> None:
         self.prompts: list[Prompt] = []
-        self.model = model
+        self._breaks: dict[int, str] = {}  # what is said before an error, by the error
+        self.model, self.now, self.until = model, load, until
         self.capabilities = capabilities or type(self).capabilities
         self._lines: Iterator[Line] = iter(()) if callable(script) else iter(script)
         self._say = script if callable(script) else self._next
 
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The next line. Raises it if it is an exception, and ModelTimeout when the deadline has passed."""
-        self.prompts.append(prompt)
-        if context.remaining() == 0:
-            raise ModelTimeout("the deadline passed", where=self.model)
-        line = self._say(prompt)
+        line = await self._line(prompt, context)
+        if isinstance(line, Break):
+            self._breaks[id(line.error)] = line.text
+            raise line.error
         if isinstance(line, Exception):
             raise line
+        return self._completion(prompt, line)
+
+    async def busy(self, *, context: Context) -> Load | None:
+        """What `load` says, or what `now` was set to since."""
+        return self.now
+
+    def _completion(self, prompt: Prompt, line: str | Completion) -> Completion:
         said = line if isinstance(line, Completion) else Completion(text=line, model=self.model)
         abstained = prompt.abstain is not None and said.text.strip() == prompt.abstain.strip()
         return replace(
@@ -72,10 +101,28 @@ class ScriptedModel(Model):
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The next line, a word at a time; the last delta is empty and carries the completion."""
-        completion = await self.generate(prompt, context=context)
+        try:
+            completion = await self.generate(prompt, context=context)
+        except Exception as error:
+            for piece in _PIECE.findall(self._breaks.pop(id(error), "")):
+                yield Delta(piece)
+            raise
         for piece in _PIECE.findall(completion.text):
             yield Delta(piece)
         yield Delta("", completion)
+
+    async def _line(self, prompt: Prompt, context: Context) -> Line:
+        settings.require(prompt, self.capabilities.settings, where=self.model)
+        self.prompts.append(prompt)
+        try:
+            async with asyncio.timeout(context.remaining()):
+                if self.until is not None:
+                    await self.until.wait()
+        except TimeoutError as error:
+            raise ModelTimeout("the deadline passed", where=self.model) from error
+        if context.remaining() == 0:
+            raise ModelTimeout("the deadline passed", where=self.model)
+        return self._say(prompt)
 
     def _next(self, prompt: Prompt) -> Line:
         line = next(self._lines, None)

@@ -15,9 +15,9 @@ import unicodedata
 from functools import cache
 from typing import Literal, TypeAlias
 
-from ragstone.text.words import MONTHS, NEGATIONS, NUMBERS, QUESTIONS, TIMES
+from ragstone.text.words import COMPARISONS, MONTHS, NEGATIONS, NUMBERS, QUESTIONS, TIMES
 
-__all__ = ["Kind", "answers", "dates", "expected", "names", "negations", "numbers"]
+__all__ = ["Kind", "answers", "comparisons", "dates", "expected", "names", "negations", "numbers"]
 
 Kind: TypeAlias = Literal["time", "number", "name", "definition"]
 """What a question can ask for: when, how many, who and where, or what something is."""
@@ -115,6 +115,16 @@ def negations(text: str, *, language: str) -> tuple[str, ...]:
     listed = NEGATIONS.get(language, frozenset())
     words = (word.replace("’", "'") for word in _WORD.findall(text.casefold()))
     return tuple(word for word in words if word in listed or (language == "en" and word.endswith("n't")))
+
+
+def comparisons(text: str, *, language: str) -> tuple[str, ...]:
+    """The words of a text that set one thing beside another, in order.
+
+    >>> comparisons("Is a vector search better than BM25?", language="en")
+    ('than',)
+    """
+    listed = COMPARISONS.get(language, frozenset())
+    return tuple(word for word in _WORD.findall(text.casefold()) if word in listed)
 
 
 # ── What a question asks for ──────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MONTHS", "NEGATIONS", "NUMBERS", "QUESTIONS", "TIMES"]
+__all__ = ["COMPARISONS", "MONTHS", "NEGATIONS", "NUMBERS", "QUESTIONS", "TIMES"]
 
 # What a question asks for, as a pattern of its casefolded text. An ambiguous word (Romanian "care", Greek "ποια") is
 # not listed: a question of unknown kind costs less than one taken for another.
@@ -252,3 +252,21 @@ _NEGATIONS = {
     "vi": "không chưa chẳng đừng",
 }
 NEGATIONS = {language: frozenset(words.split()) for language, words in _NEGATIONS.items()}
+
+_COMPARISONS = {
+    "en": "than versus vs compare compared comparison differ difference differences both either between unlike",
+    "de": "als versus vergleich verglichen vergleiche unterschied unterschiede unterscheiden beide zwischen",
+    "es": "versus comparar comparado comparación diferencia diferencias ambos ambas entre",
+    "fr": "versus comparer comparé comparaison différence différences deux entre plutôt",
+    "it": "rispetto versus confronto confrontare differenza differenze entrambi entrambe tra",
+    "pt": "versus comparar comparado comparação diferença diferenças ambos ambas entre",
+    "nl": "dan versus vergelijk vergeleken vergelijking verschil verschillen beide tussen",
+    "ro": "decât versus comparativ comparație diferența diferențe ambele ambii între",
+    "tr": "karşılaştır karşılaştırma fark farkı farklar ikisi arasında",
+    "ru": "чем сравнить сравнение сравнению разница различие различия оба обе между",
+    "el": "από σύγκριση διαφορά διαφορές αμφότεροι μεταξύ",
+    "ar": "مقارنة الفرق بين كلا كلتا",
+    "hi": "तुलना अंतर फर्क दोनों बीच",
+    "vi": "hơn so sánh khác biệt cả hai giữa",
+}
+COMPARISONS = {language: frozenset(words.split()) for language, words in _COMPARISONS.items()}

@@ -126,7 +126,7 @@ async def test_a_model_that_says_nothing_for_a_reason_would_say_nothing_again(
 async def test_an_error_says_whether_the_same_server_may_be_asked_again_and_it_is_asked_once(
     server: Server, model: OpenAIModel, reply: Reply, again: bool
 ) -> None:
-    server.will(reply, Reply({"data": []}))
+    server.will(reply)
     with pytest.raises(ModelError) as caught:
         await model.generate(prompt(), context=Context())
     assert caught.value.again is again
@@ -221,7 +221,8 @@ async def test_a_name_that_nobody_knows_is_reported_with_the_address(monkeypatch
 
 async def test_an_unknown_model_is_named_with_the_nearest_that_is_served(server: Server) -> None:
     made = OpenAIModel("qwen3-8", base_url=server.url)
-    server.will(failure(404, "The model does not exist"), Reply({"data": [{"id": "qwen3-8b"}, {"id": "llama"}]}))
+    server.will(failure(404, "The model does not exist"))
+    server.listed = Reply({"data": [{"id": "qwen3-8b"}, {"id": "llama"}]})
     with pytest.raises(ModelRejected) as caught:
         await made.generate(prompt(), context=Context())
     await made.close()
@@ -234,7 +235,8 @@ async def test_an_unknown_model_is_named_with_the_nearest_that_is_served(server:
     "listed", [failure(404, "Not Found"), Reply("[]"), Reply({"data": None}), Reply("{"), Reply({"data": []})]
 )
 async def test_a_wrong_path_is_told_from_an_unknown_model(server: Server, model: OpenAIModel, listed: Reply) -> None:
-    server.will(failure(404, "Not Found"), listed)
+    server.will(failure(404, "Not Found"))
+    server.listed = listed
     with pytest.raises(ModelRejected, match=r"found nothing: Not Found\. Does base_url end in /v1\?"):
         await model.generate(prompt(), context=Context())
 

@@ -212,8 +212,8 @@ async def test_a_prompt_that_is_too_long_is_not_made_longer_by_words(server: Ser
 
 
 async def test_an_unknown_model_is_not_taken_for_one_that_refuses_schemas(server: Server, model: OpenAIModel) -> None:
-    missing, listed = failure(404, "no such model"), Reply({"data": [{"id": "other"}]})
-    server.will(missing, listed, completion(OBEYED), SAID)
+    server.listed = Reply({"data": [{"id": "other"}]})
+    server.will(failure(404, "no such model"), completion(OBEYED), SAID)
     with pytest.raises(ModelRejected, match="no model 'm'"):
         await asked(model)
     assert (await asked(model)).structured == "schema"
@@ -287,8 +287,11 @@ async def another(server: Server, cache: Path, **settings: Any) -> OpenAIModel:
 async def test_another_process_does_not_ask_again(server: Server, tmp_path: Path) -> None:
     cache = tmp_path / "cache.db"
     later = Reply({"data": [{"id": "m", "created": 2, "root": "/models/m"}, {"id": "other"}]})
-    server.will(LISTED, completion("Hello!"), completion("{}"), later)
-    first, second = await another(server, cache), await another(server, cache)
+    server.listed = LISTED
+    server.will(completion("Hello!"), completion("{}"))
+    first = await another(server, cache)
+    server.listed = later
+    second = await another(server, cache)
     assert len(sent(server)) == 2
     assert first.capabilities == second.capabilities
     assert second.capabilities.structured == "json"
@@ -308,14 +311,16 @@ async def test_another_process_does_not_ask_again(server: Server, tmp_path: Path
 async def test_a_server_that_was_changed_is_asked_again(
     server: Server, tmp_path: Path, listed: Reply, settings: dict[str, Any]
 ) -> None:
-    server.will(LISTED, completion(OBEYED), listed, completion("Hello!"), completion("no"))
+    server.listed = LISTED
+    server.will(completion(OBEYED), completion("Hello!"), completion("no"))
     await another(server, tmp_path / "cache.db")
+    server.listed = listed
     second = await another(server, tmp_path / "cache.db", **settings)
     assert second.capabilities.structured == "words"
 
 
 async def test_a_server_that_did_not_answer_is_asked_again_by_another_process(server: Server, tmp_path: Path) -> None:
-    server.will(LISTED, failure(503, "starting"), LISTED, completion(OBEYED))
+    server.will(failure(503, "starting"), completion(OBEYED))
     await another(server, tmp_path / "cache.db")
     assert not (tmp_path / "cache.db").exists()
     await another(server, tmp_path / "cache.db")
@@ -326,7 +331,7 @@ async def test_a_file_that_cannot_be_read_is_no_reason_to_fail(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "cache.db").write_bytes(b"no database, but long enough to be looked at" * 100)
-    server.will(LISTED, completion(OBEYED))
+    server.will(completion(OBEYED))
     made = await another(server, tmp_path / "cache.db")
     assert made.capabilities.structured == "schema"
     assert "cannot be used" in caplog.text

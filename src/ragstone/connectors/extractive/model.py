@@ -11,6 +11,7 @@ from ragstone.errors import ConfigError
 from ragstone.protocols import Capabilities, Embedder, Model
 from ragstone.text.analyzer import terms
 from ragstone.types import Completion, Context, Prompt
+from ragstone.usage import Price
 
 __all__ = ["ExtractiveModel"]
 
@@ -35,7 +36,7 @@ class ExtractiveModel(Model):
     an answer; by default what was calibrated for their language.
     """
 
-    capabilities = Capabilities(generative=False, local=True)
+    capabilities = Capabilities(generative=False, local=True, price=Price(input=0, output=0))
 
     def __init__(self, embedder: Embedder, *, sentences: int = 3, threshold: float | None = None) -> None:
         if sentences < 1:

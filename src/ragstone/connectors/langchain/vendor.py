@@ -67,7 +67,7 @@ def find(path: str) -> Any:
         except (ModuleNotFoundError, ValueError, AttributeError):
             raise MissingExtra(
                 f"{module} cannot be imported: there is no {error.name!r}",
-                hint="Install the package that holds this store.",
+                hint="Install the package that holds it.",
             ) from error
     if not callable(found):
         raise ConfigError(f"{module} holds no {name}")

@@ -1,0 +1,1 @@
+"""The commands of `ragstone model`, one module each."""
