@@ -475,9 +475,9 @@ class Context:
     deadline: float | None = None  # on time.monotonic()'s clock
     budget: float | None = None  # USD for all calls of the request together
     purse: Purse = field(default_factory=Purse)  # what those have taken of it
-    claim: str = ""  # the id of one call of a model, as the ledger has it: it is sent along, for the server's log
     unread: bool = False
     confidential: bool = False
+    request: str = ""  # the id of one call of a model: it is sent along, for the server's log
     trace: Trace = field(default_factory=lambda: Trace("call"))
 
     def within(self, seconds: float) -> Context:

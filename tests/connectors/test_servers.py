@@ -83,4 +83,4 @@ def test_what_is_no_address_is_said(url: str) -> None:
     [("", {}), ("a-1", {"X-Request-Id": "a-1"}), ("a\r\nX-Evil: 1", {}), ("ü", {}), ("a" * 513, {})],
 )
 def test_a_request_is_marked_where_a_header_can_hold_it(request_id: str, sent: dict[str, str]) -> None:
-    assert marked(Context(claim=request_id)) == sent
+    assert marked(Context(request=request_id)) == sent

@@ -96,7 +96,7 @@ async def test_the_worst_case_is_claimed_before_and_what_was_used_counted_after(
     assert (claim.usage, claim.nano, claim.price) == (WORST, WORST_NANO, PRICE)
     assert (claim.account.tenant, claim.account.key, claim.account.model) == ("acme", "app", "large")
     ((asked, within),) = model.asked
-    assert within.claim == claim.id, "its server can log it"
+    assert within.request == claim.id, "its server can log it"
     assert asked.options.max_tokens == 100, "what was reserved is what it may say"
     assert await rows(ledger) == [(True, USED, PRICE.nano(USED))]
     assert await open_claims(ledger) == []

@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str], *, clock: Callable[[], float] = time
 
 def marked(context: Context) -> dict[str, str]:
     """The header by which the server's log can be held against ours; none for an id that no header may hold."""
-    mark = context.claim
+    mark = context.request
     sendable = mark.isascii() and mark.isprintable() and len(mark) <= LONGEST_MARK
     return {"X-Request-Id": mark} if mark and sendable else {}
 

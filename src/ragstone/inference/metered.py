@@ -136,7 +136,7 @@ class MeteredModel(WrappedModel):
             limits=self.limits,
         )
         late = context.remaining() == 0
-        call = _Call(claim, asked, replace(context, claim=claim.id), limited=asked is not prompt, late=late)
+        call = _Call(claim, asked, replace(context, request=claim.id), limited=asked is not prompt, late=late)
         call.streams = streams
         self._take(claim, context, most)
         try:

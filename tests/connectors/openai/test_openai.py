@@ -411,9 +411,9 @@ async def test_a_setting_that_the_file_omits_is_not_sent_and_the_answer_says_so(
 
 async def test_a_request_carries_its_id(server: Server, model: OpenAIModel) -> None:
     server.will(completion("yes"), streamed(piece("yes"), piece(finish_reason="stop")), completion("yes"))
-    await model.generate(prompt(), context=Context(claim="c-1"))
-    await collect(model, prompt(), context=Context(claim="c-2"))
+    await model.generate(prompt(), context=Context(request="c-1"))
+    await collect(model, prompt(), context=Context(request="c-2"))
     await model.generate(prompt(), context=Context())
     assert [headers.get("x-request-id") for *_, headers in server.requests] == ["c-1", "c-2", None]
     ours = OpenAIModel("m", api_key=KEY)
-    assert ours._channel._headers(Context(claim="c-3"))["X-Client-Request-Id"] == "c-3"
+    assert ours._channel._headers(Context(request="c-3"))["X-Client-Request-Id"] == "c-3"

@@ -1,3 +1,6 @@
+#!lua
+-- (Without that line a Redis that is full would stop the script in the middle, and not before it.)
+--
 -- The ledger in Redis. One call of this script is one step that nothing comes between.
 --
 -- KEYS[1] is the prefix, which all keys share: in braces, so that they lie on one node of a cluster. ARGV[1] is the

@@ -110,11 +110,11 @@ class RedisLedger(Ledger):
 
     async def _sweep_now_and_then(self, context: Context) -> None:
         if self._swept is None or time.monotonic() - self._swept > SWEEP:
-            self._swept = time.monotonic()
             await self._sweep(context)
 
     async def _sweep(self, context: Context) -> None:
         """Settles claims that nobody comes back to; one of the future is no less odd."""
+        self._swept = time.monotonic()
         now, claims = time.time(), self._key("open")
         _, past, future = await self._ask(
             ("ZREMRANGEBYSCORE", self._key("estimated"), "-inf", now - 62 * EXPIRE),

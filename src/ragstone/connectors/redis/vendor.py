@@ -89,15 +89,16 @@ class Server:
 
     def _translated(self, error: Exception) -> RagstoneError:
         import redis
+        from redis.exceptions import OutOfMemoryError
 
         words = self._clean(str(error))
         if isinstance(error, redis.AuthenticationError) or words.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
             return StateError(
                 "Redis refused the user or the password, or what they may do", where=self.label, hint="See its ACL."
             )
-        if words.startswith("OOM"):
+        if isinstance(error, OutOfMemoryError):
             return StorageFull("Redis is full", where=self.label, hint="Raise its maxmemory, or free some.")
-        if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError) or words.startswith("LOADING"):
+        if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
             hint = "Is Redis running? Calls with a budget or a limit wait for it."
             return LedgerUnavailable(f"Redis cannot be reached: {words}", where=self.label, hint=hint, again=False)
         if isinstance(error, redis.RedisError):
