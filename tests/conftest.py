@@ -1,4 +1,4 @@
-"""What holds for every test: the network is refused, and the environment of the developer does not leak in."""
+"""What holds for every test: the network is refused, no key is written, and no developer's environment leaks in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
+import key_leaks
 import no_network
 
 no_network.refuse()
@@ -16,6 +17,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("ragstone", deadline=None)  # no test is about time, on a busy machine least of all
 settings.load_profile("ragstone")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Searches all that tests write for keys."""
+    config.pluginmanager.register(key_leaks.KeyLeaks(config), "key_leaks")
+
 
 CONFIGURATION = ("RAGSTONE_", "OPENAI_")
 KEPT = {"RAGSTONE_DATA", "RAGSTONE_REQUIRE_SERVERS", "RAGSTONE_VLLM_PYTHON"}

@@ -1,15 +1,17 @@
-"""Who asks: what a program says of its caller, checked, as the context of one request."""
+"""Who asks, checked, as the context of one request; and what its trace keeps of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 from ragstone.errors import UsageError
 from ragstone.trace import Trace
-from ragstone.types import Context
+from ragstone.types import Answer, Context
 
-__all__ = ["context_of", "principals_of"]
+__all__ = ["context_of", "outcome_of", "principals_of", "shown"]
+
+KEPT = 2_000  # characters of a question that its trace keeps
 
 
 def context_of(name: str, tenant: object, principals: object = ()) -> Context:
@@ -27,3 +29,19 @@ def principals_of(given: object) -> frozenset[str]:
         if not isinstance(one, str):
             raise UsageError("the principals are wrong", expected="a list of texts", found=repr(given)[:80])
     return frozenset(cast("list[str]", named))
+
+
+def shown(question: object) -> str:
+    """As much of a question as a trace keeps."""
+    text = str(question)
+    return text if len(text) <= KEPT else f"{text[:KEPT]} …"
+
+
+def outcome_of(answer: Answer) -> dict[str, Any]:
+    """What a trace keeps of an answer."""
+    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
+    outcome = "abstained" if answer.abstained else "answered"
+    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    if answer.completion.calls > 1:
+        found["calls"] = answer.completion.calls
+    return found | {"notices": list(answer.notices)} if answer.notices else found

@@ -37,7 +37,13 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 
-@dataclass(frozen=True, slots=True)
+_SECRET = re.compile(
+    r"(?:^|_)(?:api_key|password|secret|token|headers?|query|options|arguments|client|url)$", re.IGNORECASE
+)
+"""Keys of connectors under which a key may stand, and the groups that hold some."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # a repr would show what variables hold
 class Located:
     """A value read from a file, with the place of each of its parts."""
 
@@ -45,6 +51,7 @@ class Located:
     path: Path
     places: Mapping[Keys, tuple[int, int]]
     unset: tuple[str, ...] = ()  # variables that were asked for and are not set, see `expand`
+    filled: frozenset[str] = frozenset()  # what variables gave: keys, perhaps
 
     def where(self, keys: Keys = ()) -> str:
         """`path:line:column` of a part, or of the nearest part around it."""
@@ -82,7 +89,9 @@ def parse_yaml(text: str, path: Path, *, first_line: int = 1) -> Located:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + first_line, mark.column + 1) if mark else (first_line, 1)
-        raise ConfigError(f"is not valid YAML: {error.problem}", where=f"{path}:{line}:{column}") from error
+        raise ConfigError(
+            f"is not valid YAML: {error.problem}", where=f"{path}:{line}:{column}"
+        ) from None  # it quotes the line, which may hold a key
     except yaml.YAMLError as error:
         raise ConfigError(f"is not valid YAML: {error}", where=f"{path}:{first_line}:1") from error
     except RecursionError:
@@ -212,6 +221,7 @@ def expand(located: Located, environment: Mapping[str, str] | None = None, *, le
     """
     environment = os.environ if environment is None else environment
     unset: list[str] = []
+    given: set[str] = set()
 
     def filled(value: Any, keys: Keys) -> Any:
         if isinstance(value, dict):
@@ -225,6 +235,7 @@ def expand(located: Located, environment: Mapping[str, str] | None = None, *, le
             name, default = match.group(1), match.group(2)
             found = environment.get(name)
             if found:
+                given.add(found)
                 return found
             unset.append(name)
             if default is None and not lenient:
@@ -233,7 +244,8 @@ def expand(located: Located, environment: Mapping[str, str] | None = None, *, le
 
         return _REFERENCE.sub(look_up, value)
 
-    return replace(located, value=filled(located.value, ()), unset=tuple(dict.fromkeys(unset)))
+    value = filled(located.value, ())
+    return replace(located, value=value, unset=tuple(dict.fromkeys(unset)), filled=frozenset(given))
 
 
 def validate(model: type[M], located: Located, *, at: Keys = ()) -> M:
@@ -283,9 +295,16 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
     return ConfigError(
         f"{name or 'the file'}: {message[:1].lower()}{message[1:]}",
         where=where,
-        found=_shown(found),
+        found=_unsaid(keys, found, located) or _shown(found),
         hint=nearest(str(found), choices),
     )
+
+
+def _unsaid(keys: Keys, found: object, located: Located) -> str | None:
+    """What is said in place of a value that may be a key, or hold one; None where it may be shown."""
+    if any(value in str(found) for value in located.filled):
+        return "what a variable holds"
+    return "what is not shown" if any(_SECRET.search(str(key)) for key in keys) else None
 
 
 def _shown(found: object) -> str:

@@ -1,4 +1,4 @@
-"""What a program holds: documents in, answers out, asynchronously. `ragstone.Rag` is the same, blocking (sync.py)."""
+"""What a program holds: documents in, answers out, asynchronously. `ragstone.Rag` is the same, blocking (sync/)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ragstone.assembly import Assembly, LooseParts, ProjectParts
-from ragstone.callers import context_of, principals_of
+from ragstone.batch.asking import CONCURRENCY
+from ragstone.batch.questions import BatchQuestion
+from ragstone.batch.run import AsyncBatch
+from ragstone.callers import context_of, outcome_of, principals_of, shown
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
@@ -26,55 +29,14 @@ from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
+from ragstone.streams import AnswerStream, whole
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["AnswerStream", "AsyncChat", "AsyncRag"]
-
-
-KEPT = 2_000  # characters of a question that its trace keeps
-
-
-class AnswerStream:
-    """An answer while it is said. Iterate over its deltas; afterwards `answer` is the checked whole.
-
-    stream = rag.stream("When does it ship?")
-    async for delta in stream:
-        print(delta.text, end="")
-    print(stream.answer.citations)
-
-    Where the route says `broken: restart`, a delta with `restart` may come: what was said before it is void, since the
-    model broke off and another one begins anew. Elsewhere a stream that breaks off raises StreamBroken.
-    """
-
-    def __init__(self, parts: AsyncGenerator[Delta | Answer]) -> None:
-        self._parts = parts
-        self._answer: Answer | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """The whole answer. Raises UsageError while it is still being said."""
-        if self._answer is None:
-            raise UsageError("the answer is not complete yet", hint="Iterate over the stream first.")
-        return self._answer
-
-    def __aiter__(self) -> AsyncGenerator[Delta]:
-        return self._deltas()
-
-    async def close(self) -> None:
-        """Stops what is still being said; the model is told. After the last delta there is nothing to stop."""
-        await self._parts.aclose()
-
-    async def _deltas(self) -> AsyncGenerator[Delta]:
-        async with aclosing(self._parts):
-            async for part in self._parts:
-                if isinstance(part, Answer):
-                    self._answer = part
-                else:
-                    yield part
+__all__ = ["AsyncChat", "AsyncRag"]
 
 
 class _Ingesting(TypedDict):
@@ -224,7 +186,7 @@ class AsyncRag:
         try:
             return await found.search(question, k=k, filters=where, context=context)
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=shown(question))
 
     async def explain_search(
         self,
@@ -243,7 +205,7 @@ class AsyncRag:
         try:
             return await found.explain_search(question, k=k, filters=where, context=context)
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question))
+            self._keep(context, principals=context.principals, question=shown(question))
 
     async def ask(
         self,
@@ -264,10 +226,34 @@ class AsyncRag:
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         """
         context = replace(context_of("ask", tenant, principals), unread=True)
-        stream = AnswerStream(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
-        async for _ in stream:
-            pass
-        return stream.answer
+        return await whole(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
+
+    def batch(
+        self,
+        questions: str | Path | Iterable[str | Mapping[str, Any] | BatchQuestion],
+        /,
+        *,
+        concurrency: int = CONCURRENCY,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        tenant: str = "default",
+        pipeline: str = "answer",
+    ) -> AsyncBatch:
+        """Many questions, or a file with one on each line, asked side by side and answered in order."""
+        who = context_of("ask", tenant, principals)
+
+        async def ask(one: BatchQuestion) -> Answer:
+            context = replace(who, unread=True, trace=Trace("ask"))
+            own = one.prompt or prompt, k if one.k is None else one.k, where if one.where is None else one.where
+            return await whole(
+                self._stream(one.question, None, (), *own, pipeline, output=None, inputs=one.inputs, context=context)
+            )
+
+        said = {"prompt": prompt, "k": k, "where": where, "pipeline": pipeline}
+        said |= {"tenant": tenant, "principals": sorted(who.principals)}
+        return AsyncBatch(questions, ask, settings=said, concurrency=concurrency)
 
     def stream(
         self,
@@ -324,7 +310,7 @@ class AsyncRag:
                 question, prompt=prompt, inputs=inputs, k=k, filters=where, output=output, context=context
             )
         finally:
-            self._keep(context, principals=context.principals, question=_shown(question or ""))
+            self._keep(context, principals=context.principals, question=shown(question or ""))
 
     async def test_prompt(
         self, prompt: str, /, *, repeats: int | None = None, model: str | None = None, pipeline: str = "answer"
@@ -440,12 +426,12 @@ class AsyncRag:
             async with aclosing(parts):
                 async for part in parts:
                     if isinstance(part, Answer):
-                        outcome = _outcome(part)
-                        self._keep(context, principals=asked, question=_shown(question), **outcome)
+                        outcome = outcome_of(part)
+                        self._keep(context, principals=asked, question=shown(question), **outcome)
                     yield part
         except BaseException:
             if outcome["outcome"] == "failed":
-                self._keep(context, principals=asked, question=_shown(question), **outcome)
+                self._keep(context, principals=asked, question=shown(question), **outcome)
             raise
 
     def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
@@ -462,10 +448,7 @@ class AsyncChat:
 
     async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
         """An answer to the next question."""
-        stream = AnswerStream(self._remembered(question, output, inputs, unread=True))
-        async for _ in stream:
-            pass
-        return stream.answer
+        return await whole(self._remembered(question, output, inputs, unread=True))
 
     def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> AnswerStream:
         """The same answer while it is said; it is remembered once it is complete."""
@@ -486,18 +469,3 @@ class AsyncChat:
                 if isinstance(part, Answer):
                     talk.remember(question, part)
                 yield part
-
-
-def _shown(question: object) -> str:
-    """As much of a question as a trace keeps."""
-    text = str(question)
-    return text if len(text) <= KEPT else f"{text[:KEPT]} …"
-
-
-def _outcome(answer: Answer) -> dict[str, Any]:
-    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
-    outcome = "abstained" if answer.abstained else "answered"
-    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
-    if answer.completion.calls > 1:
-        found["calls"] = answer.completion.calls
-    return found | {"notices": list(answer.notices)} if answer.notices else found

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from api_server import Api, page, serving_api
+from key_leaks import key
 from ragstone.connectors.lookup import HttpLookup
 from ragstone.errors import ConfigError, LookupFailed, LookupUnavailable, NotConfigured
 from ragstone.protocols import Reply
@@ -19,7 +20,7 @@ from ragstone.types import Context
 
 Make = Callable[..., HttpLookup]
 
-SECRET = "s3cret-k3y"
+SECRET = key("shop")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from key_leaks import key
 from openai_server import Reply, Server, closed_port, failure, serving
 from ragstone.connectors.rerank import RerankServer
 from ragstone.errors import (
@@ -26,6 +27,7 @@ from ragstone.types import Context
 from rerank_server import Server as Reranking
 from rerank_server import serving as reranking
 
+KEY = key("rerank")
 CONTEXT = Context()
 TEXTS = ["a dog", "the cat sat", "cat"]
 NOT_NOW = {"retry-after": "0"}
@@ -63,7 +65,7 @@ def server() -> Iterator[Server]:
 async def scored(server: Server, *replies: Reply, texts: list[str] = TEXTS, **keys: Any) -> list[float]:
     server.will(*replies)
     context = keys.pop("context", CONTEXT)
-    reranker = RerankServer(server.url, **{"model": "m", "api_key": "sk-secret", **keys})
+    reranker = RerankServer(server.url, **{"model": "m", "api_key": KEY, **keys})
     reranker.name = "cross"
     try:
         return list(await reranker.scores("cat?", texts, context=context))
@@ -80,7 +82,7 @@ async def test_the_request_names_the_model_and_asks_for_every_text(server: Serve
     ((path, body, headers),) = server.requests
     assert path == "/v1/rerank"
     assert body == {"model": "m", "query": "cat?", "documents": TEXTS, "top_n": 3, "truncate_prompt_tokens": -1}
-    assert headers["authorization"] == "Bearer sk-secret"
+    assert headers["authorization"] == f"Bearer {KEY}"
 
 
 async def test_without_model_and_key_neither_is_sent(server: Server):
@@ -164,7 +166,7 @@ async def test_the_wait_may_be_a_date(server: Server):
 
 
 async def test_after_the_last_try_it_says_what_the_server_said(server: Server):
-    again = Reply({"error": {"message": "overloaded, sk-secret"}}, status=503, headers=NOT_NOW)
+    again = Reply({"error": {"message": f"overloaded, {KEY}"}}, status=503, headers=NOT_NOW)
     with pytest.raises(ModelUnavailable, match=r"cannot answer now \(503\): overloaded, \[key\]$") as raised:
         await scored(server, *[again] * 3)
     assert raised.value.retryable
@@ -184,7 +186,7 @@ async def test_a_wait_that_is_too_long_for_a_person_or_the_deadline_is_not_begun
 @pytest.mark.parametrize(
     ("reply", "kind", "said"),
     [
-        (failure(401, "bad key sk-secret"), ModelDenied, r"refused the key: bad key \[key\]\. Check the variable"),
+        (failure(401, f"bad key {KEY}"), ModelDenied, r"refused the key: bad key \[key\]\. Check the variable"),
         (failure(404, "no such model"), ModelRejected, r"\(404\): no such model\. Is base_url"),
         (Reply({"detail": [{"msg": "Field required"}]}, status=422), ModelRejected, "Field required"),
         (Reply({"message": "invalid"}, status=400), ModelRejected, r"\(400\): invalid$"),

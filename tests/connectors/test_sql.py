@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from key_leaks import key
 from ragstone.connectors.sql import Column, SqlSource
 from ragstone.errors import ConfigError, NotConfigured, SourceUnavailable
 from ragstone.types import Context, Item
+
+KEY = key("sql")
+
 
 CHINOOK = Path(os.environ.get("RAGSTONE_DATA", Path(__file__).parents[3] / "shared/data")) / "sql/chinook.sqlite"
 ROWS = [
@@ -109,10 +113,10 @@ def test_without_a_url_it_is_not_configured():
 
 
 async def test_a_password_is_never_said(tmp_path: Path):
-    made = SqlSource(url=f"sqlite:///{tmp_path}/secret-pw/none.db", query="SELECT 1", key="a", text=["a"])
+    made = SqlSource(url=f"sqlite:///{tmp_path}/{KEY}/none.db", query="SELECT 1", key="a", text=["a"])
     with pytest.raises(SourceUnavailable) as raised:
         await listed(made)
-    assert "secret-pw" not in str(raised.value)
+    assert KEY not in str(raised.value)
 
 
 @pytest.mark.skipif(not CHINOOK.exists(), reason="RAGSTONE_DATA is not there")

@@ -12,6 +12,7 @@ import pytest
 
 import ragstone
 from api_server import Api, page, serving_api
+from key_leaks import key
 from openai_server import Reply, Server, piece, serving, streamed
 from ragstone.caching.replies import ReplyCache
 from ragstone.connectors.lookup import HttpLookup
@@ -262,7 +263,7 @@ headers: {{X-Key: "${{env:SHOP_KEY}}"}}
 keep: 60
 allow_private: true
 """
-MODEL = "kind: model\ntype: openai\nmodel: m\nbase_url: {url}\napi_key: k\nlocal: true\n"
+MODEL = "kind: model\ntype: openai\nmodel: m\nbase_url: {url}\napi_key: " + key("model") + "\nlocal: true\n"
 
 
 def saying(text: str) -> Reply:
@@ -283,7 +284,7 @@ def project(api: Api, model: Server, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "connectors" / "orders.yaml").write_text(CONNECTOR.format(url=api.url))
     (tmp_path / "connectors" / "local.yaml").write_text(MODEL.format(url=model.url))
     written(tmp_path / "prompts", {"order": ORDER})
-    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    monkeypatch.setenv("SHOP_KEY", key("shop"))
     return tmp_path
 
 
@@ -301,11 +302,11 @@ async def test_an_answer_rests_on_what_was_looked_up(api: Api, model: Server, pr
     assert "sent" in model.sent["messages"][-1]["content"]
     assert "given" in explained.messages[-1].content
     assert api.asked == ["/orders/7"] * 2  # once for each tenant
-    assert [headers["X-Key"] for headers in api.headers] == ["s3cret"] * 2
+    assert [headers["X-Key"] for headers in api.headers] == [key("shop")] * 2
     assert trace is not None
     (step,) = [step for step in trace.steps if step.name == "lookup.order"]
     assert step.facts["url"] == f"{api.url}/orders/7"
-    assert "s3cret" not in str(trace)
+    assert key("shop") not in str(trace)
 
 
 async def test_passages_that_were_not_found_do_not_keep_what_was_looked_up_from_a_model(

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from key_leaks import key
 from ragstone.config import read_yaml
 from ragstone.connectors.calculator import Calculator
 from ragstone.errors import ConfigError, ToolFailed
@@ -21,7 +22,7 @@ from ragstone.testing.suites.samples import chunk
 from ragstone.trace import Trace
 from ragstone.types import Context, Hit
 
-SECRET = "sk-3f9a"
+SECRET = key("tool")
 
 
 def hit(name: str, *, acl: tuple[str, ...] = ("public",), text: str = "") -> Hit:

@@ -17,10 +17,11 @@ from urllib.parse import quote
 
 import psycopg
 
+from key_leaks import key
 from servers import LEASH, POLL, STOP, free_port, missing, tail
 
 NOBODY = 65534  # Postgres refuses to run as root
-PASSWORD = "it's @ secret"
+PASSWORD = f"it's @ {key('postgres')}"
 STARTING = 60.0  # seconds
 AS_NOBODY = (
     "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1])); "

@@ -9,6 +9,7 @@ import typer
 from ragstone import __version__
 from ragstone.cli import (
     ask,
+    batch,
     chat,
     check,
     documents,
@@ -38,6 +39,7 @@ for command in (
     init.init,
     ingest.ingest,
     ask.ask,
+    batch.batch,
     search.search,
     chat.chat,
     documents.parse,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 FAILED, MISUSED, ABSTAINED = 1, 2, 3
+
+KEY_LENGTH = 8  # characters; what is shorter stands in other words too
+_KEYS = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/@]+@")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,5 +82,14 @@ def _report(line: str, error: BaseException, *, debug: bool) -> None:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
-    sys.stderr.write(f"ragstone: {' '.join(line.split())}\n")
+        # What lies below our errors are the vendors' own, which may repeat what they were sent.
+        sys.stderr.write(_without_keys("".join(traceback.format_exception(error))))
+    sys.stderr.write(f"ragstone: {_without_keys(' '.join(line.split()))}\n")
+
+
+def _without_keys(text: str) -> str:
+    """The text without what variables hold that are named like keys, and without passwords in addresses."""
+    for name, value in os.environ.items():
+        if len(value) >= KEY_LENGTH and _KEYS.search(name):
+            text = text.replace(value, f"[{name}]")
+    return _PASSWORD.sub(r"\1[hidden]@", text)

@@ -21,7 +21,7 @@ import asyncio
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from itertools import count
@@ -32,6 +32,8 @@ from ragstone.protocols import NO_VERSIONS, Source, Versions
 from ragstone.types import PUBLIC, Context, Item, Metadata, Scalar
 
 __all__ = ["LangChainSource", "LlamaIndexSource"]
+
+LONG = 12  # characters from which on a text may be a key; paths are longer too, and are named elsewhere
 
 _PLACES = ("source", "file_path", "url", "file_name", "path", "id")
 """Where loaders note what a text came from, the best first."""
@@ -62,8 +64,8 @@ class _Loaded(Source):
             raise
         except Exception as error:  # a loader may raise anything
             raise SourceUnavailable(
-                f"{self._class} failed: {type(error).__name__}: {error}", where=f"source {self.name!r}"
-            ) from error
+                f"{self._class} failed: {type(error).__name__}: {self._clean(error)}", where=f"source {self.name!r}"
+            ) from None
         counts: dict[str, count[int]] = {}
         items: list[Item] = []
         for text, metadata in loaded:
@@ -102,8 +104,15 @@ class _Loaded(Source):
             return found(**self._arguments)
         except TypeError as error:
             raise ConfigError(
-                f"{self._class} refuses its `arguments`: {error}", where=f"source {self.name!r}"
-            ) from error
+                f"{self._class} refuses its `arguments`: {self._clean(error)}", where=f"source {self.name!r}"
+            ) from None
+
+    def _clean(self, error: Exception) -> str:
+        """What a loader says, without the longer texts among its arguments: any may be a key."""
+        said = str(error)
+        for text in _texts(self._arguments):
+            said = said.replace(text, "[hidden]") if len(text) >= LONG else said
+        return said
 
     @abstractmethod
     def _load(self, loader: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -144,6 +153,18 @@ class LlamaIndexSource(_Loaded):
     def _load(self, loader: Any) -> Iterable[tuple[str, Mapping[str, Any]]]:
         for document in loader.load_data(**self._how):
             yield document.text, document.metadata
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in cast("Mapping[object, object]", value).values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in cast("Iterable[object]", value):
+            yield from _texts(inner)
 
 
 def _plain(value: Any) -> Scalar | list[Scalar]:

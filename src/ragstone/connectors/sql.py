@@ -156,7 +156,10 @@ class SqlSource(Source):
                 "a sql source needs the package 'sqlalchemy'", hint="Run: pip install 'ragstone[sql]'"
             ) from error
         try:
-            url = sqlalchemy.make_url(self._url)
+            try:
+                url = sqlalchemy.make_url(self._url)
+            except ValueError:  # a port that is no number, or a password that holds a colon
+                raise _unreadable(self.name) from None
             file = (url.database or "") if url.get_backend_name() == "sqlite" else ""
             if file and not file.startswith((":memory:", "file:")):
                 path = (self._root or Path()) / file  # the project's, wherever it is called from
@@ -179,15 +182,19 @@ class SqlSource(Source):
         except ModuleNotFoundError as error:
             hint = f"Run: pip install {error.name}"
             raise MissingExtra(f"this kind of database needs the package {error.name!r}", hint=hint) from error
-        except exc.ArgumentError as error:
-            raise SourceUnavailable(
-                "the url is no SQLAlchemy URL", where=f"source {self.name!r}", expected="postgresql+psycopg://host/shop"
-            ) from error
+        except exc.ArgumentError:
+            raise _unreadable(self.name) from None
         except exc.SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             password = sqlalchemy.make_url(self._url).password
             said = cause.replace(str(password), "***") if password else cause
             raise SourceUnavailable(f"the database refused: {said}", where=f"source {self.name!r}") from error
+
+
+def _unreadable(name: str) -> SourceUnavailable:
+    expected = "postgresql+psycopg://user:password@host:5432/shop"
+    hint = "In a password, / is written as %2F, @ as %40, and : as %3A."
+    return SourceUnavailable("the url is no SQLAlchemy URL", where=f"source {name!r}", expected=expected, hint=hint)
 
 
 def _shown(value: Any) -> str:

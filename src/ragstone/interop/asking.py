@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from ragstone.errors import UsageError
 from ragstone.rag import AsyncRag
-from ragstone.sync import Rag, _loop, _wait  # pyright: ignore[reportPrivateUsage] - the one blocking face
+from ragstone.sync import Rag
+from ragstone.sync.loop import running_loop, waited
 from ragstone.types import Answer, Hit
 
 __all__ = ["Asking", "awaited", "metadata", "waited"]
@@ -19,12 +20,12 @@ T = TypeVar("T")
 
 def waited(work: Coroutine[Any, Any, T]) -> T:
     """What a part of ours returns, on the loop where blocking calls run."""
-    return _wait(work)
+    return waited(work)
 
 
 async def awaited(work: Coroutine[Any, Any, T]) -> T:
     """The same, awaited on the caller's loop while it runs on ours: a part is used on one loop alone."""
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, running_loop()))
 
 
 @dataclass(frozen=True, slots=True)

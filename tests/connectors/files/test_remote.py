@@ -13,6 +13,7 @@ from uuid import uuid4
 import fsspec
 import pytest
 
+from key_leaks import key
 from ragstone.config import bind, parse_yaml
 from ragstone.connectors.files import FilesSource, FrontMatter, Sidecar
 from ragstone.errors import ConfigError, MissingExtra, ParseError, SourceUnavailable
@@ -94,11 +95,11 @@ async def test_an_empty_or_missing_folder_is_said(store: str) -> None:
 
 async def test_an_error_of_the_store_is_said_without_its_secrets(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*args: Any, **keys: Any) -> None:
-        raise RuntimeError("the key hunter2hunter2 is wrong")
+        raise RuntimeError(f"the key {key('s3')} is wrong")
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", failing)
     with pytest.raises(SourceUnavailable, match=r"cannot be listed: the key \*\*\* is wrong"):
-        await listed(store, options={"client": {"secret": "hunter2hunter2"}})
+        await listed(store, options={"client": {"secret": key("s3")}})
 
 
 async def test_a_store_whose_package_is_missing_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +108,13 @@ async def test_a_store_whose_package_is_missing_names_what_to_install(monkeypatc
         await listed("s3://bucket/documents")
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "local://x", "simplecache::s3://x/y", "ftp://x/y", "s3://u:pw@x/y"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "local://x", "simplecache::s3://x/y", "ftp://x/y", f"s3://u:{key('s3')}@x/y"]
+)
 def test_other_places_and_passwords_in_a_url_are_refused(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         FilesSource(url)
-    assert "pw" not in str(caught.value)
+    assert key("s3") not in str(caught.value)
 
 
 def test_options_are_for_stores_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from key_leaks import key
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
 from ragstone.connectors.openai import OpenAIModel, prefix
@@ -31,7 +32,7 @@ from ragstone.types import Context
 from ragstone.usage import Price, Usage
 
 CONNECTORS = Path(__file__).parents[3] / "connectors"
-KEY = "sk-secret-0123456789"
+KEY = key("openai")
 
 
 @pytest.fixture
@@ -316,11 +317,11 @@ async def test_the_key_is_never_shown(
 
 
 async def test_a_password_in_the_address_is_not_shown() -> None:
-    made = OpenAIModel("m", base_url=f"http://me:hunter2@127.0.0.1:{closed_port()}/v1")
+    made = OpenAIModel("m", base_url=f"http://me:{KEY}@127.0.0.1:{closed_port()}/v1")
     with pytest.raises(ModelUnavailable) as caught:
         await made.generate(prompt(), context=Context())
     await made.close()
-    assert "hunter2" not in str(caught.value)
+    assert KEY not in str(caught.value)
     assert "http://127.0.0.1" in str(caught.value)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from key_leaks import key
 from openai_server import Reply, Server, closed_port, collect, completion, failure, prompt, serving, streamed
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openai.errors import kind
@@ -23,7 +24,7 @@ from ragstone.errors import (
 )
 from ragstone.types import Context
 
-KEY = "sk-secret-0123456789"
+KEY = key("openai")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from key_leaks import key
 from lexical_entries import entry
 from qdrant_engine import EnginePlace
 from ragstone.connectors.qdrant import QdrantIndex, QdrantStore, faults, places
@@ -406,8 +407,8 @@ def test_keys_that_name_no_place_are_refused(make: type[QdrantStore]) -> None:
         with pytest.raises(ConfigError, match="URL of the Qdrant server"):
             make(url=url)
     with pytest.raises(ConfigError, match="names a user") as caught:
-        make(url="https://ana:secret@localhost:6333")
-    assert "secret" not in str(caught.value)
+        make(url=f"https://ana:{key('qdrant')}@localhost:6333")
+    assert key("qdrant") not in str(caught.value)
     for name in ("", "a/b", ".hidden", "x" * 201):
         with pytest.raises(ConfigError, match="collection's name"):
             make(collection=name)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from key_leaks import key
 from layer_files import layered_file, no_files
 from ragstone.connectors.calculator import Calculator
 from ragstone.errors import ModelRejected, PromptError, ToolFailed
@@ -144,7 +145,7 @@ async def test_a_tool_of_ones_own_is_described_by_itself_or_by_a_file(tmp_path: 
     ("tool", "words"),
     [
         (ToolFailed("there is no such town"), "search: there is no such town"),
-        (KeyError("sk-3f9a"), "search: it is out of order"),
+        (KeyError(key("tool")), "search: it is out of order"),
         (Hang(), "search: it took longer than 0.01 seconds"),
     ],
 )
@@ -153,7 +154,7 @@ async def test_a_tool_that_fails_or_hangs_is_told_and_the_model_goes_on(tmp_path
     found = await acted(layered_file(tmp_path, REACT % 6), model, search=ScriptedTool([tool]), seconds=0.01)
     assert found.text == "4"
     assert re.search(r"<<<(\w{8})\n" + words + r"[^\n]*\n\1>>>", last(model))
-    assert "sk-3f9a" not in last(model)
+    assert key("tool") not in last(model)
 
 
 @pytest.mark.parametrize(

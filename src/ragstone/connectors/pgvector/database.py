@@ -72,6 +72,10 @@ class Database:
             parts: dict[str, Any] = conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError:
             raise ConfigError("the url is none of Postgres", expected=expected) from None
+        if "@" in str(parts.get("dbname")) or not str(parts.get("port") or 0).isdigit():
+            # A `/` ends what is before it: the rest of the password would be taken for the database's name, and shown.
+            hint = "In a password, / is written as %2F, @ as %40, and : as %3A."
+            raise ConfigError("the url is none of Postgres", expected=expected, hint=hint)
         ours = {"connect_timeout": CONNECTING, "application_name": "ragstone"}
         self._how = conninfo.make_conninfo("", **{**ours, **parts, "client_encoding": "utf8"})
         host, port = (str(parts.get(key) or default) for key, default in (("host", "localhost"), ("port", "5432")))

@@ -79,7 +79,10 @@ def place_of(path: Path | None, *, url: str, api_key: str, collection: str) -> P
             "the URL of the Qdrant server names a user", expected="http://host:port", hint="Set `api_key`."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("the URL of the Qdrant server", expected="http://… or https://…", found=repr(url))
+        raise ConfigError("is no URL of a Qdrant server", expected="http://… or https://…")
+    if parts.query or parts.fragment:
+        hint = "A key goes under `api_key`."
+        raise ConfigError("the URL of the Qdrant server holds more than an address", hint=hint)
     return Server(url.rstrip("/"), api_key)
 
 

@@ -1,0 +1,1 @@
+"""Many questions: asked side by side, answered in order, and gone on with after whatever stopped them."""

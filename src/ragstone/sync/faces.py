@@ -1,0 +1,184 @@
+"""What a `Rag` hands out, each waiting for its asynchronous twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragstone.batch.results import BatchAnswer, BatchProgress, BatchReport
+from ragstone.batch.run import AsyncBatch
+from ragstone.gateway import NO_OPTIONS, AsyncRoute
+from ragstone.indexes import AsyncIndex
+from ragstone.models import AsyncModels
+from ragstone.rag import AsyncChat
+from ragstone.reports import Difference, ExplainedRoute, IndexStatus
+from ragstone.streams import AnswerStream
+from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+from ragstone.sync.loop import next_of, waited
+
+__all__ = ["Batch", "Chat", "Index", "Models", "Route", "Stream"]
+
+
+class Stream:
+    """An answer while it is said. Iterate over its deltas; afterwards `answer` is the checked whole.
+
+    stream = rag.stream("When does it ship?")
+    for delta in stream:
+        print(delta.text, end="")
+    print(stream.answer.citations)
+
+    What was said before a delta with `restart` is void: see AnswerStream.
+    """
+
+    def __init__(self, stream: AnswerStream) -> None:
+        self._stream = stream
+        self._deltas = stream.__aiter__()
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer. Raises UsageError while it is still being said."""
+        return self._stream.answer
+
+    def __iter__(self) -> Iterator[Delta]:
+        try:
+            while (delta := waited(next_of(self._deltas))) is not None:
+                yield delta
+        except GeneratorExit:  # the caller has left the loop
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stops what is still being said; the model is told. After the last delta there is nothing to stop."""
+        waited(self._close())
+
+    async def _close(self) -> None:
+        await self._deltas.aclose()
+        await self._stream.close()
+
+
+class Chat:
+    """One conversation with the documents."""
+
+    def __init__(self, chat: AsyncChat) -> None:
+        self._chat = chat
+
+    def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
+        """An answer to the next question."""
+        return waited(self._chat.ask(question, output=output, **inputs))
+
+    def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Stream:
+        """The same answer while it is said."""
+        return Stream(self._chat.stream(question, output=output, **inputs))
+
+
+class Models:
+    """The models of one pipeline's route."""
+
+    def __init__(self, models: AsyncModels) -> None:
+        self._models = models
+
+    def explain(
+        self,
+        question: str | None = None,
+        /,
+        *,
+        prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
+        principals: Iterable[str] = (),
+        **inputs: Any,
+    ) -> ExplainedRoute:
+        """Which models a question would go to, in order, and why; nothing is sent but questions of a server's load."""
+        return waited(self._models.explain(question, prompt=prompt, k=k, where=where, principals=principals, **inputs))
+
+
+class Index:
+    """What one index holds."""
+
+    def __init__(self, index: AsyncIndex) -> None:
+        self._index = index
+
+    def status(self) -> IndexStatus:
+        """Documents by state, chunks, failures, sizes."""
+        return waited(self._index.status())
+
+    def verify(self) -> list[Difference]:
+        """Every chunk that the vector store or the lexical index lacks, or holds and should not."""
+        return waited(self._index.verify())
+
+    def repair(self) -> list[Difference]:
+        """Mends every difference from `project.db` alone, and says what it found."""
+        return waited(self._index.repair())
+
+    def documents(self, uri: str) -> list[Document]:
+        """The documents of a uri, those inside it too."""
+        return waited(self._index.documents(uri))
+
+    def chunks(self, uri: str) -> list[Chunk]:
+        """The chunks of a document and of those inside it, in order."""
+        return waited(self._index.chunks(uri))
+
+    def forget(self, uri: str) -> int:
+        """Removes a document from everywhere and keeps it out; returns how many documents went."""
+        return waited(self._index.forget(uri))
+
+    def allow(self, uri: str) -> None:
+        """Lets a forgotten document in again, with the next ingestion."""
+        waited(self._index.allow(uri))
+
+
+class Route:
+    """The models of one pipeline's route. See AsyncRoute for what each method raises."""
+
+    def __init__(self, route: AsyncRoute) -> None:
+        self._route = route
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        options: Options = NO_OPTIONS,
+        output: Mapping[str, Any] | None = None,
+        n: int = 1,
+    ) -> list[Completion]:
+        """What a model says to these messages, `n` times; `output` is a JSON Schema that each must obey."""
+        return waited(self._route.complete(messages, options=options, output=output, n=n))
+
+    def stream(self, messages: Sequence[Message], *, options: Options = NO_OPTIONS) -> Generator[Delta]:
+        """The same piece by piece; the last delta carries the completion. Who leaves early stops the model."""
+        deltas = self._route.stream(messages, options=options)
+        try:
+            while (delta := waited(next_of(deltas))) is not None:
+                yield delta
+        finally:
+            waited(deltas.aclose())
+
+
+class Batch:
+    """Many questions that are asked side by side: iterate over what comes of each, or `write` it into a file."""
+
+    def __init__(self, batch: AsyncBatch) -> None:
+        self._batch = batch
+
+    def __iter__(self) -> Iterator[BatchAnswer]:
+        found = self._batch.__aiter__()
+        try:
+            while (one := waited(next_of(found))) is not None:
+                yield one
+        finally:  # the caller may have left the loop
+            waited(found.aclose())
+
+    def write(
+        self,
+        answers: str | Path,
+        *,
+        retry_failed: bool = False,
+        progress: Callable[[BatchProgress], None] | None = None,
+    ) -> BatchReport:
+        """Asks each line of a file and writes a line for each, in their order; run again, it goes on."""
+        return waited(self._batch.write(answers, retry_failed=retry_failed, progress=progress))
