@@ -10,21 +10,16 @@ from typing import Any, TypeVar
 from ragstone.errors import UsageError
 from ragstone.rag import AsyncRag
 from ragstone.sync import Rag
-from ragstone.sync.loop import running_loop, waited
+from ragstone.sync.loop import running_loop
 from ragstone.types import Answer, Hit
 
-__all__ = ["Asking", "awaited", "metadata", "waited"]
+__all__ = ["Asking", "awaited", "metadata"]
 
 T = TypeVar("T")
 
 
-def waited(work: Coroutine[Any, Any, T]) -> T:
-    """What a part of ours returns, on the loop where blocking calls run."""
-    return waited(work)
-
-
 async def awaited(work: Coroutine[Any, Any, T]) -> T:
-    """The same, awaited on the caller's loop while it runs on ours: a part is used on one loop alone."""
+    """What a part of ours returns, awaited on the caller's loop while it runs on ours: a part is used on one loop alone."""
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, running_loop()))
 
 

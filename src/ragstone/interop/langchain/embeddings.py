@@ -5,8 +5,9 @@ from __future__ import annotations
 from langchain_core.embeddings import Embeddings
 
 from ragstone.errors import UsageError
-from ragstone.interop.asking import awaited, waited
+from ragstone.interop.asking import awaited
 from ragstone.protocols import Embedder
+from ragstone.sync.loop import waited
 from ragstone.types import Context
 
 __all__ = ["RagstoneEmbeddings"]

@@ -13,11 +13,12 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore as LangChainVectorStore
 
 from ragstone.errors import UsageError
-from ragstone.interop.asking import awaited, waited
+from ragstone.interop.asking import awaited
 from ragstone.interop.langchain.shelf import Shelf
 from ragstone.protocols import VectorStore
 from ragstone.registry import find
 from ragstone.retrieval import where
+from ragstone.sync.loop import waited
 from ragstone.types import Chunk, Context, Metadata, Record
 
 if TYPE_CHECKING:
