@@ -243,14 +243,15 @@ async def test_a_stream_that_breaks_begins_anew_elsewhere(
         deltas, error = await read(routed.router, Context(unread=rule == "unread"))
         spent = await routed.spent()
     assert error is None
-    (place,) = [place for place, delta in enumerate(deltas) if delta.restart]
-    before, after, completion = words(deltas[:place]), words(deltas[place:]), deltas[-1].completion
+    completion = deltas[-1].completion
     assert completion is not None
+    assert [(one.model, one.error is None) for one in completion.attempts] == [("b", False), ("a", True)], completion
+    (place,) = [place for place, delta in enumerate(deltas) if delta.restart]
+    before, after = words(deltas[:place]), words(deltas[place:])
     assert before
     assert after == completion.text  # of one model alone
     assert after.startswith(before)  # they are two of a kind, so it began anew, and did not go on
     assert after != before
-    assert [(one.model, one.error is None) for one in completion.attempts] == [("b", False), ("a", True)]
     assert completion.usage.output_tokens == 60
     assert (counted.requests, len(proxy.asked)) == (1, 1)
     assert spent.open == 0

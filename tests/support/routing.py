@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ragstone.config import Located
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.inference.attempt import AttemptedModel
@@ -85,6 +86,7 @@ async def routing(
         price, patience = (prices or {}).get(name, PRICE), (silence or {}).get(name, 60.0)
         model = routed.models[name] = OpenAIModel("tiny", base_url=url, price=price, local=True, timeout=patience)
         model.name = name
+        await model.load()  # or the first try has to wait for the import of the SDK
         health = routed.healths.of(name, each)
         health.breaker = Breaker(name, clock=lambda: routed.now)
         health.gauge = Gauge(clock=lambda: routed.now)
@@ -92,7 +94,8 @@ async def routing(
         assert isinstance(guard, AttemptedModel)
         guard.sleep = routed._sleep
         guards[name] = guard
-    routed.router = Router(guards, route=route(wanted, routed.healths))
+    file = Located({}, folder / "answer.yaml", {})
+    routed.router = Router(guards, route=route(wanted, routed.healths, located=file, folder=folder))
     try:
         yield routed
     finally:
