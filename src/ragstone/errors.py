@@ -46,7 +46,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from ragstone.types import Attempt
@@ -299,17 +299,8 @@ class PromptTooLong(ModelRejected):
 
     elsewhere = True
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        where: str | None = None,
-        expected: str | None = None,
-        found: str | None = None,
-        hint: str | None = None,
-        beyond: int = 0,
-    ) -> None:
-        super().__init__(message, where=where, expected=expected, found=found, hint=hint)
+    def __init__(self, message: str, *, beyond: int = 0, **facts: Any) -> None:
+        super().__init__(message, **facts)
         self.beyond = beyond
 
 

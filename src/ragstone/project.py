@@ -302,12 +302,29 @@ class Project:
         except RagstoneError as error:
             where = located.where(("route", "data", "local_only"))
             yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
+        for place, name in enumerate(route.models if route.budget is not None else ()):
+            if not self._may_be_priced(name):
+                yield ConfigError(
+                    f"the price of {name!r} is not known, and the route has a budget",
+                    where=located.where(("route", "models", place)),
+                    hint=f"Write `price: {{input: …, output: …}}` (USD per million tokens) in connectors/{name}.yaml.",
+                )
         if route.data == "local_only" and not any(self._may_be_local(name) for name in route.models):
             yield ConfigError(
                 "no model of this route is your own, so none may answer",
                 where=located.where(("route", "data")),
                 hint="Name one whose file says local: true.",
             )
+
+    def _may_be_priced(self, name: str) -> bool:
+        """Whether a model's price is known, or its faults are told elsewhere. One of your own may have none."""
+        file = self._readable("connectors").get(name)
+        found: object = file.value if file is not None else None
+        value = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        if value.get("kind") != "model" or "price" in value or self._may_be_local(name):
+            return True
+        able = find_type("model", str(value.get("type"))).capabilities
+        return able.price is not None or not able.generative
 
     def _may_be_local(self, name: str) -> bool:
         """Whether a model is of your own, or one whose faults are told elsewhere."""

@@ -45,10 +45,10 @@ def test_list_says_what_each_model_can_do_and_what_is_missing(project: Path, run
     assert shown.exit_code == 0, shown.output
     assert max(map(len, shown.stdout.splitlines())) <= 80
     words = " ".join(shown.stdout.split())
-    assert "extractive extractive yes any – – quotes no no" in words
+    assert "extractive extractive yes any 0 0 quotes no no" in words
     assert "openai is not configured: OPENAI_API_KEY is not set. Run: export OPENAI_API_KEY=…" in words
     rows = {row["name"]: row for row in json.loads(run("model", "list", "--json").stdout)}
-    assert set(rows) == {"extractive", "local", "openai"}
+    assert set(rows) == {"anthropic", "extractive", "local", "openai"}
     assert rows["extractive"]["local"] is True
     assert rows["local"]["missing"] == "RAGSTONE_LOCAL_URL is not set"
 

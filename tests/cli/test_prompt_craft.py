@@ -252,7 +252,7 @@ def test_without_a_model_that_writes_it_says_what_to_do(project: Path, run):
     assert "needs a model that writes" in shown.stderr
     assert "Run: export RAGSTONE_LOCAL_URL=…, or add --model anthropic or openai." in shown.stderr
     quoting = run("prompt", "craft", "answer", "--yes", "--model", "extractive")
-    assert "extractive only quotes from documents. Add --model local or openai." in quoting.stderr
+    assert "extractive only quotes from documents. Add --model anthropic or local or openai." in quoting.stderr
     typo = run("prompt", "craft", "answer", "--yes", "--model", "opnai")
     assert "Did you mean 'openai'?" in typo.stderr
     assert not (project / ".ragstone").exists(), "no index, and no state, is needed"

@@ -391,17 +391,13 @@ def test_no_turn_is_lost_however_calls_end(calls: list[tuple[str, Play, int]], s
 # ── Speed ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_pace_is_measured_where_words_came_one_after_the_other(waits: Waits) -> None:
-    whole = made(ScriptedModel(["One answer."]), waits)
-    await ask(whole, "generate")
-    assert whole.health.speed.first is None
-    once = made(PlayingModel(["all at once"]), waits)
-    await ask(once, "stream")
-    assert once.health.speed.first is not None
-    assert once.health.speed.tokens is None
-    steady = made(PlayingModel(["word ", "by ", "word"]), waits)
-    await ask(steady, "stream")
-    assert steady.health.speed.tokens is not None
+@pytest.mark.parametrize("way", ["generate", "stream"])
+async def test_the_pace_is_measured_however_the_words_came(way: str, waits: Waits) -> None:
+    model = made(ScriptedModel(["One answer in words."]), waits)
+    assert model.health.speed.expected(100) is None
+    await ask(model, way)
+    assert model.health.speed.asked == 1
+    assert model.health.speed.expected(100) > model.health.speed.expected(1) > 0
 
 
 async def test_a_delta_of_each_kind_passes_unchanged(waits: Waits) -> None:

@@ -39,7 +39,7 @@ def resting() -> dict[str, Health]:
             {"settings": SETTINGS - {"top_k", "seed"}},
             {"options": Options(top_k=4, seed=1, temperature=0.0)},
             {},
-            "m: it has no setting topK and seed",
+            "m: it has no topK and seed",
         ),
         ({"context_window": 900}, {}, {}, "m: the prompt is 100 tokens too long for it: expected at most 900"),
         (
@@ -49,7 +49,7 @@ def resting() -> dict[str, Health]:
             "m: the prompt is 100 tokens too long for it: expected at most 1,100, "
             "found 1,000 tokens and 200 of its answer",
         ),
-        ({}, {}, {"healths": resting()}, "it failed too often, and"),
+        ({}, {}, {"healths": resting()}, "its server wants to be left alone for 30 s"),
     ],
     ids=["confidential", "local only", "settings", "window", "window with its answer", "resting"],
 )
@@ -97,5 +97,5 @@ async def test_a_prompt_longer_than_every_window_names_the_nearest_and_by_how_mu
 
 async def test_one_that_only_rests_is_what_is_said_where_others_may_not():
     models = {"m": model(local=True), "window": model(context_window=10), "stranger": model()}
-    with pytest.raises(ModelResting, match="it failed too often"):
+    with pytest.raises(ModelResting, match="left alone for 30 s"):
         await Router(models, route=Route(healths=resting())).generate(prompt(confidential=True), context=Context())

@@ -27,7 +27,9 @@ def test_new_calls_move_the_averages() -> None:
     assert speed.first == pytest.approx(2.0, rel=1e-3)
 
 
-def test_what_came_at_once_has_no_pace() -> None:
-    speed = Speed()
+def test_what_came_at_once_is_taken_for_a_whole_call() -> None:
+    speed, whole = Speed(), Speed()
     speed.note(first=1.0, tokens=50, seconds=0.0)
-    assert speed.expected(1000) == 1.0
+    whole.whole(tokens=50, seconds=1.0)
+    assert speed == whole
+    assert speed.expected(50) == pytest.approx(1.0)

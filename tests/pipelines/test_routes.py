@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.pipelines.routes import Healths, guarded
 from ragstone.pipelines.spec import ModelTerms, RouteSpec
-from ragstone.testing import ScriptedModel
+from ragstone.testing import MemoryLedger, ScriptedModel
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,8 @@ def test_all_routes_share_the_health_of_a_model() -> None:
     assert healths.of("other", terms) is not health
     assert (health.gate.concurrency, health.gate.queue) == (3, 5)
     assert (health.breaker.name, health.breaker.slow) == ("local", 9)
-    made = guarded(ScriptedModel(["a"]), RouteSpec(models=["local"], timeout=10), terms, health)
+    made = guarded(
+        ScriptedModel(["a"]), RouteSpec(models=["local"], timeout=10), terms, health=health, ledger=MemoryLedger()
+    )
     assert isinstance(made, AttemptedModel)
     assert (made.health, made.retries, made.attempt) == (health, 4, 5.0)

@@ -168,3 +168,13 @@ def test_a_project_answers_through_it(vllm, tmp_path: Path) -> None:
     assert answer["usage"]["input_tokens"] > 20
     assert answer["usage"]["output_tokens"] > 0
     assert answer["hits"][0]["uri"].endswith("halibut.md")
+
+
+async def test_what_it_obeys_is_found_out_and_how_busy_it_is_is_read(model: OpenAIModel) -> None:
+    await model.probe(context=Context())
+    able = model.capabilities
+    assert (able.structured, able.samples, able.logprobs) == ("schema", True, True)
+    load = await model.busy(context=Context())
+    assert load is not None
+    assert (load.running, load.waiting) == (0, 0)
+    assert 0 <= load.memory <= 1

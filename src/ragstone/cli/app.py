@@ -12,6 +12,7 @@ from ragstone.cli import (
     batch,
     chat,
     check,
+    costs,
     documents,
     evaluate,
     index,
@@ -48,6 +49,7 @@ for command in (
     check.check,
     serve.serve,
     tune.tune,
+    costs.costs,
 ):
     app.command()(command)
 app.add_typer(index.app)

@@ -80,8 +80,11 @@ async def reconcile(
             await ledger.settle(claim, usage, nano=cost, reported=True, context=context)
             counts["settled" if claim.id in unsettled else "corrected"] += 1
             nano += cost - claim.nano
-        elif claim.id in unsettled and whole and claim.begun < now - UNDER_WAY:
-            await ledger.release(claim, context=context)
+        elif whole and claim.begun < now - UNDER_WAY:
+            if claim.id in unsettled:
+                await ledger.release(claim, context=context)
+            else:
+                await ledger.settle(claim, Usage(), nano=0, reported=True, context=context)
             counts["released"] += 1
             nano -= claim.nano
         elif claim.id in unsettled:

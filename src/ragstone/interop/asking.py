@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 async def awaited(work: Coroutine[Any, Any, T]) -> T:
-    """What a part of ours returns, awaited on the caller's loop while it runs on ours: a part is used on one loop alone."""
+    """What a part of ours returns, awaited on the caller's loop. It runs on ours: a part is used on one alone."""
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, running_loop()))
 
 
