@@ -46,9 +46,8 @@ class Address:
         """Raises ConfigError for what is no address, and for what no key looks like."""
         made = cls(url.strip(), SecretStr(key.strip()))
         if not made.url.startswith(("http://", "https://")) or not made.host:
-            raise ConfigError(
-                "base_url is no address", expected="such as http://localhost:8000/v1", found=repr(made.shown)
-            )
+            # What was found is not said: it may be a key that was put into the wrong line.
+            raise ConfigError("base_url is no address", expected="such as http://localhost:8000/v1")
         secret = made.secret
         if not (secret.isascii() and secret.isprintable()) or " " in secret:
             raise ConfigError("api_key holds a character that no key holds", hint="Was something else pasted there?")
