@@ -43,12 +43,12 @@ CASES = {
     "hangs": Case(breaks("hang", headers=False), ModelTimeout, "said nothing", asked=1),
     "hangs after its headers": Case(breaks("hang"), ModelTimeout, "said nothing", asked=1),
     "garbage": Case(garbage(), ModelUnavailable, "cannot be reached"),
-    "half a JSON": Case(says(200, HALF_JSON), ModelUnavailable, "no JSON", streamed="broke off"),
+    "half a JSON": Case(says(200, HALF_JSON), ModelUnavailable, "no JSON"),
     "half an event": Case(
         breaks("end", events=0, words=b"data: " + HALF_JSON + b"\n\n"), ModelUnavailable, "", streamed="no JSON"
     ),
-    "HTML": Case(says(200, HTML, media="text/html"), ModelUnavailable, "no chat completion", streamed="broke off"),
-    "200 with an error": Case(says(200, ERROR), ModelUnavailable, "the engine died", streamed="broke off"),
+    "HTML": Case(says(200, HTML, media="text/html"), ModelUnavailable, "no chat completion"),
+    "200 with an error": Case(says(200, ERROR), ModelUnavailable, "the engine died"),
     "an error event": Case(
         breaks("end", events=0, words=ERROR_EVENT), ModelUnavailable, "", streamed="the engine died"
     ),
