@@ -249,7 +249,7 @@ async def test_a_server_that_does_not_stream_is_no_silent_answer(
     server: Server, model: OpenAIModel, reply: Reply
 ) -> None:
     server.will(reply)
-    with pytest.raises(ModelUnavailable, match="broke off|no chat completion"):
+    with pytest.raises(ModelUnavailable, match=r"broke off|no chat completion"):
         await collect(model, prompt())
 
 
