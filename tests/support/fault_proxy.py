@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import struct
 import threading
@@ -132,13 +133,17 @@ class _Broken(Exception):
 
 
 class Proxy:
-    """Where clients arrive. `seen` are their requests in order, `url` is what a client calls `base_url`."""
+    """Where clients arrive. `seen` are their requests in order, `url` is what a client calls `base_url`.
+
+    `drops` are fields of requests for completions that the server is not told of, so that it ignores them.
+    """
 
     def __init__(self, upstream: str) -> None:
         address = urlsplit(upstream)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
         self.seen: list[Seen] = []
         self.otherwise = PASS
+        self.drops: tuple[str, ...] = ()
         self._script: list[Fault] = []
         self._news = threading.Condition()
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -217,7 +222,8 @@ class Proxy:
         with self._news:
             self.seen.append(seen)
             self._news.notify_all()
-        replying = asyncio.ensure_future(self._reply(seen, raw + body, writer))
+        request = _without(self.drops, raw, seen.body) if counts and self.drops else raw + body
+        replying = asyncio.ensure_future(self._reply(seen, request, writer))
         leaving = asyncio.ensure_future(reader.read(1))  # clients of OpenAI send nothing before they have the reply
         try:
             await asyncio.wait({replying, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -309,6 +315,12 @@ async def _head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], byte
     raw = await reader.readuntil(b"\r\n\r\n")
     first, *lines = raw.decode("latin-1").rstrip("\r\n").split("\r\n")
     return first, {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}, raw
+
+
+def _without(fields: tuple[str, ...], raw: bytes, body: dict[str, Any]) -> bytes:
+    """The request of a client that does not know these fields."""
+    kept = json.dumps({name: value for name, value in body.items() if name not in fields}).encode()
+    return re.sub(rb"(?i)(content-length: *)\d+", rb"\g<1>%d" % len(kept), raw) + kept
 
 
 async def _events(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:

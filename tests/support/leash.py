@@ -1,6 +1,7 @@
 """Runs a command for as long as somebody holds our standard input, then ends it with all its children.
 
 A server started this way dies with the test run, however that ends: the pipe closes when pytest is killed, too.
+Whoever writes to it has them killed at once, as by a kernel that is out of memory.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def main(command: list[str]) -> int:
 
 def _end_when_let_go(child: subprocess.Popen[bytes]) -> None:
     while os.read(0, 4096):  # not sys.stdin: its lock, held here, would stop the interpreter from ending
-        pass
+        _signal(child, signal.SIGKILL)
     _signal(child, signal.SIGTERM)
     try:
         child.wait(GRACE)

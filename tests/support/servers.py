@@ -41,6 +41,53 @@ def missing(what: str, how: str) -> NoReturn:
     pytest.skip(message)
 
 
+class Server:
+    """A server that was started. `health` answers once it is ready."""
+
+    def __init__(self, process: subprocess.Popen[bytes], health: str, log: Path) -> None:
+        self._process, self._health, self._log = process, health, log
+
+    def ready(self, timeout: float) -> None:
+        """Waits until it answers. Fails with the end of its log if it does not within `timeout` s."""
+        limit = time.monotonic() + timeout
+        while not _answers(self._health):
+            try:
+                status = self._process.wait(POLL)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() < limit:
+                    continue
+                pytest.fail(f"{self._health} did not answer within {timeout:.0f} s:\n{tail(self._log)}", pytrace=False)
+            pytest.fail(f"the server ended with status {status}:\n{tail(self._log)}", pytrace=False)
+
+    def kill(self) -> None:
+        """Kills it and all its processes with signal 9."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"kill")
+        self._process.stdin.flush()
+        self._process.wait(STOP)
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], *, health: str, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Starts a server, which runs for the block, and does not wait for it."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, LEASH, *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+    assert process.stdin is not None
+    try:
+        yield Server(process, health, log)
+    finally:
+        process.stdin.close()
+        process.wait(STOP)
+
+
 @contextmanager
 def running(
     command: Sequence[str | Path],
@@ -51,33 +98,9 @@ def running(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
     """Runs a server for the block. Fails with the end of its log if `health` does not answer within `timeout` s."""
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, LEASH, *command],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
-        )
-    assert server.stdin is not None
-    try:
-        _wait_until_healthy(server, health, log, timeout)
+    with started(command, health=health, log=log, environment=environment) as server:
+        server.ready(timeout)
         yield
-    finally:
-        server.stdin.close()
-        server.wait(STOP)
-
-
-def _wait_until_healthy(server: subprocess.Popen[bytes], health: str, log: Path, timeout: float) -> None:
-    limit = time.monotonic() + timeout
-    while not _answers(health):
-        try:
-            status = server.wait(POLL)
-        except subprocess.TimeoutExpired:
-            if time.monotonic() < limit:
-                continue
-            pytest.fail(f"{health} did not answer within {timeout:.0f} s:\n{tail(log)}", pytrace=False)
-        pytest.fail(f"the server ended with status {status}:\n{tail(log)}", pytrace=False)
 
 
 def _answers(url: str) -> bool:

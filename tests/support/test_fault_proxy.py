@@ -101,6 +101,15 @@ def test_the_script_counts_requests_for_completions_alone(proxy: Proxy) -> None:
     assert [seen.fault for seen in proxy.asked][1] == says(503, after=2)
 
 
+def test_a_field_that_is_dropped_is_ignored_by_the_server(proxy: Proxy) -> None:
+    proxy.drops = ("max_tokens",)
+    said = post(proxy, max_tokens=1).json()["usage"]["completion_tokens"]
+    proxy.drops = ()
+    obeyed = post(proxy, max_tokens=1).json()["usage"]["completion_tokens"]
+    assert (said, obeyed) == (3, 1)
+    assert [seen.body["max_tokens"] for seen in proxy.asked] == [1, 1]  # the client has sent it
+
+
 # ── What the proxy says itself ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -188,6 +188,32 @@ async def test_a_stream_without_usage_or_an_end_mark_is_whole_once_the_server_ga
 
 
 @pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply({"error": {"message": "the engine died"}}), "it replied with an error: the engine died"),
+        (Reply('{"choices": [{"mess'), "its reply is no JSON"),
+        (Reply("<html>Welcome</html>", headers={"content-type": "text/html"}), "its reply is no chat completion"),
+        (Reply("{", promised=50), "its answer broke off"),
+    ],
+    ids=["an error", "half of it", "a page", "cut"],
+)
+async def test_what_comes_in_place_of_a_stream_is_told(
+    server: Server, model: OpenAIModel, reply: Reply, words: str
+) -> None:
+    server.will(reply)
+    with pytest.raises(ModelUnavailable, match=words):
+        await collect(model, prompt())
+
+
+async def test_a_whole_reply_in_place_of_a_stream_is_its_one_piece(server: Server, model: OpenAIModel) -> None:
+    server.will(completion("42", usage={"prompt_tokens": 3, "completion_tokens": 1}))
+    deltas = await collect(model, prompt())
+    assert [delta.text for delta in deltas] == ["42", ""]
+    assert deltas[-1].completion is not None
+    assert deltas[-1].completion.usage == Usage(input_tokens=3, output_tokens=1)
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         streamed(piece("200 "), broken=True, done=False),  # the connection is cut
@@ -223,7 +249,7 @@ async def test_a_server_that_does_not_stream_is_no_silent_answer(
     server: Server, model: OpenAIModel, reply: Reply
 ) -> None:
     server.will(reply)
-    with pytest.raises(ModelUnavailable, match="broke off"):
+    with pytest.raises(ModelUnavailable, match=r"broke off|no chat completion"):
         await collect(model, prompt())
 
 

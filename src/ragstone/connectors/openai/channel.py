@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,21 @@ if TYPE_CHECKING:
 __all__ = ["Channel"]
 
 LOOK_UP = 5.0  # seconds for the list of models, asked for only to explain an error
+
+
+class Whole:
+    """A whole reply in place of a stream, as its one piece."""
+
+    def __init__(self, reply: object) -> None:
+        self._pieces = [reply]
+
+    async def __anext__(self) -> object:
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 class Channel:
@@ -79,9 +95,10 @@ class Channel:
                 return await client.post("/chat/completions", cast_to=object, body=body, options=options)
             asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
             kept = AsyncStream[object]
-            return await client.post(
+            answered = await client.post(
                 "/chat/completions", cast_to=object, body=asked, options=options, stream=True, stream_cls=kept
             )
+            return await self._if_whole(answered)
 
         async with self.translating(context):
             body, blamed = self.optional.kept(body), None
@@ -96,6 +113,19 @@ class Channel:
                 if blamed is not None and blamed != SAMPLES:  # `n` is judged by how many answers came
                     self.optional.refused.add(blamed)  # only now is it known that the field was what it refused
                 return answered
+
+    async def _if_whole(self, answered: AsyncStream[object]) -> AsyncStream[object] | Whole:
+        """The stream, or what came in its place: the SDK passes over whatever is no event, an error in JSON too."""
+        kind = str(answered.response.headers.get("content-type", ""))
+        if not kind.startswith(("application/json", "text/html")):
+            return answered
+        try:
+            text = (await answered.response.aread()).decode("utf-8", "replace")
+        except Exception as error:  # the SDK lets the errors of its transport through
+            raise self.broken(f"its answer broke off: {type(error).__name__}") from error
+        finally:
+            await answered.close()
+        return Whole(json.loads(text) if "json" in kind else text)
 
     async def page(self, url: str) -> str | None:
         """The text of a page of the server's; None where there is none. Raises whatever goes wrong else."""
@@ -141,7 +171,7 @@ class Channel:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def replies(self, pieces: AsyncStream[object], context: Context) -> AsyncGenerator[Reply]:
+    async def replies(self, pieces: AsyncStream[object] | Whole, context: Context) -> AsyncGenerator[Reply]:
         """The pieces of a stream, which is closed at the end."""
         begun = False
         try:
@@ -151,7 +181,7 @@ class Channel:
         finally:
             await pieces.close()
 
-    async def _next(self, pieces: AsyncStream[object], context: Context, *, begun: bool) -> Reply | None:
+    async def _next(self, pieces: AsyncStream[object] | Whole, context: Context, *, begun: bool) -> Reply | None:
         """The next piece of a stream, or None at its end."""
         from openai import OpenAIError
 
@@ -199,7 +229,9 @@ class Channel:
         """Our error for one of the SDK's, with the server's own words."""
         import openai
 
-        said = self.address.clean(errors.words(getattr(error, "body", None)) or str(error.__cause__ or error))
+        said = self.address.clean(
+            errors.words(getattr(error, "body", None)) or str(error.__cause__ or "") or str(error)
+        )
         status, kind = errors.status_of(error), errors.kind(error)
         if isinstance(error, openai.APITimeoutError):
             return self.late(f"it said nothing for {self.timeout:g} s")
