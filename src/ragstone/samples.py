@@ -12,7 +12,19 @@ from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
 from ragstone.usage import Usage
 
-__all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "used", "whole"]
+__all__ = [
+    "AT_ONCE",
+    "CUT_OFF",
+    "all_of",
+    "noted",
+    "numbered",
+    "numbers",
+    "some_of",
+    "summed",
+    "together",
+    "used",
+    "whole",
+]
 
 T = TypeVar("T")
 
@@ -67,6 +79,8 @@ async def some_of(
     if not lost:
         return said
     if not said:
+        if took := [error.usage for error in lost if error.usage is not None]:
+            lost[0].taking(summed(took))
         raise lost[0]
     missing = f"{len(lost)} of {n} samples are missing: {lost[0]}"
     return [noted(completion, missing, first=True) for completion in said]
@@ -83,7 +97,11 @@ async def whole(deltas: AsyncGenerator[Delta]) -> Completion:
 
 def used(completions: Iterable[Completion]) -> Usage:
     """The tokens of all of them."""
-    usages = [completion.usage for completion in completions]
+    return summed([completion.usage for completion in completions])
+
+
+def summed(usages: Sequence[Usage]) -> Usage:
+    """All of these tokens."""
     return Usage(
         input_tokens=sum(usage.input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),

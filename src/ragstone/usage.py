@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NANO", "Price", "Purse", "Usage"]
+__all__ = ["MOST", "NANO", "Price", "Purse", "Usage", "count"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
+
+MOST = 1_000_000_000
+"""Tokens of one call: whoever counts more of them is mistaken."""
+
+
+def count(given: object) -> int | None:
+    """A number of tokens, as a server gives it; None for what cannot be one.
+
+    >>> count(12), count(12.0), count(-1), count("many")
+    (12, 12, None, None)
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MOST:
+        return None
+    return int(given) if given == int(given) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +39,23 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     written_tokens: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it tells both what was sent and what was said."""
+        return self.input_tokens > 0 and self.output_tokens > 0
+
+    def believed(self) -> Usage:
+        """The same with 0, which means that it is not known, for what nobody can have counted."""
+        given = count(self.input_tokens) or 0
+        cached = min(count(self.cached_tokens) or 0, given)
+        return replace(
+            self,
+            input_tokens=given,
+            output_tokens=count(self.output_tokens) or 0,
+            cached_tokens=cached,
+            written_tokens=min(count(self.written_tokens) or 0, given - cached),
+        )
 
 
 @dataclass(slots=True)

@@ -8,17 +8,22 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr
 
 from ragstone.errors import ConfigError
 from ragstone.types import Context
+from ragstone.usage import count
 
-__all__ = ["LONGEST_WAIT", "Address", "demand", "marked", "refused", "retry_after", "retryable"]
+__all__ = ["LONGEST_WAIT", "Address", "Count", "demand", "if_fields", "marked", "refused", "retry_after", "retryable"]
 
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
+
+Count: TypeAlias = Annotated[int | None, BeforeValidator(count)]
+"""A number of tokens in a reply; None where that is no number: an answer is not lost to how it was counted."""
 
 LONGEST_WORDS = 300  # characters of a server's own words in a message
 LONGEST_MARK = 512  # characters of a request's id: as many as OpenAI takes
@@ -86,6 +91,11 @@ def demand(**numbers: float | None) -> None:
     for name, number in numbers.items():
         if number is not None and not (math.isfinite(number) and number > 0):
             raise ConfigError(f"{name} is out of range", expected="a number above 0", found=f"{number:g}")
+
+
+def if_fields(given: object) -> object:
+    """What holds fields; None in place of anything else, where an answer counts without it."""
+    return cast("object", given) if isinstance(given, Mapping | BaseModel) else None
 
 
 def retryable(status: int) -> bool:

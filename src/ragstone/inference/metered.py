@@ -107,8 +107,7 @@ class MeteredModel(WrappedModel):
         try:
             async with aclosing(self.model.stream(call.prompt, context=call.context)) as deltas:
                 async for delta in deltas:
-                    if delta.text:
-                        call.said.append(delta.text)
+                    call.said.append(delta.text)
                     if delta.completion is not None:
                         (completion,) = await self._ended(call, [delta.completion])
                         delta = replace(delta, completion=completion)
@@ -174,11 +173,17 @@ class MeteredModel(WrappedModel):
 
     async def _ended(self, call: _Call, completions: Sequence[Completion]) -> list[Completion]:
         """Counts what an answer has used: as its server says, else as we estimate it."""
-        usage = used(completions)
-        reported = usage.input_tokens + usage.output_tokens > 0
-        if not reported:
-            usage = estimate(call.prompt, [part for one in completions for part in (one.text, one.reasoning)])
-        await self._settle(call, usage, reported=reported)
+        usage = used(completions).believed()
+        if not usage.whole:
+            guess = estimate(call.prompt, [part for one in completions for part in (one.text, one.reasoning)])
+            usage = replace(
+                usage,
+                input_tokens=usage.input_tokens or guess.input_tokens,
+                output_tokens=usage.output_tokens or guess.output_tokens,
+            )
+            await self._settle(call, usage, reported=False)
+        else:
+            await self._settle(call, usage, reported=True)
         return [call.remarked(completion) for completion in completions]
 
     async def _left(self, call: _Call, error: BaseException) -> None:
@@ -190,8 +195,8 @@ class MeteredModel(WrappedModel):
         if call.done:
             return
         known = error.usage if isinstance(error, ModelError) else None
-        if known is not None and known != Usage():
-            await self._settle(call, known, reported=True)
+        if known is not None and known.believed() != Usage():
+            await self._settle(call, known.believed(), reported=True)
         elif call.said:
             await self._settle(call, estimate(call.prompt, call.said, pieces=len(call.said)), reported=False)
         elif isinstance(error, RagstoneError) and (call.late or not isinstance(error, ModelTimeout)):
@@ -235,6 +240,8 @@ class MeteredModel(WrappedModel):
                 self._owed.append(owed)
                 log.warning("what a call has used is not written down yet: %s", error)
                 return False
+            except RagstoneError as error:  # its claim stays, and is settled as the worst case when it has expired
+                log.error("what a call has used cannot be written down: %s", error)
             return True
 
         async def all_of_it() -> None:
@@ -255,7 +262,7 @@ class _Call:
     limited: bool  # whether we have limited its answer, and nobody else
     late: bool  # whether there was no time for it from the start
     streams: bool = False
-    said: list[str] = field(default_factory=list[str])
+    said: list[str] = field(default_factory=list[str])  # "" for a piece of its reasoning
     done: bool = False
 
     def remarked(self, completion: Completion) -> Completion:

@@ -262,9 +262,9 @@ class LangChainModel(Model):
 
     def _completion(self, prompt: Prompt, said: _Said, begun: float) -> Completion:
         text = "".join(said.texts)
-        if not text.strip():
-            raise ModelUnavailable("its answer is empty", where=self._where)
         usage, limit = _usage(said.usage), prompt.options.max_tokens
+        if not text.strip():
+            raise ModelUnavailable("its answer is empty", where=self._where).taking(usage)
         cut = f"at its limit of {limit} tokens" if limit else "at its end"
         made = Completion(
             text=text,
@@ -343,12 +343,13 @@ def _usage(found: Any) -> Usage:
     if not found:
         return Usage()
     details = cast("dict[str, Any]", found.get("input_token_details") or {})
-    return Usage(
-        input_tokens=int(found.get("input_tokens") or 0),
-        output_tokens=int(found.get("output_tokens") or 0),
-        cached_tokens=int(details.get("cache_read") or 0),
-        written_tokens=int(details.get("cache_creation") or 0),
+    counted = Usage(
+        input_tokens=found.get("input_tokens") or 0,
+        output_tokens=found.get("output_tokens") or 0,
+        cached_tokens=details.get("cache_read") or 0,
+        written_tokens=details.get("cache_creation") or 0,
     )
+    return counted.believed()
 
 
 def _thought(message: AIMessage) -> str:

@@ -24,6 +24,7 @@ from ragstone.errors import (
     nearest,
 )
 from ragstone.types import Context
+from ragstone.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAIError
@@ -178,7 +179,8 @@ class Channel:
         try:
             return Reply.model_validate(answered)
         except ValidationError as error:
-            raise self.broken("its reply is no chat completion") from error
+            # It has answered, and nobody can read how much.
+            raise self.broken("its reply is no chat completion").taking(Usage()) from error
 
     # ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -145,7 +145,7 @@ class OpenAIModel(Model):
         answered, structured = await self._asked(prompt, context)
         reply = self._channel.read(answered)
         if not reply.choices:
-            raise self._channel.broken("its reply holds no choice")
+            raise self._channel.broken("its reply holds no choice").taking(reply.counted)
         said = Said()
         said.add(reply.choices[0])
         return replace(self._completion(prompt, said, reply, begun), structured=structured)
@@ -187,6 +187,8 @@ class OpenAIModel(Model):
             else:
                 made = self._completion(prompt, one, last, begun, usage=next(usages))
                 outcomes.append(replace(made, structured=structured))
+        if isinstance(first := outcomes[0], ModelError) and not any(one.whole for one in said):
+            first.taking(last.counted)
         return outcomes
 
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
@@ -265,9 +267,9 @@ class OpenAIModel(Model):
     ) -> Completion:
         """What was said, with the reply's usage unless its share is given. Raises a ModelError for nothing."""
         limit, reason = prompt.options.max_tokens, said.reason or "stop"
-        if not said.text.strip():
-            raise self._nothing_said(prompt, reason)
         usage = reply.counted if usage is None else usage
+        if not said.text.strip():
+            raise self._nothing_said(prompt, reason).taking(usage)
         cut = f"at its limit of {limit} tokens" if limit else "at the end of the model's window"
         made = Completion(
             text=said.text,

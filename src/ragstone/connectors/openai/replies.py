@@ -6,14 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
 
+from ragstone.connectors.servers import Count, if_fields
 from ragstone.usage import Usage
 
 __all__ = ["Choice", "Reply", "Said", "shares"]
@@ -68,20 +71,20 @@ class Choice(BaseModel):
 
 
 class _Details(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: Count = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    prompt_tokens_details: Annotated[_Details | None, BeforeValidator(if_fields)] = None
 
 
 class Reply(BaseModel):
     """A whole reply, or a piece of a stream."""
 
     choices: list[Choice] = []
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, BeforeValidator(if_fields)] = None
     model: str | None = None
 
     def followed_by(self, piece: Reply) -> Reply:
@@ -93,9 +96,10 @@ class Reply(BaseModel):
         """The tokens of all its choices; 0 for what the server does not count."""
         usage = self.usage or _Usage()
         cached = (usage.prompt_tokens_details or _Details()).cached_tokens or 0
-        return Usage(
+        counted = Usage(
             input_tokens=usage.prompt_tokens or 0, output_tokens=usage.completion_tokens or 0, cached_tokens=cached
         )
+        return counted.believed()
 
 
 @dataclass(slots=True)
