@@ -208,8 +208,8 @@ def demand_countable(account: Account, usage: Usage, nano: int) -> None:
     """Raises UsageError for what a ledger cannot write down, before it has begun to."""
     tokens = (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens)
     if not all(0 <= figure < COUNTABLE for figure in (*tokens, nano)):
-        found = f"{max(tokens):g} tokens, {nano / NANO:g} USD"
-        raise UsageError("a call of so much cannot be counted", where=account.model, found=found)
+        hint = "Ask for a shorter answer: see maxOutputTokens."
+        raise UsageError("a call of so many tokens cannot be counted", where=account.model, hint=hint)
     try:
         "".join((account.tenant, account.key, account.model)).encode()
     except UnicodeEncodeError:

@@ -7,13 +7,17 @@ from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["MOST", "NANO", "Price", "Purse", "Usage", "count"]
+__all__ = ["DEAREST", "MOST", "NANO", "Price", "Purse", "Usage", "count"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
 
 MOST = 1_000_000_000
 """Tokens of one call: whoever counts more of them is mistaken."""
+
+
+DEAREST = 1_000_000.0
+"""USD per million tokens: no token costs more than a dollar."""
 
 
 def count(given: object) -> int | None:
@@ -70,10 +74,10 @@ class Price(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    input: float = Field(ge=0, allow_inf_nan=False)
-    output: float = Field(ge=0, allow_inf_nan=False)
-    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    input: float = Field(ge=0, le=DEAREST, allow_inf_nan=False)
+    output: float = Field(ge=0, le=DEAREST, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, le=DEAREST, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, le=DEAREST, allow_inf_nan=False)
 
     def of(self, usage: Usage) -> float:
         """What these tokens cost, in USD.

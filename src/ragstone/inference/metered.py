@@ -31,7 +31,7 @@ from ragstone.inference.worst_case import dearest, estimate, price_of, worst_cas
 from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
 from ragstone.samples import CUT_OFF, noted, used
-from ragstone.spending import Account, Budget, Claim, Limit
+from ragstone.spending import Account, Budget, Claim, Limit, demand_countable
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage
 
@@ -134,6 +134,7 @@ class MeteredModel(WrappedModel):
             budgets=self.budgets,
             limits=self.limits,
         )
+        demand_countable(claim.account, usage, claim.nano)
         late = context.remaining() == 0
         call = _Call(claim, asked, replace(context, request=claim.id), limited=asked is not prompt, late=late)
         call.streams = streams
