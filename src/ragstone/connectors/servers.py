@@ -17,7 +17,18 @@ from ragstone.errors import ConfigError
 from ragstone.types import Context
 from ragstone.usage import count
 
-__all__ = ["LONGEST_WAIT", "Address", "Count", "demand", "if_fields", "marked", "refused", "retry_after", "retryable"]
+__all__ = [
+    "LONGEST_WAIT",
+    "Address",
+    "Count",
+    "characters",
+    "demand",
+    "if_fields",
+    "marked",
+    "refused",
+    "retry_after",
+    "retryable",
+]
 
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
@@ -81,8 +92,9 @@ class Address:
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def clean(self, words: str) -> str:
-        """A server's words on one line, without the key."""
+        """A server's words on one line, without the key, and without what a terminal would obey."""
         line = " ".join((words.replace(self.secret, "[key]") if self.secret else words).split())
+        line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line[: LONGEST_WORDS + 1])
         return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
 
 
@@ -96,6 +108,13 @@ def demand(**numbers: float | None) -> None:
 def if_fields(given: object) -> object:
     """What holds fields; None in place of anything else, where an answer counts without it."""
     return cast("object", given) if isinstance(given, Mapping | BaseModel) else None
+
+
+def characters(text: str) -> str:
+    """The text as it can be written down: two halves of a character joined, and one that is alone replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def retryable(status: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator
 
-from ragstone.connectors.servers import Count, if_fields
+from ragstone.connectors.servers import Count, characters, if_fields
 from ragstone.usage import Usage
 
 __all__ = ["Event", "Message", "Said"]
@@ -115,8 +115,9 @@ class Said:
         return summed.believed()
 
     def _say(self, text: str, thinking: str) -> str:
+        text = characters(text)
         self.texts.append(text)
-        self.thoughts.append(thinking)
+        self.thoughts.append(characters(thinking))
         return text
 
     def _end(self, reason: str | None, details: _Details | None) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ragstone import settings
 from ragstone.connectors.langchain import refusals, vendor
-from ragstone.connectors.servers import LONGEST_WORDS, demand
+from ragstone.connectors.servers import LONGEST_WORDS, characters, demand
 from ragstone.errors import ConfigError, MissingExtra, ModelError, ModelTimeout, ModelUnavailable, RagstoneError
 from ragstone.output import in_words
 from ragstone.protocols import SETTINGS, Capabilities, Model
@@ -68,7 +68,7 @@ class _Said:
         """Takes a message, or a piece of one, and returns its text."""
         from langchain_core.messages.ai import add_usage
 
-        text = str(message.text)
+        text = characters(str(message.text))
         self.texts.append(text)
         self.thoughts.append(_thought(message))
         if message.usage_metadata:

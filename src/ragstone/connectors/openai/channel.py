@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
+LAST = 5.0  # seconds that a server has for its count of tokens, when it has said all
 LOOK_UP = 5.0  # seconds for the list of models, asked for only to explain an error
 
 
@@ -142,13 +143,21 @@ class Channel:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def replies(self, pieces: AsyncStream[object], context: Context) -> AsyncGenerator[Reply]:
-        """The pieces of a stream, which is closed at the end."""
-        begun = False
+    async def replies(
+        self, pieces: AsyncStream[object], context: Context, *, ended: Callable[[], bool]
+    ) -> AsyncGenerator[Reply]:
+        """The pieces of a stream, which is closed at the end. What breaks when the answer has `ended` harms nobody."""
+        begun = over = False
         try:
-            while (piece := await self._next(pieces, context, begun=begun)) is not None:
+            while (
+                piece := await self._next(pieces, context.within(LAST) if over else context, begun=begun)
+            ) is not None:
                 begun = True
                 yield piece
+                over = ended()
+        except ModelError:
+            if not over:
+                raise
         finally:
             await pieces.close()
 
