@@ -57,7 +57,7 @@ class Chat:
     async def _answer(self, asked: ChatRequest, send: Send) -> None:
         if asked.model not in self._names and asked.model not in await self.models():
             hint = nearest(asked.model, self._names) or f"There are: {', '.join(self._names)}."
-            raise ChatError(404, "model_not_found", f"there is no model {asked.model!r}. {hint}", "model")
+            raise ChatError(404, "model_not_found", f"there is no model {asked.model[:80]!r}. {hint}", "model")
         reply = _Reply(asked)
         route = self._rag.route(pipeline=asked.model.removeprefix(PREFIX), tenant=TENANT)
         try:

@@ -18,6 +18,8 @@ from ragstone_app.chat_errors import ChatError
 __all__ = ["ChatRequest", "read"]
 
 MOST = 16  # completions of one request
+LONGEST = 1_000_000_000  # tokens of one: no model says as much, and a ledger can count it
+LARGEST = 2**63 - 1  # of an integer
 _TAGS = {"text", "parts", "json_schema"}  # by which a shape is told from another: no keys of the request
 
 
@@ -74,12 +76,12 @@ class ChatRequest(_Strict):
     messages: list[_Message] = Field(min_length=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=1)  # of vLLM and others; OpenAI has none
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
+    top_k: int | None = Field(default=None, ge=1, le=LARGEST)  # of vLLM and others; OpenAI has none
+    max_tokens: int | None = Field(default=None, ge=1, le=LONGEST)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=LONGEST)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-LARGEST - 1, le=LARGEST)
     stop: _Stop | None = None
     n: int | None = Field(default=None, ge=1, le=MOST)
     stream: bool | None = None

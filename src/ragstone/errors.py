@@ -46,7 +46,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from ragstone.types import Attempt
@@ -236,6 +236,11 @@ class ModelError(RagstoneError):
         self.again = type(self).retryable if again is None else again
         self.attempts: tuple[Attempt, ...] = ()
         self.usage: Usage | None = None
+
+    def taking(self, usage: Usage) -> Self:
+        """The same, of a call that took so much all the same."""
+        self.usage = usage
+        return self
 
 
 class ModelUnavailable(ModelError):

@@ -12,7 +12,18 @@ from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
 from ragstone.usage import Usage, summed
 
-__all__ = ["AT_ONCE", "CUT_OFF", "all_of", "noted", "numbered", "numbers", "some_of", "together", "used", "whole"]
+__all__ = [
+    "AT_ONCE",
+    "CUT_OFF",
+    "all_of",
+    "noted",
+    "numbered",
+    "numbers",
+    "some_of",
+    "together",
+    "used",
+    "whole",
+]
 
 T = TypeVar("T")
 
@@ -67,6 +78,8 @@ async def some_of(
     if not lost:
         return said
     if not said:
+        if took := [error.usage for error in lost if error.usage is not None]:
+            lost[0].taking(summed(took))
         raise lost[0]
     missing = f"{len(lost)} of {n} samples are missing: {lost[0]}"
     return [noted(completion, missing, first=True) for completion in said]

@@ -12,10 +12,11 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from ragstone.errors import OverBudget, RateLimited
+from ragstone.errors import OverBudget, RateLimited, UsageError
 from ragstone.usage import NANO, Price, Usage
 
 __all__ = [
+    "COUNTABLE",
     "EXPIRE",
     "SHARES",
     "WINDOW",
@@ -27,6 +28,7 @@ __all__ = [
     "Period",
     "Share",
     "Spent",
+    "demand_countable",
     "over_budget",
     "rate_limited",
     "this_process",
@@ -40,6 +42,9 @@ SHARES: tuple[Share, ...] = ("project", "tenant", "key", "model")
 
 EXPIRE = 86_400.0
 """Seconds after which a claim is settled by its worst case: nobody comes back to it any more."""
+
+COUNTABLE = 2**53
+"""Tokens or billionths of a dollar that no ledger can count in one call: nine million dollars."""
 
 WINDOW = 60
 """Seconds that a limit counts back: what began in a second that lies whole or in part within them counts in full."""
@@ -197,6 +202,18 @@ def _figures(usage: Usage, nano: int) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "usd": nano / NANO,
     }
+
+
+def demand_countable(account: Account, usage: Usage, nano: int) -> None:
+    """Raises UsageError for what a ledger cannot write down, before it has begun to."""
+    tokens = (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens)
+    if not all(0 <= figure < COUNTABLE for figure in (*tokens, nano)):
+        hint = "Ask for a shorter answer: see maxOutputTokens."
+        raise UsageError("a call of so many tokens cannot be counted", where=account.model, hint=hint)
+    try:
+        "".join((account.tenant, account.key, account.model)).encode()
+    except UnicodeEncodeError:
+        raise UsageError("the name of a tenant or key holds half a character", where=account.model) from None
 
 
 # ── What a ledger says when it refuses ──────────────────────────────────────────────────────────────────────────────

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NANO", "Price", "Purse", "Usage", "summed"]
+__all__ = ["DEAREST", "MOST", "NANO", "Price", "Purse", "Usage", "count", "summed"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
+
+MOST = 1_000_000_000
+"""Tokens of one call: whoever counts more of them is mistaken."""
+
+
+DEAREST = 1_000_000.0
+"""USD per million tokens: no token costs more than a dollar."""
+
+
+def count(given: object) -> int | None:
+    """A number of tokens, as a server gives it; None for what cannot be one.
+
+    >>> count(12), count(12.0), count(-1), count("many")
+    (12, 12, None, None)
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MOST:
+        return None
+    return int(given) if given == int(given) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +44,23 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     written_tokens: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it tells both what was sent and what was said."""
+        return self.input_tokens > 0 and self.output_tokens > 0
+
+    def believed(self) -> Usage:
+        """The same with 0, which means that it is not known, for what nobody can have counted."""
+        given = count(self.input_tokens) or 0
+        cached = min(count(self.cached_tokens) or 0, given)
+        return replace(
+            self,
+            input_tokens=given,
+            output_tokens=count(self.output_tokens) or 0,
+            cached_tokens=cached,
+            written_tokens=min(count(self.written_tokens) or 0, given - cached),
+        )
 
 
 def summed(usages: Iterable[Usage]) -> Usage:
@@ -55,10 +90,10 @@ class Price(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    input: float = Field(ge=0, allow_inf_nan=False)
-    output: float = Field(ge=0, allow_inf_nan=False)
-    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    input: float = Field(ge=0, le=DEAREST, allow_inf_nan=False)
+    output: float = Field(ge=0, le=DEAREST, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, le=DEAREST, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, le=DEAREST, allow_inf_nan=False)
 
     def of(self, usage: Usage) -> float:
         """What these tokens cost, in USD.

@@ -143,6 +143,24 @@ async def test_a_file_that_was_deleted_is_made_anew_and_the_call_counts(tmp_path
     await ledger.close()
 
 
+def _move_away(folder: Path) -> None:
+    """As the hint of a damaged ledger says."""
+    for file in list(folder.iterdir()):
+        file.rename(folder / file.name.replace("ledger", "old"))
+
+
+async def test_all_processes_count_in_the_file_that_another_has_put_in_its_place(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    mine, others = SqliteLedger(path), SqliteLedger(path)
+    await mine.reserve(claim(), context=CONTEXT)
+    _move_away(tmp_path)
+    await others.reserve(claim(), context=CONTEXT)
+    await mine.reserve(claim(), context=CONTEXT)
+    assert len(await mine.open(context=CONTEXT)) == len(await others.open(context=CONTEXT)) == 2
+    await mine.close()
+    await others.close()
+
+
 async def test_another_version_and_a_damaged_file_are_said(tmp_path: Path):
     path = tmp_path / "ledger.db"
     with sqlite3.connect(path) as db:

@@ -9,18 +9,34 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr
 
 from ragstone.errors import ConfigError, ModelError
 from ragstone.types import Context
-from ragstone.usage import Usage
+from ragstone.usage import Usage, count
 
-__all__ = ["LONGEST_WAIT", "Address", "charged", "demand", "marked", "refused", "retry_after", "retryable"]
+__all__ = [
+    "LONGEST_WAIT",
+    "Address",
+    "Count",
+    "characters",
+    "charged",
+    "demand",
+    "if_fields",
+    "marked",
+    "refused",
+    "retry_after",
+    "retryable",
+]
 
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
+
+Count: TypeAlias = Annotated[int | None, BeforeValidator(count)]
+"""A number of tokens in a reply; None where that is no number: an answer is not lost to how it was counted."""
 
 LONGEST_WORDS = 300  # characters of a server's own words in a message
 LONGEST_MARK = 512  # characters of a request's id: as many as OpenAI takes
@@ -78,8 +94,9 @@ class Address:
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def clean(self, words: str) -> str:
-        """A server's words on one line, without the key."""
+        """A server's words on one line, without the key, and without what a terminal would obey."""
         line = " ".join((words.replace(self.secret, "[key]") if self.secret else words).split())
+        line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line[: LONGEST_WORDS + 1])
         return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
 
 
@@ -88,6 +105,18 @@ def demand(**numbers: float | None) -> None:
     for name, number in numbers.items():
         if number is not None and not (math.isfinite(number) and number > 0):
             raise ConfigError(f"{name} is out of range", expected="a number above 0", found=f"{number:g}")
+
+
+def if_fields(given: object) -> object:
+    """What holds fields; None in place of anything else, where an answer counts without it."""
+    return cast("object", given) if isinstance(given, Mapping | BaseModel) else None
+
+
+def characters(text: str) -> str:
+    """The text as it can be written down: two halves of a character joined, and one that is alone replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def retryable(status: int) -> bool:

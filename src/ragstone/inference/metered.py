@@ -31,7 +31,7 @@ from ragstone.inference.worst_case import dearest, endless, estimate, price_of, 
 from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
 from ragstone.samples import CUT_OFF, noted, used
-from ragstone.spending import Account, Budget, Claim, Limit
+from ragstone.spending import Account, Budget, Claim, Limit, demand_countable
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage
 
@@ -106,8 +106,7 @@ class MeteredModel(WrappedModel):
         try:
             async with aclosing(self.model.stream(call.prompt, context=call.context)) as deltas:
                 async for delta in deltas:
-                    if delta.text:
-                        call.said.append(delta.text)
+                    call.said.append(delta.text)
                     if delta.completion is not None:
                         (completion,) = await self._ended(call, [delta.completion])
                         delta = replace(delta, completion=completion)
@@ -137,6 +136,7 @@ class MeteredModel(WrappedModel):
             budgets=self.budgets,
             limits=self.limits,
         )
+        demand_countable(claim.account, usage, claim.nano)
         late = context.remaining() == 0
         call = _Call(claim, asked, replace(context, request=claim.id), limited=asked is not prompt, late=late)
         call.streams = streams
@@ -176,11 +176,17 @@ class MeteredModel(WrappedModel):
 
     async def _ended(self, call: _Call, completions: Sequence[Completion]) -> list[Completion]:
         """Counts what an answer has used: as its server says, else as we estimate it."""
-        usage = used(completions)
-        reported = usage.input_tokens + usage.output_tokens > 0
-        if not reported:
-            usage = estimate(call.prompt, [part for one in completions for part in (one.text, one.reasoning)])
-        await self._settle(call, usage, reported=reported)
+        usage = used(completions).believed()
+        if not usage.whole:
+            guess = estimate(call.prompt, [part for one in completions for part in (one.text, one.reasoning)])
+            usage = replace(
+                usage,
+                input_tokens=usage.input_tokens or guess.input_tokens,
+                output_tokens=usage.output_tokens or guess.output_tokens,
+            )
+            await self._settle(call, usage, reported=False)
+        else:
+            await self._settle(call, usage, reported=True)
         return [call.remarked(completion) for completion in completions]
 
     async def _left(self, call: _Call, error: BaseException) -> None:
@@ -192,8 +198,8 @@ class MeteredModel(WrappedModel):
         if call.done:
             return
         known = error.usage if isinstance(error, ModelError) else None
-        if known is not None and known != Usage():
-            await self._settle(call, known, reported=True)
+        if known is not None and known.believed() != Usage():
+            await self._settle(call, known.believed(), reported=True)
         elif call.said:
             await self._settle(call, estimate(call.prompt, call.said, pieces=len(call.said)), reported=False)
         elif isinstance(error, RagstoneError) and (call.late or not isinstance(error, ModelTimeout)):
@@ -242,7 +248,7 @@ class _Call:
     limited: bool  # whether we have limited its answer, and nobody else
     late: bool  # whether there was no time for it from the start
     streams: bool = False
-    said: list[str] = field(default_factory=list[str])
+    said: list[str] = field(default_factory=list[str])  # "" for a piece of its reasoning
     done: bool = False
 
     def remarked(self, completion: Completion) -> Completion:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from ragstone.errors import LedgerUnavailable, StateError
+from ragstone.errors import LedgerUnavailable, RagstoneError, StateError
 from ragstone.protocols import Ledger
 
 __all__ = ["Owed", "owed_to"]
@@ -45,6 +45,8 @@ class Owed:
             self._waiting.append(write)
             log.warning("what a call has used is not written down yet: %s", error)
             return False
+        except RagstoneError as error:  # its claim stays, and is settled as the worst case when it has expired
+            log.error("what a call has used cannot be written down: %s", error)
         return True
 
 

@@ -22,6 +22,7 @@ Synchronous = Literal["NORMAL", "OFF"]
 class Database:
     """Opened when it is first needed, and anew where somebody has deleted the file: what lies here may be made again.
 
+    So it is where another file lies in its place, since all processes are to have the same one.
     `prepare` makes the tables. Without a path all lies in memory, and is gone when it is closed. With `synchronous`
     OFF a power cut may damage the file; a process that dies harms it never. `mapped` is how many bytes of it are mapped
     into memory, which halves the time of reading large rows. Errors are those of sqlite3 and the disk.
@@ -40,6 +41,7 @@ class Database:
         self._pragmas = f"synchronous = {synchronous}", f"mmap_size = {mapped}"
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # which one is open
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
@@ -70,8 +72,16 @@ class Database:
         if db is not None:
             db.close()
 
+    def _found(self) -> tuple[int, int] | None:
+        """Which file lies at the path now."""
+        try:
+            found = self.path.stat() if self.path else None
+        except FileNotFoundError:
+            return None
+        return found and (found.st_dev, found.st_ino)
+
     def _opened(self) -> sqlite3.Connection:
-        if self._db is not None and self.path and not self.path.exists():
+        if self._db is not None and self._found() != self._file:
             self._close()
         if self._db is None:
             if self.path:
@@ -86,7 +96,7 @@ class Database:
             except BaseException:
                 db.close()
                 raise
-            self._db = db
+            self._db, self._file = db, self._found()
             self.opens += 1
         return self._db
 

@@ -23,6 +23,7 @@ from ragstone.spending import (
     Claim,
     Limit,
     Spent,
+    demand_countable,
     over_budget,
     rate_limited,
 )
@@ -108,6 +109,7 @@ class LedgerFile:
 
     def reserve(self, claim: Claim) -> Act:
         """Takes a claim off every budget and limit that it names, or nothing."""
+        demand_countable(claim.account, claim.usage, claim.nano)
 
         def act(db: sqlite3.Connection) -> None:
             if db.execute("SELECT 1 FROM claims WHERE id = ?", (claim.id,)).fetchone():
@@ -132,6 +134,7 @@ class LedgerFile:
 
     def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool) -> Act:
         """Counts what a call has used in place of its claim, or of an estimate."""
+        demand_countable(claim.account, usage, nano)
 
         def act(db: sqlite3.Connection) -> None:
             _settle(db, claim, usage, nano=nano, reported=reported)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.protocols import Ledger
-from ragstone.spending import EXPIRE, Account, Budget, Claim, Spent, over_budget, rate_limited
+from ragstone.spending import EXPIRE, Account, Budget, Claim, Spent, demand_countable, over_budget, rate_limited
 from ragstone.types import Context
 from ragstone.usage import Usage
 
@@ -46,6 +46,7 @@ class MemoryLedger(Ledger):
 
     async def reserve(self, claim: Claim, *, context: Context) -> None:
         """Takes it, or nothing of it."""
+        demand_countable(claim.account, claim.usage, claim.nano)
         with self._one:
             if claim.id in self._calls:
                 return
@@ -63,6 +64,7 @@ class MemoryLedger(Ledger):
 
     async def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool, context: Context) -> None:
         """Counts what was used in place of the claim."""
+        demand_countable(claim.account, usage, nano)
         with self._one:
             self._settle(claim, usage, nano, reported)
 

@@ -163,13 +163,13 @@ class AnthropicModel(Model):
     def _completion(self, prompt: Prompt, said: Said, begun: float) -> Completion:
         """What was said. Raises a ModelError for nothing, and for what was held back."""
         reason = _REASONS.get(said.reason or "", "length" if said.reason == _WINDOW else said.reason or "stop")
+        usage = said.usage
         if reason == "refusal":
             told = self._channel.address.clean(said.explanation)
             message = f"it declined to answer: {told}" if told else "it declined to answer"
-            raise ModelRejected(message, where=self._channel.where)
+            raise ModelRejected(message, where=self._channel.where).taking(said.usage)
         if not said.text.strip():
-            raise self._nothing_said(reason)
-        usage = said.usage
+            raise self._nothing_said(reason).taking(usage)
         asked = self._request(prompt, bound=False)["max_tokens"]
         cut = "at the end of the model's window" if said.reason == _WINDOW else f"at its limit of {asked} tokens"
         made = Completion(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
+from ragstone.connectors.servers import Count, characters, if_fields
 from ragstone.usage import Usage
 
 __all__ = ["Event", "Message", "Said"]
@@ -18,10 +20,10 @@ class _Block(BaseModel):
 
 
 class _Usage(BaseModel):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation_input_tokens: Count = None
 
 
 class _Details(BaseModel):
@@ -35,7 +37,7 @@ class Message(BaseModel):
     content: list[_Block] = []
     stop_reason: str | None = None
     stop_details: _Details | None = None
-    usage: _Usage = _Usage()
+    usage: Annotated[_Usage | None, BeforeValidator(if_fields)] = None
 
 
 class _Delta(BaseModel):
@@ -52,7 +54,7 @@ class Event(BaseModel):
     message: Message | None = None
     content_block: _Block | None = None
     delta: _Delta | None = None
-    usage: _Usage | None = None
+    usage: Annotated[_Usage | None, BeforeValidator(if_fields)] = None
 
 
 @dataclass(slots=True)
@@ -72,7 +74,8 @@ class Said:
             self._say(block.text, block.thinking)
         self.model = message.model or self.model
         self._end(message.stop_reason, message.stop_details)
-        self._count(message.usage)
+        if message.usage is not None:
+            self._count(message.usage)
 
     def add(self, event: Event) -> str:
         """Takes an event, and returns its text."""
@@ -108,12 +111,13 @@ class Said:
         """All tokens of the input, with those that the cache served and those that were put into it."""
         counted = self.counted
         cached, written = counted.cache_read_input_tokens or 0, counted.cache_creation_input_tokens or 0
-        return Usage(
+        summed = Usage(
             input_tokens=(counted.input_tokens or 0) + cached + written,
             output_tokens=counted.output_tokens or 0,
             cached_tokens=cached,
             written_tokens=written,
         )
+        return summed.believed()
 
     @property
     def taken(self) -> Usage:
@@ -121,8 +125,9 @@ class Said:
         return self.usage if self.reason is not None else Usage()
 
     def _say(self, text: str, thinking: str) -> str:
+        text = characters(text)
         self.texts.append(text)
-        self.thoughts.append(thinking)
+        self.thoughts.append(characters(thinking))
         return text
 
     def _end(self, reason: str | None, details: _Details | None) -> None:

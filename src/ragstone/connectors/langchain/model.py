@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ragstone import settings
 from ragstone.connectors.langchain import refusals, vendor
-from ragstone.connectors.servers import LONGEST_WORDS, demand
+from ragstone.connectors.servers import LONGEST_WORDS, characters, demand
 from ragstone.errors import ConfigError, MissingExtra, ModelError, ModelTimeout, ModelUnavailable, RagstoneError
 from ragstone.output import in_words
 from ragstone.protocols import SETTINGS, Capabilities, Model
@@ -68,7 +68,7 @@ class _Said:
         """Takes a message, or a piece of one, and returns its text."""
         from langchain_core.messages.ai import add_usage
 
-        text = str(message.text)
+        text = characters(str(message.text))
         self.texts.append(text)
         self.thoughts.append(_thought(message))
         if message.usage_metadata:
@@ -262,11 +262,10 @@ class LangChainModel(Model):
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _completion(self, prompt: Prompt, said: _Said, begun: float) -> Completion:
-        text, usage, limit = "".join(said.texts), _usage(said.usage), prompt.options.max_tokens
+        text = "".join(said.texts)
+        usage, limit = _usage(said.usage), prompt.options.max_tokens
         if not text.strip():
-            error = ModelUnavailable("its answer is empty", where=self._where)
-            error.usage = usage
-            raise error
+            raise ModelUnavailable("its answer is empty", where=self._where).taking(usage)
         cut = f"at its limit of {limit} tokens" if limit else "at its end"
         made = Completion(
             text=text,
@@ -345,12 +344,13 @@ def _usage(found: Any) -> Usage:
     if not found:
         return Usage()
     details = cast("dict[str, Any]", found.get("input_token_details") or {})
-    return Usage(
-        input_tokens=int(found.get("input_tokens") or 0),
-        output_tokens=int(found.get("output_tokens") or 0),
-        cached_tokens=int(details.get("cache_read") or 0),
-        written_tokens=int(details.get("cache_creation") or 0),
+    counted = Usage(
+        input_tokens=found.get("input_tokens") or 0,
+        output_tokens=found.get("output_tokens") or 0,
+        cached_tokens=details.get("cache_read") or 0,
+        written_tokens=details.get("cache_creation") or 0,
     )
+    return counted.believed()
 
 
 def _thought(message: AIMessage) -> str:

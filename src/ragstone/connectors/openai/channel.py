@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,12 +25,14 @@ from ragstone.errors import (
     nearest,
 )
 from ragstone.types import Context
+from ragstone.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
 __all__ = ["Channel"]
 
+LAST = 5.0  # seconds that a server has for its count of tokens, when it has said all
 LOOK_UP = 5.0  # seconds for the list of models, asked for only to explain an error
 
 
@@ -171,13 +173,21 @@ class Channel:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def replies(self, pieces: AsyncStream[object] | Whole, context: Context) -> AsyncGenerator[Reply]:
-        """The pieces of a stream, which is closed at the end."""
-        begun = False
+    async def replies(
+        self, pieces: AsyncStream[object] | Whole, context: Context, *, ended: Callable[[], bool]
+    ) -> AsyncGenerator[Reply]:
+        """The pieces of a stream, which is closed at the end. What breaks when the answer has `ended` harms nobody."""
+        begun = over = False
         try:
-            while (piece := await self._next(pieces, context, begun=begun)) is not None:
+            while (
+                piece := await self._next(pieces, context.within(LAST) if over else context, begun=begun)
+            ) is not None:
                 begun = True
                 yield piece
+                over = ended()
+        except ModelError:
+            if not over:
+                raise
         finally:
             await pieces.close()
 
@@ -208,7 +218,8 @@ class Channel:
         try:
             return Reply.model_validate(answered)
         except ValidationError as error:
-            raise self.broken("its reply is no chat completion") from error
+            # It has answered, and nobody can read how much.
+            raise self.broken("its reply is no chat completion").taking(Usage()) from error
 
     # ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

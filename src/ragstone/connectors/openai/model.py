@@ -188,8 +188,12 @@ class OpenAIModel(Model):
         begun = time.perf_counter()
         last, heard = Reply(), dict[int, Said]()
         pieces, structured, before = await self._asked(prompt, context, stream=True, n=n)
+
+        def ended() -> bool:
+            return len(heard) >= n and all(one.reason for one in heard.values())
+
         with charged(lambda: last.taken(before) if heard else before):
-            async with aclosing(self._channel.replies(pieces, context)) as replies:
+            async with aclosing(self._channel.replies(pieces, context, ended=ended)) as replies:
                 async for piece in replies:
                     last = last.followed_by(piece)
                     for choice in piece.choices:
@@ -219,11 +223,15 @@ class OpenAIModel(Model):
         begun = time.perf_counter()
         last, said = Reply(), Said()
         pieces, structured, before = await self._asked(prompt, context, stream=True)
+        number: int | None = None  # of the choice that is read: others are not spliced into it
         with charged(lambda: last.taken(before) if said.texts else before):
-            async with aclosing(self._channel.replies(pieces, context)) as replies:
+            async with aclosing(self._channel.replies(pieces, context, ended=lambda: bool(said.reason))) as replies:
                 async for piece in replies:
                     last = last.followed_by(piece)
-                    for choice in piece.choices[:1]:
+                    for choice in piece.choices:
+                        number = choice.index if number is None else number
+                        if choice.index != number:
+                            continue
                         text = said.add(choice)
                         if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
                             yield Delta(text)

@@ -6,14 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ValidationError,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
 
+from ragstone.connectors.servers import Count, characters, if_fields
 from ragstone.usage import Usage, summed
 
 __all__ = ["Choice", "Reply", "Said", "shares"]
@@ -45,7 +48,7 @@ class _Likelihood(BaseModel):
 class Choice(BaseModel):
     """One of the answers of a reply, or a piece of it."""
 
-    index: int = 0
+    index: Annotated[int, BeforeValidator(lambda given: 0 if given is None else given)] = 0
     message: _Message | None = None  # of a whole reply
     delta: _Message | None = None  # of a piece of one
     finish_reason: str | None = None
@@ -68,21 +71,21 @@ class Choice(BaseModel):
 
 
 class _Details(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: Count = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    prompt_tokens_details: Annotated[_Details | None, BeforeValidator(if_fields)] = None
 
 
 class Reply(BaseModel):
     """A whole reply, or a piece of a stream."""
 
-    choices: list[Choice] = []
-    usage: _Usage | None = None
-    model: str | None = None
+    choices: Annotated[list[Choice], BeforeValidator(lambda given: [] if given is None else given)] = []
+    usage: Annotated[_Usage | None, BeforeValidator(if_fields)] = None
+    model: Annotated[str | None, BeforeValidator(lambda given: given if isinstance(given, str) else None)] = None
 
     def followed_by(self, piece: Reply) -> Reply:
         """What is known of the model and of the tokens after a further piece."""
@@ -93,9 +96,10 @@ class Reply(BaseModel):
         """The tokens of all its choices; 0 for what the server does not count."""
         usage = self.usage or _Usage()
         cached = (usage.prompt_tokens_details or _Details()).cached_tokens or 0
-        return Usage(
+        counted = Usage(
             input_tokens=usage.prompt_tokens or 0, output_tokens=usage.completion_tokens or 0, cached_tokens=cached
         )
+        return counted.believed()
 
     def taken(self, before: Usage | None) -> Usage:
         """The same with what was taken before it on the way to this answer. Zeros where the server does not count."""
@@ -110,18 +114,22 @@ class Said:
     thoughts: list[str] = field(default_factory=list[str])
     logprobs: list[float] = field(default_factory=list[float])
     reason: str | None = None  # why it ended
+    half: str = ""  # of a character, whose other half comes with the next piece
 
     def add(self, choice: Choice) -> str:
         """Takes a choice or a piece of one, and returns its text."""
         message = choice.said
-        self.texts.append(message.text)
-        self.thoughts.append(message.thought)
+        text = self.half + message.text
+        self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        text = characters(text.removesuffix(self.half))
+        self.texts.append(text)
+        self.thoughts.append(characters(message.thought))
         self.reason = choice.finish_reason or self.reason
         tokens = choice.logprobs.content if choice.logprobs else None
         self.logprobs += [
             token.logprob for token in tokens or [] if token.logprob is not None and math.isfinite(token.logprob)
         ]
-        return message.text
+        return text
 
     @property
     def text(self) -> str:

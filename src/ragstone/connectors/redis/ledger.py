@@ -19,16 +19,25 @@ from importlib.resources import files
 from typing import Any
 
 from ragstone.connectors.redis.vendor import Server
-from ragstone.errors import ConfigError, MissingExtra, RagstoneError, RateLimited
+from ragstone.errors import ConfigError, MissingExtra, RateLimited
 from ragstone.protocols import Ledger
-from ragstone.spending import EXPIRE, SHARES, Account, Claim, Spent, over_budget, rate_limited
+from ragstone.spending import (
+    COUNTABLE,
+    EXPIRE,
+    SHARES,
+    Account,
+    Claim,
+    Spent,
+    demand_countable,
+    over_budget,
+    rate_limited,
+)
 from ragstone.state.grouped import Grouped
 from ragstone.types import Context
 from ragstone.usage import Price, Usage
 
 __all__ = ["RedisLedger"]
 
-EXACT = 2**53  # billionths of a dollar: nine million, in one budget or call
 SWEEP = 600.0  # seconds between two looks at what is old
 FIGURES = ("input", "cached", "written", "output")
 
@@ -54,6 +63,7 @@ class RedisLedger(Ledger):
 
     async def reserve(self, claim: Claim, *, context: Context) -> None:
         """Takes it, or nothing of it. Raises OverBudget, RateLimited or LedgerUnavailable."""
+        demand_countable(claim.account, claim.usage, claim.nano)
         await self._sweep_now_and_then(context)
         given = {**_named(claim), "budgets": _budgets(claim), "limits": _limits(claim)}
         reply = await self._do("reserve", given)
@@ -64,6 +74,7 @@ class RedisLedger(Ledger):
 
     async def settle(self, claim: Claim, usage: Usage, *, nano: int, reported: bool, context: Context) -> None:
         """Counts what was used in place of the claim."""
+        demand_countable(claim.account, usage, nano)
         await self._do("settle", {**_named(claim), "used": _figures(usage, nano), "reported": int(reported)})
 
     async def release(self, claim: Claim, *, context: Context) -> None:
@@ -177,15 +188,13 @@ def _named(claim: Claim) -> dict[str, Any]:
 
 
 def _figures(usage: Usage, nano: int) -> dict[str, Any]:
-    if nano >= EXACT:
-        raise RagstoneError("a call that costs millions cannot be counted", where="redis", found=f"{nano / 1e9:g} USD")
     tokens = (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens)
     return {**dict(zip(FIGURES, tokens, strict=True)), "nano": str(nano)}
 
 
 def _budgets(claim: Claim) -> list[dict[str, str]]:
     return [
-        {"pot": claim.account.of(budget.per), "period": budget.period, "nano": str(min(budget.nano, EXACT))}
+        {"pot": claim.account.of(budget.per), "period": budget.period, "nano": str(min(budget.nano, COUNTABLE))}
         for budget in claim.budgets
     ]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from ragstone.errors import OverBudget, RateLimited
+from ragstone.errors import OverBudget, RateLimited, UsageError
 from ragstone.protocols import Ledger
-from ragstone.spending import EXPIRE, Account, Budget, Claim, Limit, Share, Spent
+from ragstone.spending import COUNTABLE, EXPIRE, Account, Budget, Claim, Limit, Share, Spent
 from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
 from ragstone.usage import Price, Usage
 
@@ -318,3 +318,31 @@ class LedgerSuite(ConnectorSuite[Ledger]):
             await connector.release(one, context=CONTEXT)
         assert await self.opened(connector) == []
         assert await self.left(connector, Budget(nano=100, period="day")) == 100
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            claim(COUNTABLE),
+            claim(-1),
+            claim(usage=Usage(input_tokens=10**30)),
+            claim(usage=Usage(input_tokens=10, output_tokens=-1)),
+            claim(account=replace(ACME, tenant="\ud83d")),
+        ],
+        ids=["money", "negative-money", "tokens", "negative-tokens", "half-a-character"],
+    )
+    async def test_a_call_that_cannot_be_counted_harms_no_other(self, connector: Ledger, odd: Claim) -> None:
+        beside = [claim() for _ in range(8)]
+        outcomes = await asyncio.gather(
+            *(connector.reserve(one, context=CONTEXT) for one in [*beside[:4], odd, *beside[4:]]),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in outcomes if each is not None] == [UsageError]
+        assert len(await connector.open(context=CONTEXT)) == 8
+
+    async def test_what_cannot_be_counted_leaves_its_claim(self, connector: Ledger) -> None:
+        one = claim()
+        await connector.reserve(one, context=CONTEXT)
+        with pytest.raises(UsageError):
+            await connector.settle(one, Usage(output_tokens=-5), nano=-5, reported=True, context=CONTEXT)
+        assert await self.spent(connector) == []
+        assert [each.id for each in await connector.open(context=CONTEXT)] == [one.id]
