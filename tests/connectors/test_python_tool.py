@@ -78,8 +78,8 @@ class Blocks(Tool):
 
 async def test_a_tool_that_blocks_holds_up_nothing_but_itself(tmp_path: Path) -> None:
     tool = PythonTool(written(tmp_path, HEAD + BLOCKS))
-    tools = Tools({"blocks": tool}, seconds=0.05)
-    for told in ("out of order", "took longer than 0.05 seconds", "took longer than 0.05 seconds"):
+    tools = Tools({"blocks": tool}, seconds=0.5)
+    for told in ("out of order", "took longer than 0.5 seconds", "took longer than 0.5 seconds"):
         with pytest.raises(ToolFailed, match=told):
             await tools.use("blocks", "exit" if told == "out of order" else "x", context=Context())
     tool._tool.free.set()  # type: ignore[attr-defined]
