@@ -20,6 +20,7 @@ __all__ = ["LONGEST_WAIT", "Address", "demand", "marked", "refused", "retry_afte
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
 
+LEAST_OF_A_KEY = 8  # characters: its first ones alone give nothing away
 LONGEST_WORDS = 300  # characters of a server's own words in a message
 LONGEST_MARK = 512  # characters of a request's id: as many as OpenAI takes
 
@@ -76,8 +77,12 @@ class Address:
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def clean(self, words: str) -> str:
-        """A server's words on one line, without the key."""
-        line = " ".join((words.replace(self.secret, "[key]") if self.secret else words).split())
+        """A server's words on one line, without the key, or its beginning, as some say it."""
+        for length in range(len(self.secret), min(len(self.secret), LEAST_OF_A_KEY) - 1, -1):
+            if length and self.secret[:length] in words:
+                words = words.replace(self.secret[:length], "[key]")
+                break
+        line = " ".join(words.split())
         return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
 
 

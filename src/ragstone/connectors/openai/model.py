@@ -192,15 +192,17 @@ class OpenAIModel(Model):
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
-        last, said = Reply(), Said()
+        last, said, heard = Reply(), Said(), False
         pieces, structured = await self._asked(prompt, context, stream=True)
         async with aclosing(self._channel.replies(pieces, context)) as replies:
             async for piece in replies:
-                last = last.followed_by(piece)
+                last, heard = last.followed_by(piece), True
                 for choice in piece.choices[:1]:
                     text = said.add(choice)
                     if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
                         yield Delta(text)
+        if not heard:
+            raise self._channel.broken("its reply is no stream of an answer", hint="Does base_url end in /v1?")
         if said.reason is None:
             raise self._channel.broken("its answer broke off")
         yield Delta("", replace(self._completion(prompt, said, last, begun), structured=structured))
