@@ -96,7 +96,10 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield "There is no model. Write a file in connectors/ with kind: model."
         return
     yield ""
-    yield "own: of your own (local: true). in, out: USD per million tokens. form: how it is asked for outputs."
+    yield (
+        "own: of your own (local: true). in, out: USD per million tokens; ?: not known. "
+        "form: how it is asked for outputs."
+    )
     for row in rows:
         if not row["configured"]:
             yield f"{row['name']}: {row['missing']}. {row['hint'] or ''}".rstrip()
