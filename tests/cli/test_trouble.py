@@ -43,6 +43,14 @@ def test_an_answer_that_nobody_has_read_begins_anew(server: Server, run):
     assert "its answer broke off" in shown.stderr
 
 
+def test_an_error_that_ended_every_try_is_said_once_in_the_trace(server: Server, run):
+    server.will(SILENT, SILENT, SILENT)
+    assert run("ask", SHIPS).exit_code == 0
+    trace = "".join(run("trace", "show").stdout.split())
+    assert trace.count('error="asbelow"') == 3
+    assert trace.count("brokeoff") == 2  # in the notice, and below the tries
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody reads along."""
