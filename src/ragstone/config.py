@@ -289,7 +289,12 @@ def _fault(model: type[BaseModel], located: Located, at: Keys, detail: Mapping[s
         )
     if detail["type"] == "missing":
         return ConfigError(f"the key {name!r} is missing", where=where)
-    message = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
+    empty = detail["type"] == "too_short" and not detail.get("input")
+    message = (
+        "should not be empty"
+        if empty
+        else _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
+    )
     found = detail.get("input")
     choices = re.findall("'([^']*)'", message) if detail["type"] == "literal_error" else []
     return ConfigError(

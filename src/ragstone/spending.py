@@ -252,7 +252,9 @@ def rate_limited(claim: Claim, limit: Limit, seconds: Sequence[tuple[int, int]],
     if excess <= 0:
         return None
     retry_after = _when(counted, excess, now) if wanted <= limit.number else None
-    message = f"{limit.number:,} {limit.of} a minute of {_who(limit.per, claim.account)} are the limit"
+    of = limit.of if limit.number != 1 else limit.of.removesuffix("s")
+    verb = "are" if limit.number != 1 else "is"
+    message = f"{limit.number:,} {of} a minute of {_who(limit.per, claim.account)} {verb} the limit"
     hint = "Ask for a shorter answer, or raise the limit."
     if retry_after is not None:
         hint = f"There is room in {retry_after:.0f} s."

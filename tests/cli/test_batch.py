@@ -86,6 +86,12 @@ def test_bad_usage_exits_with_2(questions: Path, run: Run, arguments: tuple[str,
     assert said in " ".join(done.output.split())
 
 
+def test_what_was_never_begun_is_not_said_to_be_kept(questions: Path, run: Run) -> None:
+    done = run("batch", "none.jsonl", "-o", "answers.jsonl")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("ragstone: none.jsonl: there is no such file")
+
+
 def test_a_model_that_is_not_configured_is_said_once(questions: Path, run: Run) -> None:
     answer = Path("pipelines/answer.yaml")
     text = answer.read_text()

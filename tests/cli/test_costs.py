@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import ragstone
 from ragstone.connectors.sqlite_ledger import SqliteLedger
+from ragstone.evaluation.plot_costs import drawn
 from ragstone.spending import Account, Claim
 from ragstone.types import Context
 from ragstone.usage import NANO, Price, Usage
@@ -34,8 +36,9 @@ def spend(project: Path, *claims: tuple[Claim, str]) -> None:
         for one, how in claims:
             await ledger.reserve(one, context=context)
             if how != "open":
-                reported = how == "reported"
-                await ledger.settle(one, USED, nano=PRICE.nano(USED), reported=reported, context=context)
+                reported = how != "estimated"
+                nano = 0 if how == "free" else PRICE.nano(USED)
+                await ledger.settle(one, USED, nano=nano, reported=reported, context=context)
         await ledger.close()
 
     asyncio.run(write())
@@ -115,11 +118,28 @@ def test_the_sdk_tells_the_same(spent: Path):
 @pytest.mark.parametrize("name", ["costs.svg", "costs.png"])
 def test_a_picture_is_drawn(spent: Path, run, name: str):
     assert run("costs", *DAYS, "--plot", name).exit_code == 0
-    drawn = (spent / name).read_bytes()
-    assert drawn.startswith((b"<svg", b"\x89PNG"))
+    picture = (spent / name).read_bytes()
+    assert picture.startswith((b"<svg", b"\x89PNG"))
     if name.endswith("svg"):
-        assert b"costs by model" in drawn
-        assert b">large</text>" in drawn
+        assert b"costs by model" in picture
+        assert b">large</text>" in picture
+
+
+def test_what_costs_nothing_has_no_piece_in_the_picture():
+    picture = drawn([(TODAY, "large", 1.0), (TODAY, "free", 0.0)], title="t", kind=".svg").decode()
+    assert ">large</text>" in picture
+    assert ">free</text>" not in picture
+    alone = drawn([(TODAY, "large", 1.0)], title="t", kind=".svg").decode()
+    assert picture == alone
+
+
+def test_a_model_of_others_without_a_price_is_named(project: Path, run):
+    (project / "connectors" / "hosted.yaml").write_text("kind: model\ntype: openai\nbase_url: http://127.0.0.1:9/v1\n")
+    free = Price(input=0, output=0)
+    of_hosted, of_local = (replace(claim(model=name), nano=0, price=free) for name in ("hosted", "local"))
+    spend(project, (of_hosted, "free"), (of_local, "free"))
+    told = " ".join(run("costs").stderr.split())
+    assert "Without a price, tokens count as 0 USD: hosted. Write `price` in the connector's file." in told
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_list_says_what_each_model_can_do_and_what_is_missing(project: Path, run
     assert max(map(len, shown.stdout.splitlines())) <= 80
     words = " ".join(shown.stdout.split())
     assert "extractive extractive yes any 0 0 quotes no no" in words
-    assert "openai is not configured: OPENAI_API_KEY is not set. Run: export OPENAI_API_KEY=…" in words
+    assert "openai: OPENAI_API_KEY is not set. Run: export OPENAI_API_KEY=…" in words
     rows = {row["name"]: row for row in json.loads(run("model", "list", "--json").stdout)}
     assert set(rows) == {"anthropic", "extractive", "local", "openai"}
     assert rows["extractive"]["local"] is True
@@ -181,6 +181,8 @@ def test_too_few_or_equal_grades_and_contradictions_are_refused(ingested: Path, 
     [
         ("{models: [extractiv]}", "there is no connector 'extractiv'"),
         ("{models: [minilm]}", "'minilm' is of kind embedder: expected model"),
+        ("{models: [local], data: {local: {a: 1}}}", "should be any, public, local_only or {local_only: FILTER}"),
+        ("{models: []}", "route.models: should not be empty"),
         ("{models: [local, local]}", "the model 'local' stands here twice"),
         ("{models: [local], ledger: chroma}", "'chroma' is of kind store: expected ledger"),
         ("{models: [local], data: {local_only: {year: {$near: 3}}}}", "$near"),
@@ -198,7 +200,6 @@ def test_too_few_or_equal_grades_and_contradictions_are_refused(ingested: Path, 
         ("{models: [local], stratgy: cheapest}", "Did you mean 'strategy'"),
         ("{models: [local], budget: {dya: 1}}", "Did you mean 'day'"),
         ("{models: [local], broken: restrat}", "Did you mean 'restart'"),
-        ("{models: []}", "route.models"),
     ],
 )
 def test_the_check_finds_what_is_wrong_with_a_route(tmp_path: Path, line: str, message: str):

@@ -186,4 +186,5 @@ def test_a_port_that_is_taken_is_said_before_anything_is_loaded(run, qwen: Path,
 def test_a_model_that_is_not_here_is_not_served(run) -> None:
     shown = run("model", "serve", "Qwen/Qwen3-8B-nowhere", "--gpu", "h200")
     assert shown.exit_code == 2
-    assert "Nothing is downloaded here" in shown.stderr
+    assert "Nothing is downloaded here. Name its folder, or fetch it first: hf download" in shown.stderr
+    assert "--params" not in shown.stderr  # no figures stand in for weights

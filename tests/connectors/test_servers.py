@@ -72,6 +72,12 @@ def test_an_address_shows_neither_key_nor_password() -> None:
     assert not any(word in shown for word in ("hunter2", "sk-1234"))
 
 
+def test_the_beginning_of_a_key_is_not_shown_either() -> None:
+    address = Address.of("http://gpu:8000/v1", "sk-house-0123456789")
+    assert address.clean("Incorrect key sk-house-01234…") == "Incorrect key [key]…"
+    assert address.clean("Keys begin with sk-.") == "Keys begin with sk-."
+
+
 @pytest.mark.parametrize("url", ["gpu:8000", "ftp://gpu", "http://", "http://[::1/v1", ""])
 def test_what_is_no_address_is_said(url: str) -> None:
     with pytest.raises(ConfigError, match="base_url is no address"):

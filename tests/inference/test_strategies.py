@@ -246,6 +246,21 @@ async def test_a_server_that_does_not_tell_counts_by_our_own_requests(silent: Ex
     assert (a.served, b.served) == (20, 10)
 
 
+async def test_the_time_that_a_model_takes_to_load_is_not_its_servers():
+    class Loading(Gauged):
+        loaded = False
+
+        async def load(self) -> None:
+            self.loaded = True
+
+        async def busy(self, *, context: Context) -> Load | None:
+            return await super().busy(context=context) if self.loaded else None
+
+    slow = Loading(Load(running=7, waiting=0))
+    (choice,) = await LeastBusy({"a": Health()}).order({"a": slow}, PROMPT, context=Context())
+    assert choice.why == "0 requests of ours, 7 of others"
+
+
 async def test_equal_servers_take_turns():
     known = {name: Health() for name in "abc"}
     strategy, models = LeastBusy(known), {name: ScriptedModel([]) for name in "abc"}

@@ -24,6 +24,7 @@ from ragstone.cli.options import (
 )
 from ragstone.errors import UsageError
 from ragstone.project import find
+from ragstone.types import Answer
 
 
 @command
@@ -40,10 +41,11 @@ def ask(
 ) -> None:
     """Ask the documents. Exit code 3 means that they hold no answer."""
     with ragstone.open(project) as rag:
-        stream = rag.stream(
+        asked = rag.stream if show.err.is_terminal else rag.ask  # where nobody reads along, it may always begin anew
+        answered = asked(
             read(question), prompt=prompt, k=k, principals=principal or (), tenant=tenant, pipeline=pipeline
         )
-        found = show.streamed(stream)
+        found = answered if isinstance(answered, Answer) else show.streamed(answered)
     if as_json:
         show.as_json(found.as_dict())
     else:

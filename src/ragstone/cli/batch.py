@@ -72,8 +72,9 @@ def batch(
                 pipeline=pipeline,
             )
             report = asked.write(output, retry_failed=retry_failed, progress=progress)
-        except RagstoneError:
-            if output != STANDARD:
+        except RagstoneError as error:
+            begun = output != STANDARD and Path(output).exists() and not isinstance(error, UsageError)
+            if begun:
                 show.remarks(["What was answered is kept. Run the same command again to go on."])
             raise
     if as_json:

@@ -82,7 +82,7 @@ def costs(
         show.remarks(["Nothing was spent."])
         return
     show.out.print(_table(found.spent, columns))
-    show.remarks(_remarks(found))
+    show.remarks([*_remarks(found), *_unpriced(Project(find(project)), found)])
 
 
 def _columns(given: Sequence[str]) -> list[Column]:
@@ -198,6 +198,20 @@ def _tokens(number: int) -> str:
 def _plain(name: str) -> Text:
     """As it is, but for what would steer the terminal."""
     return Text("".join(c if c.isprintable() else "?" for c in name))
+
+
+def _unpriced(project: Project, found: Costs) -> list[str]:
+    """Which models of others have no price, so that their tokens count as nothing."""
+    spent = {row.account.model for row in found.spent if row.nano == 0 and row.usage.input_tokens}
+    lacking: list[str] = []
+    for name in sorted(spent):
+        located = project.connectors.get(name)
+        given = cast("dict[str, Any]", located.value) if located is not None else {"local": True}
+        if not (given.get("local") or given.get("price") or given.get("type") == "extractive"):
+            lacking.append(name)
+    if not lacking:
+        return []
+    return [f"Without a price, tokens count as 0 USD: {', '.join(lacking)}. Write `price` in the connector's file."]
 
 
 def _remarks(found: Costs) -> list[str]:

@@ -113,11 +113,17 @@ def _facts(step: Step) -> Text:
     long: list[str] = []
     for key, value in step.facts.items():
         if _objects(value):
-            long += [f"{key}:", *(f"- {_pairs(one)}" for one in value)]
+            long += [f"{key}:", *(f"- {_pairs(_unlike(one, step.error))}" for one in value)]
         elif value not in ("", None):
             short.append(_pairs({key: value}))
     lines = [" ".join(short), *long, step.error.removesuffix(": ") if step.error else ""]
     return Text("\n").join(_plain(line) for line in lines if line)
+
+
+def _unlike(one: Mapping[str, object], last: str | None) -> Mapping[str, object]:
+    """A try, whose error is not said again where the step ended with the same."""
+    error = one.get("error")
+    return {**one, "error": "as below"} if error and last and last.endswith(str(error)) else one
 
 
 def _pairs(facts: Mapping[str, object]) -> str:

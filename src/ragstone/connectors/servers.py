@@ -38,6 +38,7 @@ LONGEST_WAIT = 3600.0
 Count: TypeAlias = Annotated[int | None, BeforeValidator(count)]
 """A number of tokens in a reply; None where that is no number: an answer is not lost to how it was counted."""
 
+LEAST_OF_A_KEY = 8  # characters: its first ones alone give nothing away
 LONGEST_WORDS = 300  # characters of a server's own words in a message
 LONGEST_MARK = 512  # characters of a request's id: as many as OpenAI takes
 
@@ -94,8 +95,12 @@ class Address:
         return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def clean(self, words: str) -> str:
-        """A server's words on one line, without the key, and without what a terminal would obey."""
-        line = " ".join((words.replace(self.secret, "[key]") if self.secret else words).split())
+        """A server's words on one line, without the key or its beginning, and without what a terminal would obey."""
+        for length in range(len(self.secret), min(len(self.secret), LEAST_OF_A_KEY) - 1, -1):
+            if length and self.secret[:length] in words:
+                words = words.replace(self.secret[:length], "[key]")
+                break
+        line = " ".join(words.split())
         line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line[: LONGEST_WORDS + 1])
         return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + "…"
 

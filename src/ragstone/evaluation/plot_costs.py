@@ -19,6 +19,7 @@ INK, FAINT, GRID = "#1f2328", "#6e7781", "#d8dee4"
 COLORS = ("#0969da", "#1a7f37", "#bf3989", "#9a6700", "#8250df", "#cf222e", "#57606a")
 REST = "others"
 LABELS = 10  # days that are named
+WIDEST = 60  # pixels of a bar
 LONGEST = 24  # characters of a name
 
 
@@ -28,6 +29,7 @@ def drawn(parts: Iterable[tuple[str, str, float]], *, title: str, kind: str) -> 
     for day, name, usd in parts:
         days[day, name] += usd
         names[name] += usd
+    names = {name: usd for name, usd in names.items() if usd > 0}  # the others have no piece
     most = sorted(names, key=lambda name: -names[name])[: len(COLORS) if len(names) <= len(COLORS) else len(COLORS) - 1]
     shown = [*most, REST] if len(names) > len(most) else most
     canvas = Canvas(WIDTH, HEIGHT, title=title)
@@ -43,8 +45,8 @@ def drawn(parts: Iterable[tuple[str, str, float]], *, title: str, kind: str) -> 
         for name, color in zip(shown, COLORS, strict=False):
             own = [usd for (one, of), usd in days.items() if one == day and (of if of in most else REST) == name]
             top = bottom - sum(own) / marks[-1] * (BOTTOM - TOP)
-            if own:
-                canvas.line(x, bottom, x, top, color=color, width=max(1.0, 0.8 * step))
+            if sum(own) > 0:
+                canvas.line(x, bottom, x, top, color=color, width=max(1.0, min(WIDEST, 0.8 * step)))
             bottom = top
         if place % every == 0:
             canvas.words(x, BOTTOM + 20, day[5:], color=FAINT, size=12, anchor="middle")

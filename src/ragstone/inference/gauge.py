@@ -57,6 +57,7 @@ class Gauge:
     async def _read(self, model: Model, own: Callable[[], int]) -> None:
         load, before = None, own()
         with suppress(RagstoneError, TimeoutError):
+            await model.load()  # the time that an SDK takes to be imported is not the server's
             async with asyncio.timeout(PATIENCE):
                 load = await model.busy(context=Context().within(PATIENCE))
         # Of those sent while it was asked, nobody knows which the server has counted: they are taken for others'.

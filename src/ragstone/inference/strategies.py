@@ -60,10 +60,13 @@ class Cheapest:
         """Those without a known price come last."""
         costs = {name: cost_of(model, prompt) for name, model in models.items()}
         found = sorted(costs.items(), key=lambda item: float("inf") if item[1] is None else item[1])
-        return [
-            Choice(name, "its price is not known" if cost is None else f"about ${cost:.6f}", {"cost": cost})
-            for name, cost in found
-        ]
+        return [Choice(name, _with_price(cost), {"cost": cost}) for name, cost in found]
+
+
+def _with_price(cost: float | None) -> str:
+    if cost is None:
+        return "its price is not known"
+    return f"about ${cost:.6f}" if cost else "it costs nothing"
 
 
 def cost_of(model: Model, prompt: Prompt) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ragstone.spending import Budget, Limit, Period, Share
 from ragstone.usage import NANO
@@ -157,6 +157,15 @@ class RouteSpec(Strict):
     budget: BudgetSpec | None = None
     limits: LimitSpec | None = None
     ledger: str | None = None
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_of_its_forms(cls, given: object) -> object:
+        """Said here in one sentence; pydantic says what is wrong with each form in turn."""
+        filtered = isinstance(given, LocalOnly) or (isinstance(given, dict) and [*given] == ["local_only"])
+        if not filtered and given not in ("any", "public", "local_only"):
+            raise ValueError("should be any, public, local_only or {local_only: FILTER}")
+        return cast("object", given)
 
     @property
     def per_attempt(self) -> float:

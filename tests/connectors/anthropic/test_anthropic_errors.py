@@ -118,6 +118,7 @@ async def test_a_stream_that_is_none_or_breaks_off_is_an_error(
     with pytest.raises(ModelError) as caught:
         await collect(model, prompt())
     assert type(caught.value) is error
+    assert "cannot be reached" not in str(caught.value)  # it was
 
 
 async def test_a_refusal_says_why(server: Server, model: AnthropicModel) -> None:

@@ -239,7 +239,7 @@ async def test_an_unknown_model_is_named_with_the_nearest_that_is_served(server:
 async def test_a_wrong_path_is_told_from_an_unknown_model(server: Server, model: OpenAIModel, listed: Reply) -> None:
     server.will(failure(404, "Not Found"))
     server.listed = listed
-    with pytest.raises(ModelRejected, match=r"found nothing: Not Found\. Does base_url end in /v1\?"):
+    with pytest.raises(ModelRejected, match=r"found nothing: Not Found\. Does base_url end in /v1, and does"):
         await model.generate(prompt(), context=Context())
 
 

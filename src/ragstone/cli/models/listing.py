@@ -77,7 +77,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     if not row["configured"]:
         return [row["name"], row["type"], *[""] * 7]
     window, price = row["context"], row["price"]
-    unknown = "–" if row["local"] else "?"
+    unknown = "0" if row["local"] else "?"  # one of your own without a price costs nothing
     return [
         row["name"],
         row["type"],
@@ -96,9 +96,12 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield "There is no model. Write a file in connectors/ with kind: model."
         return
     yield ""
-    yield "own: of your own (local: true). in, out: USD per million tokens. form: how it is asked for outputs."
+    yield (
+        "own: of your own (local: true). in, out: USD per million tokens; ?: not known. "
+        "form: how it is asked for outputs."
+    )
     for row in rows:
         if not row["configured"]:
-            yield f"{row['name']} is not configured: {row['missing']}. {row['hint'] or ''}".rstrip()
+            yield f"{row['name']}: {row['missing']}. {row['hint'] or ''}".rstrip()
         elif row["lacks"]:
             yield f"{row['name']} has no setting {', '.join(row['lacks'])}; a prompt that sets one is refused."

@@ -156,7 +156,7 @@ def _verdict(found: Plan, each: str) -> list[str]:
     load = found.load
     if found.room <= 0:
         return _wrapped(f"It does not fit: the model alone is {gib(-found.room)} too much{each}.")
-    fitting = f"At {load.context:,} tokens, {found.concurrency:,} fit at once"
+    fitting = f"At {load.context:,} tokens, {found.concurrency:,} fit{'s' * (found.concurrency == 1)} at once"
     longest = f"{load.concurrency:,} at once fit with {found.context:,} tokens each"
     if found.fits:
         return _wrapped(f"It fits: {gib(found.room - found.cache)} are free{each}. {fitting}; {longest}.")

@@ -69,11 +69,21 @@ def serve_model(
         loras=lora or [],
         utilization=utilization,
     )
-    model = wish.model(name)
+    model = _here(wish, name)
     load = wish.load(model, wish.found_gpu() or NO_GPU)
     _require_fitting(model, load)
     called = served_name or model.shape.name
     _serve(model, load, flags or [], python=python, called=called, port=port)
+
+
+def _here(wish: asked.Wish, name: str) -> Found:
+    """The model, which has to be here: no figures stand in for its weights. Raises UsageError where it is not."""
+    try:
+        return wish.model(name)
+    except UsageError as error:
+        if error.hint is not None and "--params" in error.hint:
+            error.hint = f"Nothing is downloaded here. Name its folder, or fetch it first: hf download {name}"
+        raise
 
 
 def _require_fitting(model: Found, load: Load) -> None:

@@ -193,13 +193,17 @@ class Channel:
 
     async def _next(self, pieces: AsyncStream[object] | Whole, context: Context, *, begun: bool) -> Reply | None:
         """The next piece of a stream, or None at its end."""
-        from openai import OpenAIError
+        from openai import APIConnectionError, APITimeoutError, OpenAIError
 
         async with self.translating(context):
             try:
                 return self.read(await anext(pieces))
             except StopAsyncIteration:
                 return None
+            except APIConnectionError as error:
+                if not begun or isinstance(error, APITimeoutError):
+                    raise
+                raise self.broken(f"its answer broke off: {self._said(error)}") from error
             except (OpenAIError, ValueError, ModelError):
                 raise
             except Exception as error:  # the SDK lets the errors of its transport through
@@ -228,9 +232,9 @@ class Channel:
         """The connector's name and its address, as errors begin."""
         return f"{self.name or 'openai'} ({self.address.shown})"
 
-    def broken(self, message: str) -> ModelUnavailable:
+    def broken(self, message: str, *, hint: str | None = None) -> ModelUnavailable:
         """The error of a server that answers, and not as it should."""
-        return ModelUnavailable(message, where=self.where)
+        return ModelUnavailable(message, where=self.where, hint=hint)
 
     def late(self, message: str) -> ModelTimeout:
         """The error of a server that has said nothing yet."""
@@ -240,9 +244,7 @@ class Channel:
         """Our error for one of the SDK's, with the server's own words."""
         import openai
 
-        said = self.address.clean(
-            errors.words(getattr(error, "body", None)) or str(error.__cause__ or "") or str(error)
-        )
+        said = self._said(error)
         status, kind = errors.status_of(error), errors.kind(error)
         if isinstance(error, openai.APITimeoutError):
             return self.late(f"it said nothing for {self.timeout:g} s")
@@ -259,14 +261,20 @@ class Channel:
         return kind(
             f"it cannot answer now{f' ({status})' if status else ''}: {said}",
             where=self.where,
-            retry_after=errors.waits(error),
+            hint=f"It asks to be left alone for {waits:g} s." if (waits := errors.waits(error)) else None,
+            retry_after=waits,
             again=errors.again(error),
         )
+
+    def _said(self, error: OpenAIError) -> str:
+        """What the server said, or else what kept it from saying anything."""
+        return self.address.clean(errors.words(getattr(error, "body", None)) or str(error.__cause__ or error))
 
     async def _not_found(self, said: str, context: Context) -> ModelRejected:
         served = sorted(model["id"] for model in await self.served(context))
         if not served or self.model in served:
-            return ModelRejected(f"it found nothing: {said}", where=self.where, hint="Does base_url end in /v1?")
+            hint = f"Does base_url end in /v1, and does the server have the model {self.model!r}?"
+            return ModelRejected(f"it found nothing: {said}", where=self.where, hint=hint)
         expected = "one of " + ", ".join(served[:8]) + (" …" if len(served) > 8 else "")
         hint = nearest(self.model, served)
         return ModelRejected(f"it has no model {self.model!r}", where=self.where, expected=expected, hint=hint)

@@ -221,13 +221,13 @@ class OpenAIModel(Model):
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece. Raises ModelUnavailable when it breaks off midway."""
         begun = time.perf_counter()
-        last, said = Reply(), Said()
+        last, said, heard = Reply(), Said(), False
         pieces, structured, before = await self._asked(prompt, context, stream=True)
         number: int | None = None  # of the choice that is read: others are not spliced into it
         with charged(lambda: last.taken(before) if said.texts else before):
             async with aclosing(self._channel.replies(pieces, context, ended=lambda: bool(said.reason))) as replies:
                 async for piece in replies:
-                    last = last.followed_by(piece)
+                    last, heard = last.followed_by(piece), True
                     for choice in piece.choices:
                         number = choice.index if number is None else number
                         if choice.index != number:
@@ -235,6 +235,8 @@ class OpenAIModel(Model):
                         text = said.add(choice)
                         if text or choice.said.thought:  # its reasoning is a sign of life, and no word of the answer
                             yield Delta(text)
+            if not heard:
+                raise self._channel.broken("its reply is no stream of an answer", hint="Does base_url end in /v1?")
             if said.reason is None:
                 raise self._channel.broken("its answer broke off")
             made = replace(self._completion(prompt, said, last.taken(before), last.model, begun), structured=structured)
