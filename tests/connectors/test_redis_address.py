@@ -6,6 +6,8 @@ import pytest
 
 from ragstone.connectors.redis import RedisLedger
 from ragstone.errors import ConfigError, NotConfigured
+from ragstone.testing.suites.ledger import claim
+from ragstone.types import Context
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,12 @@ def test_a_prefix_that_is_none_is_refused(prefix: str):
 def test_making_one_connects_to_nothing_and_shows_nothing():
     made = RedisLedger("redis://:hu%2Fsh@203.0.113.1:1/0")
     assert "sh@" not in repr(vars(made)) + repr(vars(made._server))
+
+
+@pytest.mark.parametrize("query", ["db=x", "nosuch=1", "socket_timeout=soon"])
+async def test_what_follows_an_address_is_checked_before_it_is_asked(query: str):
+    ledger = RedisLedger(f"redis://:hush@127.0.0.1:1/0?{query}")
+    with pytest.raises(ConfigError, match="url cannot be used") as caught:
+        await ledger.reserve(claim(), context=Context())
+    assert "hush" not in str(caught.value)
+    await ledger.close()

@@ -77,17 +77,26 @@ class Server:
         with self._lock:
             if self._client is None:
                 made = cast("Any", redis.Redis)
-                self._client = made.from_url(
-                    self._url.get_secret_value(),
-                    decode_responses=True,
-                    socket_connect_timeout=CONNECTING,
-                    socket_timeout=ANSWERING,
-                    retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES),
-                    retry_on_error=[redis.ConnectionError, redis.TimeoutError],
-                )
+                try:
+                    client = made.from_url(
+                        self._url.get_secret_value(),
+                        decode_responses=True,
+                        socket_connect_timeout=CONNECTING,
+                        socket_timeout=ANSWERING,
+                        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), RETRIES),
+                        retry_on_error=[redis.ConnectionError, redis.TimeoutError],
+                    )
+                    client.connection_pool.make_connection()  # which does not connect, and reads what follows a `?`
+                except (TypeError, ValueError) as error:
+                    expected = "nothing behind it, or settings of redis-py, such as ?db=1"
+                    said = self._clean(str(error))
+                    raise ConfigError(f"url cannot be used: {said}", where=self.label, expected=expected) from None
+                self._client = client
             return self._client
 
     def _translated(self, error: Exception) -> RagstoneError:
+        if isinstance(error, RagstoneError):
+            return error
         import redis
         from redis.exceptions import OutOfMemoryError
 
