@@ -172,6 +172,7 @@ def test_what_is_said_to_fit_does_and_one_more_does_not(
     assert found.fits == (found.concurrency >= concurrency)
     if found.room > 0:
         assert found.request * found.concurrency <= found.room < found.request * (found.concurrency + 1)
-        assert cache_bytes(load, found.context) * concurrency <= found.room
+        if found.context:  # layers that slide keep their window and a batch, however short the context
+            assert cache_bytes(load, found.context) * concurrency <= found.room
         longer = found.context + 16
         assert longer > shape.limit or cache_bytes(load, longer) * concurrency > found.room
