@@ -5,8 +5,9 @@ uvicorn.run(create("mydocs"))
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ragstone_app.chat import Chat
 from ragstone_app.wording import worded
 
 MAX_QUESTION = 20_000  # characters; a question is no document
-RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output"}
+RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output", "payer"}
 
 
 class Question(BaseModel):
@@ -60,8 +61,11 @@ def create(folder: str | Path = ".") -> FastAPI:
     rag = ragstone.aopen(folder)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.probing = probing = asyncio.create_task(_probed(rag))
         yield
+        probing.cancel()
+        await asyncio.gather(probing, return_exceptions=True)
         await rag.close()
 
     # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
@@ -108,11 +112,19 @@ def create(folder: str | Path = ".") -> FastAPI:
     return app
 
 
+async def _probed(rag: ragstone.AsyncRag) -> None:
+    """Finds out what the models' servers can do before the first question needs it. What is amiss is told then."""
+    with suppress(errors.RagstoneError):
+        await rag.models().probe()
+
+
 async def _failed(_: Request, error: Exception) -> JSONResponse:
-    """One of our errors as JSON: the caller's fault 400, a busy or absent part 503, anything else 500."""
+    """One of our errors as JSON: the caller's fault 400, no more for now 429, an absent part 503, anything else 500."""
     assert isinstance(error, errors.RagstoneError)
     if isinstance(error, errors.UsageError | errors.UnsupportedFilter | errors.PromptError):
         status = 400
+    elif isinstance(error, errors.RateLimited | errors.OverBudget):
+        status = 429
     elif error.retryable or isinstance(error, errors.ModelError | errors.NotConfigured):
         status = 503
     else:

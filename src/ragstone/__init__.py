@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ragstone import errors as errors
     from ragstone import types as types
+    from ragstone.callers import Payer as Payer
     from ragstone.errors import RagstoneError as RagstoneError
     from ragstone.rag import AsyncRag as AsyncRag
     from ragstone.sync import Rag as Rag
@@ -35,6 +36,7 @@ _HOMES = {
     "Citation": "ragstone.types",
     "Document": "ragstone.types",
     "Hit": "ragstone.types",
+    "Payer": "ragstone.callers",
     "Rag": "ragstone.sync",
     "RagstoneError": "ragstone.errors",
 }
@@ -49,6 +51,7 @@ __all__ = [  # noqa: RUF022 - functions first, as they are met
     "Citation",
     "Document",
     "Hit",
+    "Payer",
     "RagstoneError",
     "errors",
     "types",

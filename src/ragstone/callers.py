@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ragstone.errors import UsageError
 from ragstone.trace import Trace
 from ragstone.types import Answer, Context
 
-__all__ = ["context_of", "outcome_of", "principals_of", "shown"]
+__all__ = ["NOBODY", "Payer", "context_of", "outcome_of", "principals_of", "shown"]
 
 KEPT = 2_000  # characters of a question that its trace keeps
 
 
-def context_of(name: str, tenant: object, principals: object = ()) -> Context:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Who pays for a request, beside its tenant, and how much at most.
+
+    `key` is what the ledger counts it for: the name of an application or of an API key, never the key itself. `budget`
+    is in USD, for all calls of the request together. Raises UsageError for a budget that is no amount.
+    """
+
+    key: str = ""
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and not 0 <= self.budget < math.inf:
+            raise UsageError("the budget is no amount", expected="USD, 0 or more", found=repr(self.budget))
+
+
+NOBODY = Payer()
+"""Of a request that is counted for its tenant alone, within the budgets of its route."""
+
+
+def context_of(name: str, tenant: object, principals: object = (), payer: Payer = NOBODY) -> Context:
     """The context of a request, whose trace has that name. Raises UsageError for a tenant or principals of no name."""
     if not isinstance(tenant, str) or not tenant:
         raise UsageError("the tenant is wrong", expected="its name", found=repr(tenant)[:80])
-    return Context(tenant=tenant, principals=principals_of(principals), trace=Trace(name))
+    who = principals_of(principals)
+    return Context(tenant=tenant, key=payer.key, principals=who, budget=payer.budget, trace=Trace(name))
 
 
 def principals_of(given: object) -> frozenset[str]:

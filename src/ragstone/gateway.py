@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ragstone.assembly import Assembly, Routed
-from ragstone.callers import context_of
+from ragstone.callers import NOBODY, Payer, context_of
 from ragstone.errors import ModelError, UsageError
 from ragstone.output import Output
 from ragstone.prompts.json_schema import Keys, faults
@@ -41,8 +41,8 @@ class AsyncRoute:
     system message stay: who may write one has no need to forge it.
     """
 
-    def __init__(self, parts: Assembly, *, pipeline: str, tenant: str) -> None:
-        self._parts, self._pipeline, self._tenant = parts, pipeline, tenant
+    def __init__(self, parts: Assembly, *, pipeline: str, tenant: str, payer: Payer = NOBODY) -> None:
+        self._parts, self._pipeline, self._tenant, self._payer = parts, pipeline, tenant, payer
 
     async def complete(
         self,
@@ -59,7 +59,7 @@ class AsyncRoute:
         says has not the form. One that was cut off at its limit is returned as it is: see its `finish_reason`.
         """
         _check(messages, n)
-        routed, context = await self._routed(), context_of("complete", self._tenant)
+        routed, context = await self._routed(), context_of("complete", self._tenant, payer=self._payer)
         prompt = await _prompt(messages, options, output, routed)
         context = replace(context.within(routed.timeout), unread=True)
         found: list[Completion] = []
@@ -80,7 +80,7 @@ class AsyncRoute:
         `broken: restart` in the route a delta with `restart` comes instead: what came before it is void.
         """
         _check(messages, 1)
-        routed, context = await self._routed(), context_of("complete", self._tenant)
+        routed, context = await self._routed(), context_of("complete", self._tenant, payer=self._payer)
         prompt = await _prompt(messages, options, None, routed)
         context = context.within(routed.timeout)
         found: list[Completion] = []

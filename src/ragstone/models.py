@@ -8,10 +8,13 @@ from typing import Any
 
 from ragstone.assembly import Assembly
 from ragstone.reports import ExplainedRoute, RoutedModel
+from ragstone.samples import together
 from ragstone.trace import Trace
 from ragstone.types import Context
 
 __all__ = ["AsyncModels"]
+
+PATIENCE = 30.0  # seconds for all that the servers are asked
 
 
 class AsyncModels:
@@ -54,3 +57,12 @@ class AsyncModels:
             tokens=built.tokens,
             confidential=built.confidential,
         )
+
+    async def probe(self) -> None:
+        """Has each model find out what its server can do, side by side, unless it is known of the last day.
+
+        Without it, that is found out with the first question that needs it. The index is not opened.
+        """
+        routed = await asyncio.to_thread(self._parts.route, pipeline=self._pipeline)
+        context = Context(tenant=self._tenant, trace=Trace("probe")).within(PATIENCE)
+        await together(model.probe(context=context) for model in routed.router.models.values())

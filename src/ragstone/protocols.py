@@ -42,11 +42,12 @@ from ragstone.types import (
     Record,
     Scored,
 )
+from ragstone.usage import Usage
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
-    from ragstone.usage import Price, Usage
+    from ragstone.usage import Price
 
 FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "and", "or", "not"})
 """Every operator of the filter language; a store declares those that it runs inside its own query."""
@@ -407,12 +408,13 @@ class Model(Connector):
         completion = await self.generate(prompt, context=context)
         yield Delta(completion.text, completion)
 
-    async def probe(self, *, context: Context) -> None:
-        """Finds out once what its server can do, so that `capabilities` say it. What is known is not asked again.
+    async def probe(self, *, context: Context) -> Usage:
+        """Finds out once what its server can do, so that `capabilities` say it, and returns what that took.
 
-        Calling it is optional: what a prompt needs to know is found out with the first that needs it. It never raises
-        for a server that does not answer: it is asked again next time.
+        What is known is not asked again. Calling it is optional: what a prompt needs to know is found out with the
+        first that needs it. It never raises for a server that does not answer: it is asked again next time.
         """
+        return Usage()
 
     async def busy(self, *, context: Context) -> Load | None:
         """How busy its server is now; None where it does not tell."""

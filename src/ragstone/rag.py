@@ -15,7 +15,7 @@ from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
-from ragstone.callers import context_of, outcome_of, principals_of, shown
+from ragstone.callers import NOBODY, Payer, context_of, outcome_of, principals_of, shown
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
@@ -218,14 +218,15 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
-        """An answer with its citations. `inputs` are the prompt file's own.
+        """An answer with its citations. `inputs` are the prompt file's own; `payer` is whom the ledger counts it for.
 
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         """
-        context = replace(context_of("ask", tenant, principals), unread=True)
+        context = replace(context_of("ask", tenant, principals, payer), unread=True)
         return await whole(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
 
     def batch(
@@ -240,9 +241,10 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
     ) -> AsyncBatch:
         """Many questions, or a file with one on each line, asked side by side and answered in order."""
-        who = context_of("ask", tenant, principals)
+        who = context_of("ask", tenant, principals, payer)
 
         async def ask(one: BatchQuestion) -> Answer:
             context = replace(who, unread=True, trace=Trace("ask"))
@@ -266,11 +268,12 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = context_of("ask", tenant, principals)
+        context = context_of("ask", tenant, principals, payer)
         parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
@@ -281,9 +284,11 @@ class AsyncRag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before."""
-        return AsyncChat(self, prompt=prompt, principals=principals_of(principals), tenant=tenant, pipeline=pipeline)
+        who = principals_of(principals)
+        return AsyncChat(self, prompt=prompt, principals=who, tenant=tenant, pipeline=pipeline, payer=payer)
 
     async def explain(
         self,
@@ -351,9 +356,9 @@ class AsyncRag:
         await ablations.run(experiment)
         return experiment
 
-    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncRoute:
+    def route(self, *, tenant: str = "default", pipeline: str = "answer", payer: Payer = NOBODY) -> AsyncRoute:
         """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
-        return AsyncRoute(self._parts, tenant=tenant, pipeline=pipeline)
+        return AsyncRoute(self._parts, tenant=tenant, pipeline=pipeline, payer=payer)
 
     async def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""
@@ -441,9 +446,11 @@ class AsyncRag:
 class AsyncChat:
     """One conversation with the documents."""
 
-    def __init__(self, rag: AsyncRag, *, prompt: str, principals: frozenset[str], tenant: str, pipeline: str) -> None:
+    def __init__(
+        self, rag: AsyncRag, *, prompt: str, principals: frozenset[str], tenant: str, pipeline: str, payer: Payer
+    ) -> None:
         self._rag, self._prompt, self._pipeline = rag, prompt, pipeline
-        self._principals, self._tenant = principals, tenant
+        self._principals, self._tenant, self._payer = principals, tenant, payer
         self.conversation = Conversation()
 
     async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
@@ -457,7 +464,7 @@ class AsyncChat:
     async def _remembered(
         self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
     ) -> AsyncGenerator[Delta | Answer]:
-        talk, context = self.conversation, context_of("chat", self._tenant, self._principals)
+        talk, context = self.conversation, context_of("chat", self._tenant, self._principals, self._payer)
         # What was said before goes with the question, so that it stays where it has to.
         context = replace(context, unread=unread, confidential=talk.confidential)
         query, history = talk.query(question), talk.history()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,10 @@ import httpx
 import openai
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 import mock_upstream
+import ragstone
 from fault_proxy import PATIENCE, Fault, Proxy, breaks, proxying, says
 from mock_upstream import Upstream
 from openai_server import completion
@@ -53,14 +56,25 @@ def serving(folder: Path, proxy: Proxy) -> Iterator[str]:
     (folder / "pipelines" / "answer.yaml").write_text("index: ingest\nroute: {models: [mock, extractive]}\n")
     (folder / "pipelines" / "quoting.yaml").write_text("index: ingest\nroute: {models: [extractive]}\n")
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create(folder), log_level="warning"))
+    app = create(folder)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
+        _wait_for_its_probe(app, server)
+        proxy.seen.clear()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _wait_for_its_probe(app: FastAPI, server: uvicorn.Server) -> None:
+    """So that what a test has the model's server do meets the test's own request."""
+    end = time.monotonic() + PATIENCE
+    while not server.started or not app.state.probing.done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +316,16 @@ async def test_the_client_that_goes_away_stops_the_model(fresh: str, proxy: Prox
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     assert await asyncio.to_thread(seen.gone.wait, PATIENCE)
+
+
+def test_the_service_finds_out_at_its_start_what_the_models_server_obeys_and_counts_it(
+    tmp_path: Path, proxy: Proxy, upstream: Upstream
+) -> None:
+    with serving(tmp_path, proxy):
+        pass
+    with ragstone.open(tmp_path) as rag:
+        probed = rag.costs().spent
+        assert [(one.account.model, one.reported) for one in probed] == [("mock", True)]
+        assert probed[0].usage.output_tokens > 0
+        rag.models().probe()  # known of the last day
+        assert rag.costs().spent == probed

@@ -115,6 +115,21 @@ class MeteredModel(WrappedModel):
             await self._left(call, error)
             raise
 
+    async def probe(self, *, context: Context) -> Usage:
+        """Has the wrapped model find it out, and counts what that took. It is small, and holds to no budget."""
+        usage, price = (await self.model.probe(context=context)).believed(), price_of(self.capabilities)
+        if usage == Usage():
+            return usage
+        account = Account(tenant=context.tenant, key=context.key, model=self.name or "model")
+        nano = price.nano(usage) if price else 0
+        claim = Claim(account=account, day=self.calendar.today(), usage=usage, nano=nano, price=price)
+
+        async def settle() -> None:
+            await self.ledger.settle(claim, usage, nano=nano, reported=True, context=context)
+
+        await self._written(settle)
+        return usage
+
     # ── Before ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _begun(self, prompt: Prompt, context: Context, *, n: int = 1, streams: bool = False) -> _Call:

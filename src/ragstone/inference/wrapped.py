@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ragstone.protocols import Capabilities, Load, Model
 from ragstone.types import Completion, Context, Delta, Prompt
+from ragstone.usage import Usage
 
 __all__ = ["WrappedModel"]
 
@@ -41,6 +42,10 @@ class WrappedModel(Model):
     def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The wrapped model's."""
         return self.model.stream(prompt, context=context)
+
+    async def probe(self, *, context: Context) -> Usage:
+        """Has the wrapped model find it out."""
+        return await self.model.probe(context=context)
 
     async def busy(self, *, context: Context) -> Load | None:
         """The wrapped model's."""

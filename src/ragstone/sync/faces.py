@@ -14,12 +14,11 @@ from ragstone.models import AsyncModels
 from ragstone.rag import AsyncChat
 from ragstone.reports import Difference, ExplainedRoute, IndexStatus
 from ragstone.streams import AnswerStream
+from ragstone.sync.loop import next_of, waited
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-from ragstone.sync.loop import next_of, waited
 
 __all__ = ["Batch", "Chat", "Index", "Models", "Route", "Stream"]
 
@@ -95,6 +94,10 @@ class Models:
     ) -> ExplainedRoute:
         """Which models a question would go to, in order, and why; nothing is sent but questions of a server's load."""
         return waited(self._models.explain(question, prompt=prompt, k=k, where=where, principals=principals, **inputs))
+
+    def probe(self) -> None:
+        """Has each model find out what its server can do, unless it is known of the last day."""
+        waited(self._models.probe())
 
 
 class Index:

@@ -8,10 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, TypeVar
 
 __all__ = ["next_of", "running_loop", "waited"]
 

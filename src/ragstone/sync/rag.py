@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
+from ragstone.callers import NOBODY, Payer
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
@@ -17,14 +18,13 @@ from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, 
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
+from ragstone.sync.faces import Batch, Chat, Index, Models, Route, Stream
+from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-from ragstone.sync.faces import Batch, Chat, Index, Models, Route, Stream
-from ragstone.sync.loop import waited
 
 __all__ = ["Rag"]
 
@@ -38,6 +38,7 @@ class _Asked(TypedDict):
     principals: Iterable[str]
     tenant: str
     pipeline: str
+    payer: NotRequired[Payer]
     output: type[BaseModel] | None
 
 
@@ -186,12 +187,20 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
         """An answer with its citations. `inputs` are the prompt file's own; `output` is the class that it becomes."""
         asked = _Asked(
-            prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
+            prompt=prompt,
+            k=k,
+            where=where,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+            payer=payer,
+            output=output,
         )
         return waited(self._rag.ask(question, **asked, **inputs))
 
@@ -207,6 +216,7 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
     ) -> Batch:
         """Many questions, or a file with one on each line, asked side by side and answered in order."""
         asked = self._rag.batch(
@@ -218,6 +228,7 @@ class Rag:
             principals=principals,
             tenant=tenant,
             pipeline=pipeline,
+            payer=payer,
         )
         return Batch(asked)
 
@@ -232,12 +243,20 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Stream:
         """The same answer while it is said."""
         asked = _Asked(
-            prompt=prompt, k=k, where=where, principals=principals, tenant=tenant, pipeline=pipeline, output=output
+            prompt=prompt,
+            k=k,
+            where=where,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+            payer=payer,
+            output=output,
         )
         return Stream(self._rag.stream(question, **asked, **inputs))
 
@@ -248,9 +267,10 @@ class Rag:
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
+        payer: Payer = NOBODY,
     ) -> Chat:
         """A conversation: follow-up questions are understood from what was said before."""
-        return Chat(self._rag.chat(prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline))
+        return Chat(self._rag.chat(prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline, payer=payer))
 
     def explain(
         self,
@@ -310,9 +330,9 @@ class Rag:
             )
         )
 
-    def route(self, *, tenant: str = "default", pipeline: str = "answer") -> Route:
+    def route(self, *, tenant: str = "default", pipeline: str = "answer", payer: Payer = NOBODY) -> Route:
         """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
-        return Route(self._rag.route(tenant=tenant, pipeline=pipeline))
+        return Route(self._rag.route(tenant=tenant, pipeline=pipeline, payer=payer))
 
     def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""

@@ -126,15 +126,15 @@ class OpenAIModel(Model):
         await self._channel.close()
         await asyncio.to_thread(self._probe.close)
 
-    async def probe(self, *, context: Context) -> None:
+    async def probe(self, *, context: Context) -> Usage:
         """Finds out whether the server obeys schemas, or JSON alone, and whether it gives samples and likelihoods.
 
         It takes one small request, or two, unless it is known of the last day.
         """
         try:
-            await self._found(context)
-        except ModelError:
-            return  # who needs it asks again
+            return await self._found(context) or Usage()
+        except ModelError as error:
+            return error.usage or Usage()  # who needs it asks again
 
     async def busy(self, *, context: Context) -> Load | None:
         """What vLLM's gauges say, a second old at most; None for another server."""
