@@ -404,7 +404,7 @@ def test_importing_the_connector_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("make", [QdrantStore, QdrantIndex])
 def test_keys_that_name_no_place_are_refused(make: type[QdrantStore]) -> None:
     for url in ("localhost:6333", "ftp://localhost", "http://"):
-        with pytest.raises(ConfigError, match="URL of the Qdrant server"):
+        with pytest.raises(ConfigError, match="no URL of a Qdrant server"):
             make(url=url)
     with pytest.raises(ConfigError, match="names a user") as caught:
         make(url=f"https://ana:{key('qdrant')}@localhost:6333")
