@@ -27,26 +27,27 @@ VLLM_MOST = 64  # requests that the second server of two has at once
 
 @dataclass(slots=True)
 class Served:
-    """A model that a server offers, and the folder that it lies in."""
+    """A model that a server offers, the folder that it lies in, and the server's log."""
 
     base_url: str
     model: str
     folder: Path
+    log: Path
 
 
 class Mortal(Served):
     """One whose server may be killed, and started anew at the same address. It refuses more than `most` requests."""
 
     def __init__(self, folder: Path, *flags: str, most: int, log: Path) -> None:
-        self.most, self._port, self._log = most, free_port(), log
+        self.most, self._port = most, free_port()
         self._flags = (*flags, "--max-num-queued-reqs", str(most))
         self._running = ExitStack()
         self._server: Server | None = None
-        super().__init__(f"http://127.0.0.1:{self._port}/v1", "tiny", folder)
+        super().__init__(f"http://127.0.0.1:{self._port}/v1", "tiny", folder, log)
 
     def start(self) -> None:
         """Starts it, and does not wait."""
-        self._server = self._running.enter_context(_vllm(self.folder, self._port, *self._flags, log=self._log))
+        self._server = self._running.enter_context(_vllm(self.folder, self._port, *self._flags, log=self.log))
 
     def ready(self) -> None:
         """Waits until it answers."""
@@ -114,7 +115,7 @@ def _serving(model: Path, *flags: str, log: Path) -> Iterator[Served]:
     port = free_port()
     with _vllm(model, port, *flags, log=log) as server:
         server.ready(VLLM_SECONDS)
-        yield Served(f"http://127.0.0.1:{port}/v1", "tiny", model)
+        yield Served(f"http://127.0.0.1:{port}/v1", "tiny", model, log)
 
 
 def _vllm(model: Path, port: int, *flags: str, log: Path) -> AbstractContextManager[Server]:

@@ -103,7 +103,7 @@ def test_a_word_that_vllm_does_not_know_is_noticed(tmp_path: Path) -> None:
 
 
 def test_the_cache_holds_as_many_tokens_as_vllm_says(vllm) -> None:
-    log = (vllm.folder.parent / "vllm.log").read_text(errors="replace")
+    log = vllm.log.read_text(errors="replace")
     said = log.split("KV cache size: ")[1]
     tokens = int(said.split(" tokens")[0].replace(",", ""))
     requests = float(said.split("per request: ")[1].split("x")[0])
