@@ -169,28 +169,35 @@ class Grading:
         missing = self.missing
         pipelines = {name: self._of(name) for name in {one.model for one in missing}}
         jobs, done, answered, failed = iter(missing), 0, False, 0
+        fatal: list[ModelError] = []  # others finish what they have asked: it is paid for, and is kept
 
         async def work() -> None:
             nonlocal done, answered, failed
             for one in jobs:
+                if fatal:
+                    return
                 try:
                     answer = await _answered(pipelines[one.model], self.rows[one.at].question, self._context())
-                except ModelDenied:
-                    raise
+                except ModelDenied as error:
+                    fatal.append(error)
+                    return
                 except ModelError as error:
                     self._failed[one.at] = _why(one.model, error)
                     failed += not isinstance(error, NotAllowed)
                     if not answered and failed >= HOPELESS:
-                        raise
+                        fatal.append(error)
+                        return
                 else:
                     answered = True
                     value = 0.0 if answer.abstained else grade(answer.text, one.key.right)
-                    await asyncio.to_thread(self._kept.keep, one.key, value, said=answer.text)
+                    await asyncio.shield(asyncio.to_thread(self._kept.keep, one.key, value, said=answer.text))
                 done += 1
                 if told is not None:
                     told(done, len(missing))
 
         await together(work() for _ in range(AT_ONCE))
+        if fatal:
+            raise fatal[0]
 
     def _of(self, name: str) -> AnswerPipeline:
         router = self.pipeline.router.only(name)
