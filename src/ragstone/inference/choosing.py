@@ -35,13 +35,9 @@ class Choices:
     def failure(self) -> ModelError | NotConfigured | None:
         """What to raise where none is asked: what is nearest to a model that may."""
         errors = [one.error for one in self.passed if one.error is not None]
-        for kind in (ModelResting, PromptTooLong, NotAllowed, NotConfigured):
-            found = [error for error in errors if isinstance(error, kind)]
-            if kind is PromptTooLong and found:
-                return min(found, key=lambda error: error.beyond if isinstance(error, PromptTooLong) else 0)
-            if found:
-                return found[0]
-        return errors[0] if errors else None
+        errors.sort(key=lambda error: error.beyond if isinstance(error, PromptTooLong) else 0)
+        kinds = (ModelResting, PromptTooLong, NotAllowed, NotConfigured)
+        return next((error for kind in kinds for error in errors if isinstance(error, kind)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,7 @@ class Router:
 
     def only(self, name: str) -> Router:
         """The route with one of its models, whatever its strategy."""
-        return Router({name: self._models[name]}, route=replace(self.route, strategy=Ordered()))
+        return Router({name: self._models[name]}, route=replace(self.route, strategy=Ordered()), sleep=self.sleep)
 
     @property
     def quoting(self) -> Router | None:

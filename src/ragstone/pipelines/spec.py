@@ -6,6 +6,8 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ragstone.inference.attempt import ATTEMPT, RETRIES
+from ragstone.inference.gate import CONCURRENCY, QUEUE
 from ragstone.spending import Budget, Limit, Period, Share
 from ragstone.usage import NANO
 
@@ -20,8 +22,6 @@ __all__ = [
     "spec_for",
 ]
 
-
-ATTEMPT = 60.0  # seconds
 
 INTERACTION = "interaction"
 """The reranker that needs no connector: late interaction on the embedder's own token vectors."""
@@ -123,9 +123,9 @@ class ModelTerms(Strict):
     more than `slow` seconds, where that is set. `limits` are those of the model's server, for all who ask it.
     """
 
-    retries: int = Field(default=2, ge=0, le=20)
-    concurrency: int = Field(default=64, ge=1)
-    queue: int = Field(default=512, ge=0)
+    retries: int = Field(default=RETRIES, ge=0, le=20)
+    concurrency: int = Field(default=CONCURRENCY, ge=1)
+    queue: int = Field(default=QUEUE, ge=0)
     slow: float | None = Field(default=None, gt=0)
     limits: ModelLimits | None = None
 
