@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -75,7 +76,8 @@ async def test_each_has_a_seed_of_its_own() -> None:
     model.go.set()
     await model.sample(SEEDED, n=4, context=Context())
     assert model.seeds == [7, 8, 9, 10]
-    assert numbered(PROMPT, 3) is PROMPT
+    assert numbered(PROMPT, 0) is PROMPT
+    assert numbered(numbered(PROMPT, 3), 2) == replace(PROMPT, sample=5)
 
 
 async def test_what_succeeds_is_kept_and_what_is_lost_is_said() -> None:

@@ -183,7 +183,7 @@ class ProjectParts:
             if kept is not None and self._index(kept.index.name, tenant) is kept.index:
                 return kept
             spec = self.project.answer_spec(pipeline)
-            router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline))
+            router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline), cache=spec.cache)
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
                 index,
@@ -208,7 +208,8 @@ class ProjectParts:
         with self._one:
             if pipeline not in self._routes:
                 spec = self.project.answer_spec(pipeline)
-                router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline)).writing
+                located = self.project.pipeline(pipeline)
+                router = self._parts()[0].router(spec.route, located, cache=spec.cache).writing
                 prompts = self.project.root / "prompts"
                 self._routes[pipeline] = Routed(router=router, timeout=spec.route.timeout, prompts=prompts)
             return self._routes[pipeline]

@@ -19,6 +19,8 @@
     ├── EmbedderError             the embedder cannot be loaded, or a text is longer than its window
     ├── LookupFailed              what a prompt looks up was refused, or cannot be read
     │   └── LookupUnavailable     its server cannot be reached, or is too slow     (retryable)
+    ├── CacheUnavailable          a cache cannot be asked now                      (retryable)
+    ├── NotCached                 only what is kept may answer, and nothing is
     ├── ToolFailed                a tool cannot do what a model asked of it
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from ragstone.usage import Usage
 
 __all__ = [
+    "CacheUnavailable",
     "ConfigError",
     "EmbedderError",
     "IndexBusy",
@@ -69,6 +72,7 @@ __all__ = [
     "ModelTimeout",
     "ModelUnavailable",
     "NotAllowed",
+    "NotCached",
     "NotConfigured",
     "OutOfCalls",
     "OverBudget",
@@ -200,6 +204,16 @@ class LookupUnavailable(LookupFailed):
     """The server that a prompt looks something up at cannot be reached, is overloaded, or is too slow."""
 
     retryable = True
+
+
+class CacheUnavailable(RagstoneError):
+    """A cache cannot be asked now: what it holds is made again."""
+
+    retryable = True
+
+
+class NotCached(RagstoneError):
+    """Only what is kept may answer this request, and nothing is kept for it."""
 
 
 class ToolFailed(RagstoneError):

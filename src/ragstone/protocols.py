@@ -18,14 +18,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from ragstone.capabilities import FILTERS as FILTERS
+from ragstone.capabilities import SETTINGS as SETTINGS
+from ragstone.capabilities import Capabilities as Capabilities
+from ragstone.capabilities import Structured as Structured
 from ragstone.errors import EmbedderError
 from ragstone.samples import all_of, numbered
 from ragstone.spending import Claim, Spent
+from ragstone.stored import Found, Lease, Stats, Stored
 from ragstone.types import (
     Completion,
     Context,
@@ -35,7 +39,6 @@ from ragstone.types import (
     Filter,
     Hit,
     Item,
-    Options,
     Parsed,
     Piece,
     Prompt,
@@ -47,53 +50,6 @@ from ragstone.usage import Usage
 if TYPE_CHECKING:
     from ragstone.compact import Compact, Projection
     from ragstone.types import Matrix, Vector
-    from ragstone.usage import Price
-
-FILTERS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "and", "or", "not"})
-"""Every operator of the filter language; a store declares those that it runs inside its own query."""
-
-SETTINGS = frozenset(setting.name for setting in fields(Options))
-"""Every setting of a generation, by its name in `Options`."""
-
-Structured: TypeAlias = Literal["words", "json", "schema"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a connector can do, as data. A caller reads it; nobody asks `isinstance`.
-
-    A model whose `structured` is `schema` or `json` asks for `Prompt.output` by itself: bound by its schema, or by JSON
-    alone. To others it is said in words. Of a model's `settings` each is obeyed; one that is not among them is refused.
-    """
-
-    filters: frozenset[str] = frozenset()
-    token_vectors: bool = False
-    generative: bool = True
-    local: bool = False
-    structured: Structured = "words"
-    context_window: int | None = None
-    output_limit: int | None = None  # tokens of one answer, at most
-    price: Price | None = None  # None: not known, so there is no budget that it may be asked under
-    settings: frozenset[str] = SETTINGS
-    omits: frozenset[str] = frozenset()  # those of them that are left out of every request
-    special_tokens: frozenset[str] = frozenset()  # of a model's own tokenizer: broken up in what no author wrote
-    tokenizer: Path | None = None  # the model's own tokenizer.json, or its folder
-    model: str = ""  # the name by which a library of tokenizers may know the model
-    prefix_block: int = 1  # tokens that the server's prefix cache keeps together
-    prefix_least: int = 0  # tokens below which it keeps nothing
-    samples: bool = False  # several completions of one request, as `n` asks for them
-    logprobs: bool = False
-    reasons: bool = False  # it has a switch for reasoning of its own
-    tools: bool = False  # it takes declarations of functions, and asks for calls of them
-    vision: bool = False  # it reads images
-
-    def cached(self, prefix: int) -> int:
-        """How many tokens of a beginning that was sent before the server's prefix cache can serve.
-
-        >>> Capabilities(prefix_block=128, prefix_least=1024).cached(1200)
-        1152
-        """
-        return prefix // self.prefix_block * self.prefix_block if prefix >= self.prefix_least else 0
 
 
 class Connector(ABC):  # noqa: B024 - each kind below has its own abstract methods
@@ -388,7 +344,13 @@ class Load:
 
 
 class Model(Connector):
-    """Answers a prompt. It retries nothing and counts nothing: who asks wraps it for that (`ragstone.inference`)."""
+    """Answers a prompt. It retries nothing and counts nothing: who asks wraps it for that (`ragstone.inference`).
+
+    `fingerprint` changes with whatever of the model may change an answer: its server, its name, its own settings. That
+    of a connector's file is made where it is read; answers of a model without one are not kept.
+    """
+
+    fingerprint: str = ""
 
     @abstractmethod
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
@@ -454,6 +416,59 @@ class Ledger(Connector):
         """
 
 
+class Cache(Connector):
+    """Keeps bytes by key, in rooms of their own, while there is room. Whoever loses one makes it again.
+
+    A room is a short word (`calls`, `vectors`), a key at most 64 bytes. What was used last stays longest. Raises
+    CacheUnavailable where it cannot be asked; `SparedCache` makes a miss of that, for nothing may wait for a cache.
+    """
+
+    @abstractmethod
+    async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+        """Those that are there and whose time is not over, in one round trip. Each counts as used now."""
+
+    @abstractmethod
+    async def put(
+        self, room: str, entries: Mapping[bytes, Stored], *, lease: Lease | None = None, context: Context
+    ) -> None:
+        """Keeps or replaces entries, all or none. With a lease that another one has followed, nothing is kept."""
+
+    @abstractmethod
+    async def remove(self, room: str, keys: Sequence[bytes], *, context: Context) -> None:
+        """Removes entries; an unknown key is no error."""
+
+    @abstractmethod
+    async def forget(self, tags: Sequence[str], *, context: Context) -> int:
+        """Removes from every room whatever has one of these tags, and says how many entries that were."""
+
+    @abstractmethod
+    async def tagged(self, room: str, tag: str, *, context: Context) -> Sequence[bytes]:
+        """The keys of a room's entries that have a tag, the oldest first."""
+
+    @abstractmethod
+    async def clear(self, rooms: Sequence[str] = (), *, context: Context) -> int:
+        """Removes everything from these rooms, or from all, and says how many entries that were."""
+
+    @abstractmethod
+    async def claim(self, key: bytes, *, owner: str, seconds: float, context: Context) -> Lease | None:
+        """Takes a key for so many seconds, or holds it longer; None while another owner has it.
+
+        A lease that was not held longer ends by itself, so that someone else takes over from an owner who died.
+        """
+
+    @abstractmethod
+    async def release(self, lease: Lease, *, context: Context) -> None:
+        """Gives a key back, unless another one has followed."""
+
+    @abstractmethod
+    async def count(self, figures: Mapping[str, int], *, context: Context) -> None:
+        """Adds to figures by name, for all processes together."""
+
+    @abstractmethod
+    async def stats(self, *, context: Context) -> Stats:
+        """What it holds, and what was counted."""
+
+
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
     "parser": Parser,
@@ -467,5 +482,6 @@ KINDS: dict[str, type[Connector]] = {
     "tool": Tool,
     "model": Model,
     "ledger": Ledger,
+    "cache": Cache,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -35,14 +35,16 @@ CUT_OFF = "The answer was cut off"
 
 
 def numbered(prompt: Prompt, number: int) -> Prompt:
-    """The prompt of one sample, counted from 0: its seed is as much higher, or all samples would be the same.
+    """The prompt of a later sample: its seed is as much higher, or all samples would be the same.
 
     >>> numbered(prompt, 2).options.seed - prompt.options.seed
     2
     """
-    if prompt.options.seed is None or number == 0:
+    if number == 0:
         return prompt
-    return replace(prompt, options=replace(prompt.options, seed=prompt.options.seed + number))
+    seed, options = prompt.options.seed, prompt.options
+    shifted = options if seed is None else replace(options, seed=seed + number)
+    return replace(prompt, options=shifted, sample=prompt.sample + number)
 
 
 def numbers(n: int) -> range:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Trust: TypeAlias = Literal["author", "user", "retrieved", "tool"]
 ShedKind: TypeAlias = Literal["passages", "examples", "history"]
+CachePolicy: TypeAlias = Literal["use", "refresh", "only", "off"]
 Mark: TypeAlias = Literal["none", "delimit", "datamark", "encode"]
 Scalar: TypeAlias = str | int | float | bool
 Metadata: TypeAlias = Mapping[str, Scalar | Sequence[Scalar]]
@@ -299,7 +300,8 @@ class Prompt:
     `tokens` is the length of the whole as `counter` counts it, `stable_prefix_tokens` that of its beginning which is
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
-    how likely its words were. What is `confidential` goes to models of your own alone.
+    how likely its words were. What is `confidential` goes to models of your own alone. `sample` tells calls apart that
+    ask for the same thing on purpose, counted from 0.
     """
 
     name: str
@@ -318,6 +320,7 @@ class Prompt:
     reasons: bool = False
     logprobs: bool = False
     confidential: bool = False
+    sample: int = 0
 
     @property
     def calls(self) -> int:
@@ -355,7 +358,7 @@ class Completion:
 
     `reasoning` is what it wrote on its way to the answer. `confidence` in [0, 1] is the share of samples that agree,
     where a layer let them vote; `logprob` the mean log-probability of a token, in nats, where it was asked for. `calls`
-    are those that the answer took, whose usage and cost it carries.
+    are those that the answer took, whose usage and cost it carries. One that was `cached` cost nothing.
     """
 
     text: str
@@ -372,6 +375,7 @@ class Completion:
     confidence: float | None = None
     logprob: float | None = None
     calls: int = 1
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +470,9 @@ class Context:
     """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
 
     `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `confidential`:
-    what is asked on the way to it goes to models of your own alone.
+    what is asked on the way to it goes to models of your own alone. `cache` says whether what is kept is used, made
+    anew (`refresh`), all that may be used (`only`: NotCached is raised where there is nothing), or neither used nor
+    kept (`off`).
     """
 
     tenant: str = "default"
@@ -477,6 +483,7 @@ class Context:
     purse: Purse = field(default_factory=Purse)  # what those have taken of it
     unread: bool = False
     confidential: bool = False
+    cache: CachePolicy = "use"
     request: str = ""  # the id of one call of a model: it is sent along, for the server's log
     trace: Trace = field(default_factory=lambda: Trace("call"))
 

@@ -26,11 +26,11 @@ from ragstone.inference.attempt import LONGEST_WAIT, AttemptedModel
 from ragstone.inference.breaker import FEWEST, REST, Breaker
 from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
-from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Capabilities, Model
 from ragstone.testing import ScriptedModel
 from ragstone.testing.suites import ModelSuite
 from ragstone.types import Completion, Context, Delta
+from ragstone.wrapped import WrappedModel
 
 DOWN = ModelUnavailable("refused")
 WAYS = ["generate", "sample", "stream"]

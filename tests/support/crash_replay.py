@@ -27,11 +27,11 @@ from ragstone.errors import ModelError
 from ragstone.inference.accounting import Reconciled, reconcile
 from ragstone.inference.calendar import Calendar
 from ragstone.inference.metered import MeteredModel
-from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
 from ragstone.spending import Account, Budget
 from ragstone.types import Completion, Context, Delta, Message, Options, Prompt
 from ragstone.usage import NANO, Price, Usage
+from ragstone.wrapped import WrappedModel
 
 HERE = Path(__file__)
 PRICES = {

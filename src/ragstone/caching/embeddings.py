@@ -7,7 +7,6 @@ at any time: then the next texts are embedded again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
@@ -15,16 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragstone.caching.wrapped import WrappedEmbedder
+from ragstone.caching.key import vector_keys
 from ragstone.protocols import Embedder
 from ragstone.state import batches
 from ragstone.state.database import Database
 from ragstone.types import Context
+from ragstone.wrapped import WrappedEmbedder
 
 if TYPE_CHECKING:
     from ragstone.types import Matrix, Vector
 
-__all__ = ["SENTENCES", "CachedEmbedder", "VectorCache", "keys_of"]
+__all__ = ["SENTENCES", "CachedEmbedder", "VectorCache"]
 
 log = logging.getLogger("ragstone")
 
@@ -123,7 +123,7 @@ class CachedEmbedder(WrappedEmbedder):
         """Vectors of passages, shape (len(texts), dimensions); a text that stands there twice is embedded once."""
         import numpy as np
 
-        keys = keys_of(self.fingerprint, texts)
+        keys = vector_keys(self.fingerprint, texts)
         found = await asyncio.to_thread(self.cache.get, list(dict.fromkeys(keys)))
         kept: dict[bytes, Vector] = {key: np.frombuffer(vector, dtype="<f4") for key, vector in found.items()}
         first: dict[bytes, int] = {}
@@ -143,7 +143,7 @@ class CachedEmbedder(WrappedEmbedder):
 
     async def known(self, texts: Sequence[str], *, context: Context) -> Sequence[bool]:
         """For each text whether its vector is kept, or made once with an equal one before it."""
-        keys = keys_of(self.fingerprint, texts)
+        keys = vector_keys(self.fingerprint, texts)
         held = await asyncio.to_thread(self.cache.held, list(dict.fromkeys(keys)))
         seen: set[bytes] = set(held)
         answer: list[bool] = []
@@ -154,16 +154,5 @@ class CachedEmbedder(WrappedEmbedder):
 
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the vectors of texts from the cache."""
-        await asyncio.to_thread(self.cache.forget, keys_of(self.fingerprint, texts))
+        await asyncio.to_thread(self.cache.forget, vector_keys(self.fingerprint, texts))
         await super().forget(texts)
-
-
-def keys_of(fingerprint: str, texts: Sequence[str]) -> list[bytes]:
-    """What vectors of these texts by that embedder are kept under."""
-    begun = hashlib.blake2b(fingerprint.encode() + b"\0", digest_size=16)
-    made: list[bytes] = []
-    for text in texts:
-        key = begun.copy()
-        key.update(text.encode("utf-8", "surrogatepass"))
-        made.append(key.digest())
-    return made

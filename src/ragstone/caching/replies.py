@@ -6,7 +6,6 @@ are no part of it, since no connector asks for different things on behalf of dif
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sqlite3
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from ragstone.caching.key import reply_key
 from ragstone.protocols import Reply
 from ragstone.state.database import Database
 
@@ -51,7 +51,7 @@ class ReplyCache:
         with self._spared(), self._file.reading() as db:
             row = db.execute(
                 "SELECT reply FROM replies_1 WHERE key = ? AND tenant = ? AND kept <= ? AND until > ?",
-                (_key(tenant, connector, fingerprint, path), tenant, now, now),
+                (reply_key(tenant=tenant, connector=connector, fingerprint=fingerprint, path=path), tenant, now, now),
             ).fetchone()
             return Reply(**json.loads(row[0])) if row else None
         return None
@@ -61,7 +61,13 @@ class ReplyCache:
         if seconds <= 0:
             return
         now = self._clock()
-        row = (_key(tenant, connector, fingerprint, path), tenant, now, now + seconds, json.dumps(asdict(reply)))
+        row = (
+            reply_key(tenant=tenant, connector=connector, fingerprint=fingerprint, path=path),
+            tenant,
+            now,
+            now + seconds,
+            json.dumps(asdict(reply)),
+        )
         with self._spared(), self._file.writing() as db:
             db.execute("DELETE FROM replies_1 WHERE until <= ? OR kept > ?", (now, now))  # or of a clock put back
             db.execute("INSERT OR REPLACE INTO replies_1 VALUES (?, ?, ?, ?, ?)", row)
@@ -80,8 +86,3 @@ class ReplyCache:
         except (sqlite3.Error, OSError) as error:
             log.warning("%s: the cache of lookups cannot be used: %s", self.path or "memory", error)
             self._file.close()
-
-
-def _key(tenant: str, connector: str, fingerprint: str, path: str) -> bytes:
-    said = json.dumps([tenant, connector, fingerprint, path])
-    return hashlib.blake2b(said.encode(), digest_size=16).digest()

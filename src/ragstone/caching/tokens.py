@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragstone.caching.embeddings import VectorCache, keys_of
-from ragstone.caching.wrapped import WrappedEmbedder
+from ragstone.caching.embeddings import VectorCache
+from ragstone.caching.key import vector_keys
 from ragstone.compact import WIDTH, Projection
 from ragstone.protocols import Embedder
 from ragstone.recent import Recent
 from ragstone.types import Context
+from ragstone.wrapped import WrappedEmbedder
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact
@@ -110,11 +111,11 @@ class TokenKeeper(WrappedEmbedder):
     async def forget(self, texts: Sequence[str]) -> None:
         """Removes the rows of texts."""
         self._recent.clear()
-        await asyncio.to_thread(self._rows.forget, keys_of(self.fingerprint, texts))
+        await asyncio.to_thread(self._rows.forget, vector_keys(self.fingerprint, texts))
         await super().forget(texts)
 
     async def _read(self, texts: Sequence[str], context: Context) -> list[Kept]:
-        wanted = keys_of(self.fingerprint, texts)
+        wanted = vector_keys(self.fingerprint, texts)
         found = await asyncio.to_thread(self._rows.get, wanted)
         missing = [at for at, key in enumerate(wanted) if key not in found]
         for first in range(0, len(missing), AT_ONCE):
@@ -128,7 +129,7 @@ class TokenKeeper(WrappedEmbedder):
     ) -> tuple[Matrix, dict[bytes, bytes]]:
         """The texts' vectors, and by key what is now kept of them."""
         vectors, rows = await self.embedder.embed_compact(texts, by=await self.projection(), context=context, ids=ids)
-        made = zip(keys_of(self.fingerprint, texts), vectors, rows, strict=True)
+        made = zip(vector_keys(self.fingerprint, texts), vectors, rows, strict=True)
         packed = {key: Kept(vector, own).packed() for key, vector, own in made}
         await asyncio.to_thread(self._rows.put, packed)
         return vectors, packed

@@ -20,9 +20,9 @@ from typing import TypeVar
 from ragstone.errors import ModelBusy, ModelError, ModelResting, ModelTimeout, ModelUnavailable
 from ragstone.inference.breaker import Entry
 from ragstone.inference.health import Health
-from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Model
 from ragstone.types import Attempt, Completion, Context, Delta, Prompt
+from ragstone.wrapped import WrappedModel
 
 __all__ = ["ATTEMPT", "RETRIES", "AttemptedModel"]
 

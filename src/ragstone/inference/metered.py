@@ -28,12 +28,12 @@ from ragstone.errors import (
 from ragstone.inference.calendar import Calendar
 from ragstone.inference.owed import owed_to
 from ragstone.inference.worst_case import dearest, endless, estimate, price_of, worst_case
-from ragstone.inference.wrapped import WrappedModel
 from ragstone.protocols import Ledger, Model
 from ragstone.samples import CUT_OFF, noted, used
 from ragstone.spending import Account, Budget, Claim, Limit, demand_countable
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage
+from ragstone.wrapped import WrappedModel
 
 __all__ = ["MeteredModel"]
 

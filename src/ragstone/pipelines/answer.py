@@ -377,6 +377,7 @@ class AnswerPipeline:
             hits=(*hits, *(hit for hit in passages if hit not in hits)),  # a tool may have found more
             prompt=prompt,
             completion=completion,
+            cached=completion.cached,
             trace_id=context.trace.id,
             verdicts=(*((verdict,) if "citations" in checks else ()), *((formed,) if formed else ())),
             notices=(*(completion.notice.splitlines() if completion.notice else ()), *_left_out(prompt)),

@@ -19,16 +19,18 @@ from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageErro
 from ragstone.inference.owed import owed_to
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.caches import fingerprint, kept
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import IngestSpec, ModelTerms, RouteSpec
+from ragstone.pipelines.spec import CacheSpec, IngestSpec, ModelTerms, RouteSpec
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
     KINDS,
+    Cache,
     Connector,
     Embedder,
     Ledger,
@@ -49,7 +51,7 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 
 C = TypeVar("C", bound=Connector)
 
-LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
+LEXICAL_DEFAULT, LEDGER_DEFAULT, CACHE_DEFAULT = "tantivy", "sqlite", "sqlite"
 BESIDE = {"model": ModelTerms}
 """The keys that every connector of a kind may have beside its own."""
 
@@ -143,6 +145,8 @@ class Builder:
             error.where = error.where or located.where(_key(located, error.message) or ("type",))
             raise
         built.name = name
+        if isinstance(built, Model) and not built.fingerprint:
+            built.fingerprint = fingerprint(located, self.files)
         return built
 
     def _found(self, kind: str, type_name: str) -> type[Connector]:
@@ -339,9 +343,25 @@ class Builder:
         own = (name for name, file in files.items() if isinstance(file, dict) and file.get("kind") == "tool")  # pyright: ignore[reportUnknownMemberType]
         return sorted({*BUILT_IN, *own})
 
-    def router(self, wanted: RouteSpec, spec: Located) -> Router:
-        """The models of a route behind one face; `spec` says where its keys stand."""
-        return Router(self.models(wanted, spec), route=route(wanted, self.healths, located=spec, folder=self.folder))
+    def router(self, wanted: RouteSpec, spec: Located, *, cache: CacheSpec | None = None) -> Router:
+        """The models of a route behind one face, whose answers are kept as `cache` says.
+
+        `spec` says where its keys stand.
+        """
+        models = self.models(wanted, spec)
+        if cache is not None and cache.exact:
+            models = kept(models, cache, self.cache(cache.store, spec.where(("cache", "store"))))
+        return Router(models, route=route(wanted, self.healths, located=spec, folder=self.folder))
+
+    def cache(self, name: str | None, asked_at: str = "") -> Cache:
+        """Where answers are kept: a connector, or the project's own file where none is named or that one is not set."""
+        if name is not None:
+            with suppress(NotConfigured):
+                return self._typed(Cache, "cache", name, asked_at)
+        if ("cache", "") not in self._built:
+            make = cast("Callable[..., Cache]", find("cache", CACHE_DEFAULT))
+            self._built["cache", ""] = make(path=self.state / "answers.db")
+        return cast("Cache", self._built["cache", ""])
 
     def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""

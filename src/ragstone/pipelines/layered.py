@@ -220,6 +220,7 @@ class LayerCalls:
             seconds=time.perf_counter() - self._begun,
             attempts=tuple(self.attempts),
             calls=self._made,
+            cached=bool(found) and all(each.cached for each in found),
         )
         lines = [line for each in found for line in (each.notice or "").splitlines()]
         said = [line for line in lines if not line.startswith(CUT_OFF)]  # that of the answer is its own

@@ -14,11 +14,13 @@ from ragstone.usage import NANO
 __all__ = [
     "INTERACTION",
     "AnswerSpec",
+    "CacheSpec",
     "IngestSpec",
     "LocalOnly",
     "ModelTerms",
     "RetrieveSpec",
     "RouteSpec",
+    "SemanticSpec",
     "spec_for",
 ]
 
@@ -186,12 +188,64 @@ class RouteSpec(Strict):
         return self
 
 
+def _switched(given: object) -> object:
+    """`true` is short for the defaults of what may be switched on, `false` for none of it."""
+    if isinstance(given, bool):
+        return cast("object", {}) if given else None
+    return given
+
+
+class SemanticSpec(Strict):
+    """When a question may be answered with what an earlier one like it was told.
+
+    `bound` is the share of questions that mean something else and are taken for the same all the same. Of the hits the
+    share `watch` is answered afresh and compared; above the bound the cache turns itself off. `limit` are the questions
+    that one scope remembers; the oldest make room. `judge` names a prompt file that has the last word on a pair,
+    `rerank` a reranker that does.
+    """
+
+    bound: float = Field(default=0.05, gt=0, lt=0.5)
+    watch: float = Field(default=0.02, ge=0, le=1)
+    limit: int = Field(default=20_000, ge=1, le=200_000)
+    judge: str | None = None
+    rerank: str | None = None
+
+
+class CacheSpec(Strict):
+    """Which answers of models are kept, and who shares them.
+
+    `exact`: the same request is never sent twice. `sampled` keeps those too that are drawn by lot (a temperature above
+    0). `scope: public` lets tenants share what rests on public passages alone. `days` is how long an answer counts.
+    `semantic` answers questions that mean the same. `store` names a connector; without one, or where that one is not
+    configured, it is SQLite in `.ragstone/`.
+    """
+
+    exact: bool = True
+    sampled: bool = False
+    scope: Literal["caller", "public"] = "caller"
+    days: float = Field(default=30.0, gt=0, le=3650)
+    semantic: SemanticSpec | None = None
+    store: str | None = None
+
+    @field_validator("semantic", mode="before")
+    @classmethod
+    def _on_or_off(cls, given: object) -> object:
+        return _switched(given)
+
+    @model_validator(mode="after")
+    def _on_what_is_kept(self) -> Self:
+        if self.semantic is not None and not self.exact:
+            raise ValueError("`semantic` finds what `exact` has kept: switch `exact` on, or `semantic` off")
+        return self
+
+
 class IngestSpec(Strict):
     """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
 
     `context`: a model of the `route` writes a sentence before each chunk that says where it stands.
 
-    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice. `tokens`: token vectors
+    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice; or in the cache that it
+    names. `tokens`: token vectors
     are kept in `.ragstone/tokens.db`, 64 bytes each, for late interaction and trimming.
     """
 
@@ -201,7 +255,7 @@ class IngestSpec(Strict):
     embed: str
     store: str
     lexical: str = "tantivy"
-    cache: bool = True
+    cache: bool | str = True
     tokens: bool = True
     context: bool = False
     route: RouteSpec | None = None
@@ -300,7 +354,13 @@ class AnswerSpec(Strict):
     retrieve: RetrieveSpec = RetrieveSpec()
     prompt: str = "answer"
     route: RouteSpec
+    cache: CacheSpec | None = None
     checks: list[Literal["citations"]] = ["citations"]
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _on_or_off(cls, given: object) -> object:
+        return _switched(given)
 
 
 def spec_for(value: Any) -> type[IngestSpec] | type[AnswerSpec]:

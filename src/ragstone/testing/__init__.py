@@ -9,6 +9,7 @@ The fakes are real implementations, small and deterministic: the same input give
     OverlapReranker      counts the question's words in a text
     MemoryStore          exact search
     MemoryLexicalIndex   BM25
+    MemoryCache          a dict with expiry, eviction, tags and leases
     MemoryLedger         tokens, money, budgets and limits, added up anew each time
     MemoryLookup         replies from a mapping of path to text
     ScriptedTool         finds what a list says, raises, or hangs
@@ -26,6 +27,7 @@ The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest
 """
 
 from ragstone.retrieval.matching import matches
+from ragstone.testing.cache import MemoryCache
 from ragstone.testing.chance import ChanceModel
 from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.ledger import MemoryLedger
@@ -42,6 +44,7 @@ __all__ = [
     "ChanceModel",
     "Hang",
     "HashingEmbedder",
+    "MemoryCache",
     "MemoryLedger",
     "MemoryLexicalIndex",
     "MemoryLookup",
