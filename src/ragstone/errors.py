@@ -48,7 +48,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from ragstone.types import Attempt
@@ -207,9 +207,22 @@ class LookupUnavailable(LookupFailed):
 
 
 class CacheUnavailable(RagstoneError):
-    """A cache cannot be asked now: what it holds is made again."""
+    """A cache cannot be asked now, for this `reason`: what it holds is made again."""
 
     retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+        reason: Literal["down", "slow", "full", "corrupt"] = "down",
+    ) -> None:
+        super().__init__(message, where=where, expected=expected, found=found, hint=hint)
+        self.reason = reason
 
 
 class NotCached(RagstoneError):

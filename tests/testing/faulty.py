@@ -10,6 +10,7 @@ from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.protocols import FILTERS, Capabilities
 from ragstone.testing import (
     HashingEmbedder,
+    MemoryCache,
     MemoryLexicalIndex,
     MemoryStore,
     OverlapReranker,
@@ -17,6 +18,7 @@ from ragstone.testing import (
     matches,
 )
 from ragstone.testing.suites import (
+    CacheSuite,
     EmbedderSuite,
     LexicalIndexSuite,
     ModelSuite,
@@ -235,6 +237,126 @@ class Restless(Splitting):
         return str(id(self))
 
 
+class Roomless(MemoryCache):
+    async def get(self, room, keys, *, context):
+        return await super().get("all", keys, context=context)
+
+    async def put(self, room, entries, *, lease=None, context):
+        await super().put("all", entries, lease=lease, context=context)
+
+
+class Textual(MemoryCache):
+    """Ends a key where a string of C ends."""
+
+    async def put(self, room, entries, *, lease=None, context):
+        cut = {key.split(b"\x00")[0] or key: stored for key, stored in entries.items()}
+        await super().put(room, cut, lease=lease, context=context)
+
+
+class Keeping(MemoryCache):
+    """Keeps the first value."""
+
+    async def put(self, room, entries, *, lease=None, context):
+        new = {key: stored for key, stored in entries.items() if (room, key) not in self._entries}
+        await super().put(room, new, lease=lease, context=context)
+
+
+class Gathering(MemoryCache):
+    """Keeps the tags of the value before."""
+
+    async def put(self, room, entries, *, lease=None, context):
+        def tagged(key, stored):
+            old = self._entries.get((room, key))
+            return dataclasses.replace(stored, tags=(*stored.tags, *(old.stored.tags if old else ())))
+
+        await super().put(room, {k: tagged(k, one) for k, one in entries.items()}, lease=lease, context=context)
+
+
+class Prefixed(MemoryCache):
+    """Takes a tag for all that begin with it."""
+
+    async def forget(self, tags, *, context):
+        every = {tag for entry in self._entries.values() for tag in entry.stored.tags}
+        return await super().forget([one for one in every if one.startswith(tuple(tags))], context=context)
+
+
+class Unordered(MemoryCache):
+    async def tagged(self, room, tag, *, context):
+        return sorted(await super().tagged(room, tag, context=context))
+
+
+class Everlasting(MemoryCache):
+    async def put(self, room, entries, *, lease=None, context):
+        endless = {key: dataclasses.replace(stored, seconds=None) for key, stored in entries.items()}
+        await super().put(room, endless, lease=lease, context=context)
+
+
+class Foreseeing(MemoryCache):
+    """Has what was made by a clock that was put back since."""
+
+    def _begin(self, verb):
+        now, self.clock.now = self.clock.now, max([self.clock.now, *(one.made for one in self._entries.values())])
+        super()._begin(verb)
+        self.clock.now = now
+
+
+class Generous(MemoryCache):
+    """Gives everyone a lease."""
+
+    async def claim(self, key, *, owner, seconds, context):
+        self._leases.pop(key, None)
+        return await super().claim(key, owner=owner, seconds=seconds, context=context)
+
+
+class Fenceless(MemoryCache):
+    """Keeps what comes from a lease that another one has followed."""
+
+    async def put(self, room, entries, *, lease=None, context):
+        await super().put(room, entries, context=context)
+
+
+class Strict(MemoryCache):
+    """Keeps nothing of a lease that has ended, though nobody has followed."""
+
+    async def put(self, room, entries, *, lease=None, context):
+        _, _, until = self._leases.get(lease.key, ("", 0, 0)) if lease else ("", 0, self.clock() + 1)
+        if until > self.clock():
+            await super().put(room, entries, lease=lease, context=context)
+
+
+class Releasing(MemoryCache):
+    """Lets anyone give back a key of another."""
+
+    async def release(self, lease, *, context):
+        self._leases.pop(lease.key, None)
+
+
+class Undead(MemoryCache):
+    """Never takes a key from an owner who died."""
+
+    async def claim(self, key, *, owner, seconds, context):
+        return await super().claim(key, owner=owner, seconds=1e9, context=context)
+
+
+class FirstIn(MemoryCache):
+    """What came first makes room."""
+
+    def _last_use(self, name):
+        return self._entries[name].order
+
+
+class Bulging(MemoryCache):
+    def _bytes(self):
+        return 0
+
+
+class Counted(MemoryCache):
+    """Remembers the last figure only."""
+
+    async def count(self, figures, *, context):
+        self._figures |= figures
+
+
 def suite(base, faulty, **settings):
     script = [lambda prompt: "Two words"] if base is ModelSuite else []
     return type(f"Test{faulty.__name__}", (base,), {"make": lambda self, tmp_path: faulty(*script), **settings})
@@ -255,3 +377,10 @@ for splitter in (Dropping, Overlong, Restless):
     globals()[f"Test{splitter.__name__}"] = suite(SplitterSuite, splitter)
 for model in (Silent, Stripping, Patient, Scanty, Repeating):
     globals()[f"Test{model.__name__}"] = suite(ModelSuite, model, deadlines=True)
+CACHES = (Roomless, Textual, Keeping, Gathering, Prefixed, Unordered, Everlasting, Foreseeing, Generous, Fenceless)
+for cache in (*CACHES, Strict, Releasing, Undead, FirstIn, Bulging, Counted):
+    made = {
+        "make": lambda self, tmp_path, cache=cache: cache(clock=self.clock),
+        "small": lambda self, tmp_path, size, cache=cache: cache(size=size, clock=self.clock),
+    }
+    globals()[f"Test{cache.__name__}"] = type(f"Test{cache.__name__}", (CacheSuite,), {**made, "timed": True})

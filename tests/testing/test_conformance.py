@@ -9,6 +9,7 @@ from ragstone.protocols import Capabilities
 from ragstone.testing import (
     ChanceModel,
     HashingEmbedder,
+    MemoryCache,
     MemoryLedger,
     MemoryLexicalIndex,
     MemoryLookup,
@@ -18,6 +19,7 @@ from ragstone.testing import (
     ScriptedTool,
 )
 from ragstone.testing.suites import (
+    CacheSuite,
     EmbedderSuite,
     LedgerSuite,
     LexicalIndexSuite,
@@ -68,6 +70,16 @@ class TestChanceModel(ModelSuite):
 class TestMemoryLedger(LedgerSuite):
     def make(self, tmp_path: Path) -> MemoryLedger:
         return MemoryLedger()
+
+
+class TestMemoryCache(CacheSuite):
+    timed = True
+
+    def make(self, tmp_path: Path) -> MemoryCache:
+        return MemoryCache(clock=self.clock)
+
+    def small(self, tmp_path: Path, size: int) -> MemoryCache:
+        return MemoryCache(size=size, clock=self.clock)
 
 
 class TestOverlapReranker(RerankerSuite):

@@ -50,6 +50,22 @@ CAUGHT = {
     "Scanty": "test_samples_are_as_many_as_were_asked_for",
     "Repeating": "test_the_usage_of_samples_adds_up",
     "Patient": "test_a_deadline_that_has_passed_is_honoured",
+    "Roomless": "test_rooms_are_apart",
+    "Textual": "test_keys_and_values_are_any_bytes",
+    "Keeping": "test_a_new_value_takes_the_place_of_the_old_one_with_all_that_belonged_to_it",
+    "Gathering": "test_a_new_value_takes_the_place_of_the_old_one_with_all_that_belonged_to_it",
+    "Prefixed": "test_a_tag_is_taken_whole",
+    "Unordered": "test_keys_of_a_tag_come_the_oldest_first",
+    "Everlasting": "test_what_had_its_time_is_gone",
+    "Foreseeing": "test_what_a_clock_made_that_was_put_back_since_is_not_there",
+    "Generous": "test_one_owner_has_a_lease_at_a_time",
+    "Fenceless": "test_who_comes_back_late_keeps_and_releases_nothing_of_anothers",
+    "Strict": "test_who_comes_back_late_may_keep_what_nobody_else_makes",
+    "Releasing": "test_who_comes_back_late_keeps_and_releases_nothing_of_anothers",
+    "Undead": "test_someone_takes_over_from_an_owner_who_died",
+    "FirstIn": "test_what_was_not_used_for_longest_makes_room",
+    "Bulging": "test_all_rooms_share_the_space",
+    "Counted": "test_figures_add_up",
 }
 
 

@@ -25,7 +25,8 @@ class Database:
     So it is where another file lies in its place, since all processes are to have the same one.
     `prepare` makes the tables. Without a path all lies in memory, and is gone when it is closed. With `synchronous`
     OFF a power cut may damage the file; a process that dies harms it never. `mapped` is how many bytes of it are mapped
-    into memory, which halves the time of reading large rows. Errors are those of sqlite3 and the disk.
+    into memory, which halves the time of reading large rows. `page` are the bytes of a page of a new file. A call waits
+    `patience` seconds for another process that writes. Errors are those of sqlite3 and the disk.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class Database:
         *,
         synchronous: Synchronous = "NORMAL",
         mapped: int = 0,
+        page: int = 4096,
+        patience: float = 10.0,
     ) -> None:
         self.path, self.opens = path, 0
-        self._prepare = prepare
+        self._prepare, self._page, self._patience = prepare, page, patience
         self._pragmas = f"synchronous = {synchronous}", f"mmap_size = {mapped}"
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
@@ -67,6 +70,17 @@ class Database:
         with self._lock:
             self._close()
 
+    def set_aside(self) -> Path | None:
+        """Closes the file and moves it away, unless another one lies in its place by now; where it is then."""
+        with self._lock:
+            self._close()
+            if self.path is None or self._file is None or self._found() != self._file:
+                return None
+            aside = self.path.replace(self.path.with_name(f"{self.path.name}.broken"))
+            for end in ("-wal", "-shm"):  # they would be taken for those of the next file
+                Path(f"{self.path}{end}").unlink(missing_ok=True)
+            return aside
+
     def _close(self) -> None:
         db, self._db = self._db, None
         if db is not None:
@@ -87,8 +101,12 @@ class Database:
             if self.path:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             # Transactions are ours: isolation_level None keeps the module from opening any by itself.
-            db = sqlite3.connect(self.path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10)
+            db = sqlite3.connect(
+                self.path or ":memory:", check_same_thread=False, isolation_level=None, timeout=self._patience
+            )
+            self._file = self._found()
             try:
+                db.execute(f"PRAGMA page_size = {self._page}")
                 use_write_ahead_log(db)
                 for pragma in self._pragmas:
                     db.execute(f"PRAGMA {pragma}")
@@ -96,7 +114,7 @@ class Database:
             except BaseException:
                 db.close()
                 raise
-            self._db, self._file = db, self._found()
+            self._db = db
             self.opens += 1
         return self._db
 

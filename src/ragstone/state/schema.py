@@ -4,11 +4,12 @@ A document is `live` once its chunks are in every index. Until then it is `new` 
 `relabelled` (only its permissions differ from what the indexes hold), and the next ingestion completes it from here.
 `orphans` are chunks that are gone from here and have still to go from the indexes. `forgotten` uris stay out. Rows
 belong to an edition of a pipeline: a rebuild fills a new one beside the one that `editions` names, and takes its place.
+`stale` documents have changed or gone, and the caches have still to forget what rests on them.
 """
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 # Large columns stand last: SQLite reads a row from its beginning, and no search needs a document's text.
 TABLES = """
@@ -81,5 +82,13 @@ CREATE TABLE forgotten (
   tenant       TEXT NOT NULL,
   uri          TEXT NOT NULL,
   PRIMARY KEY (tenant, uri)
+) WITHOUT ROWID;
+"""
+
+STALE = """
+CREATE TABLE stale (
+  tenant       TEXT NOT NULL,
+  id           TEXT NOT NULL,
+  PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
 """

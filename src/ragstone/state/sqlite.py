@@ -22,6 +22,7 @@ from ragstone.state.batches import IN
 from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
+from ragstone.state.stale import note_stale, note_unlike
 from ragstone.types import Chunk, Document
 
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
@@ -128,6 +129,7 @@ class ProjectState:
         with self._write() as db:
             self._remove(db, pipeline, tenant, list(removed))
             known = self._states(db, pipeline, documents)
+            note_stale(db, pipeline, known)
             kept = batches.ids(chunk.id for chunk in chunks)
             self._orphan(db, pipeline, tenant, batches.ids(document.id for document in documents), kept)
             # A chunk that came back (an edit that was undone) must not be deleted after it is written again.
@@ -172,6 +174,7 @@ class ProjectState:
     def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
         """Changes who may see a document, at once; the indexes have still to follow."""
         with self._write() as db:
+            note_stale(db, pipeline, [document_id])
             db.execute(
                 "UPDATE documents SET acl=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
                 " WHERE pipeline=? AND id=?",
@@ -248,9 +251,10 @@ class ProjectState:
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO editions VALUES (?,?,?)", (pipeline, tenant, number))
 
-    def discard(self, pipeline: str, *, tenant: str) -> None:
-        """Removes everything of one pipeline, or of one edition of it."""
+    def discard(self, pipeline: str, *, tenant: str, heir: str = "") -> None:
+        """Removes everything of one pipeline, or of one edition of it that another one, its `heir`, has followed."""
         with self._write() as db:
+            note_unlike(db, pipeline, heir, tenant)
             db.execute(
                 "DELETE FROM chunks WHERE pipeline=? AND document_id IN"
                 " (SELECT id FROM documents WHERE pipeline=? AND tenant=?)",
@@ -258,6 +262,16 @@ class ProjectState:
             )
             for table in ("documents", "orphans", "failures"):
                 db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))
+
+    def stale(self, *, tenant: str, most: int) -> list[str]:
+        """Documents that have changed or gone, and that the caches have still to forget: at most so many of them."""
+        rows = self._rows("SELECT id FROM stale WHERE tenant=? LIMIT ?", (tenant, most))
+        return [row[0] for row in rows]
+
+    def forget_stale(self, ids: Iterable[str], *, tenant: str) -> None:
+        """Notes that every cache has forgotten these documents."""
+        with self._write() as db:
+            db.execute(f"DELETE FROM stale WHERE tenant=? AND id {IN}", (tenant, batches.ids(ids)))
 
     # ── What a question needs ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -404,6 +418,7 @@ class ProjectState:
 
     def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, documents: Sequence[str]) -> None:
         gone = batches.ids(documents)
+        note_stale(db, pipeline, documents)
         self._orphan(db, pipeline, tenant, gone, batches.ids(()))
         db.execute(f"DELETE FROM documents WHERE pipeline=? AND id {IN}", (pipeline, gone))
 

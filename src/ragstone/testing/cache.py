@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ragstone.errors import CacheUnavailable
 from ragstone.protocols import Cache
 from ragstone.stored import Found, Lease, Stats, Stored
 from ragstone.types import Context
@@ -18,14 +19,15 @@ __all__ = ["MemoryCache"]
 class _Entry:
     stored: Stored
     made: float
-    used: int  # the number of the call that used it last
-    order: int  # that of the call that made it first
+    used: float
+    order: int  # the number of the call that made it
 
 
 class MemoryCache(Cache):
     """A dict with expiry, and with eviction where there is `size`: what a cache must come to, said in the plainest way.
 
     `size` are the bytes of all values together; `clock` gives the seconds since the epoch. `asked` counts its calls.
+    CacheUnavailable is raised for a value that is larger than the whole cache.
 
     >>> cache = MemoryCache()
     >>> await cache.put("calls", {b"key": Stored(value=b"said")}, context=context)
@@ -38,7 +40,7 @@ class MemoryCache(Cache):
         self.asked = Counter[str]()
         self._entries: dict[tuple[str, bytes], _Entry] = {}
         self._figures = Counter[str]()
-        self._leases: dict[bytes, tuple[str, float]] = {}
+        self._leases: dict[bytes, tuple[str, float, float]] = {}  # owner, begun, until
         self._fences = Counter[bytes]()
         self._calls = 0
 
@@ -49,7 +51,7 @@ class MemoryCache(Cache):
         for key in keys:
             entry = self._entries.get((room, key))
             if entry is not None:
-                entry.used = self._calls
+                entry.used = self.clock()
                 found[key] = Found(entry.stored.value, entry.made, self._until(entry))
         return found
 
@@ -58,12 +60,14 @@ class MemoryCache(Cache):
     ) -> None:
         """Keeps or replaces entries, and lets those make room that were not used for longest."""
         self._begin("put")
+        if any(self.size is not None and len(stored.value) > self.size for stored in entries.values()):
+            raise CacheUnavailable("an entry is too large to be kept", expected=f"at most {self.size} bytes")
         if lease is not None and self._fences[lease.key] != lease.fence:
             return
         for key, stored in entries.items():
-            self._entries[room, key] = _Entry(stored, self.clock(), self._calls, self._calls)
-        while self.size is not None and self._bytes() > self.size and self._entries:
-            del self._entries[min(self._entries, key=lambda name: self._entries[name].used)]
+            self._entries[room, key] = _Entry(stored, self.clock(), self.clock(), self._calls)
+        while self.size is not None and self._bytes() > self.size:
+            del self._entries[min(self._entries, key=self._last_use)]
 
     async def remove(self, room: str, keys: Sequence[bytes], *, context: Context) -> None:
         """Removes entries."""
@@ -98,12 +102,14 @@ class MemoryCache(Cache):
     async def claim(self, key: bytes, *, owner: str, seconds: float, context: Context) -> Lease | None:
         """Takes a key, or holds it longer."""
         self._begin("claim")
-        holder, until = self._leases.get(key, ("", 0.0))
-        if until > self.clock() and holder != owner:
+        now = self.clock()
+        holder, begun, until = self._leases.get(key, ("", 0.0, 0.0))
+        held = begun <= now < until
+        if held and holder != owner:
             return None
-        if holder != owner or until <= self.clock():
+        if not held:
             self._fences[key] += 1
-        self._leases[key] = owner, self.clock() + seconds
+        self._leases[key] = owner, now, now + seconds
         return Lease(key, owner, self._fences[key])
 
     async def release(self, lease: Lease, *, context: Context) -> None:
@@ -134,6 +140,11 @@ class MemoryCache(Cache):
             until = self._until(entry)
             if entry.made > now or (until is not None and until <= now):
                 del self._entries[name]
+            entry.used = min(entry.used, now)
+
+    def _last_use(self, name: tuple[str, bytes]) -> tuple[float, int, tuple[str, bytes]]:
+        entry = self._entries[name]
+        return entry.used, entry.order, name
 
     def _until(self, entry: _Entry) -> float | None:
         return None if entry.stored.seconds is None else entry.made + entry.stored.seconds

@@ -20,6 +20,7 @@ capability, permissions, concurrent calls, and so on. Needs pytest and pytest-as
 import pytest
 
 _MODULES = (
+    "cache",
     "connector",
     "embedder",
     "ledger",
@@ -34,6 +35,7 @@ _MODULES = (
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))  # before they are imported
 
+from ragstone.testing.suites.cache import CacheSuite  # noqa: E402
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
 from ragstone.testing.suites.ledger import LedgerSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
@@ -46,6 +48,7 @@ from ragstone.testing.suites.store import VectorStoreSuite  # noqa: E402
 from ragstone.testing.suites.tool import ToolSuite  # noqa: E402
 
 __all__ = [
+    "CacheSuite",
     "EmbedderSuite",
     "LedgerSuite",
     "LexicalIndexSuite",
