@@ -1,12 +1,14 @@
-"""The ledger of several machines, in Redis.
+"""What the processes of several machines share, in Redis.
 
-    ledger    the connector: what is asked of Redis, and what comes back
-    vendor    the connection, and Redis' errors as ours
-    ledger.lua    what happens inside Redis, in one step
+    cache     what was made before
+    ledger    what calls cost
+    vendor    the connection, and what goes wrong with it
+    cache.lua, ledger.lua    what happens inside Redis, in one step
 
-The Redis that it needs is any from 7.0 on.
+The Redis that they need is any from 7.0 on.
 """
 
+from ragstone.connectors.redis.cache import RedisCache
 from ragstone.connectors.redis.ledger import RedisLedger
 
-__all__ = ["RedisLedger"]
+__all__ = ["RedisCache", "RedisLedger"]

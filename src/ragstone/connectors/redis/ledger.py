@@ -2,24 +2,20 @@
 
     kind: ledger
     type: redis
-    url: ${env:RAGSTONE_REDIS_URL:}
+    url: ${env:RAGSTONE_LEDGER_URL:}
 
 What happens inside Redis stands in ledger.lua.
 """
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from ragstone.connectors.redis.vendor import Server
-from ragstone.errors import ConfigError, MissingExtra, RateLimited
+from ragstone.connectors.redis.vendor import Script, Server, Trouble, begun_with
+from ragstone.errors import LedgerUnavailable, RagstoneError, RateLimited, StateError, StorageFull
 from ragstone.protocols import Ledger
 from ragstone.spending import (
     COUNTABLE,
@@ -32,7 +28,6 @@ from ragstone.spending import (
     over_budget,
     rate_limited,
 )
-from ragstone.state.grouped import Grouped
 from ragstone.types import Context
 from ragstone.usage import Price, Usage
 
@@ -40,6 +35,9 @@ __all__ = ["RedisLedger"]
 
 SWEEP = 600.0  # seconds between two looks at what is old
 FIGURES = ("input", "cached", "written", "output")
+SCRIPT = Script("ledger.lua")
+ANSWERING = 5.0  # seconds
+RETRIES = 2  # every call counts once, however often it is sent
 
 
 class RedisLedger(Ledger):
@@ -53,12 +51,10 @@ class RedisLedger(Ledger):
     clock: Callable[[], float] | None = None
 
     def __init__(self, url: str, prefix: str = "ragstone") -> None:
-        if importlib.util.find_spec("redis") is None:
-            raise MissingExtra("this ledger needs the package 'redis'", hint="Run: pip install 'ragstone[redis]'")
-        if not prefix or not prefix.isprintable() or set(prefix) & set("{} "):
-            raise ConfigError("prefix cannot begin the name of a key", expected="a word without braces", found=prefix)
-        self._server, self._prefix = Server(url), f"{{{prefix}}}"
-        self._thread = Grouped[Sequence[str]](self._sent, name="ledger")
+        self._prefix = begun_with(prefix, what="this ledger")
+        self._server = Server(
+            url, SCRIPT, name="ledger", translated=_translated, text=True, answering=ANSWERING, retries=RETRIES
+        )
         self._swept: float | None = None
 
     async def reserve(self, claim: Claim, *, context: Context) -> None:
@@ -84,10 +80,10 @@ class RedisLedger(Ledger):
     async def spent(self, *, since: str, until: str, context: Context) -> Sequence[Spent]:
         """A row for each account and day."""
         await self._sweep(context)
-        (known,) = await self._ask(("SMEMBERS", self._key("days")))
+        (known,) = await self._server.do(("SMEMBERS", self._key("days")))
         days = sorted(day for day in known if since <= day <= until)
         rows: list[Spent] = []
-        kept = await self._ask(*(("HGETALL", self._key("spent", day)) for day in days))
+        kept = await self._server.do(*(("HGETALL", self._key("spent", day)) for day in days))
         for day, found in zip(days, kept, strict=True):
             figures: dict[tuple[str, str], dict[str, int]] = {}
             for name, value in found.items():
@@ -100,24 +96,21 @@ class RedisLedger(Ledger):
         """The claims that are open."""
         await self._sweep(context)
         sets = ("open", "estimated") if estimated else ("open",)
-        found = await self._ask(*(("ZRANGE", self._key(name), 0, -1) for name in sets))
+        found = await self._server.do(*(("ZRANGE", self._key(name), 0, -1) for name in sets))
         claims = await self._read([one for ids in found for one in ids])
         return sorted(claims, key=lambda claim: claim.begun)
 
     async def close(self) -> None:
         """Closes the connections, when all that waits is sent."""
-        await asyncio.to_thread(self._thread.close)
-        await asyncio.to_thread(self._server.close)
+        await self._server.close()
         self._swept = None
 
     # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _do(self, verb: str, given: Mapping[str, Any]) -> Sequence[str]:
         now = f"{self.clock():.6f}" if self.clock else ""
-        return await self._thread.do((self._prefix, verb, now, json.dumps(given)))
-
-    def _sent(self, calls: Sequence[Sequence[str]]) -> list[Any]:
-        return self._server.run(_script(), calls)
+        (reply,) = await self._server.do(SCRIPT.call(self._prefix, verb, now, json.dumps(given)))
+        return reply
 
     async def _sweep_now_and_then(self, context: Context) -> None:
         if self._swept is None or time.monotonic() - self._swept > SWEEP:
@@ -127,7 +120,7 @@ class RedisLedger(Ledger):
         """Settles claims that nobody comes back to; one of the future is no less odd."""
         self._swept = time.monotonic()
         now, claims = time.time(), self._key("open")
-        _, past, future = await self._ask(
+        _, past, future = await self._server.do(
             ("ZREMRANGEBYSCORE", self._key("estimated"), "-inf", now - 62 * EXPIRE),
             ("ZRANGEBYSCORE", claims, "-inf", now - EXPIRE),
             ("ZRANGEBYSCORE", claims, now + EXPIRE, "+inf"),
@@ -140,17 +133,23 @@ class RedisLedger(Ledger):
     def _key(self, *parts: str) -> str:
         return ":".join((self._prefix, *parts))
 
-    async def _ask(self, *commands: Sequence[str | float]) -> list[Any]:
-        return await asyncio.to_thread(self._server.ask, commands) if commands else []
-
     async def _read(self, ids: Sequence[str]) -> list[Claim]:
-        found = await self._ask(*(("HGETALL", self._key("claim", one)) for one in ids))
+        found = await self._server.do(*(("HGETALL", self._key("claim", one)) for one in ids))
         return [_claim(one, row) for one, row in zip(ids, found, strict=True) if row]
 
 
-@cache
-def _script() -> str:
-    return files("ragstone.connectors.redis").joinpath("ledger.lua").read_text(encoding="utf-8")
+def _translated(trouble: Trouble) -> RagstoneError:
+    where, words = trouble.where, trouble.words
+    if trouble.kind == "denied":
+        return StateError(
+            "Redis refused the user or the password, or what they may do", where=where, hint="See its ACL."
+        )
+    if trouble.kind == "full":
+        return StorageFull("Redis is full", where=where, hint="Raise its maxmemory, or free some.")
+    if trouble.kind == "other":
+        return StateError(f"Redis cannot keep the ledger: {words}", where=where)
+    hint = "Is Redis running? Calls with a budget or a limit wait for it."
+    return LedgerUnavailable(f"Redis cannot be reached: {words}", where=where, hint=hint, again=False)
 
 
 def _limited(claim: Claim, reply: Sequence[str]) -> RateLimited:
