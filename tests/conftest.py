@@ -29,6 +29,12 @@ KEPT = {"RAGSTONE_DATA", "RAGSTONE_REQUIRE_SERVERS", "RAGSTONE_VLLM_PYTHON"}
 
 
 @pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes no cache slow. A test about slow ones says `patience=` itself."""
+    monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 60.0)
+
+
+@pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own keys and servers configure no test."""
     for name in os.environ:
