@@ -10,7 +10,9 @@ same whatever stands beside it, and nothing is made anew when documents come and
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -47,12 +49,19 @@ def product(left: Matrix, right: Matrix) -> Matrix:
     return blocks if whole == len(left) else np.concatenate([blocks, left[whole:] @ right])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Projection:
     """From an embedder's token vectors to compact rows: `mean` of shape (dimensions,), `basis` (dimensions, WIDTH)."""
 
     mean: Matrix
     basis: Matrix
+
+    @cached_property
+    def digest(self) -> str:
+        """Another one for another projection: their rows are not to be compared."""
+        said = hashlib.blake2b(self.mean.tobytes(), digest_size=16)
+        said.update(self.basis.tobytes())
+        return said.hexdigest()
 
     def rows(self, vectors: Matrix) -> Compact:
         """The compact rows of token vectors of shape (tokens, dimensions)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,13 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_tests.integration_tests import AsyncCacheTestSuite, SyncCacheTestSuite
 
+from ragstone.caching.key import pair_key
+from ragstone.errors import CacheUnavailable
 from ragstone.interop.langchain import RagstoneCache
+from ragstone.stored import Found, Stored
+from ragstone.sync.loop import waited
+from ragstone.testing import MemoryCache
+from ragstone.types import Context
 
 
 @pytest.fixture
@@ -32,10 +37,18 @@ class TestWaiting(SyncCacheTestSuite):
         made.close()
 
 
+class TestWaitingForAnother(SyncCacheTestSuite):
+    @pytest.fixture
+    def cache(self) -> RagstoneCache:
+        return RagstoneCache(MemoryCache())
+
+
 class TestAwaiting(AsyncCacheTestSuite):
     @pytest.fixture
-    async def cache(self) -> RagstoneCache:
-        return RagstoneCache()
+    async def cache(self) -> AsyncIterator[RagstoneCache]:  # type: ignore[override]
+        made = RagstoneCache()
+        yield made
+        made.close()
 
 
 def test_an_answer_is_there_when_the_file_is_opened_again(cache: RagstoneCache, tmp_path: Path):
@@ -79,19 +92,71 @@ def test_a_model_is_asked_once(cache: RagstoneCache):
     ],
     ids=["a class of another kind", "a secret", "a mapping", "no json", "no text"],
 )
-def test_a_file_that_somebody_has_changed_makes_nothing_else(cache: RagstoneCache, tmp_path: Path, planted: str):
+def test_an_entry_that_somebody_has_changed_makes_nothing_else(cache: RagstoneCache, planted: str):
     cache.update("Which fish?", "model", [Generation(text="Cod.")])
-    cache.close()
-    with closing(sqlite3.connect(tmp_path / "cache.db")) as db:
-        db.execute("UPDATE completions_1 SET vector = ?", (planted.encode("utf-8", "surrogateescape"),))
-        db.commit()
+    entry = Stored(value=planted.encode("utf-8", "surrogateescape"))
+    waited(cache.cache.put("langchain", {pair_key("Which fish?", "model"): entry}, context=Context()))
     assert cache.lookup("Which fish?", "model") is None
+    cache.update("Which fish?", "model", [Generation(text="Cod.")])
+    assert cache.lookup("Which fish?", "model") == [Generation(text="Cod.")]
 
 
-def test_a_damaged_file_stands_in_nobodys_way(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_damaged_file_stands_in_nobodys_way(tmp_path: Path):
     (tmp_path / "cache.db").write_bytes(b"no database" * 100)
     cache = RagstoneCache(tmp_path / "cache.db")
-    cache.update("Which fish?", "model", [Generation(text="Cod.")])
     assert cache.lookup("Which fish?", "model") is None
-    assert "cannot be used" in caplog.text
+    cache.update("Which fish?", "model", [Generation(text="Cod.")])
+    assert cache.lookup("Which fish?", "model") in (None, [Generation(text="Cod.")])
     cache.close()
+
+
+class Away(MemoryCache):
+    """A cache that is down."""
+
+    async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+        raise CacheUnavailable("nobody is there")
+
+    async def put(self, room: str, entries: Mapping[bytes, Stored], *, lease: object = None, context: Context) -> None:
+        raise CacheUnavailable("nobody is there")
+
+
+def test_a_cache_that_is_away_is_a_miss_and_the_log_says_so(caplog: pytest.LogCaptureFixture):
+    cache = RagstoneCache(Away())
+    model = FakeListChatModel(responses=["first", "second"], cache=cache)
+    assert [model.invoke("Which fish?").content for _ in range(2)] == ["first", "second"]
+    assert "the cache of LangChain's models cannot be used: nobody is there" in caplog.text
+
+
+async def test_what_is_awaited_runs_on_another_loop_than_the_callers():
+    loops: set[asyncio.AbstractEventLoop] = set()
+
+    class Noting(MemoryCache):
+        async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+            loops.add(asyncio.get_running_loop())
+            return await super().get(room, keys, context=context)
+
+    cache = RagstoneCache(Noting())
+    await cache.aupdate("Which fish?", "model", [Generation(text="Cod.")])
+    assert await cache.alookup("Which fish?", "model") == [Generation(text="Cod.")]
+    assert await asyncio.to_thread(cache.lookup, "Which fish?", "model") == [Generation(text="Cod.")]
+    assert len(loops) == 1, "a cache is used on one loop alone"
+    assert asyncio.get_running_loop() not in loops
+
+
+def test_answers_of_others_stay_when_langchains_are_forgotten():
+    inner = MemoryCache()
+    waited(inner.put("calls", {b"key": Stored(value=b"said")}, context=Context()))
+    cache = RagstoneCache(inner)
+    cache.update("Which fish?", "model", [Generation(text="Cod.")])
+    cache.clear()
+    assert waited(inner.stats(context=Context())).entries == {"calls": 1}
+
+
+def test_an_answer_counts_for_as_long_as_one_says():
+    now = 1_700_000_000.0
+    cache = RagstoneCache(MemoryCache(clock=lambda: now), seconds=60)
+    cache.update("Which fish?", "model", [Generation(text="Cod.")])
+    now += 59
+    assert cache.lookup("Which fish?", "model") == [Generation(text="Cod.")]
+    now += 1
+    assert cache.lookup("Which fish?", "model") is None

@@ -3,7 +3,7 @@
 retriever.py     as_retriever(rag): passages as LangChain's documents
 vectorstore.py   RagstoneVectorStore: one of our vector stores, with the texts beside it
 embeddings.py    RagstoneEmbeddings: one of our embedders
-cache.py         RagstoneCache: answers of models in a SQLite file
+cache.py         RagstoneCache: answers of models in one of our caches
 """
 
 from ragstone.interop.langchain.cache import RagstoneCache

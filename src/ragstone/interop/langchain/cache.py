@@ -1,23 +1,37 @@
-"""Answers of LangChain's models in a SQLite file."""
+"""Answers of LangChain's models in one of our caches."""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.caches import BaseCache
 from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, ChatMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
 
-from ragstone.caching.embeddings import VectorCache
+from ragstone.caching.key import pair_key
+from ragstone.errors import RagstoneError
+from ragstone.interop.asking import awaited
+from ragstone.protocols import Cache
+from ragstone.registry import find
+from ragstone.stored import Stored
+from ragstone.sync.loop import waited
+from ragstone.types import Context
 
 __all__ = ["RagstoneCache"]
 
-TABLE = "completions_1"
+log = logging.getLogger("ragstone")
+
+T = TypeVar("T")
+
+ROOM = "langchain"
+CONTEXT = Context()
 KNOWN = [
     AIMessage,
     AIMessageChunk,
@@ -28,52 +42,93 @@ KNOWN = [
     ChatGeneration,
     ChatGenerationChunk,
 ]
-"""What may be read back. A file that names anything else holds nothing, whoever has written it."""
+"""What may be read back. An entry that names anything else holds nothing, whoever has written it."""
 
 
 class RagstoneCache(BaseCache):
-    """Exact: the same prompt to the same model with the same settings is answered from the file, or from memory.
+    """Exact: the same prompt to the same model with the same settings is answered from the cache.
 
-    >>> set_llm_cache(RagstoneCache(Path(".ragstone/langchain-cache.db")))
+    >>> set_llm_cache(RagstoneCache(Path(".ragstone/langchain.db")))
+    >>> set_llm_cache(RagstoneCache(RedisCache("redis://localhost:6379/0"), seconds=86_400))
 
-    Values are JSON that makes messages and generations alone; nothing is unpickled. A cache never stands in the way:
-    what cannot be read is not there.
+    A path is that of a SQLite file; without one, and without a cache, answers are kept in memory. `seconds` is how long
+    an answer counts. Values are JSON that makes messages and generations alone; nothing is unpickled. A cache never
+    stands in the way: what cannot be read is not there, and the log says so. The methods with an `a` before their names
+    block no event loop.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        self._kept = VectorCache(Path(path) if path else None, table=TABLE)
+    def __init__(self, cache: Cache | str | Path | None = None, *, seconds: float | None = None) -> None:
+        self.cache = cache if isinstance(cache, Cache) else _file(Path(cache) if cache else None)
+        self.seconds = seconds
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """What was answered before; None where nothing was."""
-        key = _key(prompt, llm_string)
-        found = self._kept.get([key]).get(key)
-        if found is None:
-            return None
-        warnings.filterwarnings("ignore", "The function `loads` is in beta")
-        try:
-            read: Any = loads(found.decode(), allowed_objects=KNOWN)
-        except (ValueError, TypeError, ImportError, NotImplementedError):
-            return None
-        return read if isinstance(read, list) and all(isinstance(one, Generation) for one in read) else None  # pyright: ignore[reportUnknownVariableType]
+        return _read(waited(self._get(pair_key(prompt, llm_string))))
+
+    async def alookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
+        """What was answered before; None where nothing was."""
+        return await asyncio.to_thread(_read, await awaited(self._get(pair_key(prompt, llm_string))))
 
     def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         """Keeps an answer in place of an older one."""
-        key = _key(prompt, llm_string)
-        self._kept.forget([key])
-        self._kept.put({key: dumps(list(return_val)).encode()})
+        waited(self._put(pair_key(prompt, llm_string), _written(return_val)))
+
+    async def aupdate(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
+        """Keeps an answer in place of an older one."""
+        await awaited(self._put(pair_key(prompt, llm_string), await asyncio.to_thread(_written, return_val)))
 
     def clear(self, **kwargs: Any) -> None:
-        """Forgets everything."""
-        self._kept.clear()
+        """Forgets every answer that was kept by way of LangChain. Raises CacheUnavailable."""
+        waited(self._clear())
+
+    async def aclear(self, **kwargs: Any) -> None:
+        """Forgets every answer that was kept by way of LangChain. Raises CacheUnavailable."""
+        await awaited(self._clear())
 
     def close(self) -> None:
-        """Closes the file; the next call opens it again."""
-        self._kept.close()
+        """Closes the cache; the next call opens it again."""
+        waited(self.cache.close())
+
+    async def _get(self, key: bytes) -> bytes | None:
+        found = await _spared(self.cache.get(ROOM, [key], context=CONTEXT))
+        return found[key].value if found and key in found else None
+
+    async def _put(self, key: bytes, value: bytes) -> None:
+        await _spared(self.cache.put(ROOM, {key: Stored(value=value, seconds=self.seconds)}, context=CONTEXT))
+
+    async def _clear(self) -> None:
+        await self.cache.clear([ROOM], context=CONTEXT)
 
 
-def _key(prompt: str, llm_string: str) -> bytes:
-    """Another one for another pair: the prompt's length stands between them."""
-    said = prompt.encode("utf-8", "surrogatepass")
-    begun = hashlib.blake2b(f"{len(said)}\0".encode() + said, digest_size=16)
-    begun.update(llm_string.encode("utf-8", "surrogatepass"))
-    return begun.digest()
+def _file(path: Path | None) -> Cache:
+    make: Any = find("cache", "sqlite")
+    return make(path=path)
+
+
+async def _spared(work: Awaitable[T]) -> T | None:
+    """What goes wrong here is said, and nothing more."""
+    try:
+        return await work
+    except RagstoneError as error:
+        log.warning("the cache of LangChain's models cannot be used: %s", error)
+        return None
+
+
+def _written(answer: Sequence[Generation]) -> bytes:
+    return dumps(list(answer)).encode("utf-8", "surrogatepass")
+
+
+def _read(value: bytes | None) -> Sequence[Generation] | None:
+    if value is None:
+        return None
+    _quiet()
+    try:
+        read: Any = loads(value.decode("utf-8", "surrogatepass"), allowed_objects=KNOWN)
+    except (ValueError, TypeError, ImportError, NotImplementedError):
+        return None
+    return read if isinstance(read, list) and all(isinstance(one, Generation) for one in read) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+@cache
+def _quiet() -> None:
+    warnings.filterwarnings("ignore", "The function `loads` is in beta")
