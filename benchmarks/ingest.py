@@ -210,9 +210,14 @@ def _vectors(cache: Path) -> dict[str, list[float]]:
     """Of the first 400 texts in the order of their hashes."""
     import numpy as np
 
+    from ragstone.state.cached import CacheFile
+
     with closing(sqlite3.connect(cache)) as db:
-        rows = db.execute("SELECT hex(key), vector FROM vectors_1 ORDER BY key LIMIT 400").fetchall()
-    return {key: np.frombuffer(vector, dtype="<f4").tolist() for key, vector in rows}
+        chosen = "SELECT key FROM entries_1 JOIN rooms_1 r ON r.id = room AND name = 'vectors' WHERE until IS NULL"
+        keys = [key for (key,) in db.execute(f"{chosen} ORDER BY key LIMIT 400")]
+    file = CacheFile(cache, size=10**10, largest=10**7)
+    with closing(file):
+        return {key.hex(): np.frombuffer(one.value, "<f4").tolist() for key, one in file.get("vectors", keys).items()}
 
 
 def fp32(documents: Path, model: str, *, free: bool) -> dict[str, Any]:

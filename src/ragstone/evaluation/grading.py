@@ -242,7 +242,7 @@ class Grading:
 
 async def _answered(pipeline: AnswerPipeline, question: str, context: Context) -> Answer:
     last: Answer | None = None
-    async for part in pipeline.stream(question, context=replace(context, unread=True)):
+    async for part in pipeline.stream(question, context=replace(context, unread=True, cache="off")):
         last = part if isinstance(part, Answer) else last
     assert last is not None, "an answer ends with itself"
     return last

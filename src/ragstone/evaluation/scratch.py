@@ -65,8 +65,8 @@ class Scratch:
         self.answer: AnswerPipeline = parts.answer(tenant=tenant, pipeline=pipeline)
 
     def context(self, name: str) -> Context:
-        """A context of its own for one question."""
-        return Context(tenant=self.tenant, trace=Trace(name))
+        """A context of its own for one question. Nothing of it comes from the cache."""
+        return Context(tenant=self.tenant, cache="off", trace=Trace(name))
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The commands of `ragstone cache`, one module each."""
