@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from ragstone.caching import tokens
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.embeddings import CachedEmbedder
+from ragstone.caching.key import projection_key
 from ragstone.caching.tokens import Kept, TokenKeeper
 from ragstone.compact import WIDTH, Projection
 from ragstone.protocols import Embedder
-from ragstone.testing import HashingEmbedder
+from ragstone.stored import Stored
+from ragstone.testing import HashingEmbedder, MemoryCache
 from ragstone.testing.suites import EmbedderSuite
 from ragstone.types import Context
 
@@ -52,7 +54,12 @@ class TestTokenKeeper(EmbedderSuite):
     """A wrapper passes the suite of what it wraps."""
 
     def make(self, tmp_path: Path) -> Embedder:
-        return TokenKeeper(HashingEmbedder(), tmp_path / "tokens.db")
+        return TokenKeeper(HashingEmbedder(), MemoryCache())
+
+
+@pytest.fixture
+def cache() -> MemoryCache:
+    return MemoryCache()
 
 
 async def expected(texts: Sequence[str], *, dimensions: int = WIDE) -> list[Kept]:
@@ -63,10 +70,6 @@ async def expected(texts: Sequence[str], *, dimensions: int = WIDE) -> list[Kept
     return [Kept(vector, own) for vector, own in zip(vectors, rows, strict=True)]
 
 
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
 def same(found: Sequence[Kept], others: Sequence[Kept]) -> bool:
     """Whether rows are equal, and vectors but for half precision."""
     return len(found) == len(others) and all(
@@ -75,9 +78,9 @@ def same(found: Sequence[Kept], others: Sequence[Kept]) -> bool:
     )
 
 
-async def test_what_is_embedded_leaves_vectors_and_rows_in_one_pass(tmp_path: Path):
+async def test_what_is_embedded_leaves_vectors_and_rows_in_one_pass(cache: MemoryCache):
     inner = Counting()
-    keeper = TokenKeeper(inner, tmp_path / "tokens.db")
+    keeper = TokenKeeper(inner, cache)
     vectors = await keeper.embed(TEXTS, context=CONTEXT)
     assert inner.asked == TEXTS
     found = await keeper.kept(TEXTS[::-1], context=CONTEXT)
@@ -88,9 +91,9 @@ async def test_what_is_embedded_leaves_vectors_and_rows_in_one_pass(tmp_path: Pa
     await keeper.close()
 
 
-async def test_kept_makes_what_is_missing_and_nothing_else(tmp_path: Path):
+async def test_kept_makes_what_is_missing_and_nothing_else(cache: MemoryCache):
     inner = Counting()
-    keeper = TokenKeeper(inner, tmp_path / "tokens.db")
+    keeper = TokenKeeper(inner, cache)
     await keeper.embed(TEXTS[:2], context=CONTEXT)
     assert same(await keeper.kept(TEXTS, context=CONTEXT), await expected(TEXTS))
     assert inner.asked == TEXTS
@@ -102,15 +105,15 @@ async def test_many_missing_texts_are_read_in_portions(monkeypatch: pytest.Monke
     monkeypatch.setattr(tokens, "AT_ONCE", 4)
     inner = Counting()
     texts = [f"cod {number}" for number in range(10)]
-    assert same(await TokenKeeper(inner, None).kept(texts, context=CONTEXT), await expected(texts))
+    assert same(await TokenKeeper(inner, MemoryCache()).kept(texts, context=CONTEXT), await expected(texts))
     assert inner.asked == texts
 
 
-async def test_another_process_finds_them_and_the_projection(tmp_path: Path):
+async def test_another_process_finds_them_and_the_projection(cache: MemoryCache):
     first, second = Counting(), Counting()
-    keeper = TokenKeeper(first, tmp_path / "tokens.db")
+    keeper = TokenKeeper(first, cache)
     await keeper.embed(TEXTS, context=CONTEXT)
-    other = TokenKeeper(second, tmp_path / "tokens.db")
+    other = TokenKeeper(second, cache)
     assert same(await other.kept(TEXTS, context=CONTEXT), await expected(TEXTS))
     one, two = await keeper.projection(), await other.projection()
     assert np.array_equal(one.mean, two.mean)
@@ -120,7 +123,7 @@ async def test_another_process_finds_them_and_the_projection(tmp_path: Path):
     await other.close()
 
 
-async def test_where_two_fit_at_once_both_use_the_one_that_was_kept_first(tmp_path: Path):
+async def test_where_two_fit_at_once_both_use_the_one_that_was_kept_first(cache: MemoryCache):
     theirs = Projection(np.zeros(WIDE, np.float32), np.eye(WIDE, WIDTH, dtype=np.float32))
 
     class Late(HashingEmbedder):
@@ -128,12 +131,11 @@ async def test_where_two_fit_at_once_both_use_the_one_that_was_kept_first(tmp_pa
 
         async def projection(self) -> Projection:
             numbers = np.concatenate([theirs.mean[None], theirs.basis.T]).astype("<f4")
-            other = VectorCache(tmp_path / "tokens.db", table=tokens._PROJECTIONS)
-            other.put({self.fingerprint.encode(): numbers.tobytes()})
-            other.close()
+            entry = Stored(value=numbers.tobytes())
+            await cache.put("projections", {projection_key(self.fingerprint): entry}, context=CONTEXT)
             return await super().projection()
 
-    keeper = TokenKeeper(Late(dimensions=WIDE), tmp_path / "tokens.db")
+    keeper = TokenKeeper(Late(dimensions=WIDE), cache)
     found = await keeper.projection()
     assert np.array_equal(found.mean, theirs.mean)
     assert np.array_equal(found.basis, theirs.basis)
@@ -143,9 +145,9 @@ async def test_where_two_fit_at_once_both_use_the_one_that_was_kept_first(tmp_pa
     await keeper.close()
 
 
-async def test_calls_at_once_fit_one_projection(tmp_path: Path):
+async def test_calls_at_once_fit_one_projection(cache: MemoryCache):
     inner = Counting()
-    keeper = TokenKeeper(inner, tmp_path / "tokens.db")
+    keeper = TokenKeeper(inner, cache)
     found = await asyncio.gather(*(keeper.kept(TEXTS[at:], context=CONTEXT) for at in range(4)))
     whole = await expected(TEXTS)
     assert all(same(part, whole[at:]) for at, part in enumerate(found))
@@ -153,55 +155,45 @@ async def test_calls_at_once_fit_one_projection(tmp_path: Path):
     await keeper.close()
 
 
-async def test_the_file_may_be_deleted_between_two_runs(tmp_path: Path):
-    path = tmp_path / "tokens.db"
-    keeper = TokenKeeper(Counting(), path)
-    before = await keeper.kept(TEXTS, context=CONTEXT)
-    await keeper.close()
-    assert names_in(tmp_path) == ["tokens.db"]
-    path.unlink()
-    assert same(await keeper.kept(TEXTS, context=CONTEXT), before)
-    await keeper.close()
-    path.unlink()
+async def test_all_may_be_lost_between_two_runs(cache: MemoryCache):
+    before = await TokenKeeper(Counting(), cache).kept(TEXTS, context=CONTEXT)
+    assert {room for room, _ in cache._entries} == {"tokens", "projections"}
+    await cache.clear(context=CONTEXT)
     inner = Counting()
-    again = TokenKeeper(inner, path)
+    again = TokenKeeper(inner, cache)
     assert same(await again.kept(TEXTS, context=CONTEXT), before)
     assert (inner.fits, inner.asked) == (1, TEXTS)
-    await again.close()
 
 
-async def test_what_was_asked_for_is_not_read_from_the_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    keeper = TokenKeeper(Counting(), tmp_path / "tokens.db")
+async def test_what_was_asked_for_is_not_read_from_the_cache_again(cache: MemoryCache):
+    keeper = TokenKeeper(Counting(), cache)
     before = await keeper.kept(TEXTS, context=CONTEXT)
-    asked: list[int] = []
-    read = VectorCache.get
-    monkeypatch.setattr(VectorCache, "get", lambda self, keys: asked.append(len(keys)) or read(self, keys))
+    asked = cache.asked["get"]
     assert same(await keeper.kept([*TEXTS[::-1], TEXTS[0]], context=CONTEXT), [*before[::-1], before[0]])
-    assert asked == []
+    assert cache.asked["get"] == asked
     await keeper.kept([TEXTS[0], "new"], context=CONTEXT)
-    assert asked == [1]
-    await keeper.close()
+    assert cache.asked["get"] == asked + 1
 
 
-async def test_what_is_forgotten_is_made_again_and_the_rest_stays(tmp_path: Path):
+async def test_what_is_forgotten_is_made_again_and_the_rest_stays(cache: MemoryCache):
     inner = Counting()
-    keeper = TokenKeeper(CachedEmbedder(inner, VectorCache(None)), tmp_path / "tokens.db")
+    keeper = TokenKeeper(CachedEmbedder(inner, MemoryCache()), cache)
     await keeper.embed(TEXTS, context=CONTEXT)
     await keeper.kept(TEXTS, context=CONTEXT)
     await keeper.forget([TEXTS[1], "never seen"])
     assert await keeper.embedder.known(TEXTS, context=CONTEXT) == [True, False, True, True]
     await keeper.close()
-    again = TokenKeeper(inner, tmp_path / "tokens.db")
+    again = TokenKeeper(inner, cache)
     await again.kept(TEXTS, context=CONTEXT)
     assert inner.asked == [TEXTS[1]]
     await again.close()
 
 
-async def test_another_fingerprint_shares_nothing(tmp_path: Path):
+async def test_another_fingerprint_shares_nothing(cache: MemoryCache):
     inner = Counting(dimensions=128)
-    keeper = TokenKeeper(Counting(), tmp_path / "tokens.db")
+    keeper = TokenKeeper(Counting(), cache)
     await keeper.embed(TEXTS, context=CONTEXT)
-    other = TokenKeeper(inner, tmp_path / "tokens.db")
+    other = TokenKeeper(inner, cache)
     assert same(await other.kept(TEXTS, context=CONTEXT), await expected(TEXTS, dimensions=128))
     assert (inner.fits, inner.asked) == (1, TEXTS)
     assert same(await keeper.kept(TEXTS, context=CONTEXT), await expected(TEXTS))
@@ -211,7 +203,7 @@ async def test_another_fingerprint_shares_nothing(tmp_path: Path):
 
 @pytest.mark.parametrize("dimensions", [7, 48, WIDTH])
 async def test_an_embedder_of_few_dimensions_has_narrow_rows(dimensions: int):
-    keeper = TokenKeeper(Counting(dimensions=dimensions), None)
+    keeper = TokenKeeper(Counting(dimensions=dimensions), MemoryCache())
     found = await keeper.kept(TEXTS, context=CONTEXT)
     assert same(found, await expected(TEXTS, dimensions=dimensions))
     assert [one.rows.shape for one in found] == [(5, dimensions), (1, dimensions), (0, dimensions), (6, dimensions)]
@@ -219,28 +211,43 @@ async def test_an_embedder_of_few_dimensions_has_narrow_rows(dimensions: int):
     assert same(again, found)
 
 
-async def test_a_damaged_file_stands_in_nobodys_way(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    path = tmp_path / "tokens.db"
-    path.write_bytes(b"no database " * 1000)
-    keeper = TokenKeeper(Counting(), path)
+@pytest.mark.parametrize(
+    "value", [b"", b"\0", b"\0" * 2 * WIDE + b"\0" * 65], ids=["nothing", "a stump", "a part of a row"]
+)
+async def test_what_is_damaged_is_made_again(cache: MemoryCache, value: bytes):
+    await TokenKeeper(Counting(), cache).kept(TEXTS, context=CONTEXT)
+    for room, key in list(cache._entries):
+        await cache.put(room, {key: Stored(value=value)}, context=CONTEXT)
+    inner = Counting()
+    keeper = TokenKeeper(inner, cache)
     assert same(await keeper.kept(TEXTS, context=CONTEXT), await expected(TEXTS))
-    assert "cannot be used" in caplog.text
-    vector, rows = await keeper.question("cod", context=CONTEXT)
-    assert vector.shape == (WIDE,)
-    assert rows.shape == (1, WIDTH)
-    await keeper.close()
+    assert (inner.fits, inner.asked) == (1, TEXTS)
+    assert same(await TokenKeeper(inner, cache).kept(TEXTS, context=CONTEXT), await expected(TEXTS))
+    assert inner.asked == TEXTS
+
+
+async def test_rows_of_another_projection_are_not_taken(cache: MemoryCache):
+    class Turned(Counting):
+        async def projection(self) -> Projection:
+            found = await super().projection()
+            return Projection(found.mean, -found.basis)
+
+    (one,) = await TokenKeeper(Counting(), cache).kept(["cod"], context=CONTEXT)
+    await cache.clear(["projections"], context=CONTEXT)
+    (other,) = await TokenKeeper(Turned(), cache).kept(["cod"], context=CONTEXT)
+    assert np.array_equal(one.rows, -other.rows)
 
 
 async def test_what_is_kept_gives_the_same_numbers_the_first_time_and_later():
-    keeper = TokenKeeper(HashingEmbedder(), None)
+    keeper = TokenKeeper(HashingEmbedder(), MemoryCache())
     first = await keeper.kept(TEXTS, context=CONTEXT)
     later = await keeper.kept(TEXTS, context=CONTEXT)
     assert all(np.array_equal(one.vector, other.vector) for one, other in zip(first, later, strict=True))
 
 
-async def test_a_question_has_its_vector_and_rows_and_is_not_kept(tmp_path: Path):
+async def test_a_question_has_its_vector_and_rows_and_is_not_kept(cache: MemoryCache):
     inner = Counting()
-    keeper = TokenKeeper(inner, tmp_path / "tokens.db")
+    keeper = TokenKeeper(inner, cache)
     vector, rows = await keeper.question("where does the cod hide", context=CONTEXT)
     (made,) = await expected(["where does the cod hide"])
     assert np.allclose(vector, made.vector)
@@ -248,14 +255,3 @@ async def test_a_question_has_its_vector_and_rows_and_is_not_kept(tmp_path: Path
     await keeper.kept(["where does the cod hide"], context=CONTEXT)
     assert inner.asked == ["where does the cod hide"]
     await keeper.close()
-
-
-async def test_the_oldest_texts_make_room(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tokens, "MAX_ROWS", 2)
-    inner = Counting()
-    keeper = TokenKeeper(inner, None)
-    for text in ("a", "b", "c"):
-        await keeper.embed([text], context=CONTEXT)
-    inner.asked.clear()
-    assert same(await keeper.kept(["a", "b", "c"], context=CONTEXT), await expected(["a", "b", "c"]))
-    assert inner.asked == ["a"]

@@ -16,14 +16,14 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.ingestion.workers import Here
 from ragstone.pipelines import upkeep
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.state.sqlite import ProjectState
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
+from ragstone.testing import HashingEmbedder, MemoryCache, MemoryLexicalIndex, MemorySource, MemoryStore
 from ragstone.types import Chunk, Context
 
 NAMES = st.sampled_from(["a.md", "b.md", "c.txt", "d.zip", "e.zip"])
@@ -56,7 +56,7 @@ class Ingestion(RuleBasedStateMachine):
         self.size = 12
         self.forgotten: set[str] = set()
         self.state = ProjectState(None)
-        self.store, self.lexical, self.cache = MemoryStore(), MemoryLexicalIndex(), VectorCache(None)
+        self.store, self.lexical, self.cache = MemoryStore(), MemoryLexicalIndex(), MemoryCache()
         self.settled = True
 
     # ── What happens ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,7 +108,7 @@ class Ingestion(RuleBasedStateMachine):
 
     @rule()
     def lose_the_cache(self) -> None:
-        self.cache = VectorCache(None)
+        self.cache = MemoryCache()
 
     @rule()
     def run(self) -> None:
@@ -155,7 +155,7 @@ class Ingestion(RuleBasedStateMachine):
                 raise Broken
             return result
 
-        setattr(part, method, blocking if room in ("state", "cache") else waiting)
+        setattr(part, method, blocking if room == "state" else waiting)
         try:
             asyncio.run(self._ingest(index))
         except Broken:

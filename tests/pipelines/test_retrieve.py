@@ -25,7 +25,7 @@ from ragstone.prompts.file import load
 from ragstone.protocols import Embedder, Reranker, Splitter
 from ragstone.retrieval import fuse
 from ragstone.state.sqlite import ProjectState
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
+from ragstone.testing import HashingEmbedder, MemoryCache, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.text.analyzer import query_terms
 from ragstone.text.sentences import sentences
 from ragstone.trace import Step
@@ -61,7 +61,7 @@ class Sea:
     ) -> None:
         inner = HashingEmbedder(dimensions=96)
         inner.languages = languages
-        keeper = TokenKeeper(inner, None) if tokens else None
+        keeper = TokenKeeper(inner, MemoryCache()) if tokens else None
         self.embedder: Embedder = keeper or inner
         self.source = MemorySource(files, name="sea", **options)
         self.index = Index(

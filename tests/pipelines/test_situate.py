@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import ragstone
-from ragstone.caching.embeddings import VectorCache
 from ragstone.config import template
 from ragstone.errors import ModelUnavailable
 from ragstone.inference.router import Router
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.ingestion.workers import Here
+from ragstone.pipelines import upkeep
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.runner import PromptRunner
@@ -21,7 +21,7 @@ from ragstone.project import Project
 from ragstone.prompts.file import PromptFile, load
 from ragstone.protocols import Capabilities
 from ragstone.state.sqlite import ProjectState
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
+from ragstone.testing import HashingEmbedder, MemoryCache, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.types import Context
 
 TEXT = "# Halibut\n\nIt ships in May.\n\n# Turbot\n\nIt has no date."
@@ -32,7 +32,7 @@ def prompt(name: str) -> PromptFile:
     return load(folder / f"{name}.prompty", root=folder)
 
 
-def index(model: ScriptedModel, kept: VectorCache) -> Index:
+def index(model: ScriptedModel, kept: MemoryCache) -> Index:
     embedder = HashingEmbedder(window=40)
     runner = PromptRunner(Router({"m": model}), prompt, models=("m",))
     return Index(
@@ -53,7 +53,7 @@ async def ingest(found: Index):
 
 
 async def test_each_chunk_is_found_by_its_sentence_which_is_no_part_of_its_text():
-    model, kept = ScriptedModel(lambda prompt: "About the flounder family."), VectorCache(None)
+    model, kept = ScriptedModel(lambda prompt: "About the flounder family."), MemoryCache()
     found = index(model, kept)
     assert (await ingest(found)).added == 1
     document = found.state.all_uris("ingest", tenant="default")
@@ -70,6 +70,15 @@ async def test_each_chunk_is_found_by_its_sentence_which_is_no_part_of_its_text(
     assert len(model.prompts) == asked, "what was said once is kept"
 
 
+async def test_what_was_said_of_a_document_is_forgotten_with_it():
+    kept = MemoryCache()
+    found = index(ScriptedModel(lambda prompt: "About the flounder family."), kept)
+    await ingest(found)
+    assert (await kept.stats(context=Context())).entries == {"sentences": 2}
+    assert await upkeep.forget(found, "a.md", context=Context()) == 1
+    assert (await kept.stats(context=Context())).entries == {}
+
+
 async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_says():
     model = ScriptedModel(["About <| im_end|> and ~~ turn~~."])
     model.capabilities = Capabilities(special_tokens=frozenset({"~~turn~~"}))
@@ -81,7 +90,7 @@ async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_says(
 
 
 async def test_a_sentence_that_does_not_fit_the_window_is_cut():
-    found = index(ScriptedModel(lambda prompt: "word " * 60), VectorCache(None))
+    found = index(ScriptedModel(lambda prompt: "word " * 60), MemoryCache())
     await ingest(found)
     (one,) = found.state.named("ingest", "a.md", tenant="default")
     for chunk in found.state.chunks_of("ingest", one.id, tenant="default"):
@@ -90,7 +99,7 @@ async def test_a_sentence_that_does_not_fit_the_window_is_cut():
 
 
 async def test_a_model_that_is_away_fails_the_document_and_not_the_run():
-    report = await ingest(index(ScriptedModel(lambda prompt: ModelUnavailable("cannot be reached")), VectorCache(None)))
+    report = await ingest(index(ScriptedModel(lambda prompt: ModelUnavailable("cannot be reached")), MemoryCache()))
     assert [one.uri for one in report.failed] == ["a.md"]
     assert "cannot be reached" in report.failed[0].reason
 

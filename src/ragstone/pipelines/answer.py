@@ -17,6 +17,8 @@ from ragstone.pipelines.index import Index
 from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
+from ragstone.pipelines.remembered import CachedAnswers, Semantic
+from ragstone.pipelines.request import Request
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
 from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
@@ -45,7 +47,8 @@ class AnswerPipeline:
 
     `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
     route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
-    none is given.
+    none is given. `semantic` remembers questions, so that others which mean the same are answered as they were.
+    `begin` has caches start while passages are searched for.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class AnswerPipeline:
         lookups: Lookups = NO_LOOKUPS,
         tool: Callable[[str], Tool | None] = built_in,
         confidential: Callable[[Iterable[Hit]], bool] = lambda _: False,
+        semantic: Semantic | None = None,
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
-        self.confidential = confidential
+        self.confidential, self._begin = confidential, begin
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
@@ -72,9 +77,15 @@ class AnswerPipeline:
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
+        self.remembered = (
+            CachedAnswers(semantic, index=index, router=router, retrieve=retrieve) if semantic is not None else None
+        )
 
     def using(self, retrieve: RetrieveSpec | None = None, *, router: Router | None = None) -> AnswerPipeline:
-        """The same pipeline with another way to find passages, or with other models, over the same index."""
+        """The same pipeline with another way to find passages, or with other models, over the same index.
+
+        What is measured so remembers no questions.
+        """
         return AnswerPipeline(
             self.index,
             router or self.router,
@@ -240,14 +251,34 @@ class AnswerPipeline:
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
             self.router.require_generative(file.name)
-        values = {**(inputs or {}), "question": question}
-        search = self._sought(file, values, query, history, k, filters, context)
+        if context.cache != "off":
+            self._begin()
+        request = Request(
+            question=question,
+            file=file,
+            query=query,
+            inputs=inputs or {},
+            k=k,
+            filters=filters,
+            history=history,
+            context=context,
+        )
+        answering = self._answered
+        said = self.remembered.stream(request, answering) if self.remembered is not None else answering(request)
+        async with aclosing(said) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _answered(self, request: Request) -> AsyncGenerator[Delta | Answer]:
+        file, context, k, filters = request.file, request.context, request.k, request.filters
+        values = {**request.inputs, "question": request.question}
+        search = self._sought(file, values, request.query, request.history, k, filters, context)
         (hits, rewritten), looked = await self.lookups.beside(
             search, file, values, context=context.within(self.timeout)
         )
         with context.trace.step("prompt") as step:
             values |= looked.values
-            built = await self._prompted(file, values, hits, history, context)
+            built = await self._prompted(file, values, hits, request.history, context)
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])

@@ -234,7 +234,7 @@ class AutoCot:
     async def _asked(self, question: Asked) -> tuple[Rationale, str] | str:
         """What the model wrote and its name, or why that is no example."""
         try:
-            context = Context().within(self.timeout)
+            context = Context(cache="off").within(self.timeout)
             completion = await self._runner.run(self.asking.name, self._inputs(question), context=context)
         except (ModelRejected, ModelTimeout) as error:
             return f"the model gave no answer: {error.message}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -12,20 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, cast
 
-from ragstone.caching.embeddings import SENTENCES, CachedEmbedder, VectorCache
-from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import STATE, Located, bind, expand
 from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageError, nearest
 from ragstone.inference.owed import owed_to
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
-from ragstone.pipelines.caches import fingerprint, kept
+from ragstone.pipelines.cache_parts import CacheParts
+from ragstone.pipelines.caches import fingerprint, kept, semantic
+from ragstone.pipelines.embedders import PATIENT, Embedders, Reading
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
+from ragstone.pipelines.remembered import Semantic
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import CacheSpec, IngestSpec, ModelTerms, RouteSpec
+from ragstone.pipelines.spec import AnswerSpec, CacheSpec, IngestSpec, ModelTerms, RouteSpec
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
@@ -51,7 +51,7 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 
 C = TypeVar("C", bound=Connector)
 
-LEXICAL_DEFAULT, LEDGER_DEFAULT, CACHE_DEFAULT = "tantivy", "sqlite", "sqlite"
+LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
 BESIDE = {"model": ModelTerms}
 """The keys that every connector of a kind may have beside its own."""
 
@@ -85,9 +85,11 @@ class Builder:
         self.state = state or folder / STATE
         self.folder, self.files, self.plugins = folder, files, plugins
         self._built: dict[tuple[str, str], Connector] = {}
-        self._keepers: dict[str, TokenKeeper] = {}
         self.healths = healths or Healths()
-        self._vectors = VectorCache(self.state / "cache.db")
+        self.caches = CacheParts(
+            place=str(folder.resolve()), state=self.state, named=partial(self._typed, Cache, "cache")
+        )
+        self._embedders = Embedders(partial(self.cache, None, file="tokens.db", patience=PATIENT))
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """The connector of that name. Raises ConfigError when there is none, or when it is of another kind."""
@@ -238,7 +240,8 @@ class Builder:
 
         `spec` says where each of its keys stands.
         """
-        embedder = self._embedder(wanted, spec)
+        reading = self.reading(wanted, spec)
+        embedder = reading.embedder
         own = (name, tenant, f"#{edition}") if edition else (name, tenant)
         collection = collection_name(*own, embedder.fingerprint)
         store = self._typed(VectorStore, "store", wanted.store, spec.where(("store",)), collection=collection)
@@ -259,7 +262,7 @@ class Builder:
             lexical=lexical,
             lock=lock,
             situator=self._situator(wanted, spec, embedder),
-            tokens=self._keepers.get(wanted.embed) if wanted.tokens else None,
+            tokens=reading.tokens,
             **self.parsing(wanted, spec),
         )
 
@@ -277,7 +280,7 @@ class Builder:
         router.require()
         assert self.prompt_file is not None, "a project has prompts"
         runner = PromptRunner(router, self.prompt_file, models=router.listed, lookups=self.lookups)
-        return Situator(runner, embedder, VectorCache(self._vectors.path, table=SENTENCES))
+        return Situator(runner, embedder, self._vectors(wanted, spec, patience=PATIENT))
 
     def parsing(self, wanted: IngestSpec, spec: Located) -> Parsing:
         """Who reads files, by `parse:`, with each parser's keys checked by its constructor. Raises ConfigError."""
@@ -350,18 +353,26 @@ class Builder:
         """
         models = self.models(wanted, spec)
         if cache is not None and cache.exact:
-            models = kept(models, cache, self.cache(cache.store, spec.where(("cache", "store"))))
+            store = self.cache(cache.store, spec.where(("cache", "store")))
+            models = kept(models, cache, self.caches.fresh(store), flights=self.caches.flights)
         return Router(models, route=route(wanted, self.healths, located=spec, folder=self.folder))
 
-    def cache(self, name: str | None, asked_at: str = "") -> Cache:
-        """Where answers are kept: a connector, or the project's own file where none is named or that one is not set."""
-        if name is not None:
-            with suppress(NotConfigured):
-                return self._typed(Cache, "cache", name, asked_at)
-        if ("cache", "") not in self._built:
-            make = cast("Callable[..., Cache]", find("cache", CACHE_DEFAULT))
-            self._built["cache", ""] = make(path=self.state / "answers.db")
-        return cast("Cache", self._built["cache", ""])
+    def cache(
+        self, name: str | None, asked_at: str = "", *, file: str = "answers.db", patience: float | None = None
+    ) -> Cache:
+        """A cache by its name, or a file of the project's own where none is named or that one is not set."""
+        return self.caches.cache(name, asked_at, file=file, patience=patience)
+
+    def semantic(
+        self, pipeline: str, wanted: AnswerSpec, spec: Located, *, router: Router, embedder: Embedder
+    ) -> Semantic | None:
+        """What an answer pipeline remembers of questions, for all tenants; None where that is off."""
+        if wanted.cache is None or wanted.cache.semantic is None:
+            return None
+        return self.caches.semantic(
+            pipeline,
+            partial(semantic, pipeline, wanted, spec, router=router, embedder=embedder.fingerprint, builder=self),
+        )
 
     def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""
@@ -400,19 +411,17 @@ class Builder:
         given = expand(self.files[name]).value
         return ModelTerms.model_validate({key: given[key] for key in ModelTerms.model_fields if key in given})
 
-    def _embedder(self, wanted: IngestSpec, spec: Located) -> Embedder:
-        """The embedder of a pipeline, behind the cache of vectors that all pipelines of the project share."""
+    def reading(self, wanted: IngestSpec, spec: Located) -> Reading:
+        """The embedder of a pipeline, behind the cache that the pipeline names."""
         found = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
-        keeper = self._keeper(wanted, found)
-        return CachedEmbedder(keeper or found, self._vectors) if wanted.cache else keeper or found
+        passages = self._vectors(wanted, spec, patience=PATIENT) if wanted.cache else None
+        questions = self._vectors(wanted, spec) if wanted.cache else None
+        return self._embedders.of(wanted, found, passages=passages, questions=questions)
 
-    def _keeper(self, wanted: IngestSpec, embedder: Embedder) -> TokenKeeper | None:
-        """What keeps the token vectors of that embedder: one for all pipelines, since they share a file."""
-        if not wanted.tokens or not embedder.capabilities.token_vectors:
-            return None
-        if wanted.embed not in self._keepers:
-            self._keepers[wanted.embed] = TokenKeeper(embedder, self.state / "tokens.db")
-        return self._keepers[wanted.embed]
+    def _vectors(self, wanted: IngestSpec, spec: Located, *, patience: float | None = None) -> Cache:
+        """Where vectors are kept, and the sentences of contextual retrieval, which are kept in any case."""
+        name = wanted.cache if isinstance(wanted.cache, str) else None
+        return self.cache(name, spec.where(("cache",)), file="cache.db", patience=patience)
 
     def _splitter(self, spec: Located, wanted: IngestSpec, embedder: Embedder) -> Splitter:
         located = _split_section(wanted, spec)
@@ -426,13 +435,12 @@ class Builder:
     async def close(self) -> None:
         """Closes every connector that was built and is held here."""
         async with AsyncExitStack() as ends:
-            ends.push_async_callback(asyncio.to_thread, self._vectors.close)
-            for keeper in self._keepers.values():
-                ends.push_async_callback(keeper.close)
             for built in self._built.values():
                 ends.push_async_callback(built.close)
                 if isinstance(built, Ledger):
                     ends.push_async_callback(owed_to(built).settled)
+            ends.push_async_callback(self.caches.close)
+            ends.push_async_callback(self._embedders.close)  # first: they hand their last figures to a cache
 
 
 def _split_section(wanted: IngestSpec, spec: Located) -> Located:

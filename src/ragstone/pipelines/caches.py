@@ -1,37 +1,132 @@
-"""From `cache:` of a pipeline to models whose answers are kept."""
+"""From `cache:` of a pipeline to models whose answers are kept, and to questions that are remembered."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ragstone.caching.model import CachedModel
+from ragstone.caching.flight import Flights
+from ragstone.caching.model import CachedModel, Screen
+from ragstone.caching.semantic.figures import Figures
+from ragstone.caching.semantic.remembering import RememberedQuestions
+from ragstone.caching.semantic.watch import Watch
 from ragstone.config import Located, expand
 from ragstone.errors import NotConfigured
-from ragstone.pipelines.spec import CacheSpec, ModelTerms
-from ragstone.protocols import Cache, Model
+from ragstone.inference.router import Router
+from ragstone.pipelines.last_word import Both, Judging, Reranking
+from ragstone.pipelines.lookups import Lookups
+from ragstone.pipelines.remembered import Judge, LastWord, Semantic
+from ragstone.pipelines.runner import PromptRunner
+from ragstone.pipelines.spec import AnswerSpec, CacheSpec, ModelTerms, SemanticSpec
+from ragstone.pipelines.watched import Afresh
+from ragstone.prompts.file import PromptFile
+from ragstone.protocols import Cache, Connector, Model, Reranker
 
-__all__ = ["fingerprint", "kept"]
+__all__ = ["fingerprint", "kept", "semantic"]
 
 DAY = 86_400.0  # seconds
+CALIBRATED = ".cache.json"  # in place of a pipeline's .yaml
 UNSHAPING = {"kind", "price", "api_key", *ModelTerms.model_fields}
 """The keys of a model's file that shape no answer of it."""
 
 
 def kept(
-    models: Mapping[str, Model | NotConfigured], spec: CacheSpec, store: Cache
+    models: Mapping[str, Model | NotConfigured],
+    spec: CacheSpec,
+    store: Cache,
+    *,
+    flights: Flights,
+    screen: Screen | None = None,
 ) -> dict[str, Model | NotConfigured]:
     """The models of a route, each behind the cache."""
 
     def one(model: Model) -> Model:
-        return CachedModel(model, store, sampled=spec.sampled, scope=spec.scope, seconds=spec.days * DAY)
+        return CachedModel(
+            model,
+            store,
+            sampled=spec.sampled,
+            scope=spec.scope,
+            seconds=spec.days * DAY,
+            screen=screen,
+            flights=flights,
+        )
 
     return {name: one(model) if isinstance(model, Model) else model for name, model in models.items()}
+
+
+class Parts(Protocol):
+    """Builds what a file names."""
+
+    folder: Path
+    lookups: Lookups
+    prompt_file: Callable[[str], PromptFile] | None
+
+    def cache(self, name: str | None, asked_at: str = "") -> Cache:
+        """A cache by its name, or the project's own."""
+        ...
+
+    def connector(self, kind: str, name: str, *, asked_at: str = "") -> Connector:
+        """Any other connector by its name."""
+        ...
+
+
+def semantic(
+    pipeline: str, wanted: AnswerSpec, spec: Located, *, router: Router, embedder: str, builder: Parts
+) -> Semantic:
+    """What the pipelines of one name share, whose `cache.semantic` is on. `spec` says where its keys stand.
+
+    `embedder` is the fingerprint of the index's. Raises ConfigError where nothing was calibrated for it.
+    """
+    cached, own = wanted.cache, wanted.cache.semantic if wanted.cache is not None else None
+    assert cached is not None, "its cache is on"
+    assert own is not None, "and semantic"
+    assert builder.prompt_file is not None, "a project has prompts"
+    store = builder.cache(cached.store, spec.where(("cache", "store")))
+    judge, calibration = _judge(spec.path.with_suffix(CALIBRATED), embedder)
+    reranker = None
+    if own.rerank is not None:
+        reranker = builder.connector("reranker", own.rerank, asked_at=spec.where(("cache", "semantic", "rerank")))
+        assert isinstance(reranker, Reranker), "the registry has checked it"
+    runner = PromptRunner(router.writing, builder.prompt_file, models=(), lookups=builder.lookups)
+    return Semantic(
+        pipeline=pipeline,
+        questions=RememberedQuestions(store, limit=own.limit, seconds=cached.days * DAY),
+        judge=judge,
+        watch=Watch(
+            store,
+            place=str(builder.folder.resolve()),
+            pipeline=pipeline,
+            calibration=calibration,
+            bound=own.bound,
+            share=own.watch,
+        ),
+        figures=Figures(store),
+        afresh=Afresh(timeout=wanted.route.timeout),
+        last=_last_word(own, runner, reranker, wanted.route.timeout),
+        sampled=cached.sampled,
+    )
+
+
+def _judge(path: Path, embedder: str) -> tuple[Judge, str]:
+    """Who compares questions, by the calibration of a pipeline or the one that ships; and what tells it from others."""
+    from ragstone.caching.semantic.calibration import calibration_for
+    from ragstone.caching.semantic.verifier import Verifier
+
+    found = calibration_for(path, embedder=embedder)
+    return Verifier(found), hashlib.blake2b(found.dump().encode(), digest_size=6).hexdigest()
+
+
+def _last_word(
+    wanted: SemanticSpec, runner: PromptRunner, reranker: Reranker | None, timeout: float
+) -> LastWord | None:
+    first = Reranking(reranker) if reranker is not None else None
+    second = Judging(runner, wanted.judge, timeout=timeout) if wanted.judge is not None else None
+    return Both(first, second) if first is not None and second is not None else first or second
 
 
 def fingerprint(located: Located, files: Mapping[str, Located]) -> str:

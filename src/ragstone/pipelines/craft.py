@@ -154,7 +154,7 @@ class Dialogue:
         inputs = {name: value for name, value in inputs.items() if name in declared}
         fault = model = ""
         for _ in range(TRIES):
-            context = Context().within(self._timeout)
+            context = Context(cache="off").within(self._timeout)
             completion = await self._runner.run(self._asking.name, inputs, context=context)
             self.completions.append(completion)
             model = completion.model

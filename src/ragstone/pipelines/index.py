@@ -15,7 +15,9 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.errors import IndexMismatch
 from ragstone.ingestion.parse import Reader
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.cache_places import Caches
 from ragstone.pipelines.situate import Situator
+from ragstone.pipelines.stale import forget_stale
 from ragstone.protocols import Embedder, LexicalIndex, Splitter, VectorStore
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import Facts, ProjectState
@@ -39,7 +41,7 @@ class Index:
     """One edition of what an ingest pipeline writes for a tenant. `name` is the pipeline's.
 
     `tokens` keeps the token vectors of what the embedder reads, where it gives any. `lock` keeps other processes from
-    writing (None: no other can).
+    writing (None: no other can). `caches` hold answers that rest on it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Index:
     parsing: str = ""  # changes with the settings of the parsers
     situator: Situator | None = None
     tokens: TokenKeeper | None = None
+    caches: Caches = field(default_factory=Caches)
     _loaded: bool = field(default=False, init=False)
     _size: tuple[float, int] = field(default=(0.0, -1), init=False)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -91,19 +94,19 @@ class Index:
 
     @asynccontextmanager
     async def writing(self, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> AsyncGenerator[None]:
-        """Keeps everyone else from writing, in this process and in others.
+        """Keeps everyone else from writing, in this process and in others; then caches forget what has changed.
 
         Raises IndexBusy without `wait`; with it `waiting` is told once who is waited for.
         """
         async with self._writing:
-            if self.lock is None:
-                yield
-                return
-            await self.lock.acquire_soon(wait=math.inf if wait else 0.0, waiting=waiting)
+            if self.lock is not None:
+                await self.lock.acquire_soon(wait=math.inf if wait else 0.0, waiting=waiting)
             try:
                 yield
+                await forget_stale(self.state, self.caches, tenant=self.tenant)
             finally:
-                self.lock.release()
+                if self.lock is not None:
+                    self.lock.release()
 
     async def flush(self) -> None:
         """Lets other processes see what was written."""

@@ -188,7 +188,7 @@ class CaseRun:
         return None
 
     async def _reply(self, case: Case, prompt: Prompt) -> Reply:
-        context = Context().within(TIMEOUT)
+        context = Context(cache="off").within(TIMEOUT)
         question = _question(case)
         slot = prompt.slot("retrieved")
         if slot is not None and not case.passages and "passages" in self.file.body.uses and prompt.abstain is not None:
@@ -236,7 +236,7 @@ class CaseRun:
     async def grade(self, reply: Reply, rubric: str, reference: str) -> tuple[int | None, str]:
         """The grade from 1 to 5 that ends what the prompt file `judge` makes the model say, and all that it said."""
         inputs = {"question": reply.question, "answer": reply.text, "rubric": rubric, "reference": reference}
-        context = Context().within(TIMEOUT)
+        context = Context(cache="off").within(TIMEOUT)
         completion = self._counted(await self.tests.runner.run(JUDGE, inputs, context=context))
         return grade_in(completion.text), completion.text
 

@@ -41,7 +41,7 @@ class Rebuild:
 
         async with live.writing(wait=wait, waiting=waiting):
             if self.past is not None:  # a rebuild that was killed after the swap has left it
-                await _remove(self.past, context)
+                await _remove(self.past, context, heir=live)
             report = await shadow.run(context=context, allow_empty=allow_empty, progress=progress, last_good=live.key)
             unlisted = {source.name for source in shadow.sources} & {failure.uri for failure in report.failed}
             if unlisted:
@@ -51,10 +51,10 @@ class Rebuild:
                     hint="Run it again when the source can be reached.",
                 )
             await asyncio.to_thread(live.state.publish, live.name, shadow.index.edition, tenant=live.tenant)
-            await _remove(live, context)
+            await _remove(live, context, heir=shadow.index)
         return report
 
 
-async def _remove(index: Index, context: Context) -> None:
-    await asyncio.to_thread(index.state.discard, index.key, tenant=index.tenant)
+async def _remove(index: Index, context: Context, *, heir: Index) -> None:
+    await asyncio.to_thread(index.state.discard, index.key, tenant=index.tenant, heir=heir.key)
     await asyncio.gather(index.store.drop(context=context), index.lexical.drop(context=context))

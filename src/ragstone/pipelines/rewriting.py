@@ -178,6 +178,7 @@ def with_calls(completion: Completion, others: Sequence[Completion]) -> Completi
         usage=used(every),
         cost=sum(one.cost for one in every),
         calls=sum(one.calls for one in every),
+        cached=all(one.cached for one in every),
     )
 
 

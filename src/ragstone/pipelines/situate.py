@@ -11,14 +11,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ragstone.caching.embeddings import VectorCache
+from ragstone.caching.key import sentence_key
 from ragstone.pipelines.runner import PromptRunner
-from ragstone.protocols import Embedder
+from ragstone.protocols import Cache, Embedder
+from ragstone.stored import Stored
 from ragstone.types import Chunk, Context, Document
 
 __all__ = ["Situator"]
 
 PROMPT = "context"
+ROOM = "sentences"
 AROUND = 6_000  # characters of the document before and after a chunk that the model sees
 AT_ONCE = 8
 SPECIAL = 2  # tokens that an embedder puts around a text
@@ -27,7 +29,7 @@ SPECIAL = 2  # tokens that an embedder puts around a text
 class Situator:
     """Asks for the sentences, each once: they are kept by prompt, models, and what the model saw."""
 
-    def __init__(self, runner: PromptRunner, embedder: Embedder, kept: VectorCache) -> None:
+    def __init__(self, runner: PromptRunner, embedder: Embedder, kept: Cache) -> None:
         self._runner, self._embedder, self._kept = runner, embedder, kept
 
     @property
@@ -47,18 +49,23 @@ class Situator:
 
         return list(await asyncio.gather(*map(situated, chunks)))
 
+    async def forget(self, documents: Sequence[str]) -> None:
+        """Removes what was said of the passages of documents, by their ids."""
+        if documents:
+            await self._kept.forget([_tag(one) for one in documents], context=Context())
+
     async def _situated(self, chunk: Chunk, document: Document, fingerprint: str, context: Context) -> Chunk:
         around = document.text[max(0, chunk.start - AROUND) : chunk.end + AROUND]
-        seen = "\0".join((fingerprint, document.title, around, chunk.text))
-        key = hashlib.blake2b(seen.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        kept = await asyncio.to_thread(self._kept.get, [key])
-        if key in kept:
-            sentence = kept[key].decode()
+        key = sentence_key(fingerprint, title=document.title, around=around, passage=chunk.text)
+        found = (await self._kept.get(ROOM, [key], context=context)).get(key)
+        if found is not None:
+            sentence = found.value.decode("utf-8", "replace")
         else:
             inputs = {"title": document.title, "document": around, "passage": chunk.text}
             completion = await self._runner.run(PROMPT, inputs, context=context)
-            sentence = " ".join(completion.text.split())
-            await asyncio.to_thread(self._kept.put, {key: sentence.encode("utf-8", "replace")})
+            said = " ".join(completion.text.split()).encode("utf-8", "replace")
+            await self._kept.put(ROOM, {key: Stored(value=said, tags=(_tag(document.id),))}, context=context)
+            sentence = said.decode()
         return await asyncio.to_thread(self._fitted, chunk, sentence)
 
     def _fitted(self, chunk: Chunk, sentence: str) -> Chunk:
@@ -72,3 +79,7 @@ class Situator:
                 return fitted
             words = words[: -max(1, over // 2)]
         return chunk
+
+
+def _tag(document: str) -> str:
+    return f"document:{document}"

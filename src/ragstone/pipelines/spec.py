@@ -244,9 +244,9 @@ class IngestSpec(Strict):
 
     `context`: a model of the `route` writes a sentence before each chunk that says where it stands.
 
-    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice; or in the cache that it
-    names. `tokens`: token vectors
-    are kept in `.ragstone/tokens.db`, 64 bytes each, for late interaction and trimming.
+    `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice, or in the cache that it
+    names; those of questions for 30 days. `tokens`: token vectors are kept in `.ragstone/tokens.db`, 64 bytes each, for
+    late interaction and trimming.
     """
 
     sources: list[str] = Field(min_length=1)

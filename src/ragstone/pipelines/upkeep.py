@@ -112,6 +112,8 @@ async def forget(index: Index, uri: str, *, context: Context) -> int:
         chunks = await asyncio.to_thread(index.state.chunks_of, index.key, one.id, tenant=index.tenant)
         texts += [chunk.embedded for chunk in chunks]
     await index.embedder.forget(texts)
+    if index.situator is not None:
+        await index.situator.forget([one.id for one in documents])
     parts.forget()
     await asyncio.to_thread(index.state.remove, index.key, [one.id for one in documents], tenant=index.tenant)
     await drop_orphans(index, context=context)

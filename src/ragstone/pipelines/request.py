@@ -1,0 +1,33 @@
+"""A question with all that shapes its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ragstone.prompts.file import PromptFile
+from ragstone.types import Answer, Context, Delta, Message
+
+__all__ = ["Answering", "Request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What an answer pipeline was asked: its question is checked, and its prompt file read.
+
+    `query` is what is searched for, where the question does not say it by itself.
+    """
+
+    question: str
+    file: PromptFile
+    query: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    k: int | None = None
+    filters: Mapping[str, Any] | None = None
+    history: Sequence[Message] = ()
+    context: Context
+
+
+Answering: TypeAlias = Callable[[Request], AsyncGenerator[Delta | Answer]]
+"""Gives an answer as it is said, then the checked answer itself, last."""
