@@ -60,6 +60,7 @@ docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the pages th
 	@$(BIN)/python docs/techniques.py
 	@$(BIN)/python docs/ablating.py
 	@$(BIN)/python docs/planning.py
+	@$(BIN)/python docs/caching.py
 
 clean: ## remove the environments, the index and every cache
 	@rm -rf .venv .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -138,4 +138,4 @@ async def test_half_a_character_is_refused_and_one_principal_is_one(project: Pat
         await rag.ingest()
         with pytest.raises(UsageError, match="half a character"):
             await rag.ask("Why \ud800?")
-        assert rag.chat(principals="group:hr")._principals == frozenset({"group:hr"})
+        assert rag.chat(principals="group:hr")._who.principals == frozenset({"group:hr"})

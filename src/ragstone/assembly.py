@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.caching.replies import ReplyCache
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
@@ -21,6 +21,7 @@ from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
+from ragstone.pipelines.cache_places import Caches
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
@@ -32,6 +33,7 @@ from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
+    Cache,
     Embedder,
     Ledger,
     LexicalIndex,
@@ -69,10 +71,8 @@ class Routed:
 class Assembly(Protocol):
     """Where pipelines come from. The methods block, and may be called from several threads at once."""
 
-    @property
-    def traces(self) -> TraceStore:
-        """Where finished traces are kept."""
-        ...
+    traces: TraceStore  # where finished ones are kept
+    caches: Caches  # where answers are kept
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Makes sources of folders. Raises UsageError where sources are declared in files."""
@@ -133,6 +133,7 @@ class ProjectParts:
         self._replies = ReplyCache(project.state_folder / "replies.db")
         self._lookups = Lookups(self._lookup, self._replies)
         self.traces = TraceStore(project.state_folder / "traces.db")
+        self.caches = Caches(lambda: self.project.pipelines, self._cache)
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
         self._routes: dict[str, Routed] = {}
@@ -183,7 +184,8 @@ class ProjectParts:
             if kept is not None and self._index(kept.index.name, tenant) is kept.index:
                 return kept
             spec = self.project.answer_spec(pipeline)
-            router = self._parts()[0].router(spec.route, self.project.pipeline(pipeline), cache=spec.cache)
+            builder, located = self._parts()[0], self.project.pipeline(pipeline)
+            router = builder.router(spec.route, located, cache=spec.cache)
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
                 index,
@@ -191,7 +193,9 @@ class ProjectParts:
                 prompt=spec.prompt,
                 prompt_file=self._prompts.get,
                 retrieve=spec.retrieve,
-                reranker=self._reranker(spec, self.project.pipeline(pipeline)),
+                reranker=self._reranker(spec, located),
+                semantic=builder.semantic(pipeline, spec, located, router=router, embedder=index.embedder),
+                begin=builder.caches.begin,
                 timeout=spec.route.timeout,
                 confidential=confidential(spec.route),
                 checks=spec.checks,
@@ -260,6 +264,10 @@ class ProjectParts:
         with self._one:
             return self._parts()[0].lookup(name)
 
+    def _cache(self, name: str | None, file: str) -> Cache:
+        with self._one:
+            return self._parts()[0].cache(name, file=file)
+
     def _tool(self, name: str) -> Tool | None:
         with self._one:
             return self._parts()[0].tool(name)
@@ -285,7 +293,9 @@ class ProjectParts:
         spec = self.project.ingest_spec(name)
         builder, state = self._parts()
         located = self.project.pipeline(name)
-        return builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
+        made = builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
+        made.caches = self.caches
+        return made
 
     def _builder(self) -> Builder:
         project = self.project
@@ -323,7 +333,7 @@ class ProjectParts:
 
 
 class LooseParts:
-    """Pipelines from parts given by hand; what is not given is the default, held in memory."""
+    """Pipelines from parts given by hand; what is not given is the default, held in memory. No answer is cached."""
 
     def __init__(
         self,
@@ -341,7 +351,7 @@ class LooseParts:
         self._sources = list(sources)
         self._prompt = prompt
         given = embedder or cast("Callable[[], Embedder]", find("embedder", "openvino"))()
-        self._tokens = TokenKeeper(given, None) if given.capabilities.token_vectors else None
+        self._tokens = TokenKeeper(given, _in_memory()) if given.capabilities.token_vectors else None
         self._embedder = self._tokens or given
         asked = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
         self._ledger = cast("Callable[..., Ledger]", find("ledger", "sqlite"))(path=None)
@@ -349,21 +359,16 @@ class LooseParts:
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )
-        self._vectors = VectorCache(None)
-        self._reading = CachedEmbedder(self._embedder, self._vectors)  # reads the examples of prompts, once each
+        self._reading = CachedEmbedder(self._embedder, _in_memory())  # reads the examples of prompts, once each
         self._store, self._lexical, self._tools = store, lexical, dict(tools or {})
         self._state = ProjectState(state)
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
-        self._traces = TraceStore(None)
+        self.traces = TraceStore(None)
+        self.caches = Caches()
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
         self._routed: Routed | None = None
         self._one = threading.RLock()
-
-    @property
-    def traces(self) -> TraceStore:
-        """Kept in memory."""
-        return self._traces
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Adds each folder as a source; one that was added before is the same source."""
@@ -469,14 +474,18 @@ class LooseParts:
     async def close(self) -> None:
         """Closes every part, those given by hand too."""
         async with AsyncExitStack() as ends:
-            ends.callback(self._traces.close)
+            ends.callback(self.traces.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
-            ends.push_async_callback(asyncio.to_thread, self._vectors.close)
-            parts = (self._embedder, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
+            parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:
                 ends.push_async_callback(part.close)
             for index in self._indexes.values():
                 ends.push_async_callback(index.close)
+
+
+def _in_memory() -> Cache:
+    make = cast("Callable[..., Cache]", find("cache", "sqlite"))
+    return make(path=None)
 
 
 def _prompt_path(name: str) -> Path:

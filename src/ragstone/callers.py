@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from ragstone.errors import UsageError
 from ragstone.trace import Trace
-from ragstone.types import Answer, Context
+from ragstone.types import Answer, CachePolicy, Context
 
 __all__ = ["NOBODY", "Payer", "context_of", "outcome_of", "principals_of", "shown"]
 
+POLICIES: tuple[CachePolicy, ...] = ("use", "refresh", "off")
 KEPT = 2_000  # characters of a question that its trace keeps
 
 
@@ -36,12 +37,19 @@ NOBODY = Payer()
 """Of a request that is counted for its tenant alone, within the budgets of its route."""
 
 
-def context_of(name: str, tenant: object, principals: object = (), payer: Payer = NOBODY) -> Context:
-    """The context of a request, whose trace has that name. Raises UsageError for a tenant or principals of no name."""
+def context_of(
+    name: str, tenant: object, principals: object = (), payer: Payer = NOBODY, cache: CachePolicy = "use"
+) -> Context:
+    """The context of a request, whose trace has that name. Raises UsageError for a tenant or principals of no name.
+
+    So it does for a `cache` that is none of `use`, `refresh` and `off`.
+    """
     if not isinstance(tenant, str) or not tenant:
         raise UsageError("the tenant is wrong", expected="its name", found=repr(tenant)[:80])
+    if cache not in POLICIES:
+        raise UsageError("the cache policy is wrong", expected="one of " + ", ".join(POLICIES), found=repr(cache)[:80])
     who = principals_of(principals)
-    return Context(tenant=tenant, key=payer.key, principals=who, budget=payer.budget, trace=Trace(name))
+    return Context(tenant=tenant, key=payer.key, principals=who, budget=payer.budget, cache=cache, trace=Trace(name))
 
 
 def principals_of(given: object) -> frozenset[str]:
@@ -65,6 +73,8 @@ def outcome_of(answer: Answer) -> dict[str, Any]:
     prompt = f"{answer.prompt.name}@{answer.prompt.version}"
     outcome = "abstained" if answer.abstained else "answered"
     found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    if answer.cached:
+        found["cached"] = True
     if answer.completion.calls > 1:
         found["calls"] = answer.completion.calls
     return found | {"notices": list(answer.notices)} if answer.notices else found

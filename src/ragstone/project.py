@@ -16,9 +16,10 @@ from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
 from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
+from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.routes import confidential, difficulty
-from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, RouteSpec, spec_for
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, CacheSpec, IngestSpec, RouteSpec, spec_for
 from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
 from ragstone.registry import find as find_type
@@ -277,6 +278,8 @@ class Project:
             try:
                 if kind == "prompt":
                     self._demand_question(self.prompt_path(name))
+                elif kind == "judge":
+                    judges(name, self._other_prompt)
                 elif kind == "pipeline":
                     self._require_pipeline(name)
                 else:
@@ -369,6 +372,8 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
         yield ("store",), "store", spec.store
         if "lexical" in spec.model_fields_set:
             yield ("lexical",), "lexical", spec.lexical
+        if isinstance(spec.cache, str):
+            yield ("cache",), "cache", spec.cache
         yield from _of_route(spec.route)
     else:
         yield ("index",), "pipeline", spec.index
@@ -376,6 +381,7 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
         rerank = spec.retrieve.rerank
         if rerank is not None and rerank.by != INTERACTION:
             yield ("retrieve", "rerank", "by"), "reranker", rerank.by
+        yield from _of_cache(spec.cache)
         yield from _of_route(spec.route)
 
 
@@ -384,3 +390,13 @@ def _of_route(route: RouteSpec | None) -> Iterator[tuple[tuple[str | int, ...], 
         yield ("route", "models", place), "model", name
     if route is not None and route.ledger is not None:
         yield ("route", "ledger"), "ledger", route.ledger
+
+
+def _of_cache(cache: CacheSpec | None) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    if cache is not None and cache.store is not None:
+        yield ("cache", "store"), "cache", cache.store
+    named = cache.semantic if cache is not None else None
+    if named is not None and named.judge is not None:
+        yield ("cache", "semantic", "judge"), "judge", named.judge
+    if named is not None and named.rerank is not None:
+        yield ("cache", "semantic", "rerank"), "reranker", named.rerank

@@ -15,6 +15,7 @@ from ragstone.assembly import Assembly, LooseParts, ProjectParts
 from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
+from ragstone.caches import AsyncCache
 from ragstone.callers import NOBODY, Payer, context_of, outcome_of, principals_of, shown
 from ragstone.conversations.memory import Conversation
 from ragstone.errors import UsageError
@@ -31,7 +32,8 @@ from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
 from ragstone.streams import AnswerStream, whole
 from ragstone.trace import StoredTrace, Trace
-from ragstone.types import Answer, Context, Delta, Document, Hit, Message, Prompt
+from ragstone.types import Answer, CachePolicy, Context, Delta, Document, Hit, Message, Prompt
+from ragstone.usage import Purse
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -167,6 +169,10 @@ class AsyncRag:
         """Which model of a pipeline's route a question would go to, and why."""
         return AsyncModels(self._parts, tenant=tenant, pipeline=pipeline)
 
+    def cache(self, *, pipeline: str | None = None) -> AsyncCache:
+        """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
+        return AsyncCache(self._parts, pipeline=pipeline)
+
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def search(
@@ -219,14 +225,16 @@ class AsyncRag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
         """An answer with its citations. `inputs` are the prompt file's own; `payer` is whom the ledger counts it for.
 
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
+        `cache` is `use`, `refresh` (ask anew, and keep that) or `off`, where the pipeline has a cache.
         """
-        context = replace(context_of("ask", tenant, principals, payer), unread=True)
+        context = replace(context_of("ask", tenant, principals, payer, cache), unread=True)
         return await whole(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
 
     def batch(
@@ -242,9 +250,10 @@ class AsyncRag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
     ) -> AsyncBatch:
         """Many questions, or a file with one on each line, asked side by side and answered in order."""
-        who = context_of("ask", tenant, principals, payer)
+        who = context_of("ask", tenant, principals, payer, cache)
 
         async def ask(one: BatchQuestion) -> Answer:
             context = replace(who, unread=True, trace=Trace("ask"))
@@ -269,11 +278,12 @@ class AsyncRag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = context_of("ask", tenant, principals, payer)
+        context = context_of("ask", tenant, principals, payer, cache)
         parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
         return AnswerStream(parts)
 
@@ -285,10 +295,11 @@ class AsyncRag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before."""
-        who = principals_of(principals)
-        return AsyncChat(self, prompt=prompt, principals=who, tenant=tenant, pipeline=pipeline, payer=payer)
+        who = context_of("chat", tenant, principals, payer, cache)
+        return AsyncChat(self, prompt=prompt, pipeline=pipeline, who=who)
 
     async def explain(
         self,
@@ -446,11 +457,8 @@ class AsyncRag:
 class AsyncChat:
     """One conversation with the documents."""
 
-    def __init__(
-        self, rag: AsyncRag, *, prompt: str, principals: frozenset[str], tenant: str, pipeline: str, payer: Payer
-    ) -> None:
-        self._rag, self._prompt, self._pipeline = rag, prompt, pipeline
-        self._principals, self._tenant, self._payer = principals, tenant, payer
+    def __init__(self, rag: AsyncRag, *, prompt: str, pipeline: str, who: Context) -> None:
+        self._rag, self._prompt, self._pipeline, self._who = rag, prompt, pipeline, who
         self.conversation = Conversation()
 
     async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
@@ -464,9 +472,9 @@ class AsyncChat:
     async def _remembered(
         self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
     ) -> AsyncGenerator[Delta | Answer]:
-        talk, context = self.conversation, context_of("chat", self._tenant, self._principals, self._payer)
+        talk = self.conversation
         # What was said before goes with the question, so that it stays where it has to.
-        context = replace(context, unread=unread, confidential=talk.confidential)
+        context = replace(self._who, unread=unread, confidential=talk.confidential, purse=Purse(), trace=Trace("chat"))
         query, history = talk.query(question), talk.history()
         parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
             question, query, history, self._prompt, None, None, self._pipeline, output, inputs, context

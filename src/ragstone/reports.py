@@ -1,4 +1,4 @@
-"""What an ingestion would do, does and did, what an index holds, and which model would be asked."""
+"""What an ingestion would do, does and did, what an index and a cache hold, and which model would be asked."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ragstone.types import Chunk, Hit
+from ragstone.usage import NANO
 
 __all__ = [
+    "CacheReport",
+    "CacheStats",
     "Difference",
     "Explained",
     "ExplainedRoute",
     "IndexStatus",
     "IngestPlan",
     "IngestReport",
+    "KeptCall",
     "Progress",
+    "RestsOn",
     "RoutedModel",
+    "SemanticFigures",
     "Stage",
 ]
 
@@ -171,3 +177,114 @@ class ExplainedRoute:
     def as_dict(self) -> dict[str, Any]:
         """The route as `ragstone model explain --json` prints it."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStats:
+    """What one cache holds, by room, and what was counted there. `pipelines` are those that keep something in it."""
+
+    place: str
+    pipelines: tuple[str, ...]
+    entries: Mapping[str, int]
+    size: Mapping[str, int]  # bytes
+    figures: Mapping[str, int]
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Of the calls of models that could be kept, the share that was; None before the first."""
+        hits, misses = self.figures.get("calls.hit", 0), self.figures.get("calls.miss", 0)
+        return hits / (hits + misses) if hits + misses else None
+
+    @property
+    def saved_usd(self) -> float:
+        """What the calls would have cost that were not made."""
+        return self.figures.get("calls.saved.nano", 0) / NANO
+
+    def by_reason(self, of: str) -> dict[str, int]:
+        """The figures whose names begin so, by the rest of it: `calls.skipped`, `bypassed`."""
+        begins = f"{of}."
+        return {name[len(begins) :]: self.figures[name] for name in sorted(self.figures) if name.startswith(begins)}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as `ragstone cache stats --json` prints them."""
+        rooms = {
+            room: {"entries": count, "bytes": self.size.get(room, 0)} for room, count in sorted(self.entries.items())
+        }
+        return {
+            "place": self.place,
+            "pipelines": list(self.pipelines),
+            "rooms": rooms,
+            "hit_rate": self.hit_rate,
+            "saved_usd": self.saved_usd,
+            "figures": dict(sorted(self.figures.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticFigures:
+    """How often a pipeline answered a question by an earlier one, and how often that was wrong, with one calibration.
+
+    Of `hits` so many were `watched`, and `false` of these were told something else; `rate` lies between `low` and
+    `high`. Above `bound` it turns itself off.
+    """
+
+    pipeline: str
+    calibration: str
+    hits: int
+    watched: int
+    false: int
+    rate: float | None
+    low: float
+    high: float
+    bound: float
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheReport:
+    """The caches of a project."""
+
+    caches: tuple[CacheStats, ...]
+    semantic: tuple[SemanticFigures, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as `ragstone cache stats --json` prints it."""
+        return {"caches": [one.as_dict() for one in self.caches], "semantic": [asdict(one) for one in self.semantic]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestsOn:
+    """A passage that an answer rests on. Its document may be `unchanged` there, `changed`, or `gone`."""
+
+    document: str
+    uri: str | None
+    start: int
+    end: int
+    state: Literal["unchanged", "changed", "gone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCall:
+    """What is kept under a key, in seconds and bytes. `left` is None where it stays while there is room.
+
+    What an entry does not say of itself is None. `texts` are the model's words.
+    """
+
+    key: str
+    room: str
+    place: str
+    age: float
+    left: float | None
+    size: int
+    prompt: str | None = None
+    version: str | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    tenant: str | None = None
+    rests: tuple[RestsOn, ...] | None = None
+    texts: tuple[str, ...] = ()
+
+    def as_dict(self, *, answer: bool = False) -> dict[str, Any]:
+        """The entry as `ragstone cache explain --json` prints it, with the words of the `answer` if wanted."""
+        told = asdict(self)
+        return told if answer else {name: value for name, value in told.items() if name != "texts"}

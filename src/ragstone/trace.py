@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 __all__ = ["Step", "StoredTrace", "Trace"]
@@ -53,6 +53,11 @@ class Trace:
             raise
         finally:
             step.seconds = time.perf_counter() - begun
+
+    def join(self, other: Trace) -> None:
+        """Takes over the steps of another trace as if they had been noted here."""
+        shift = other._origin - self._origin
+        self.steps += [replace(step, start=step.start + shift) for step in other.steps]
 
 
 @dataclass(frozen=True, slots=True)

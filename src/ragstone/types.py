@@ -301,7 +301,7 @@ class Prompt:
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
     how likely its words were. What is `confidential` goes to models of your own alone. `sample` tells calls apart that
-    ask for the same thing on purpose, counted from 0.
+    ask for the same thing on purpose, counted from 0. One that is `drawn` is answered by lot, whatever its options.
     """
 
     name: str
@@ -321,6 +321,7 @@ class Prompt:
     logprobs: bool = False
     confidential: bool = False
     sample: int = 0
+    drawn: bool = False
 
     @property
     def calls(self) -> int:

@@ -37,7 +37,7 @@ def test_each_question_is_answered_as_ask_answers_it(questions: Path, run: Run) 
     assert done.stdout.startswith("2 questions: 2 answered")
     first, second = read(Path("answers.jsonl"))
     asked = json.loads(run("ask", SHIPS, "--json").stdout)
-    assert {**first["answer"], "trace_id": ""} == {**asked, "trace_id": ""}
+    assert {**first["answer"], "trace_id": "", "cached": True} == {**asked, "trace_id": ""}  # from memory by then
     assert (first["id"], first["question"], second["id"]) == (None, SHIPS, "who")
     assert len(second["answer"]["hits"]) == 1
     assert second["attempts"][0]["model"] == "extractive"

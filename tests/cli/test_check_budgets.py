@@ -33,9 +33,9 @@ def test_with_a_price_or_on_a_machine_of_your_own_a_model_may_have_a_budget(proj
 
 
 def test_a_ledger_that_is_not_there_is_said(project: Path, run):
-    write(project, route="  ledger: rediss\n")
-    (project / "connectors/redis.yaml").write_text("kind: ledger\ntype: redis\nurl: ${env:RAGSTONE_REDIS_URL:}\n")
+    write(project, route="  ledger: leger\n")
+    (project / "connectors/ledger.yaml").write_text("kind: ledger\ntype: redis\nurl: ${env:RAGSTONE_LEDGER_URL:}\n")
     shown = run("check")
     assert shown.exit_code == 2
-    assert "there is no connector 'rediss'" in shown.stdout
-    assert "Did you mean 'redis'?" in shown.stdout
+    assert "there is no connector 'leger'" in shown.stdout
+    assert "Did you mean 'ledger'?" in shown.stdout

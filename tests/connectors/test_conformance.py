@@ -12,11 +12,13 @@ from openai_server import Reply, Server, completion, piece, serving, streamed
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.connectors.openai import OpenAIModel
 from ragstone.connectors.openvino import OpenVINOEmbedder, embedder
+from ragstone.connectors.sqlite_cache import SqliteCache
 from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.protocols import Ledger
+from ragstone.state.cached import CacheFile
 from ragstone.testing import HashingEmbedder
-from ragstone.testing.suites import EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
+from ragstone.testing.suites import CacheSuite, EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
 from ragstone.testing.suites.model import Silence
 
 
@@ -59,6 +61,32 @@ class TestSqliteLedgerInMemory(LedgerSuite):
 
     async def test_a_claim_that_is_old_counts_as_an_estimate(self, connector: Ledger) -> None:
         pytest.skip("what lies in memory is gone when it is closed")
+
+
+class TestSqliteCache(CacheSuite):
+    vendors = ("sqlite3", "_sqlite3")
+    persistent, timed = True, True
+
+    def make(self, tmp_path: Path) -> SqliteCache:
+        return self.sized(tmp_path / "deep" / "answers.db", 10**9)
+
+    def small(self, tmp_path: Path, size: int) -> SqliteCache:
+        return self.sized(tmp_path / "deep" / "answers.db", size)
+
+    def sized(self, path: Path | None, size: int) -> SqliteCache:
+        made = SqliteCache(path)
+        made.file = CacheFile(path, size=size, largest=5_000_000, clock=self.clock)
+        return made
+
+
+class TestSqliteCacheInMemory(TestSqliteCache):
+    persistent = False
+
+    def make(self, tmp_path: Path) -> SqliteCache:
+        return self.sized(None, 10**9)
+
+    def small(self, tmp_path: Path, size: int) -> SqliteCache:
+        return self.sized(None, size)
 
 
 class TestExtractiveModel(ModelSuite):

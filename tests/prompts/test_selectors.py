@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from few_shot_files import prompt_file, row
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
+from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.errors import EmbedderError, UsageError
 from ragstone.prompts.builder import build
 from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.selectors import CHARACTERS, beginning, chosen, compared, marginal
 from ragstone.protocols import Embedder
-from ragstone.testing import HashingEmbedder
+from ragstone.testing import HashingEmbedder, MemoryCache
 from ragstone.types import Context
 
 
@@ -82,7 +82,7 @@ async def test_mmr_takes_one_of_several_alike() -> None:
 
 async def test_the_rows_are_embedded_once() -> None:
     inner = Letters()
-    embedder = CachedEmbedder(inner, VectorCache(None))
+    embedder = CachedEmbedder(inner, MemoryCache())
     rows = examples("a", "b", "c", select="similar")
     for question in ("ab", "bc"):
         await compared(rows, {"question": question}, embedder=embedder, context=Context())

@@ -10,6 +10,7 @@ from ragstone import __version__
 from ragstone.cli import (
     ask,
     batch,
+    cache,
     chat,
     check,
     costs,
@@ -55,8 +56,8 @@ for command in (
 app.add_typer(index.app)
 app.add_typer(prompt.app)
 app.add_typer(model.app)
+app.add_typer(cache.app)
 app.add_typer(evaluate.app)
-app.add_typer(model.app)
 app.add_typer(trace.app)
 
 

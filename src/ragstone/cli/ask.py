@@ -37,13 +37,26 @@ def ask(
     project: ProjectFolder = Path(),
     principal: Principals = None,
     tenant: Tenant = "default",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Take nothing from the cache, and keep nothing.")
+    ] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the models anew, and keep what they say.")] = False,
     debug: Debug = False,
 ) -> None:
     """Ask the documents. Exit code 3 means that they hold no answer."""
+    if no_cache and refresh:
+        raise UsageError("--no-cache and --refresh exclude each other", expected="one of them")
+    cache = "off" if no_cache else "refresh" if refresh else "use"
     with ragstone.open(project) as rag:
         asked = rag.stream if show.err.is_terminal else rag.ask  # where nobody reads along, it may always begin anew
         answered = asked(
-            read(question), prompt=prompt, k=k, principals=principal or (), tenant=tenant, pipeline=pipeline
+            read(question),
+            prompt=prompt,
+            k=k,
+            principals=principal or (),
+            tenant=tenant,
+            pipeline=pipeline,
+            cache=cache,
         )
         found = answered if isinstance(answered, Answer) else show.streamed(answered)
     if as_json:

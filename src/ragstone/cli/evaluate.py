@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ragstone.cli import show
+from ragstone.cli.caches.measuring import measure_pairs
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
 from ragstone.errors import UsageError
 from ragstone.evaluation import runs
@@ -25,6 +26,8 @@ from ragstone.reports import Progress as Done
 app = typer.Typer(
     name="eval", help="Measure the project's pipelines on questions with known answers.", no_args_is_help=True
 )
+
+app.command("cache")(measure_pairs)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the index in .ragstone/eval/: the next run starts with it.")]

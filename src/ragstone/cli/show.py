@@ -55,9 +55,10 @@ def answer(found: Answer, *, root: Path) -> None:
     for citation in found.citations:
         out.print()
         _citation(citation, root)
-    if found.notices:
+    notices = [*found.notices, *(["Answered from the cache."] if found.cached else [])]
+    if notices:
         err.print()
-    remarks(found.notices)
+    remarks(notices)
     if (share := found.completion.confidence) is not None:
         remarks([f"confidence: {100 * share:.0f} % of the samples agree ({found.completion.calls} calls)"])
     for verdict in found.verdicts:

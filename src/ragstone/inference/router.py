@@ -198,7 +198,8 @@ class _Turn:
 
     def finished(self, completions: Sequence[Completion], *, in_words: bool) -> list[Completion]:
         """What it answered, with the attempts and notices of the whole way there."""
-        self.way.attempted(self, None, completions[0].attempts)
+        if not all(one.cached for one in completions):  # else nobody was asked
+            self.way.attempted(self, None, completions[0].attempts)
         found = [noted(one, *self.way.notices, first=True) for one in completions]
         found = [replace(one, attempts=tuple(self.way.attempts)) for one in found]
         if in_words:
@@ -378,4 +379,5 @@ def _facts(completions: Sequence[Completion]) -> dict[str, object]:
         "cached_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
         "cost": sum(completion.cost for completion in completions),
+        **({"cached": True} if first.cached else {}),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -20,7 +19,7 @@ __all__ = ["with_class"]
 
 
 def with_class(file: PromptFile, model: object) -> PromptFile:
-    """The prompt file with a class of pydantic as its output, in place of its own.
+    """The prompt file with a class of pydantic as its output, in place of its own. Its version begins with the file's.
 
     Raises UsageError for anything else, and for a class that no server can honour.
     """
@@ -34,8 +33,7 @@ def with_class(file: PromptFile, model: object) -> PromptFile:
     for fault in faults(schema, where):
         raise UsageError(fault.message, where=fault.where, expected=fault.expected, found=fault.found, hint=fault.hint)
     output = replace(output_of(schema, name=model.__name__, root=file.root), model=model)
-    said = json.dumps([file.version, output.words])
-    version = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    version = f"{file.version}+{hashlib.blake2b(output.words.encode(), digest_size=8).hexdigest()}"
     try:
         layers = restacked(file.layers, output)
     except PromptError as error:

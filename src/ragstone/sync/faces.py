@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ragstone.batch.results import BatchAnswer, BatchProgress, BatchReport
 from ragstone.batch.run import AsyncBatch
+from ragstone.caches import AsyncCache
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.models import AsyncModels
 from ragstone.rag import AsyncChat
-from ragstone.reports import Difference, ExplainedRoute, IndexStatus
+from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
 from ragstone.streams import AnswerStream
 from ragstone.sync.loop import next_of, waited
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
@@ -20,7 +21,7 @@ from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Batch", "Chat", "Index", "Models", "Route", "Stream"]
+__all__ = ["Batch", "Cache", "Chat", "Index", "Models", "Route", "Stream"]
 
 
 class Stream:
@@ -98,6 +99,29 @@ class Models:
     def probe(self) -> None:
         """Has each model find out what its server can do, unless it is known of the last day."""
         waited(self._models.probe())
+
+
+class Cache:
+    """The caches of a project's pipelines, or of one of them."""
+
+    def __init__(self, cache: AsyncCache) -> None:
+        self._cache = cache
+
+    def stats(self) -> CacheReport:
+        """What each cache holds, and what was counted."""
+        return waited(self._cache.stats())
+
+    def count(self, rooms: Iterable[str] = (), *, tenant: str | None = None) -> dict[str, int]:
+        """How many entries `clear` would remove, by room."""
+        return waited(self._cache.count(rooms, tenant=tenant))
+
+    def clear(self, rooms: Iterable[str] = (), *, tenant: str | None = None) -> int:
+        """Removes all entries, or those of some rooms or of one tenant, and says how many that were."""
+        return waited(self._cache.clear(rooms, tenant=tenant))
+
+    def explain(self, key: str) -> KeptCall:
+        """What is kept under a key, as a trace's step `cache` shows it."""
+        return waited(self._cache.explain(key))
 
 
 class Index:

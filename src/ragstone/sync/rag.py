@@ -18,10 +18,10 @@ from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, 
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
-from ragstone.sync.faces import Batch, Chat, Index, Models, Route, Stream
+from ragstone.sync.faces import Batch, Cache, Chat, Index, Models, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
-from ragstone.types import Answer, Document, Hit, Prompt
+from ragstone.types import Answer, CachePolicy, Document, Hit, Prompt
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,6 +39,7 @@ class _Asked(TypedDict):
     tenant: str
     pipeline: str
     payer: NotRequired[Payer]
+    cache: NotRequired[CachePolicy]
     output: type[BaseModel] | None
 
 
@@ -142,6 +143,10 @@ class Rag:
         """Which model of a pipeline's route a question would go to, and why."""
         return Models(self._rag.models(tenant=tenant, pipeline=pipeline))
 
+    def cache(self, *, pipeline: str | None = None) -> Cache:
+        """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
+        return Cache(self._rag.cache(pipeline=pipeline))
+
     def search(
         self,
         question: str,
@@ -188,6 +193,7 @@ class Rag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
@@ -200,6 +206,7 @@ class Rag:
             tenant=tenant,
             pipeline=pipeline,
             payer=payer,
+            cache=cache,
             output=output,
         )
         return waited(self._rag.ask(question, **asked, **inputs))
@@ -217,6 +224,7 @@ class Rag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
     ) -> Batch:
         """Many questions, or a file with one on each line, asked side by side and answered in order."""
         asked = self._rag.batch(
@@ -229,6 +237,7 @@ class Rag:
             tenant=tenant,
             pipeline=pipeline,
             payer=payer,
+            cache=cache,
         )
         return Batch(asked)
 
@@ -244,6 +253,7 @@ class Rag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Stream:
@@ -256,6 +266,7 @@ class Rag:
             tenant=tenant,
             pipeline=pipeline,
             payer=payer,
+            cache=cache,
             output=output,
         )
         return Stream(self._rag.stream(question, **asked, **inputs))
@@ -268,9 +279,13 @@ class Rag:
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
+        cache: CachePolicy = "use",
     ) -> Chat:
         """A conversation: follow-up questions are understood from what was said before."""
-        return Chat(self._rag.chat(prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline, payer=payer))
+        talk = self._rag.chat(
+            prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline, payer=payer, cache=cache
+        )
+        return Chat(talk)
 
     def explain(
         self,

@@ -49,8 +49,8 @@ class Job:
     principals: frozenset[str]
 
     def context(self) -> Context:
-        """A context of its own for one question."""
-        return Context(tenant=self.tenant, principals=self.principals, trace=Trace("calibrate"))
+        """A context of its own for one question. Nothing of it comes from the cache."""
+        return Context(tenant=self.tenant, principals=self.principals, cache="off", trace=Trace("calibrate"))
 
 
 @command

@@ -15,7 +15,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ragstone.caching.embeddings import CachedEmbedder, VectorCache
 from ragstone.cli import INTERRUPTED, show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
 from ragstone.cli.prompts.catalog import FOLDER, find_path
@@ -175,13 +174,9 @@ def _embedder(project: Project, *, wait: Wait) -> Generator[Embedder]:
     index = project.answer_spec(PIPELINE).index
     spec = project.ingest_spec(index)
     builder = Builder(project.root, project.connectors, plugins=project.plugins, state=project.state_folder)
-    cache = VectorCache(project.state_folder / "cache.db")
     try:
-        found = builder.connector("embedder", spec.embed, asked_at=project.pipeline(index).where(("embed",)))
-        assert isinstance(found, Embedder), "the registry has checked it"
-        yield CachedEmbedder(found, cache) if spec.cache else found
+        yield builder.reading(spec.model_copy(update={"tokens": False}), project.pipeline(index)).embedder
     finally:
-        cache.close()
         wait(builder.close())
 
 
