@@ -217,6 +217,16 @@ async def test_all_who_need_a_question_share_it_and_it_is_kept_once():
     assert (await cache.stats(context=CONTEXT)).figures == {"vectors.miss": 1}
 
 
+async def test_a_question_without_the_cache_leaves_nothing_there(by: Projection):
+    cache, off = MemoryCache(), Context(cache="off")
+    embedder = CachedEmbedder(Asked(), cache)
+    await embedder.embed_query(QUESTION, context=off)
+    await embedder.embed_query_compact(QUESTION, by=by, context=off)
+    await embedder.embed([QUESTION], context=off)
+    stats = await cache.stats(context=CONTEXT)
+    assert not stats.entries
+
+
 async def test_an_embedder_behind_the_cache_keeps_questions_by_itself():
     cache, inner = MemoryCache(), Asked()
     embedder = CachedEmbedder(CachedEmbedder(inner, cache), cache)

@@ -22,7 +22,10 @@ FLUSHED = 5.0  # seconds at least between two times that figures are handed on
 
 
 class VectorRoom:
-    """What wrappers of embedders keep. It counts what was found there and what was not, as `vectors.hit` and `miss`."""
+    """What wrappers of embedders keep. It counts what was found there and what was not, as `vectors.hit` and `miss`.
+
+    For a request whose `cache` is off, nothing lies there and nothing is kept.
+    """
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
@@ -30,6 +33,8 @@ class VectorRoom:
 
     async def get(self, keys: Iterable[bytes], *, context: Context) -> dict[bytes, Found]:
         """Those of the keys that are there, each asked for once, in one round trip. Nobody has looked at the values."""
+        if context.cache == "off":
+            return {}
         return dict(await self.cache.get(ROOM, list(dict.fromkeys(keys)), context=context))
 
     async def vectors(self, keys: Iterable[bytes], *, dimensions: int, context: Context) -> dict[bytes, Found]:
@@ -43,6 +48,8 @@ class VectorRoom:
 
     async def put(self, made: Mapping[bytes, bytes], *, seconds: float | None = None, context: Context) -> None:
         """Keeps what was made, in one round trip."""
+        if context.cache == "off":
+            return
         stored = {key: Stored(value=value, seconds=seconds) for key, value in made.items()}
         await self.cache.put(ROOM, stored, context=context)
         if time.monotonic() - self._flushed > FLUSHED:
