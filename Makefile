@@ -27,7 +27,7 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 	  '  ragstone ingest && ragstone ask "…"'
 
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not servers and not slow and not vllm" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not servers and not slow and not vllm" $(ARGS)
 
 test-servers: .venv/.dev .venv-s3/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
 	@.ci/install-servers

@@ -19,6 +19,12 @@ settings.register_profile("ragstone", deadline=None)  # no test is about time, o
 settings.load_profile("ragstone")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: at the end nobody waits for one file."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Searches all that tests write for keys."""
     config.pluginmanager.register(key_leaks.KeyLeaks(config), "key_leaks")

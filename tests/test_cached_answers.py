@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import ragstone
 from cached_project import ANSWER, QUESTION, CachedProject
 from ragstone.cli.app import app
-from ragstone.errors import ModelUnavailable, UsageError
+from ragstone.errors import ModelResting, ModelUnavailable, UsageError
 from ragstone.evaluation.grading import _answered
 from ragstone.testing import MemoryCache
 from ragstone.types import Answer, Context, Delta, Message, Options, Prompt
@@ -206,6 +206,23 @@ async def test_the_answer_of_a_second_model_is_never_taken_for_the_firsts(
         assert (better.text.split()[-1], better.cached, better.notices) == ("one", False, ())
         assert (await rag.ask(QUESTION)).text.split()[-1] == "one"
     assert [voice for voice, _ in project.asked] == ["one", "two", "one", "one"]
+
+
+async def test_what_was_answered_is_answered_while_the_model_is_down_and_left_alone(project: CachedProject) -> None:
+    project.answering(timeout=5)  # to wait until it may be asked again takes longer
+    async with project.opened() as rag:
+        await rag.ask(QUESTION)
+        project.say = lambda _, __: ModelUnavailable("overloaded", again=False)
+        while True:  # until it is left alone
+            with pytest.raises(ModelUnavailable) as failed:
+                await rag.ask(f"{QUESTION} {len(project.asked)}")
+            if isinstance(failed.value, ModelResting):
+                break
+        asked = len(project.asked)
+        answer = await rag.ask(QUESTION)
+    assert answer.cached
+    assert answer.notices == ()
+    assert len(project.asked) == asked
 
 
 async def test_another_model_or_other_options_of_it_have_answers_of_their_own(project: CachedProject) -> None:

@@ -16,6 +16,8 @@ import ragstone
 from ragstone.cli.init import Default, write
 from ragstone.state.lock import FileLock
 
+pytestmark = pytest.mark.long
+
 DOCUMENTS = 100
 FILLER = "This part tells of the sea, of its many birds and of the wind that bends the grass. " * 3
 QUESTION = "Who keeps the key of the lighthouse number 77?"
@@ -59,6 +61,7 @@ def interrupted(project: Path, how: signal.Signals, *, after: float) -> subproce
     return process
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_next_run_completes_the_index(project: Path):
     for after in (0.5, 1.2, 1.8, 2.6):
         interrupted(project, signal.SIGKILL, after=after).communicate()
@@ -94,6 +97,7 @@ def test_ctrl_c_is_one_line_a_code_of_its_own_and_goes_on_from_there(project: Pa
     assert len(contents(project)[0]) == DOCUMENTS
 
 
+@pytest.mark.slow
 def test_one_ingests_while_others_ask(project: Path):
     assert run("ingest", cwd=project).returncode == 0
     for number in range(60):

@@ -50,6 +50,7 @@ class Capabilities:
     reasons: bool = False  # it has a switch for reasoning of its own
     tools: bool = False  # it takes declarations of functions, and asks for calls of them
     vision: bool = False  # it reads images
+    remembers: bool = False  # it may have the answer already, so it is asked also while its server is left alone
 
     def cached(self, prefix: int) -> int:
         """How many tokens of a beginning that was sent before the server's prefix cache can serve.

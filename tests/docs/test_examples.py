@@ -20,6 +20,8 @@ from ragstone.cli.app import app
 from ragstone.cli.init import Default, write
 from ragstone.project import Project
 
+pytestmark = pytest.mark.long
+
 DOCS = Path(__file__).parents[2] / "docs"
 TECHNIQUES = runpy.run_path(str(DOCS / "techniques.py"))
 TRAVEL = "# Travel rules\n\nFirst class is allowed on train journeys of more than four hours.\n"

@@ -16,6 +16,7 @@ SHOWN = "\n".join(
 )
 
 
+@pytest.mark.slow
 def test_every_page_shows_what_explain_prints() -> None:
     stale = [path.name for path, text, wanted in TECHNIQUES["pages"]() if text != wanted]
     assert stale == [], "Run: make docs"

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -25,6 +26,8 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryCache, MemoryLexicalIndex, MemorySource, MemoryStore
 from ragstone.types import Chunk, Context
+
+pytestmark = pytest.mark.long
 
 NAMES = st.sampled_from(["a.md", "b.md", "c.txt", "d.zip", "e.zip"])
 WORDS = st.sampled_from(["cod", "eel", "ray", "dab"])
@@ -232,7 +235,14 @@ def plain(chunk: Chunk) -> Chunk:
     return replace(chunk, acl=tuple(sorted(chunk.acl)))
 
 
-TestIngestion = Ingestion.TestCase
-TestIngestion.settings = settings(
-    max_examples=80, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
-)
+SHORT = settings(max_examples=25, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(SHORT, max_examples=150)
+
+
+class TestIngestion(Ingestion.TestCase):
+    settings = SHORT
+
+
+@pytest.mark.slow
+class TestIngestionAtLength(Ingestion.TestCase):
+    settings = LONG

@@ -15,6 +15,8 @@ from ragstone.cli.init import Default, write
 from ragstone.protocols import Cache
 from ragstone.types import Answer, Context
 
+pytestmark = pytest.mark.long
+
 HALIBUT = "# Halibut\n\nThe halibut project ships on 3 May 2031.\n"
 PENSION = "# Pensions\n\nPensions are paid on the last day of each month.\n"
 SHIPS, PAID = "When does the halibut project ship?", "When are pensions paid?"

@@ -30,6 +30,8 @@ from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.protocols import VectorStore
 
+pytestmark = pytest.mark.long
+
 with warnings.catch_warnings():  # of being sunset
     warnings.simplefilter("ignore")
     import langchain_community.vectorstores.faiss  # noqa: F401

@@ -22,7 +22,7 @@ ANSWER = "It ships on 3 May 2031 [1]."
 
 ANSWERING = """index: ingest
 prompt: answer
-route: {{models: [{models}]}}
+route: {{models: [{models}], timeout: {timeout}}}
 cache: {cache}
 """
 INGESTING = "sources: [documents]\nembed: hashing\nstore: memory\nlexical: terms\n"
@@ -68,9 +68,9 @@ class CachedProject:
         """A file of the project."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
-    def answering(self, *, models: str = "one", cache: str = "true") -> None:
+    def answering(self, *, models: str = "one", cache: str = "true", timeout: float = 120) -> None:
         """What `pipelines/answer.yaml` says."""
-        self.write("pipelines/answer.yaml", ANSWERING.format(models=models, cache=cache))
+        self.write("pipelines/answer.yaml", ANSWERING.format(models=models, cache=cache, timeout=timeout))
 
     def opened(self) -> ragstone.AsyncRag:
         """The project, as a program has it."""

@@ -23,6 +23,7 @@ from ragstone.caching.key import Scope, call_key
 from ragstone.caching.provenance import passages_of, tags_of
 from ragstone.caching.reading import Reader, everyones, pieces, told
 from ragstone.caching.turn import turn
+from ragstone.capabilities import Capabilities
 from ragstone.errors import ModelError, NotCached
 from ragstone.protocols import Cache, Model
 from ragstone.samples import whole
@@ -92,6 +93,11 @@ class CachedModel(WrappedModel):
         self.cache, self.sampled, self.seconds, self.screen = cache, sampled, seconds, screen
         self.scope: Scope = scope
         self.flights, self._drawn = flights or Flights(), drawn
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The wrapped model's. What was answered before is answered also while its server is down."""
+        return replace(self.model.capabilities, remembers=True)
 
     async def close(self) -> None:
         """Waits for what goes on in the background, then closes the wrapped model."""

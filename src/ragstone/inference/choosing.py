@@ -92,7 +92,7 @@ class Route:
             error = NotAllowed("it is none of your own, and this request may go nowhere else", where=name, hint=hint)
         else:
             error = settings.refusal(prompt, able.settings, where=name) or _too_long(name, able, prompt)
-        if error is None and health is not None:
+        if error is None and health is not None and not able.remembers:
             error = health.breaker.refusal
         return Passed(name, str(error), error) if error is not None else None
 

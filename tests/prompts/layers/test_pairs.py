@@ -24,6 +24,8 @@ from ragstone.prompts.file import PromptFile, load
 from ragstone.testing import ScriptedModel
 from ragstone.types import Completion, Context, Prompt
 
+pytestmark = pytest.mark.long
+
 each_legal = pytest.mark.parametrize("names", LEGAL, ids=lambda names: "-".join(sorted(names)))
 
 
