@@ -15,6 +15,7 @@ from cached_project import ANSWER, QUESTION, CachedProject
 from ragstone.cli.app import app
 from ragstone.errors import ModelResting, ModelUnavailable, UsageError
 from ragstone.evaluation.grading import _answered
+from ragstone.pipelines.cache_parts import CacheParts
 from ragstone.testing import MemoryCache
 from ragstone.types import Answer, Context, Delta, Message, Options, Prompt
 from ragstone.usage import Usage
@@ -314,21 +315,13 @@ def test_the_command_says_that_an_answer_came_from_the_cache(
     assert "exclude each other" in wrong.output
 
 
-async def test_the_cache_begins_with_the_first_question_that_may_use_it(
+async def test_caches_begin_with_a_question_that_may_use_them(
     project: CachedProject, monkeypatch: pytest.MonkeyPatch
-):
-    begun: list[str] = []
-
-    async def load(self: MemoryCache) -> None:
-        begun.append("load")
-
-    monkeypatch.setattr(MemoryCache, "load", load)
-    monkeypatch.setattr("ragstone.caching.spared.COUNTED", 600.0)  # that one was off is counted too, by and by
+) -> None:
+    begun: list[CacheParts] = []
+    monkeypatch.setattr(CacheParts, "begin", begun.append)
     async with project.opened() as rag:
-        await rag.search(QUESTION)  # what keeps vectors has begun
-        begun.clear()
         await rag.ask(QUESTION, cache="off")
         assert not begun
         await rag.ask(QUESTION)
-        await rag.ask(QUESTION)
-    assert len(begun) == 1, "that of answers"
+    assert len(begun) == 1

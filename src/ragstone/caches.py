@@ -23,8 +23,8 @@ from ragstone.types import Context
 
 __all__ = ["ROOMS", "AsyncCache"]
 
-ROOMS = ("calls", "questions", "vectors", "current", "langchain")
-"""What there may be in a cache: calls of models, questions, vectors, the versions that count, LangChain's own."""
+ROOMS = ("calls", "questions", "vectors", "sentences", "current", "langchain")
+"""What there may be in a cache: calls, questions, vectors, what situates passages, current versions, LangChain's."""
 
 KEY_BYTES = (16, 24)  # of a text, of a call
 

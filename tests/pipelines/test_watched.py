@@ -99,7 +99,7 @@ async def test_one_is_watched_at_a_time_and_nobody_waits_for_it() -> None:
 async def test_an_answer_that_fails_afresh_says_nothing_and_the_end_waits_for_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ragstone.pipelines.watched.CLOSING", 0.0)
+    monkeypatch.setattr("ragstone.caching.semantic.background.CLOSING", 0.0)
     down = False
 
     def say(prompt: Prompt) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from postgres import Postgres
+from redis_server import RedisServer
 from servers import Server, free_port, missing, started
 from vllm_here import VLLM_ENVIRONMENT, VLLM_PYTHON
 
@@ -122,6 +123,16 @@ def _vllm(model: Path, port: int, *flags: str, log: Path) -> AbstractContextMana
     command = [VLLM_PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", model, *VLLM_FLAGS, *flags]
     health = f"http://127.0.0.1:{port}/health"
     return started([*command, "--port", str(port)], health=health, log=log, environment=VLLM_ENVIRONMENT)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A Redis of a module's own."""
+    made = RedisServer()
+    try:
+        yield made
+    finally:
+        made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ from ragstone.usage import Usage
 from redis_server import PASSWORD, RedisServer
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 class TestRedisLedger(LedgerSuite):

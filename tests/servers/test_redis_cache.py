@@ -24,15 +24,6 @@ from redis_server import RedisServer
 pytestmark = pytest.mark.servers
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made
-    finally:
-        made.remove()
-
-
 @pytest.fixture
 def client(server: RedisServer) -> Iterator[Any]:
     with closing(redis.Redis.from_url(server.url())) as made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -137,15 +137,6 @@ class Both(RuleBasedStateMachine):
         if pair is not None:
             self.wait(self.redis.release(pair[0], context=CONTEXT))
             self.wait(self.memory.release(pair[1], context=CONTEXT))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 def test_it_comes_to_what_the_cache_in_memory_comes_to(server: RedisServer):

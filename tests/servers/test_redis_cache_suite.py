@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,6 @@ from ragstone.testing.suites.cache import CacheSuite
 from redis_server import RedisServer
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    made = RedisServer()
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 class _InRedis(CacheSuite):

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ragstone.caching.afresh import afresh
 from ragstone.caching.completions import LARGEST, Kept, read, written
 from ragstone.caching.flight import Flight, Flights
 from ragstone.caching.key import Scope, call_key
@@ -28,7 +29,7 @@ from ragstone.errors import ModelError, NotCached
 from ragstone.protocols import Cache, Model
 from ragstone.samples import whole
 from ragstone.stored import Found, Lease, Stored
-from ragstone.trace import Step, Trace
+from ragstone.trace import Step
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage, summed
 from ragstone.wrapped import WrappedModel
@@ -355,16 +356,7 @@ class CachedModel(WrappedModel):
 
     async def _again(self, asked: _Request, *, older: float) -> None:
         """Has the model answer again, in the name of who asked, without the deadline and the budget of a request."""
-        who = asked.context
-        context = Context(
-            tenant=who.tenant,
-            key=who.key,
-            principals=who.principals,
-            confidential=who.confidential,
-            unread=True,
-            cache="refresh",
-            trace=Trace("refresh"),
-        ).within(AGAIN)
+        context = afresh(asked.context, "refresh", seconds=AGAIN)
 
         async def ask(_: Flight[_Made]) -> Sequence[Completion]:
             if asked.n > 1:

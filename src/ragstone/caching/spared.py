@@ -94,9 +94,6 @@ class SparedCache(WrappedCache):
 
     async def close(self) -> None:
         """Waits a while for what is still to be written, then closes the cache."""
-        if self._loading is not None and self._loading.get_loop() is asyncio.get_running_loop():
-            self._loading.cancel()
-        self._loading = None
         self._count_soon()
         await self._drained()
         self._queue.clear()

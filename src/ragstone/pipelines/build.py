@@ -440,7 +440,8 @@ class Builder:
                 if isinstance(built, Ledger):
                     ends.push_async_callback(owed_to(built).settled)
             ends.push_async_callback(self.caches.close)
-            ends.push_async_callback(self._embedders.close)  # first: they hand their last figures to a cache
+            ends.push_async_callback(self._embedders.close)  # before: they hand their last figures to a cache
+            ends.push_async_callback(self.caches.finish)
 
 
 def _split_section(wanted: IngestSpec, spec: Located) -> Located:

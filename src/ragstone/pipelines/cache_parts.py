@@ -79,12 +79,16 @@ class CacheParts:
         for fresh in self._fresh.values():
             await fresh.settled()
 
-    async def close(self) -> None:
-        """Waits for what goes on in the background, a while, then closes the caches."""
+    async def finish(self) -> None:
+        """Waits for what goes on in the background, a while. It may still need models and embedders."""
         async with AsyncExitStack() as ends:
-            for spared in self._spared.values():
-                ends.push_async_callback(spared.close)
             ends.push_async_callback(self.settled)
             ends.push_async_callback(self.flights.close)
             for semantic in self._semantics.values():
                 ends.push_async_callback(semantic.close)
+
+    async def close(self) -> None:
+        """Writes what is still to be written, and closes the caches."""
+        async with AsyncExitStack() as ends:
+            for spared in self._spared.values():
+                ends.push_async_callback(spared.close)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ragstone.caching.key import remembered_key
 from ragstone.caching.semantic import quiet
+from ragstone.caching.semantic.background import CLOSING
 from ragstone.caching.semantic.population import Population, Remembered
-from ragstone.caching.semantic.refreshing import CLOSING, EVERY, Refreshed
+from ragstone.caching.semantic.refreshing import EVERY, Refreshed
 from ragstone.protocols import Cache
 from ragstone.stored import Stored
 from ragstone.types import Context
