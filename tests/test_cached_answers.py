@@ -319,7 +319,7 @@ async def test_caches_begin_with_a_question_that_may_use_them(
     project: CachedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[CacheParts] = []
-    monkeypatch.setattr(CacheParts, "begin", begun.append)
+    monkeypatch.setattr(CacheParts, "begin", lambda parts: begun.append(parts))
     async with project.opened() as rag:
         await rag.ask(QUESTION, cache="off")
         assert not begun
