@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import signal
 import subprocess
@@ -41,7 +42,7 @@ PRICES = {
 }
 DAYS = ("2026-11-21", "2026-11-22")  # the traffic goes on past midnight
 AT_ONCE = 24
-EACH_SECOND = 250  # requests that the worker is taken to ask: so kills fall everywhere on the day
+LOOKING = 0.002  # seconds between two looks at how far the worker is
 BUDGET = (Budget(nano=10**6 * NANO, period="month"),)
 CONTEXT = Context()
 
@@ -203,7 +204,7 @@ async def replay(folder: Path, place: str, url: str, *, number: int, kills: int,
     """Replays so many requests with so many kills against an upstream, and adds up what both sides say."""
     chance, begun, killed = random.Random(seed), time.perf_counter(), 0
     while killed < kills:
-        killed += _killed(folder, place, url, number, chance.uniform(0.0, 1.6 * number / kills / EACH_SECOND))
+        killed += _killed(folder, place, url, number, chance.randint(1, max(1, round(1.6 * number / kills))))
         if len(set(_lines(folder / "done"))) >= number:
             break
     assert not _killed(folder, place, url, number, None)
@@ -226,17 +227,24 @@ async def replay(folder: Path, place: str, url: str, *, number: int, kills: int,
     return Replayed(killed, len(entries), len(claims), estimated, seconds, _sums(counted), before, after, outcome)
 
 
-def _killed(folder: Path, place: str, url: str, number: int, after: float | None) -> bool:
-    """Runs the worker, and kills it so many seconds after it began to ask; whether it was still at work."""
+def _killed(folder: Path, place: str, url: str, number: int, after: int | None) -> bool:
+    """Runs the worker, and kills it once it has sent so many requests; whether it was still at work.
+
+    By time, a slow machine would be killed before it has sent any.
+    """
+    (notes := folder / "sent").touch()
     command = [sys.executable, str(HERE), str(folder), place, url, str(number)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+    with notes.open() as new, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        new.seek(0, os.SEEK_END)
+        sent = 0
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-        try:
-            worker.wait(after)
-        except subprocess.TimeoutExpired:
-            worker.send_signal(signal.SIGKILL)
-            return True
+        while worker.poll() is None:
+            sent += new.read().count("\n")
+            if after is not None and sent >= after:
+                worker.send_signal(signal.SIGKILL)
+                return True
+            time.sleep(LOOKING)
         assert worker.returncode == 0
         return False
 
