@@ -69,8 +69,8 @@ class SparedCache(WrappedCache):
     ) -> None:
         super().__init__(cache)
         self._patience, self._clock = patience, clock
-        self._reads, self._writes = Rest(clock), Rest(clock)
-        self._figures = Counter[str]()
+        self._reads, self._lists, self._writes = Rest(clock), Rest(clock), Rest(clock)
+        self._figures, self._bypassed = Counter[str](), 0
         self._counted, self._said = clock(), -SAID
         self._queue, self._bytes = deque[_Write](), 0
         self._waiting: dict[tuple[str, bytes], _Held] = {}
@@ -83,6 +83,11 @@ class SparedCache(WrappedCache):
     def patience(self) -> float:
         """The seconds that a read has."""
         return PATIENCE if self._patience is None else self._patience
+
+    @property
+    def bypassed(self) -> int:
+        """How many calls the cache was not asked for, or did not answer in time, since this was made."""
+        return self._bypassed
 
     def begin(self) -> None:
         """Has the cache start beside other work, once: to connect takes longer than a read may."""
@@ -136,11 +141,14 @@ class SparedCache(WrappedCache):
         return await asyncio.shield(asking)
 
     async def tagged(self, room: str, tag: str, *, context: Context) -> Sequence[bytes]:
-        """The keys with a tag, the oldest first; none where the cache cannot be asked."""
+        """The keys with a tag, the oldest first; none where the cache cannot be asked.
+
+        There may be tens of thousands, and no request waits for them: that this takes its time says nothing of a read.
+        """
         held = {key: each for (of, key), each in self._waiting.items() if of == room}
         none: Sequence[bytes] = ()
         found = await self._spared(
-            self._reads, "tagged", lambda: self.cache.tagged(room, tag, context=context), none, self.patience
+            self._lists, "tagged", lambda: self.cache.tagged(room, tag, context=context), none, self._unhurried
         )
         kept = [key for key in found if key not in held]
         return [*kept, *(key for key, each in held.items() if tag in each.tags)]
@@ -148,13 +156,22 @@ class SparedCache(WrappedCache):
     async def claim(self, key: bytes, *, owner: str, seconds: float, context: Context) -> Lease | None:
         """A lease. Where the cache cannot be asked everyone gets one, so that work goes on."""
         own = Lease(key, owner, BYPASSED)
-        return await self._spared(
-            self._reads,
-            "claim",
-            lambda: self.cache.claim(key, owner=owner, seconds=seconds, context=context),
-            own,
-            self.patience,
-        )
+        return await self._spared(self._reads, "claim", lambda: self._claimed(key, owner, seconds), own, self.patience)
+
+    async def _claimed(self, key: bytes, owner: str, seconds: float) -> Lease | None:
+        """A lease, which is given back where it comes too late: nobody holds it, and others would wait for its end."""
+        claiming = asyncio.ensure_future(self.cache.claim(key, owner=owner, seconds=seconds, context=Context()))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            claiming.add_done_callback(self._given_back)
+            raise
+
+    def _given_back(self, claiming: asyncio.Future[Lease | None]) -> None:
+        if claiming.cancelled() or claiming.exception() is not None:
+            return
+        if (lease := claiming.result()) is not None:
+            self._soon(_Write("release", lambda: self.cache.release(lease, context=Context())))
 
     async def stats(self, *, context: Context) -> Stats:
         """What it holds, with all that was counted by now."""
@@ -221,18 +238,18 @@ class SparedCache(WrappedCache):
     ) -> T:
         """What the cache gives within that time, or the other thing."""
         if verb not in STARTING and not await self._ready(rest, patience):
-            self._figures["bypassed.slow"] += 1
+            self._bypass("slow")
             return otherwise
         entry = rest.enter()
         if entry is None:
             if verb != "count":
-                self._figures[f"bypassed.{rest.why}"] += 1
+                self._bypass(rest.why)
             return otherwise
         try:
             given = await in_time(work, patience)
         except Exception as error:
             rest.note(entry, failed=reason(error))
-            self._figures[f"bypassed.{reason(error)}"] += 1
+            self._bypass(reason(error))
             self._say(verb, error, patience)
             return otherwise
         except BaseException:
@@ -240,6 +257,10 @@ class SparedCache(WrappedCache):
             raise
         rest.note(entry)
         return given
+
+    def _bypass(self, why: str) -> None:
+        self._figures[f"bypassed.{why}"] += 1
+        self._bypassed += 1
 
     def _begun(self) -> asyncio.Task[None]:
         """The task that starts the cache, which the first call begins."""
@@ -272,7 +293,7 @@ class SparedCache(WrappedCache):
     def _soon(self, write: _Write) -> None:
         """Puts it behind the other writes, unless there are too many of them."""
         if len(self._queue) >= MOST or self._bytes + write.size > MOST_BYTES:
-            self._figures["bypassed.slow"] += 1
+            self._bypass("slow")
             return
         self._queue.append(write)
         self._bytes += write.size
