@@ -144,6 +144,7 @@ async def _prompt(
         tokens=sum(len(message.content.encode(errors="replace")) // BYTES for message in said),
         counter=f"bytes / {BYTES}",
         output=None if output is None else await asyncio.to_thread(_output, json.dumps(output), routed.prompts),
+        loose=True,
         drawn=options.temperature is None,  # by the default of the interface, which is 1
     )
 

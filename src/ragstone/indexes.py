@@ -91,7 +91,7 @@ class AsyncIndex:
         return await asyncio.to_thread(self._parts.index, tenant=self._tenant, pipeline=self._pipeline)
 
     def _context(self, name: str) -> Context:
-        return Context(tenant=self._tenant, trace=Trace(name))
+        return Context(tenant=self._tenant, patient=True, trace=Trace(name))
 
     def _status(self, index: Index) -> IndexStatus:
         state, key, tenant = index.state, index.key, index.tenant

@@ -132,7 +132,7 @@ class AsyncRag:
             await asyncio.to_thread(self._parts.add_folders, [Path(folder) for folder in folders])
         if rebuild and (only or keep_removed):
             raise UsageError("a rebuild makes the whole index", where="ingest", expected="no paths, nothing kept")
-        context = Context(tenant=tenant, trace=Trace("ingest"))
+        context = Context(tenant=tenant, patient=True, trace=Trace("ingest"))
         outcome: dict[str, Any] = {"outcome": "failed"}
         shared: _Ingesting = {"context": context, "allow_empty": allow_empty, "wait": wait, "progress": progress}
         try:
@@ -158,7 +158,7 @@ class AsyncRag:
     ) -> IngestPlan:
         """What `ingest` would do, and how many tokens it would embed at what price. Nothing is written."""
         found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
-        context = Context(tenant=tenant, trace=Trace("plan"))
+        context = Context(tenant=tenant, patient=True, trace=Trace("plan"))
         return await found.plan(context=context, only=only, allow_empty=allow_empty)
 
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:

@@ -301,7 +301,7 @@ class Prompt:
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
     how likely its words were. What is `confidential` goes to models of your own alone. `sample` tells calls apart that
-    ask for the same thing on purpose, counted from 0. One that is `drawn` is answered by lot, whatever its options.
+    ask for the same thing on purpose, from 0. One that is `drawn` is answered by lot; one that is `loose` has no file.
     """
 
     name: str
@@ -322,6 +322,7 @@ class Prompt:
     confidential: bool = False
     sample: int = 0
     drawn: bool = False
+    loose: bool = False
 
     @property
     def calls(self) -> int:
@@ -470,10 +471,10 @@ class Answer:
 class Context:
     """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
 
-    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `confidential`:
-    what is asked on the way to it goes to models of your own alone. `cache` says whether what is kept is used, made
-    anew (`refresh`), all that may be used (`only`: NotCached is raised where there is nothing), or neither used nor
-    kept (`off`).
+    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `patient`: nobody
+    waits for it either, so that a slow cache is waited for. `confidential`: what is asked on the way to it goes to
+    models of your own alone. `cache` says whether what is kept is used, made anew (`refresh`), all that may be used
+    (`only`: NotCached is raised where there is nothing), or neither used nor kept (`off`).
     """
 
     tenant: str = "default"
@@ -483,6 +484,7 @@ class Context:
     budget: float | None = None  # USD for all calls of the request together
     purse: Purse = field(default_factory=Purse)  # what those have taken of it
     unread: bool = False
+    patient: bool = False
     confidential: bool = False
     cache: CachePolicy = "use"
     request: str = ""  # the id of one call of a model: it is sent along, for the server's log

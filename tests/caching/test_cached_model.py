@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from paced import PacedModel
@@ -207,6 +208,7 @@ def private(asked: Prompt, completion: Completion) -> str | None:
     [
         (Completion(text="Par", model="scripted", finish_reason="length"), {}, "unfinished", "unfinished"),
         (Completion(text="x" * 1_000_001, model="scripted"), {}, "large", "large"),
+        (Completion(text="one", model="scripted", confidence=np.float32(0.5)), {}, "odd", "odd"),  # pyright: ignore
         (Completion(text="Ada lives here.", model="scripted"), {"screen": private}, "it names a person", "screened"),
     ],
 )
@@ -284,6 +286,9 @@ def mutations(value: bytes) -> Sequence[bytes]:
         {**told, "completions": None},
         {**told, "seconds": "1"},
         {**told, "nano": -1},
+        {**told, "nano": 1e300},
+        {**told, "seconds": 10**400},
+        {**told, "completions": [{**one, "confidence": -(10**400)}]},
         {**told, "input_tokens": None},
         {**told, "completions": [{**one, "text": None}]},
         {**told, "completions": [{**one, "abstained": 1}]},

@@ -83,6 +83,7 @@ PROMPTS: dict[str, Any] = {
     "confidential": True,
     "sample": 1,
     "drawn": True,
+    "loose": True,
 }
 UNSENT: dict[str, Any] = {
     "plan": (ANSWER, ANSWER),
@@ -145,6 +146,7 @@ CONTEXTS: dict[str, Any] = {
     "budget": SHAPELESS,
     "purse": SHAPELESS,
     "unread": SHAPELESS,
+    "patient": SHAPELESS,
     "confidential": SHAPELESS,  # it is the prompt's, by the time that a model is asked
     "cache": SHAPELESS,
     "request": SHAPELESS,

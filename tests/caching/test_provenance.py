@@ -43,6 +43,11 @@ def test_a_call_is_tagged_with_all_that_it_is_removed_by():
     )
 
 
+def test_a_prompt_of_no_file_has_no_version_that_another_could_follow():
+    loose = replace(prompt(CHUNK), loose=True)
+    assert tags(loose) == ("tenant:t", "model:local@f", "document:d1")
+
+
 class Day(BaseModel):
     """When something is."""
 

@@ -230,11 +230,56 @@ async def test_a_cache_that_fails_is_bypassed_and_counted_and_said_once_a_minute
         clock.now += spared.SAID
         await cache.get("calls", [b"other"], context=WHO)
         assert len(caplog.records) == 2
-    assert odd.verbs == ["get", "put", "get"], "while it rests it is left alone"
+    assert odd.verbs == ["get", "tagged", "put", "get"], "while it rests it is left alone"
     odd.way = None
     clock.now += LONGEST
     figures = (await cache.stats(context=WHO)).figures
     assert figures == {f"bypassed.{why}": 7}
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_lease_that_comes_too_late_is_given_back(odd: Odd, clock: Clock, *, leaves: bool) -> None:
+    cache = await hurried(odd, clock)
+    gate = odd.way = asyncio.Event()
+    claiming = asyncio.create_task(cache.claim(b"key", owner="me", seconds=60, context=WHO))
+    if leaves:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        claiming.cancel()
+        await asyncio.wait({claiming})
+    else:
+        assert await claiming == Lease(b"key", "me", spared.BYPASSED)
+    odd.way = None
+    gate.set()
+    while "release" not in odd.verbs:  # noqa: ASYNC110 - nobody is told
+        await asyncio.sleep(0)
+    clock.now += LONGEST
+    assert await cache.claim(b"key", owner="other", seconds=60, context=WHO) is not None
+    await cache.close()
+
+
+async def test_a_list_that_takes_long_says_nothing_of_reads(odd: Odd, clock: Clock) -> None:
+    cache = await hurried(odd, clock)
+    await odd.put("calls", ENTRY, context=WHO)
+    odd.way = TimeoutError()
+    assert await cache.tagged("calls", "document:d1", context=WHO) == []
+    odd.way = None
+    assert (await cache.get("calls", [b"key"], context=WHO)).keys() == {b"key"}
+    assert cache.bypassed == 1
+    await cache.close()
+
+
+async def test_who_is_patient_waits_longer(odd: Odd, clock: Clock) -> None:
+    cache = await hurried(odd, clock)
+    await odd.put("calls", ENTRY, context=WHO)
+    gate = odd.way = asyncio.Event()
+    asking = asyncio.create_task(cache.get("calls", [b"key", b"other"], context=Context(patient=True)))
+    assert await cache.get("calls", [b"key", b"third"], context=WHO) == {}, "this one had 20 ms"
+    assert not asking.done()
+    odd.way = None
+    gate.set()
+    assert (await asking).keys() == {b"key"}
+    await cache.close()
 
 
 async def test_what_an_operator_asks_for_raises_what_is_wrong(cache: SparedCache, odd: Odd) -> None:

@@ -38,23 +38,23 @@ async def rooms(cache: MemoryCache) -> dict[str, int]:
 
 
 async def test_passages_questions_and_rows_are_kept_where_they_belong():
-    passages, questions, rows = MemoryCache(), MemoryCache(), MemoryCache()
+    vectors, rows = MemoryCache(), MemoryCache()
     embedders = Embedders(lambda: rows)
-    reading = embedders.of(spec(), HashingEmbedder(), passages=passages, questions=questions)
+    reading = embedders.of(spec(), HashingEmbedder(), cache=vectors)
     await read(reading)
-    assert await rooms(passages) == await rooms(questions) == {"vectors": 1}
+    assert await rooms(vectors) == {"vectors": 2}, "a passage and a question of the same words"
     assert await rooms(rows) == {"projections": 1, "tokens": 1}
     await embedders.close()
-    assert (await questions.stats(context=CONTEXT)).figures == {"vectors.miss": 1}
+    assert (await vectors.stats(context=CONTEXT)).figures == {"vectors.miss": 2}
 
 
 async def test_without_a_cache_neither_passages_nor_questions_are_kept():
     rows = MemoryCache()
-    reading = Embedders(lambda: rows).of(spec(cache=False), HashingEmbedder(), passages=None, questions=None)
+    reading = Embedders(lambda: rows).of(spec(cache=False), HashingEmbedder(), cache=None)
     await read(reading)
     assert await rooms(rows) == {"projections": 1, "tokens": 1}
     assert await reading.embedder.known([TEXT], context=CONTEXT) == [False]
-    plain = Embedders(MemoryCache).of(spec(cache=False, tokens=False), HashingEmbedder(), passages=None, questions=None)
+    plain = Embedders(MemoryCache).of(spec(cache=False, tokens=False), HashingEmbedder(), cache=None)
     assert isinstance(plain.embedder, HashingEmbedder)
     assert plain.tokens is None
 
@@ -63,8 +63,7 @@ def test_pipelines_that_say_the_same_share_an_embedder():
     cache, embedder = MemoryCache(), HashingEmbedder()
     embedders = Embedders(MemoryCache)
     one, other, third = (
-        embedders.of(wanted, embedder, passages=cache, questions=cache)
-        for wanted in (spec(), spec(sources=["t"]), spec(cache="redis"))
+        embedders.of(wanted, embedder, cache=cache) for wanted in (spec(), spec(sources=["t"]), spec(cache="redis"))
     )
     assert one is other
     assert one is not third

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -67,6 +67,8 @@ def _kept(told: Mapping[str, Any], n: int) -> Kept | None:
     tokens = [count(told.get(name)) for name in ("input_tokens", "output_tokens")]
     if not isinstance(given, list) or not _amount(seconds) or not _amount(nano) or None in tokens:
         return None
+    if cast("float", nano) > MOST_SPENT:
+        return None
     found = [_completion(one) for one in cast("list[object]", given)]
     whole = [one for one in found if one is not None]
     if len(whole) != len(found) or len(whole) != n:
@@ -88,12 +90,13 @@ def _text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-
-
 def _number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    """Whether it is a finite number. An integer that is too large for a float was written by nobody."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _amount(value: object) -> bool:
+    return _number(value) and cast("float", value) >= 0
 
 
 _FIELDS: dict[str, Callable[[Any], bool]] = {
@@ -104,8 +107,8 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "notice": lambda value: value is None or _text(value),
     "structured": lambda value: value in (None, "schema", "json", "words"),
     "reasoning": _text,
-    "confidence": _number,
-    "logprob": _number,
+    "confidence": lambda value: value is None or _number(value),
+    "logprob": lambda value: value is None or _number(value),
     "calls": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
 }
 """What of a completion is kept, and what each must be."""

@@ -31,6 +31,7 @@ STAYS = "%s: what rests on an earlier version stays in the cache for now: %s"
 VERSIONED = ("prompt:", "model:")
 """How the tags begin that end in a version: `prompt:answer@5f0c…`."""
 
+MET = 10_000  # versions that are known to have been met; one of the others is met again
 EARLIER = 32  # versions of one name that are remembered
 PORTION = 500  # tags in one call
 REST = 60.0  # seconds that nothing new is met after a cache could not be asked
@@ -108,7 +109,7 @@ class FreshCache(WrappedCache):
             return
         for tag in {tag for entry in entries.values() for tag in entry.tags if tag.startswith(VERSIONED)}:
             if tag not in self._met:
-                self._met.add(tag)
+                self._met = {tag} if len(self._met) >= MET else self._met | {tag}
                 task = asyncio.create_task(self._meet(tag))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

@@ -320,7 +320,10 @@ class CachedModel(WrappedModel):
             return why
         tags = tags_of(asked.prompt, model=self.name, fingerprint=self.fingerprint, context=asked.context)
         rests = [passage.as_list() for passage in passages_of(asked.prompt)]
-        value = written(kept.completions, seconds=kept.seconds, tags=tags, rests=rests)
+        try:
+            value = written(kept.completions, seconds=kept.seconds, tags=tags, rests=rests)
+        except (TypeError, ValueError, OverflowError, RecursionError):  # whatever a model of somebody's own has given
+            value = b""
         if len(value) > LARGEST or read(value, n=asked.n) is None:
             why = "large" if len(value) > LARGEST else "odd"
             await self._skipped(asked, why)

@@ -17,12 +17,13 @@ __all__ = ["Passage", "passages_of", "read_passages", "tags_of"]
 def tags_of(prompt: Prompt, *, model: str, fingerprint: str, context: Context) -> tuple[str, ...]:
     """All tags of a call: whose it is, and the prompt file, the model and the documents that it rests on.
 
-    Where a class stands in for a prompt file's outputs, the version is still the file's: both are in use.
+    Where a class stands in for a prompt file's outputs, the version is still the file's: both are in use. A prompt of
+    no file has no tag, since two of them are not two versions of one.
     """
     version, _, _ = prompt.version.partition("+")
     rests = documents_of(hit for slot in prompt.slots for hit in slot.hits)
-    own = f"tenant:{context.tenant}", f"prompt:{prompt.name}@{version}", f"model:{model}@{fingerprint}"
-    return (*own, *rests)
+    file = () if prompt.loose else (f"prompt:{prompt.name}@{version}",)
+    return (f"tenant:{context.tenant}", *file, f"model:{model}@{fingerprint}", *rests)
 
 
 @dataclass(frozen=True, slots=True)

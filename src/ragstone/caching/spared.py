@@ -27,6 +27,7 @@ log = logging.getLogger("ragstone")
 T = TypeVar("T")
 
 PATIENCE = 0.05  # seconds that a request waits for a cache
+PATIENT = 2.0  # seconds that an ingestion waits: to make hundreds of vectors again takes longer
 TOGETHER = 500  # keys that may take as long again
 UNHURRIED = 100  # times as long has what nobody waits for
 SAID = 60.0  # seconds between two lines of the log
@@ -58,10 +59,11 @@ class _Write:
 class SparedCache(WrappedCache):
     """The cache, where what goes wrong with it is a miss.
 
-    A read has `patience` seconds, 0.05 where that is not given. Writes go on by themselves, in order, and are read from
-    memory until they are done. After a failure the cache is left alone for a second, and longer each time; every call
-    that it is not asked for is counted, by why: `bypassed.down`, `slow`, `full`, `corrupt`. What an operator asks for
-    (`clear`, `stats`) raises as it does without this. `clock` counts seconds and never goes back.
+    A read has `patience` seconds, 0.05 where that is not given, and 2 where the context is patient. Writes go on by
+    themselves, in order, and are read from memory until they are done. After a failure the cache is left alone for a
+    second, and longer each time; every call that it is not asked for is counted, by why: `bypassed.down`, `slow`,
+    `full`, `corrupt`. What an operator asks for (`clear`, `stats`) raises as it does without this. `clock` counts
+    seconds and never goes back.
     """
 
     def __init__(
@@ -125,7 +127,8 @@ class SparedCache(WrappedCache):
         return {**found, **held} if held else found
 
     async def _several(self, room: str, keys: Sequence[bytes], context: Context) -> Mapping[bytes, Found]:
-        patience = self.patience * (1 + len(keys) // TOGETHER)
+        least = PATIENT if context.patient else 0.0
+        patience = max(self.patience, least) * (1 + len(keys) // TOGETHER)
         none: Mapping[bytes, Found] = {}
         return await self._spared(
             self._reads, "get", lambda: self.cache.get(room, keys, context=context), none, patience

@@ -18,7 +18,7 @@ from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.cache_parts import CacheParts
 from ragstone.pipelines.caches import fingerprint, kept, semantic
-from ragstone.pipelines.embedders import PATIENT, Embedders, Reading
+from ragstone.pipelines.embedders import Embedders, Reading
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.remembered import Semantic
@@ -89,7 +89,7 @@ class Builder:
         self.caches = CacheParts(
             place=str(folder.resolve()), state=self.state, named=partial(self._typed, Cache, "cache")
         )
-        self._embedders = Embedders(partial(self.cache, None, file="tokens.db", patience=PATIENT))
+        self._embedders = Embedders(partial(self.cache, None, file="tokens.db"))
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """The connector of that name. Raises ConfigError when there is none, or when it is of another kind."""
@@ -280,7 +280,7 @@ class Builder:
         router.require()
         assert self.prompt_file is not None, "a project has prompts"
         runner = PromptRunner(router, self.prompt_file, models=router.listed, lookups=self.lookups)
-        return Situator(runner, embedder, self._vectors(wanted, spec, patience=PATIENT))
+        return Situator(runner, embedder, self._vectors(wanted, spec))
 
     def parsing(self, wanted: IngestSpec, spec: Located) -> Parsing:
         """Who reads files, by `parse:`, with each parser's keys checked by its constructor. Raises ConfigError."""
@@ -357,11 +357,9 @@ class Builder:
             models = kept(models, cache, self.caches.fresh(store), flights=self.caches.flights)
         return Router(models, route=route(wanted, self.healths, located=spec, folder=self.folder))
 
-    def cache(
-        self, name: str | None, asked_at: str = "", *, file: str = "answers.db", patience: float | None = None
-    ) -> Cache:
+    def cache(self, name: str | None, asked_at: str = "", *, file: str = "answers.db") -> Cache:
         """A cache by its name, or a file of the project's own where none is named or that one is not set."""
-        return self.caches.cache(name, asked_at, file=file, patience=patience)
+        return self.caches.cache(name, asked_at, file=file)
 
     def semantic(
         self, pipeline: str, wanted: AnswerSpec, spec: Located, *, router: Router, embedder: Embedder
@@ -414,14 +412,12 @@ class Builder:
     def reading(self, wanted: IngestSpec, spec: Located) -> Reading:
         """The embedder of a pipeline, behind the cache that the pipeline names."""
         found = self._typed(Embedder, "embedder", wanted.embed, spec.where(("embed",)))
-        passages = self._vectors(wanted, spec, patience=PATIENT) if wanted.cache else None
-        questions = self._vectors(wanted, spec) if wanted.cache else None
-        return self._embedders.of(wanted, found, passages=passages, questions=questions)
+        return self._embedders.of(wanted, found, cache=self._vectors(wanted, spec) if wanted.cache else None)
 
-    def _vectors(self, wanted: IngestSpec, spec: Located, *, patience: float | None = None) -> Cache:
+    def _vectors(self, wanted: IngestSpec, spec: Located) -> Cache:
         """Where vectors are kept, and the sentences of contextual retrieval, which are kept in any case."""
         name = wanted.cache if isinstance(wanted.cache, str) else None
-        return self.cache(name, spec.where(("cache",)), file="cache.db", patience=patience)
+        return self.cache(name, spec.where(("cache",)), file="cache.db")
 
     def _splitter(self, spec: Located, wanted: IngestSpec, embedder: Embedder) -> Splitter:
         located = _split_section(wanted, spec)

@@ -32,23 +32,17 @@ class CacheParts:
     def __init__(self, *, place: str, state: Path, named: Callable[[str, str], Cache]) -> None:
         self._place, self._state, self._named = place, state, named
         self._files: dict[str, Cache] = {}
-        self._spared: dict[tuple[int, float | None], SparedCache] = {}
+        self._spared: dict[int, SparedCache] = {}
         self._fresh: dict[int, FreshCache] = {}
         self._semantics: dict[str, Semantic] = {}
         self.flights = Flights()
 
-    def cache(
-        self, name: str | None, asked_at: str = "", *, file: str = "answers.db", patience: float | None = None
-    ) -> Cache:
-        """A connector, or a file of the project's own where none is named or that one is not configured.
-
-        It fails and delays nobody for longer than its patience, in seconds.
-        """
+    def cache(self, name: str | None, asked_at: str = "", *, file: str = "answers.db") -> Cache:
+        """A connector, or a file of the project's own where none is named or that one is not configured."""
         found = self._made(name, asked_at, file)
-        place = id(found), patience  # it is held, so that its id stays its own
-        if place not in self._spared:
-            self._spared[place] = SparedCache(found, patience=patience)
-        return self._spared[place]
+        if id(found) not in self._spared:  # it is held, so that its id stays its own
+            self._spared[id(found)] = SparedCache(found)
+        return self._spared[id(found)]
 
     def fresh(self, cache: Cache) -> Cache:
         """A cache that forgets what prompts and models of this folder said before they were changed."""

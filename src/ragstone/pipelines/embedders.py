@@ -12,9 +12,7 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.pipelines.spec import IngestSpec
 from ragstone.protocols import Cache, Embedder
 
-__all__ = ["PATIENT", "Embedders", "Reading"]
-
-PATIENT = 2.0  # seconds that an ingestion waits for a cache: to make hundreds of vectors again takes longer
+__all__ = ["Embedders", "Reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +30,15 @@ class Embedders:
         self._rows = rows
         self._made: dict[tuple[str, bool | str, bool], Reading] = {}
 
-    def of(self, wanted: IngestSpec, embedder: Embedder, *, passages: Cache | None, questions: Cache | None) -> Reading:
-        """The embedder that a pipeline names, behind caches; without them nothing is kept but token vectors."""
+    def of(self, wanted: IngestSpec, embedder: Embedder, *, cache: Cache | None) -> Reading:
+        """The embedder that a pipeline names, behind the cache; without it nothing is kept but token vectors."""
         tokens = wanted.tokens and embedder.capabilities.token_vectors
         place = wanted.embed, wanted.cache, tokens
         if place not in self._made:
-            asked = embedder if questions is None else CachedQuestions(embedder, questions)
+            asked = embedder if cache is None else CachedQuestions(embedder, cache)
             keeper = TokenKeeper(asked, self._rows()) if tokens else None
             whole = keeper or asked
-            self._made[place] = Reading(whole if passages is None else CachedEmbedder(whole, passages), keeper)
+            self._made[place] = Reading(whole if cache is None else CachedEmbedder(whole, cache), keeper)
         return self._made[place]
 
     async def close(self) -> None:
