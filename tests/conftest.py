@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import Any
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 import key_leaks
 import no_network
+from ragstone.connectors.openvino.cache import Cache
+from ragstone.connectors.openvino.runtime import Runtime
 
 no_network.refuse()
 
@@ -30,8 +35,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(key_leaks.KeyLeaks(config), "key_leaks")
 
 
+# To read what all commands declare takes longer than most of them do.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
+
+
+@functools.cache
+def shared_runtime(*given: Any, cache: Cache, **named: Any) -> Runtime:
+    """The network of these weights, loaded by whoever needs it first."""
+    return Runtime(*given, cache=cache, **named)
+
+
 CONFIGURATION = ("RAGSTONE_", "OPENAI_")
 KEPT = {"RAGSTONE_DATA", "RAGSTONE_REQUIRE_SERVERS", "RAGSTONE_VLLM_PYTHON"}
+
+
+@pytest.fixture(autouse=True)
+def _shared_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One network for all, since to load it takes longer than most tests; but for the tests of that."""
+    if "openvino" not in request.path.parts:
+        monkeypatch.setattr("ragstone.connectors.openvino.runtime.Runtime", shared_runtime)
 
 
 @pytest.fixture(autouse=True)
