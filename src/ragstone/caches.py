@@ -14,11 +14,11 @@ from ragstone.assembly import Assembly
 from ragstone.caching.freshness import PORTION, bare
 from ragstone.caching.provenance import Passage, read_passages
 from ragstone.caching.semantic.watch import seen
-from ragstone.errors import UsageError, nearest
+from ragstone.errors import CacheUnavailable, UsageError, nearest
 from ragstone.pipelines.cache_places import PipelineCache
 from ragstone.protocols import Cache
 from ragstone.reports import CacheReport, CacheStats, KeptCall, RestsOn, SemanticFigures
-from ragstone.stored import Found
+from ragstone.stored import Found, Stats
 from ragstone.types import Context
 
 __all__ = ["ROOMS", "AsyncCache"]
@@ -41,11 +41,15 @@ class AsyncCache:
         self._parts, self._pipeline = parts, pipeline
 
     async def stats(self) -> CacheReport:
-        """What each cache holds, and what was counted. Raises CacheUnavailable where one cannot be asked."""
+        """What each cache holds, and what was counted; of one that cannot be asked, why."""
         found, observed = list[CacheStats](), list[SemanticFigures]()
         for cache, users in _by_cache(await self._used()):
-            held = await cache.stats(context=Context())
-            observed += [SemanticFigures(**one.as_dict()) for one in await seen(cache, context=Context())]
+            held, error = Stats(), None
+            try:
+                held = await cache.stats(context=Context())
+                observed += [SemanticFigures(**one.as_dict()) for one in await seen(cache, context=Context())]
+            except CacheUnavailable as unavailable:
+                error = str(unavailable)
             found.append(
                 CacheStats(
                     place=users[0].place,
@@ -53,6 +57,7 @@ class AsyncCache:
                     entries=dict(held.entries),
                     size=dict(held.size),
                     figures=dict(held.figures),
+                    error=error,
                 )
             )
         return CacheReport(caches=tuple(found), semantic=tuple(observed))

@@ -181,13 +181,17 @@ class ExplainedRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStats:
-    """What one cache holds, by room, and what was counted there. `pipelines` are those that keep something in it."""
+    """What one cache holds, by room, and what was counted there. `pipelines` are those that keep something in it.
+
+    `error` says why nothing is known of one that cannot be asked.
+    """
 
     place: str
     pipelines: tuple[str, ...]
     entries: Mapping[str, int]
     size: Mapping[str, int]  # bytes
     figures: Mapping[str, int]
+    error: str | None = None
 
     @property
     def hit_rate(self) -> float | None:
@@ -217,6 +221,7 @@ class CacheStats:
             "hit_rate": self.hit_rate,
             "saved_usd": self.saved_usd,
             "figures": dict(sorted(self.figures.items())),
+            "error": self.error,
         }
 
 

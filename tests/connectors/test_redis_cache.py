@@ -117,7 +117,7 @@ async def test_an_app_starts_without_its_redis_after_one_warning(silent: bool, c
         (record,) = caplog.records
         assert record.levelname == "WARNING"
         assert f"redis://127.0.0.1:{port}/0: Redis " in record.getMessage()
-        assert "Until it does, nothing is kept, and all is made anew;" in record.getMessage()
+        assert "and what it would hold is made anew (load): redis://" in record.getMessage()
         assert "hush" not in caplog.text
         await cache.close()
 

@@ -46,7 +46,7 @@ def test_what_a_semantic_cache_names_is_checked_with_its_place(tmp_path: Path, s
 
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> MemoryCache:
     cache = MemoryCache()
-    monkeypatch.setattr(Builder, "cache", lambda self, name, asked_at="": cache)
+    monkeypatch.setattr(Builder, "cache", lambda self, name, asked_at="", **_: cache)
     return cache
 
 

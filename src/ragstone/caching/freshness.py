@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ragstone.caching.key import current_key
-from ragstone.errors import CacheUnavailable
+from ragstone.errors import RagstoneError
 from ragstone.protocols import Cache
 from ragstone.stored import Lease, Stored
 from ragstone.types import Context
@@ -131,7 +131,7 @@ class FreshCache(WrappedCache):
                 current = current.followed_by(version)
             async with asyncio.timeout(PATIENCE):
                 await cache.put(ROOM, {key: Stored(value=current.dump())}, context=context)
-        except (CacheUnavailable, TimeoutError) as error:
+        except (RagstoneError, TimeoutError) as error:
             self._failed = time.monotonic()
             self._met.discard(tag)  # it is met again, by a later entry
             log.info(STAYS, name, said(error))  # that the cache is down is said by what spares it

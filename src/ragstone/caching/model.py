@@ -320,6 +320,9 @@ class CachedModel(WrappedModel):
             return why
         tags = tags_of(asked.prompt, model=self.name, fingerprint=self.fingerprint, context=asked.context)
         rests = [passage.as_list() for passage in passages_of(asked.prompt)]
+        if sum(len(each.text) + len(each.reasoning) for each in kept.completions) > LARGEST:
+            await self._skipped(asked, "large")
+            return "large"
         try:
             value = written(kept.completions, seconds=kept.seconds, tags=tags, rests=rests)
         except (TypeError, ValueError, OverflowError, RecursionError):  # whatever a model of somebody's own has given

@@ -37,6 +37,11 @@ class Rest:
         self._era: int = 0
         self._resting = self._trial = False
 
+    @property
+    def resting(self) -> bool:
+        """Whether the last call that decided has failed."""
+        return self._resting
+
     def enter(self) -> Entry | None:
         """Lets a call in; None while it rests."""
         if not self._resting:

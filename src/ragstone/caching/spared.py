@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ragstone.caching.rest import Rest, in_time
@@ -33,11 +33,11 @@ UNHURRIED = 100  # times as long has what nobody waits for
 SAID = 60.0  # seconds between two lines of the log
 COUNTED = 3.0  # seconds between two writes of the figures
 MOST, MOST_BYTES = 1000, 64_000_000  # writes that wait, and what they hold together
-LAST = 5.0  # seconds that they have when the cache is closed
+LAST, STARTED, SOON = 5.0, 1.0, 0.1  # seconds that they have when the cache is closed, is starting, was down
 STARTING = ("load", "close")  # need no cache that has started
 BYPASSED = -1  # the fence of a lease that was given by nobody
 
-INSTEAD = "what it would hold is made anew"
+INSTEAD = "the cache is left alone for now, and what it would hold is made anew"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,17 +100,25 @@ class SparedCache(WrappedCache):
         await asyncio.shield(self._begun())
 
     async def close(self) -> None:
-        """Waits a while for what is still to be written, then closes the cache."""
+        """Waits a while for what is still to be written, then closes the cache; one that was down is not waited for."""
         self._count_soon()
-        await self._drained()
+        await self._drained(self._last)
         self._queue.clear()
         self._waiting.clear()
         self._bytes = 0
+        seconds = self._last
         loading, self._loading, self._late = self._loading, None, False
         if loading is not None and loading.get_loop() is asyncio.get_running_loop():
             loading.cancel()
             await asyncio.wait({loading})
-        await self._spared(Rest(self._clock), "close", self.cache.close, None, self._unhurried)
+        await self._spared(Rest(self._clock), "close", self.cache.close, None, seconds)
+
+    @property
+    def _last(self) -> float:
+        """The seconds that the cache has when it is closed."""
+        if self._reads.resting or self._writes.resting:
+            return SOON
+        return STARTED if self._loading is not None and not self._loading.done() else LAST
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -180,7 +188,8 @@ class SparedCache(WrappedCache):
         """What it holds, with all that was counted by now."""
         self._count_soon()
         await self._drained()
-        return await self.cache.stats(context=context)
+        found = await self.cache.stats(context=context)
+        return replace(found, figures=Counter(found.figures) + self._figures)
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -291,7 +300,7 @@ class SparedCache(WrappedCache):
         self._said = self._clock()
         late = f"it took longer than {1000 * patience:.0f} ms" if isinstance(error, TimeoutError) else ""
         why = late or f"{error}".rstrip(".") or type(error).__name__
-        log.warning("%s: the cache is left alone for now (%s): %s; %s", self.name or "cache", verb, why, INSTEAD)
+        log.warning("%s: %s (%s): %s", self.name or "cache", INSTEAD, verb, why)
 
     def _soon(self, write: _Write) -> None:
         """Puts it behind the other writes, unless there are too many of them."""
@@ -338,12 +347,12 @@ class SparedCache(WrappedCache):
                 if self._waiting.get(name) is held:
                     del self._waiting[name]
 
-    async def _drained(self) -> None:
+    async def _drained(self, seconds: float = LAST) -> None:
         """Waits a while until all is written."""
         writer = self._write_on()
         if writer is None:
             return
-        _, late = await asyncio.wait({writer}, timeout=LAST)
+        _, late = await asyncio.wait({writer}, timeout=seconds)
         if late:
             writer.cancel()
             await asyncio.wait(late)

@@ -59,10 +59,10 @@ def ask(
             cache=cache,
         )
         found = answered if isinstance(answered, Answer) else show.streamed(answered)
-    if as_json:
-        show.as_json(found.as_dict())
-    else:
-        show.answer(found, root=find(project))
+        if as_json:
+            show.as_json(found.as_dict())
+        else:
+            show.answer(found, root=find(project))
     if found.abstained:
         raise typer.Exit(ABSTAINED)
 

@@ -40,6 +40,9 @@ def count_caches(
 
 def _print(found: CacheStats) -> None:
     show.out.print(Text(f"{found.place}: {', '.join(found.pipelines)}", style="bold"))
+    if found.error is not None:
+        show.out.print(Text(f"  {found.error}"))
+        return
     if found.entries:
         table = Table("  room", "entries", "size", box=None, pad_edge=False)
         for column in table.columns[1:]:

@@ -59,13 +59,12 @@ SAMPLE = 100_000  # keys that stats looks at, in about 0.2 s
 
 FORMAT, HEAD = 1, struct.Struct(">Bddd")  # as cache.lua has them
 
-_MEANWHILE = "Until it does, nothing is kept, and all is made anew."
 TROUBLES: Mapping[Kind, tuple[str, str, Reason]] = {
-    "away": ("Redis cannot be reached: {}", f"Is it running, and is this its address? {_MEANWHILE}", "down"),
-    "slow": ("Redis does not answer in time: {}", f"Is it busy, or stopped? {_MEANWHILE}", "slow"),
+    "away": ("Redis cannot be reached: {}", "Is it running, and is this its address?", "down"),
+    "slow": ("Redis does not answer in time: {}", "Is it busy, or stopped?", "slow"),
     "denied": ("Redis refused the user or the password, or what they may do", "See the url, and Redis' ACL.", "down"),
     "full": ("Redis is full", "Set its maxmemory-policy to allkeys-lru, or raise its maxmemory.", "full"),
-    "other": ("Redis cannot keep the cache: {}", "Meanwhile nothing is kept, and all is made anew.", "down"),
+    "other": ("Redis cannot keep the cache: {}", "See Redis' own log.", "down"),
 }
 """What is said of each, what to do, and what it counts as."""
 
@@ -85,10 +84,10 @@ class RedisCache(Cache):
     clock: Callable[[], float] | None = None
 
     def __init__(self, url: str, prefix: str = "ragstone") -> None:
-        self._prefix = begun_with(prefix, what="this cache")
         # What is long to send or to do has a connection of its own, so that what is short never waits behind it.
         self._short = Server(url, SCRIPT, name="cache", translated=_translated, text=False, answering=READING)
         self._long = Server(url, SCRIPT, name="cache-long", translated=_translated, text=False, answering=WRITING)
+        self._prefix = begun_with(prefix, what="this cache")  # after the url: without one nobody needs the package
 
     async def load(self) -> None:
         """Connects, so that the first request finds it ready. Raises CacheUnavailable where it cannot."""

@@ -82,6 +82,7 @@ class Server:
         self._script, self._translated = script, translated
         self._text, self._answering, self._retries = text, answering, retries
         self._thread = Grouped[Sequence[Command]](self._done, name=name)
+        self._cut = False  # whether what waits is broken off
         self._client: Any = None  # redis.Redis, whose methods have no types that say anything
 
     async def do(self, *commands: Command) -> list[Any]:
@@ -89,8 +90,17 @@ class Server:
         return await self._thread.do(commands) if commands else []
 
     async def close(self) -> None:
-        """Closes the connection, when all that waits is sent. The next call opens a new one."""
-        await asyncio.to_thread(self._closed)
+        """Closes the connection, when all that waits is sent. The next call opens a new one.
+
+        Who cancels this breaks off what waits: a thread that waits for a server would hold up the end of the process.
+        """
+        try:
+            await asyncio.to_thread(self._closed)
+        except asyncio.CancelledError:
+            self._cut = True
+            if (client := self._client) is not None:
+                client.connection_pool.disconnect(inuse_connections=True)
+            raise
 
     # ── On threads ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,8 +119,11 @@ class Server:
 
     def _sent(self, commands: Sequence[Command]) -> list[Any]:
         """What Redis replies to each, or its error. All are sent at once, and done in order."""
+        import redis
         from redis.exceptions import NoScriptError
 
+        if self._cut:
+            raise redis.ConnectionError("the connection was closed")
         client = self._connected()
         replies = _piped(client, commands)
         again = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
@@ -122,6 +135,7 @@ class Server:
 
     def _closed(self) -> None:
         self._thread.close()
+        self._cut = False
         client, self._client = self._client, None
         if client is not None:
             client.close()
