@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import json
 import logging
@@ -445,3 +446,16 @@ async def test_a_request_carries_its_id(server: Server, model: OpenAIModel) -> N
     assert [headers.get("x-request-id") for *_, headers in server.requests] == ["c-1", "c-2", None]
     ours = OpenAIModel("m", api_key=KEY)
     assert ours._channel._headers(Context(request="c-3"))["X-Client-Request-Id"] == "c-3"
+
+
+async def test_a_load_that_is_broken_off_leaves_no_client_open() -> None:
+    made = OpenAIModel("m", base_url=f"http://127.0.0.1:{closed_port()}/v1")
+    loading = asyncio.create_task(made.load())
+    await asyncio.sleep(0)
+    loading.cancel()
+    await asyncio.wait({loading})
+    assert loading.cancelled()
+    await made.close()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1, "a client that is lost closes itself in a task of its own"

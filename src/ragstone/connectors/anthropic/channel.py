@@ -40,7 +40,12 @@ class Channel:
         """Imports the SDK, and makes its client."""
         async with self._starting:
             if self._client is None:
-                self._client = await asyncio.to_thread(self._connected)
+                making = asyncio.ensure_future(asyncio.to_thread(self._connected))
+                try:
+                    self._client = await asyncio.shield(making)
+                except asyncio.CancelledError:
+                    self._client = await making  # a thread is not broken off, and what it makes is to be closed
+                    raise
             return self._client
 
     async def close(self) -> None:
