@@ -31,7 +31,7 @@ ROOM = "questions"
 FORMAT = 1
 BATCH = 100  # entries that are read at once: 200 kB
 ROUNDED = 0.01  # by which the length of a vector may differ from 1
-MEMORY = 256_000_000  # bytes of the matrices of all scopes; the one that was used longest ago goes first
+MEMORY = 256_000_000  # bytes of the vectors of all scopes; the one that was used longest ago goes first
 SCOPES = 1_000  # of which each conversation makes some
 UNCERTAIN = 2 * EVERY  # seconds within which what was remembered here may still be on its way into the cache
 
