@@ -1,4 +1,4 @@
-"""Questions stand for each other only where all that shapes an answer is the same: nothing new is left out unnoticed."""
+"""Questions stand for each other only where all that shapes an answer is the same: no new field is left out unseen."""
 
 from __future__ import annotations
 
