@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ragstone.errors import ModelUnavailable
+from ragstone.caching.spared import SparedCache
+from ragstone.errors import EmbedderError, ModelUnavailable
+from ragstone.stored import Found
 from ragstone.testing import HashingEmbedder, MemoryCache, ScriptedModel
 from ragstone.types import Answer, Context, Prompt
 from remembering import FILES, SHIPS, SHIPS_TOO, TURBOT, RememberingParts, WordJudge, echo, opened
@@ -264,6 +268,62 @@ class Counting(HashingEmbedder):
     async def embed(self, texts: Any, *, context: Context, ids: Any = None) -> Any:
         self.embedded += texts
         return await super().embed(texts, context=context, ids=ids)
+
+
+class Late(MemoryCache):
+    """Gives answers of models too late."""
+
+    late = 0.0
+
+    async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+        await asyncio.sleep(self.late if room == "calls" else 0)
+        return await super().get(room, keys, context=context)
+
+
+class Forgetful(HashingEmbedder):
+    """Cannot read an earlier question for a while."""
+
+    down = False
+
+    async def embed(self, texts: Any, *, context: Context, ids: Any = None) -> Any:
+        if self.down and SHIPS in texts:
+            raise EmbedderError("it is down")
+        return await super().embed(texts, context=context, ids=ids)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome", "kept"),
+    [
+        ("late", "the cache could not be asked", True),
+        ("down", "it has no answer now", True),
+        ("gone", "nothing is kept for it", False),
+    ],
+)
+async def test_a_question_is_forgotten_only_where_nothing_is_kept_for_it(
+    trouble: str, outcome: str, kept: bool
+) -> None:
+    def say(prompt: Prompt) -> Any:
+        return echo(prompt) if question_of(prompt) == SHIPS else ModelUnavailable("it is down")
+
+    cache, embedder = Late(), Forgetful()
+    spared = SparedCache(cache, patience=0.02 if trouble == "late" else 5.0)
+    parts = RememberingParts(cache=spared, embedder=embedder, model=ScriptedModel(say), every=60.0)
+    async with opened(parts) as rag:
+        await rag.ingest()
+        await rag.ask(SHIPS)
+        await parts.settled()
+        await spared.stats(context=Context())  # once all is written
+        if trouble == "gone":
+            await cache.clear(["calls"], context=Context())
+        cache.late, embedder.down = 0.1 * (trouble == "late"), trouble == "down"
+        context = Context()
+        with pytest.raises(ModelUnavailable):
+            assert not [piece async for piece in parts.answer(tenant="default").stream(SHIPS_TOO, context=context)]
+        assert told(context.trace)["outcome"] == outcome
+        cache.late, embedder.down = 0.0, False
+        await parts.settled()
+        await spared.stats(context=Context())
+        assert (await cache.stats(context=Context())).entries.get("questions", 0) == kept
 
 
 async def test_only_the_question_is_embedded_never_the_prompt() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import ragstone
+from ragstone.caching.semantic.calibration import shipped
 from ragstone.cli.init import Default, write
+from ragstone.errors import ConfigError
 from ragstone.pipelines.build import Builder
 from ragstone.project import Project
 from ragstone.testing import MemoryCache
@@ -48,6 +50,33 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> MemoryCache:
     cache = MemoryCache()
     monkeypatch.setattr(Builder, "cache", lambda self, name, asked_at="", **_: cache)
     return cache
+
+
+@pytest.mark.parametrize(
+    ("semantic", "calibrated", "fault"),
+    [
+        ("{bound: 0.02}", None, "by what comes with Ragstone: expected 0.05 or more, found 0.02. Run: ragstone cache "),
+        ("{bound: 0.05}", None, ""),
+        ("{bound: 0.2}", None, ""),
+        ("{bound: 0.02}", 0.02, ""),
+        ("true", 0.1, "by answer.cache.json: expected 0.1 or more, found 0.05. Run: ragstone cache calibrate"),
+    ],
+)
+async def test_a_bound_below_that_of_the_calibration_is_refused_with_the_command_that_makes_one(
+    tmp_path: Path, semantic: str, calibrated: float | None, fault: str
+) -> None:
+    project(tmp_path, semantic)
+    if calibrated is not None:
+        own = shipped().model_copy(update={"bound": calibrated})
+        (tmp_path / "pipelines" / "answer.cache.json").write_text(own.dump())
+    async with ragstone.aopen(tmp_path) as rag:
+        if not fault:
+            assert (await rag.ask("When does the halibut project ship?")).abstained
+            return
+        with pytest.raises(ConfigError, match="is calibrated for a higher bound") as raised:
+            await rag.ask("When does the halibut project ship?")
+    assert fault in str(raised.value)
+    assert "pipelines/answer.yaml:" in str(raised.value)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from ragstone.text.asking import asked_for
 from ragstone.text.contrast_words import ASKING, OPPOSITES
 from ragstone.text.contrasts import denials, negated, opposed, opposed_texts
-from ragstone.text.direction import swapped, swapped_texts
+from ragstone.text.direction import reversed_to, swapped, swapped_texts
 from ragstone.text.proper_names import lacking, proper_names
 from ragstone.text.units import units
 from ragstone.text.words import NEGATIONS, QUESTIONS
@@ -20,6 +20,10 @@ from ragstone.text.words import NEGATIONS, QUESTIONS
         ("increasing the limits", "it decreases the limit", "en"),
         ("best phone", "worst phone", "en"),
         ("with a key", "without a key", "en"),
+        ("if i cancel within the trial", "if i cancel outside the trial", "en"),
+        ("open until nine", "open after nine", "en"),
+        ("innerhalb der frist", "außerhalb der frist", "de"),
+        ("dans le délai", "hors du délai", "fr"),
         ("is it a good or a bad idea", "is it a bad or a bad idea", "en"),
         ("wie kann ich die temperatur erhöhen", "wie kann ich die temperatur senken", "de"),
         ("el precio máximo", "el precio mínimo", "es"),
@@ -191,3 +195,36 @@ def test_a_direction_is_seen_without_spaces() -> None:
 def test_a_name_that_the_other_text_lacks(text: str, other: str, missing: tuple[str, ...]) -> None:
     words, others = (tuple(word.strip("?") for word in one.casefold().split()) for one in (text, other))
     assert lacking(proper_names(text, language="en"), others, own=words, language="en") == missing
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "language"),
+    [
+        ("who approves travel to berlin", "who approves travel from berlin", "en"),
+        ("how do i migrate to the new plan", "how do i migrate from my new plan", "en"),
+        ("arguments for a union", "arguments against a union", "en"),
+        ("wann fährt der zug nach köln", "wann fährt der zug von köln", "de"),
+        ("vuelos hacia madrid", "vuelos desde madrid", "es"),
+    ],
+)
+def test_to_a_thing_is_not_from_it(first: str, second: str, language: str) -> None:
+    assert reversed_to(first.split(), second.split(), language=language)
+    assert reversed_to(second.split(), first.split(), language=language)
+    assert not reversed_to(first.split(), first.split(), language=language)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("how to work from home", "how do i work from home"),
+        ("the road from oslo to rome", "the road to rome from oslo"),
+        ("how far is it to berlin", "how far is it from berlin"),
+        ("how is tea different to coffee", "how is tea different from coffee"),
+        ("deaths due to smoking", "deaths from smoking"),
+        ("what to learn from history", "what can i learn from history"),
+        ("go to", "go from"),
+    ],
+)
+def test_to_and_from_that_say_the_same_are_let_through(first: str, second: str) -> None:
+    assert not reversed_to(first.split(), second.split(), language="en")
+    assert not reversed_to(second.split(), first.split(), language="en")

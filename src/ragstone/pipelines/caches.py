@@ -16,7 +16,7 @@ from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.remembering import RememberedQuestions
 from ragstone.caching.semantic.watch import Watch
 from ragstone.config import Located, expand
-from ragstone.errors import NotConfigured
+from ragstone.errors import ConfigError, NotConfigured
 from ragstone.inference.router import Router
 from ragstone.pipelines.last_word import Both, Judging, Reranking
 from ragstone.pipelines.lookups import Lookups
@@ -80,14 +80,14 @@ def semantic(
 ) -> Semantic:
     """What the pipelines of one name share, whose `cache.semantic` is on. `spec` says where its keys stand.
 
-    `embedder` is the fingerprint of the index's. Raises ConfigError where nothing was calibrated for it.
+    `embedder` is the fingerprint of the index's. Raises ConfigError where nothing was calibrated for it at that bound.
     """
     cached, own = wanted.cache, wanted.cache.semantic if wanted.cache is not None else None
     assert cached is not None, "its cache is on"
     assert own is not None, "and semantic"
     assert builder.prompt_file is not None, "a project has prompts"
     store = builder.cache(cached.store, spec.where(("cache", "store")))
-    judge, calibration = _judge(spec.path.with_suffix(CALIBRATED), embedder)
+    judge, calibration = _judge(spec.path.with_suffix(CALIBRATED), embedder, own.bound, spec)
     reranker = None
     if own.rerank is not None:
         reranker = builder.connector("reranker", own.rerank, asked_at=spec.where(("cache", "semantic", "rerank")))
@@ -112,12 +112,24 @@ def semantic(
     )
 
 
-def _judge(path: Path, embedder: str) -> tuple[Judge, str]:
-    """Who compares questions, by the calibration of a pipeline or the one that ships; and what tells it from others."""
+def _judge(path: Path, embedder: str, bound: float, spec: Located) -> tuple[Judge, str]:
+    """Who compares questions, by the calibration of a pipeline or the one that ships; and what tells it from others.
+
+    Raises ConfigError where its threshold was chosen for a higher bound than is wanted.
+    """
     from ragstone.caching.semantic.calibration import calibration_for
     from ragstone.caching.semantic.verifier import Verifier
 
     found = calibration_for(path, embedder=embedder)
+    if bound < found.bound:
+        whose = path.name if path.exists() else "what comes with Ragstone"
+        raise ConfigError(
+            f"the semantic cache is calibrated for a higher bound, by {whose}",
+            where=spec.where(("cache", "semantic", "bound")),
+            expected=f"{found.bound:g} or more",
+            found=f"{bound:g}",
+            hint=f"Run: ragstone cache calibrate pairs.jsonl --bound {bound:g} --pipeline {spec.path.stem}",
+        )
     return Verifier(found), hashlib.blake2b(found.dump().encode(), digest_size=6).hexdigest()
 
 

@@ -198,12 +198,17 @@ class CachedAnswers:
         chosen = await self._chosen(request, scope, vector, near, step)
         if chosen is None:
             return None
-        pieces = await self._replayed(request, chosen, answering)
-        step.facts["outcome"] = "hit" if pieces else "nothing is kept for it"
-        if not pieces:
-            questions.forget(scope, chosen.key, context=context)
+        bypassed = questions.bypassed
+        try:
+            pieces = await self._replayed(request, chosen, answering)
+        except NotCached:
+            missed = questions.bypassed == bypassed
+            step.facts["outcome"] = "nothing is kept for it" if missed else "the cache could not be asked"
+            if missed:
+                questions.forget(scope, chosen.key, context=context)
             return None
-        return _Found(earlier=chosen, pieces=pieces)
+        step.facts["outcome"] = "hit" if pieces else "it has no answer now"
+        return _Found(earlier=chosen, pieces=pieces) if pieces else None
 
     async def _chosen(
         self, request: Request, scope: bytes, vector: Vector, near: Sequence[tuple[Remembered, float]], step: Step
@@ -235,9 +240,10 @@ class CachedAnswers:
     async def _replayed(
         self, request: Request, earlier: Remembered, answering: Answering
     ) -> list[Delta | Answer] | None:
-        """What an earlier question is answered today by what models have said already; None if that is not enough.
+        """What an earlier question is answered today by what models have said already; None if that is no answer.
 
-        The attempt has a trace of its own, which joins the request's if it comes to an answer.
+        The attempt has a trace of its own, which joins the request's if it comes to an answer. Raises NotCached where
+        models have not said all that it takes.
         """
         caller = request.context
         context = replace(caller, cache="only", trace=Trace(caller.trace.name, id=caller.trace.id))
@@ -247,7 +253,7 @@ class CachedAnswers:
             async with aclosing(answering(again)) as said:
                 pieces += [piece async for piece in said]
         except NotCached:
-            return None
+            raise
         except RagstoneError:  # a document, a prompt or a model that is not what it was
             return None
         answer = pieces.pop() if pieces else None

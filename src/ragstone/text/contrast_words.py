@@ -1,17 +1,14 @@
-"""Word lists behind `contrasts.py`, `direction.py` and `asking.py`, by language (ISO 639-1)."""
+"""Word lists behind `contrasts.py` and `asking.py`, by language (ISO 639-1)."""
 
 from __future__ import annotations
 
 __all__ = [
     "ASKING",
     "BY_CHARACTER",
-    "CUES",
-    "CUES_BY_CHARACTER",
     "DENIALS",
     "IDLE_DENIALS",
     "NEGATING",
     "OPPOSITES",
-    "SYMMETRIC",
     "UNSPACED",
 ]
 
@@ -55,7 +52,9 @@ _OPPOSITES = {
         "agree/disagree appear/disappear believe|trust/doubt|distrust build|create/destroy attack/defend "
         "friend/enemy smart|intelligent|clever/stupid|dumb happy/sad thin|skinny|slim/fat|thick "
         "full/empty wet/dry clean/dirty light|bright/dark|heavy local/global|remote free/paid "
-        "weekday/weekend"
+        "weekday/weekend within|during/outside|after during/before inside/beyond on|onto/off until|till/after|since "
+        "inbound|incoming/outbound|outgoing upstream/downstream forward|forwards/backward|backwards "
+        "entrance|entry/exit arrival/departure ahead/behind"
     ),
     "de": (
         "mehr|größer|höher/weniger|kleiner|niedriger|geringer vor|vorher|bevor/nach|nachher|nachdem "
@@ -71,7 +70,7 @@ _OPPOSITES = {
         "annehmen/ablehnen lieben/hassen immer/nie alle/keine|einige wahr|richtig/falsch "
         "vorteil|vorteile/nachteil|nachteile mann|männer/frau|frauen leicht|einfach/schwer|schwierig "
         "sicher/gefährlich reich/arm oben|über/unten|unter billig|günstig/teuer links/rechts norden/süden "
-        "osten/westen eingang|eingabe/ausgang|ausgabe"
+        "osten/westen eingang|eingabe/ausgang|ausgabe innerhalb/außerhalb"
     ),
     "es": (
         "más|mayor/menos|menor antes/después mínimo|mínima/máximo|máxima con/sin|excepto "
@@ -83,7 +82,7 @@ _OPPOSITES = {
         "añadir|agregar/eliminar|quitar|borrar instalar/desinstalar aceptar/rechazar amar/odiar "
         "siempre/nunca todos/ninguno|algunos verdadero/falso ventaja|ventajas/desventaja|desventajas "
         "hombre|hombres/mujer|mujeres fácil/difícil seguro/peligroso rico/pobre arriba|sobre/abajo|debajo "
-        "barato/caro izquierda/derecha norte/sur este/oeste entrada/salida"
+        "barato/caro izquierda/derecha norte/sur este/oeste entrada/salida dentro/fuera"
     ),
     "fr": (
         "plus|supérieur/moins|inférieur avant/après minimum|minimal|minimale/maximum|maximal|maximale "
@@ -97,7 +96,7 @@ _OPPOSITES = {
         "aimer/détester|haïr toujours/jamais tous/aucun vrai/faux "
         "avantage|avantages/inconvénient|inconvénients homme|hommes/femme|femmes facile/difficile "
         "sûr/dangereux riche/pauvre dessus|sur/dessous|sous gratuit/payant gauche/droite nord/sud "
-        "est/ouest entrée/sortie"
+        "est/ouest entrée/sortie dans|dedans/hors|dehors"
     ),
     "it": (
         "più|maggiore/meno|minore prima/dopo minimo|minima/massimo|massima con/senza|tranne "
@@ -108,7 +107,8 @@ _OPPOSITES = {
         "attivare|permettere/disattivare|vietare comprare/vendere|affittare importare/esportare "
         "inviare/ricevere aggiungere/rimuovere|eliminare accettare/rifiutare amare/odiare sempre/mai "
         "vero/falso vantaggio|vantaggi/svantaggio|svantaggi uomo|uomini/donna|donne facile/difficile "
-        "sicuro/pericoloso ricco/povero sopra/sotto economico/costoso sinistra/destra nord/sud est/ovest"
+        "sicuro/pericoloso ricco/povero sopra/sotto economico/costoso sinistra/destra nord/sud est/ovest "
+        "dentro|entro/fuori"
     ),
     "pt": (
         "mais|maior/menos|menor antes/depois|após mínimo|mínima/máximo|máxima com/sem|exceto "
@@ -120,7 +120,7 @@ _OPPOSITES = {
         "aceitar/recusar amar/odiar sempre/nunca verdadeiro/falso "
         "vantagem|vantagens/desvantagem|desvantagens homem|homens/mulher|mulheres fácil/difícil "
         "seguro/perigoso rico/pobre acima|sobre/abaixo|sob barato/caro esquerda/direita norte/sul "
-        "leste/oeste"
+        "leste/oeste dentro/fora"
     ),
     "nl": (
         "meer|groter|hoger/minder|kleiner|lager voor|voordat/na|nadat "
@@ -260,61 +260,6 @@ BY_CHARACTER = {
     "th": "ไม่|มิได้|ยกเว้น|ปราศจาก|ไร้",
 }
 """Languages without spaces: what denies, as a pattern."""
-
-# ── Direction ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_CUES = {
-    "en": (
-        "to into onto from than over before after instead by via through toward towards against replaces "
-        "beats cause causes caused follow follows contains owns then → -> => = like than under above "
-        "below inside"
-    ),
-    "de": "zu nach in von aus vor als statt anstatt gegen durch über unter auf ins zum zur bis dann → ->",
-    "es": "a al de desde hacia hasta en que antes después contra por sobre bajo luego → ->",
-    "fr": "à au aux de depuis vers en que avant après contre par sur sous puis → ->",
-    "it": "a al da dal verso in di che prima dopo contro per sopra sotto poi → ->",
-    "pt": "a ao de desde para em que antes depois contra por sobre sob → ->",
-    "nl": "naar in van uit voor na dan tegen door over onder op tot → ->",
-    "ro": "la în din de până decât înainte după contra prin → ->",
-    "tr": "göre önce sonra karşı → ->",
-    "ru": "в на из от до к с чем перед после против через над под → ->",
-    "el": "σε στο στη στην από προς πριν μετά κατά → ->",
-    "ar": "إلى من قبل بعد ضد على في → ->",
-    "hi": "से को में पहले बाद → ->",
-    "vi": "sang đến tới từ thành hơn trước sau → ->",
-}
-CUES: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _CUES.items()}
-"""Words between two things that say which of them comes first."""
-
-CUES_BY_CHARACTER = {
-    "zh": "到|至|比|转|轉|换|換|成|向|给|給|于|→",
-    "ja": "から|まで|より|へ|に|→",
-    "th": "ไป|เป็น|กว่า|ถึง|จาก",
-}
-"""The same for languages without spaces, as a pattern."""
-
-_SYMMETRIC = {
-    "en": (
-        "and or vs versus between with both either nor difference differ different compare compared "
-        "comparison similar same equal related combine relationship relation together v similarity "
-        "similarities & / distinguish"
-    ),
-    "de": ("und oder vs versus zwischen mit unterschied unterschiede vergleich vergleichen gleich ähnlich & /"),
-    "es": "y e o u vs versus entre con diferencia diferencias comparar igual similar & /",
-    "fr": "et ou vs versus entre avec différence différences comparer égal similaire & /",
-    "it": "e ed o vs versus tra fra con differenza differenze confronto uguale simile & /",
-    "pt": "e ou vs versus entre com diferença diferenças comparar igual semelhante & /",
-    "nl": "en of vs versus tussen met verschil verschillen vergelijk gelijk & /",
-    "ro": "și sau vs versus între cu diferența diferențe comparație & /",
-    "tr": "ve veya ile vs arasında fark farkı & /",
-    "ru": "и или между с разница различие сравнение & /",
-    "el": "και ή μεταξύ με διαφορά & /",
-    "ar": "و أو بين مع الفرق & /",
-    "hi": "और या बीच अंतर & /",
-    "vi": "và hoặc giữa với khác so & /",
-}
-SYMMETRIC: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _SYMMETRIC.items()}
-"""Words that join two things whose order says nothing."""
 
 # ── What a question asks for ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from ragstone.text.analyzer import stop_words, terms
-from ragstone.text.contrast_words import CUES, CUES_BY_CHARACTER, SYMMETRIC
+from ragstone.text.direction_words import BOUND, CUES, CUES_BY_CHARACTER, LEADING, MUTUAL, SETTLED, SYMMETRIC
 
-__all__ = ["swapped", "swapped_texts"]
+__all__ = ["reversed_to", "swapped", "swapped_texts"]
 
 FARTHEST = 4
 """Words between two things that one cue still sets in order."""
@@ -56,6 +56,37 @@ def swapped(first: Sequence[str], second: Sequence[str], *, language: str) -> bo
             if not turned and any(stem in left.content for stem in middle):
                 return True
     return False
+
+
+def reversed_to(first: Sequence[str], second: Sequence[str], *, language: str) -> bool:
+    """Whether one text goes to a thing that the other one comes from, and neither does both.
+
+    The thing is the word that follows, so that "to" before a verb means nothing here. Words are casefolded.
+
+    >>> reversed_to("who approves travel to berlin".split(), "who approves travel from berlin".split(), language="en")
+    True
+    >>> reversed_to("how far is it to berlin".split(), "how far is it from berlin".split(), language="en")
+    False
+    """
+    mutual = MUTUAL.get(language, frozenset())
+    if not (mutual.isdisjoint(first) and mutual.isdisjoint(second)):
+        return False
+    for one, other in BOUND.get(language, ()):
+        here, back_here = (_led(first, words, language) for words in (one, other))
+        there, back_there = (_led(second, words, language) for words in (one, other))
+        if (here - back_here) & (back_there - there) or (there - back_there) & (back_here - here):
+            return True
+    return False
+
+
+def _led(words: Sequence[str], leading: frozenset[str], language: str) -> set[str]:
+    """The words that follow one of these, whatever article stands between."""
+    between, settled = LEADING.get(language, frozenset[str]()), SETTLED.get(language, frozenset[str]())
+    found: set[str] = set()
+    for before, (at, word) in zip(("", *words), enumerate(words, start=1), strict=False):
+        if word in leading and before not in settled:
+            found.update([each for each in words[at:] if each not in between][:1])
+    return found
 
 
 def swapped_texts(first: str, second: str, *, language: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import numpy as np
 from hypothesis import given
@@ -66,3 +67,16 @@ async def test_what_is_removed_while_it_is_searched_is_not_found() -> None:
     await asyncio.sleep(0)
     population.remove([(7).to_bytes(4)])
     assert await searching == []
+
+
+def test_the_size_counts_a_vector_as_often_as_it_is_held() -> None:
+    rows = unit_vectors(4_000, 384)
+    tracemalloc.start()
+    try:
+        population = Population(dimensions=384, limit=10_000)
+        for number, row in enumerate(rows):
+            population.add(Remembered(number.to_bytes(4), str(number), row.copy()))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.85 * held < population.size <= held

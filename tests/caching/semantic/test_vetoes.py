@@ -48,6 +48,8 @@ def veto(first: str, second: str) -> str:
         ("How do I increase the limit?", "How do I decrease the limit?", "comparison"),
         ("What is the best tea?", "What is the worst tea?", "comparison"),
         ("What may I eat before the test?", "What may I eat after the test?", "comparison"),
+        ("What happens if I cancel within the trial?", "What happens if I cancel outside the trial?", "comparison"),
+        ("Who approves travel to Berlin?", "Who approves travel from Berlin?", "direction"),
         ("Wie hoch ist der maximale Druck?", "Wie hoch ist der minimale Druck?", "comparison"),
         ("如何增加速度？", "如何降低速度？", ""),
         ("How far is it from Rome to Oslo?", "How far is it from Oslo to Rome?", "direction"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
@@ -9,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone.caching.semantic.watch import Watch, seen, too_many, wilson
+from ragstone.caching.spared import SparedCache
+from ragstone.errors import CacheUnavailable
+from ragstone.protocols import Cache
+from ragstone.stored import Found
 from ragstone.testing import MemoryCache
 from ragstone.types import Context
 
 CONTEXT = Context()
 
 
-def watch(cache: MemoryCache, *, bound: float = 0.05, share: float = 0.5, **parts: str) -> Watch:
+def watch(cache: Cache, *, bound: float = 0.05, share: float = 0.5, **parts: str) -> Watch:
     named = {"place": "/here", "pipeline": "answer", "calibration": "c1", **parts}
     return Watch(cache, **named, bound=bound, share=share, random=Random(3), every=0)
 
@@ -118,3 +124,55 @@ async def test_the_share_of_hits_that_are_watched_is_that_of_the_pipeline() -> N
     assert 150 <= sum(one.draws() for _ in range(10_000)) <= 250
     assert not any(watch(MemoryCache(), share=0.0).draws() for _ in range(100))
     assert all(watch(MemoryCache(), share=1.0).draws() for _ in range(100))
+
+
+class Troubled(MemoryCache):
+    """Answers too late for a request, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late, self.down = 0.0, False
+
+    async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+        await asyncio.sleep(self.late)
+        if self.down:
+            raise CacheUnavailable("it is down")
+        return await super().get(room, keys, context=context)
+
+
+@pytest.mark.parametrize("trouble", ["late", "down"])
+async def test_what_was_observed_outlasts_a_read_that_fails(trouble: str) -> None:
+    cache = Troubled()
+    spared = SparedCache(cache, patience=0.01)
+    good, bad = watch(spared), watch(spared, calibration="c2")
+    for number in range(40):
+        await good.saw(false=number == 7)
+        await bad.saw(false=True)
+    assert await on(good)
+    cache.late, cache.down = (0.03, False) if trouble == "late" else (0.0, True)
+    for one in (good, bad):
+        await one.saw(false=False)
+        await one.saw(false=False)
+    assert await on(good)
+    assert not await on(bad)
+    cache.late, cache.down = 0.0, False
+    noted = 2 if trouble == "late" else 0
+    found = {row.calibration: (row.watched, row.false, row.on) for row in await seen(cache, context=CONTEXT)}
+    assert found == {"c1": (40 + noted, 1, True), "c2": (40 + noted, 40, False)}
+    assert not await on(watch(spared, calibration="c2"))
+    await spared.close()
+
+
+async def test_a_cache_that_never_answers_delays_those_who_come_first_and_nobody_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ragstone.caching.semantic.background.CLOSING", 0.0)
+    cache = Troubled()
+    cache.late = 60.0
+    one = watch(cache)
+    assert not await one.on()
+    asked = asyncio.ensure_future(one.on())
+    await asyncio.sleep(0)
+    assert asked.done()
+    assert not await asked
+    await one.close()

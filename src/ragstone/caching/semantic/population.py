@@ -60,8 +60,8 @@ class Population:
 
     @property
     def size(self) -> int:
-        """Bytes of the matrix."""
-        return self._matrix.nbytes
+        """Bytes of the vectors: each question has its own beside a row of the matrix."""
+        return self._matrix.nbytes + len(self) * self.dimensions * self._matrix.itemsize
 
     def add(self, one: Remembered) -> list[bytes]:
         """Remembers a question, and gives the keys of those that made room. One that is known is left as it is."""

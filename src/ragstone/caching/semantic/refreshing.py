@@ -26,15 +26,16 @@ class Refreshed:
     ) -> None:
         self._refresh, self._every, self._clock = refresh, every, clock
         self._background = Background()
-        self._due, self._known = float("-inf"), False
+        self._due, self._known, self._awaited = float("-inf"), False, False
 
     async def current(self) -> bool:
         """Whether it was ever brought up to date. It begins to be so now, if that is due."""
         if self._background.free and self._clock() >= self._due:
             self._due = self._clock() + self._every
             self._background.begin(self._once)
-        if not self._known:
+        if not (self._known or self._awaited):  # a cache that never answers delays nobody but those who come first
             await self._background.settled(PATIENCE)
+            self._awaited = True
         return self._known
 
     async def settled(self) -> None:

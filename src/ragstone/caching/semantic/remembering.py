@@ -16,9 +16,11 @@ from ragstone.caching.semantic import quiet
 from ragstone.caching.semantic.background import CLOSING
 from ragstone.caching.semantic.population import Population, Remembered
 from ragstone.caching.semantic.refreshing import EVERY, Refreshed
+from ragstone.caching.spared import SparedCache
 from ragstone.protocols import Cache
 from ragstone.stored import Stored
 from ragstone.types import Context
+from ragstone.wrapped import WrappedCache
 
 if TYPE_CHECKING:
     from ragstone.types import Vector
@@ -29,7 +31,7 @@ ROOM = "questions"
 FORMAT = 1
 BATCH = 100  # entries that are read at once: 200 kB
 ROUNDED = 0.01  # by which the length of a vector may differ from 1
-MEMORY = 256_000_000  # bytes of the matrices of all scopes; the one that was used longest ago goes first
+MEMORY = 256_000_000  # bytes of the vectors of all scopes; the one that was used longest ago goes first
 SCOPES = 1_000  # of which each conversation makes some
 UNCERTAIN = 2 * EVERY  # seconds within which what was remembered here may still be on its way into the cache
 
@@ -68,6 +70,16 @@ class RememberedQuestions:
         self._scopes: dict[bytes, _Scoped] = {}  # the one that was used longest ago stands first
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    @property
+    def bypassed(self) -> int:
+        """How often the cache was not asked, or was too slow, until now: what it said meanwhile proves nothing."""
+        cache = self.cache
+        while isinstance(cache, WrappedCache):
+            if isinstance(cache, SparedCache):
+                return cache.bypassed
+            cache = cache.cache
+        return 0
 
     async def near(
         self, scope: bytes, vector: Vector, *, k: int, least: float, context: Context

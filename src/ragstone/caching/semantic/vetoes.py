@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ragstone.caching.semantic.reading import Reading
 from ragstone.text.contrast_words import BY_CHARACTER
 from ragstone.text.contrasts import negated, opposed, opposed_texts
-from ragstone.text.direction import swapped, swapped_texts
+from ragstone.text.direction import reversed_to, swapped, swapped_texts
 from ragstone.text.features import numbers
 from ragstone.text.proper_names import lacking
 from ragstone.text.rarity import rare, spelled_alike
@@ -65,7 +65,8 @@ def _comparison(first: Reading, second: Reading) -> bool:
 def _direction(first: Reading, second: Reading) -> bool:
     if first.language in BY_CHARACTER:
         return swapped_texts(first.text, second.text, language=first.language)
-    return swapped(first.words, second.words, language=first.language)
+    words = first.words, second.words
+    return swapped(*words, language=first.language) or reversed_to(*words, language=first.language)
 
 
 def _names(first: Reading, second: Reading) -> bool:

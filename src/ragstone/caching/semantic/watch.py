@@ -17,7 +17,9 @@ from math import sqrt
 from random import Random
 from typing import Any, cast
 
+from ragstone.caching.freshness import bare
 from ragstone.caching.key import watch_key
+from ragstone.caching.semantic import quiet
 from ragstone.caching.semantic.refreshing import EVERY, Refreshed
 from ragstone.caching.semantic.remembering import ROOM
 from ragstone.protocols import Cache
@@ -34,6 +36,7 @@ ONE_SIDED = 1.6449
 """Standard deviations of a normal distribution below which 95 % of it lie: the ends of an interval of 90 %."""
 LEAST = 2  # false hits: one alone may be an odd answer of a model
 HELD, TRIES, PAUSE = 5.0, 20, 0.05  # a lease in seconds; how often it is asked for, and seconds between
+PATIENCE = 10.0  # seconds for one call: nobody waits for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,8 @@ def too_many(false: int, watched: int, bound: float) -> bool:
 class Watch:
     """What was observed of one pipeline. `place` is its project folder, `share` that of the hits which are watched.
 
-    `random` draws which: a test gives one with a seed.
+    Nobody waits for any of it, so it goes past what spares the cache: there a read that fails and one that finds
+    nothing are two things. `random` draws which: a test gives one with a seed.
     """
 
     def __init__(
@@ -111,13 +115,13 @@ class Watch:
         every: float = EVERY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.cache, self.share = cache, share
+        self.cache, self.share = bare(cache), share
         self.observed = Observed(pipeline=pipeline, calibration=calibration, bound=bound)
         self._key = watch_key(place=place, pipeline=pipeline, calibration=calibration)
         self._random = random or Random()  # noqa: S311 - it draws samples, not secrets
         self._owner = secrets.token_hex(8)
         self._refreshed = Refreshed(self._refresh, every=every, clock=clock)
-        self._missed = self._said = False
+        self._said = False
 
     async def on(self) -> bool:
         """Whether questions may be answered by way of earlier ones, as far as is known now."""
@@ -128,19 +132,18 @@ class Watch:
         return self._random.random() < self.share
 
     async def saw(self, *, false: bool) -> Observed:
-        """Adds one observation to those of all processes, and says what there is now."""
-        lease = await self._claimed()
-        if lease is None:
-            return self.observed  # the others are busy: this one is lost, which changes no share for long
-        known = await self._read() or replace(self.observed, watched=0, false=0, on=True)
-        watched, wrong = known.watched + 1, known.false + false
-        on = known.on and not too_many(wrong, watched, self.observed.bound)
-        now = replace(known, bound=self.observed.bound, watched=watched, false=wrong, on=on)
-        entry = Stored(value=_written(now), tags=(TAG,))
-        await self.cache.put(ROOM, {self._key: entry}, lease=lease, context=Context())
-        await self.cache.release(lease, context=Context())
-        self._known(now)
-        return now
+        """Adds one observation to those of all processes, and says what there is now.
+
+        It is lost where the cache cannot be asked, or others are busy there: that changes no share for long.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                lease = await self._claimed()
+            if lease is not None:
+                await self._add(false, lease)
+        except Exception as error:  # a cache may fail in ways of its own, and the answer is remembered all the same
+            quiet.warn("what was seen of a hit cannot be noted", error, instead="it is not counted")
+        return self.observed
 
     async def settled(self) -> None:
         """Waits for what is under way."""
@@ -158,19 +161,31 @@ class Watch:
             await asyncio.sleep(PAUSE)
         return None
 
-    async def _refresh(self) -> None:
-        found = await self._read()
-        missed, self._missed = self._missed, found is None
-        if found is not None:
-            self._known(found)
-        elif missed:  # twice: a cache that cannot be asked for a moment says that it is empty
-            self._known(replace(self.observed, watched=0, false=0, on=True))
+    async def _add(self, false: bool, lease: Lease) -> None:
+        try:
+            async with asyncio.timeout(HELD):  # later it is another's turn
+                known = await self._read()
+                watched, wrong = known.watched + 1, known.false + false
+                on = known.on and not too_many(wrong, watched, self.observed.bound)
+                now = replace(known, bound=self.observed.bound, watched=watched, false=wrong, on=on)
+                entry = Stored(value=_written(now), tags=(TAG,))
+                await self.cache.put(ROOM, {self._key: entry}, lease=lease, context=Context())
+        finally:
+            await self.cache.release(lease, context=Context())
+        self._known(now)
 
-    async def _read(self) -> Observed | None:
+    async def _refresh(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            self._known(await self._read())
+
+    async def _read(self) -> Observed:
+        """What there is, or that nothing was observed yet. Raises what the cache raises."""
         entry = (await self.cache.get(ROOM, [self._key], context=Context())).get(self._key)
         found = _read(entry.value) if entry is not None else None
         mine = (self.observed.pipeline, self.observed.calibration)
-        return found if found is not None and (found.pipeline, found.calibration) == mine else None
+        if found is not None and (found.pipeline, found.calibration) == mine:
+            return found
+        return replace(self.observed, watched=0, false=0, on=True)
 
     def _known(self, now: Observed) -> None:
         if self.observed.on and not now.on and not self._said:
