@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib.util
 import json
 import logging
@@ -19,6 +18,7 @@ from key_leaks import key
 from openai_server import Reply, Server, closed_port, collect, completion, failure, piece, prompt, serving, streamed
 from ragstone.config import bind, expand, parse_yaml, read_yaml
 from ragstone.connectors.openai import OpenAIModel, prefix
+from ragstone.connectors.openai.channel import Channel
 from ragstone.connectors.openai.hosts import OPENAI
 from ragstone.errors import (
     ConfigError,
@@ -448,7 +448,15 @@ async def test_a_request_carries_its_id(server: Server, model: OpenAIModel) -> N
     assert ours._channel._headers(Context(request="c-3"))["X-Client-Request-Id"] == "c-3"
 
 
-async def test_a_load_that_is_broken_off_leaves_no_client_open() -> None:
+async def test_a_load_that_is_broken_off_leaves_no_client_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: list[Any] = []
+    connected = Channel._connected
+
+    def noted(self: Channel) -> Any:
+        clients.append(connected(self))
+        return clients[-1]
+
+    monkeypatch.setattr(Channel, "_connected", noted)
     made = OpenAIModel("m", base_url=f"http://127.0.0.1:{closed_port()}/v1")
     loading = asyncio.create_task(made.load())
     await asyncio.sleep(0)
@@ -456,6 +464,4 @@ async def test_a_load_that_is_broken_off_leaves_no_client_open() -> None:
     await asyncio.wait({loading})
     assert loading.cancelled()
     await made.close()
-    gc.collect()
-    await asyncio.sleep(0)
-    assert len(asyncio.all_tasks()) == 1, "a client that is lost closes itself in a task of its own"
+    assert [client.is_closed() for client in clients] == [True]
