@@ -87,6 +87,17 @@ def test_check_names_every_fault_with_file_and_line(project: Path, run, file: st
     assert any(words in f"{fault['message']} {fault['hint']}" for fault in faults)
 
 
+def test_check_reads_the_calibration_of_the_semantic_cache(project: Path, run):
+    path, fitted = project / "pipelines" / "answer.yaml", project / "pipelines" / "answer.cache.json"
+    text = path.read_text().replace("cache: {exact: true, store: redis}", "cache: {semantic: {bound: 0.01}}")
+    path.write_text(text)
+    assert "calibrated for a higher bound" in run("check").stdout.replace("\n", " ")
+    path.write_text(text.replace("0.01", "0.05"))
+    assert "No faults found." in run("check").stdout
+    fitted.write_text("{")
+    assert run("check").stdout.startswith("pipelines/answer.cache.json: cannot be read")
+
+
 def test_check_shows_all_faults_at_once(project: Path, run):
     (project / "pipelines" / "answer.yaml").write_text("promt: answer\nretreive: {}\n")
     (project / "connectors" / "chroma.yaml").write_text("kind: [")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ragstone.caching.flight import Flights
 from ragstone.caching.model import CachedModel, Screen
@@ -27,7 +27,10 @@ from ragstone.pipelines.watched import Afresh
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import Cache, Connector, Model, Reranker
 
-__all__ = ["fingerprint", "kept", "semantic"]
+if TYPE_CHECKING:
+    from ragstone.caching.semantic.calibration import Calibration
+
+__all__ = ["calibration", "fingerprint", "kept", "semantic"]
 
 DAY = 86_400.0  # seconds
 CALIBRATED = ".cache.json"  # in place of a pipeline's .yaml
@@ -87,7 +90,7 @@ def semantic(
     assert own is not None, "and semantic"
     assert builder.prompt_file is not None, "a project has prompts"
     store = builder.cache(cached.store, spec.where(("cache", "store")))
-    judge, calibration = _judge(spec.path.with_suffix(CALIBRATED), embedder, own.bound, spec)
+    found = calibration(spec, own, embedder=embedder)
     reranker = None
     if own.rerank is not None:
         reranker = builder.connector("reranker", own.rerank, asked_at=spec.where(("cache", "semantic", "rerank")))
@@ -96,12 +99,12 @@ def semantic(
     return Semantic(
         pipeline=pipeline,
         questions=RememberedQuestions(store, limit=own.limit, seconds=cached.days * DAY),
-        judge=judge,
+        judge=_judge(found),
         watch=Watch(
             store,
             place=str(builder.folder.resolve()),
             pipeline=pipeline,
-            calibration=calibration,
+            calibration=hashlib.blake2b(found.dump().encode(), digest_size=6).hexdigest(),
             bound=own.bound,
             share=own.watch,
         ),
@@ -112,25 +115,31 @@ def semantic(
     )
 
 
-def _judge(path: Path, embedder: str, bound: float, spec: Located) -> tuple[Judge, str]:
-    """Who compares questions, by the calibration of a pipeline or the one that ships; and what tells it from others.
+def calibration(spec: Located, wanted: SemanticSpec, *, embedder: str | None) -> Calibration:
+    """That of a pipeline, or the one that ships. The fingerprint of the embedder is None where it is not known.
 
-    Raises ConfigError where its threshold was chosen for a higher bound than is wanted.
+    Raises ConfigError for one that cannot be used, or whose threshold was chosen for a higher bound than is wanted.
     """
     from ragstone.caching.semantic.calibration import calibration_for
-    from ragstone.caching.semantic.verifier import Verifier
 
+    path = spec.path.with_suffix(CALIBRATED)
     found = calibration_for(path, embedder=embedder)
-    if bound < found.bound:
+    if wanted.bound < found.bound:
         whose = path.name if path.exists() else "what comes with Ragstone"
         raise ConfigError(
             f"the semantic cache is calibrated for a higher bound, by {whose}",
             where=spec.where(("cache", "semantic", "bound")),
             expected=f"{found.bound:g} or more",
-            found=f"{bound:g}",
-            hint=f"Run: ragstone cache calibrate pairs.jsonl --bound {bound:g} --pipeline {spec.path.stem}",
+            found=f"{wanted.bound:g}",
+            hint=f"Run: ragstone cache calibrate pairs.jsonl --bound {wanted.bound:g} --pipeline {spec.path.stem}",
         )
-    return Verifier(found), hashlib.blake2b(found.dump().encode(), digest_size=6).hexdigest()
+    return found
+
+
+def _judge(calibration: Calibration) -> Judge:
+    from ragstone.caching.semantic.verifier import Verifier
+
+    return Verifier(calibration)
 
 
 def _last_word(

@@ -112,17 +112,20 @@ class Calibration(_Strict):
         return f"{{\n{lines}\n}}\n"
 
 
-def read_calibration(path: Path, *, embedder: str) -> Calibration:
-    """The file of a pipeline. Raises ConfigError for one that is missing, damaged, or made with another embedder."""
+def read_calibration(path: Path, *, embedder: str | None) -> Calibration:
+    """The file of a pipeline. Raises ConfigError for one that is missing, damaged, or made with another embedder.
+
+    None stands for an embedder that is not known here.
+    """
     found = _parsed(path)
-    if found.embedder != embedder:
+    if embedder is not None and found.embedder != embedder:
         raise ConfigError(
             "was calibrated with another embedder", where=str(path), expected=embedder, found=found.embedder, hint=RUN
         )
     return found
 
 
-def calibration_for(path: Path, *, embedder: str) -> Calibration:
+def calibration_for(path: Path, *, embedder: str | None) -> Calibration:
     """The file of a pipeline where there is one, else what comes with Ragstone.
 
     Raises ConfigError where that was made with another embedder: then questions can be compared only after calibrating.
@@ -130,7 +133,7 @@ def calibration_for(path: Path, *, embedder: str) -> Calibration:
     if path.exists():
         return read_calibration(path, embedder=embedder)
     found = shipped()
-    if found.embedder != embedder:
+    if embedder is not None and found.embedder != embedder:
         raise ConfigError(
             "the semantic cache is not calibrated for this embedder; what comes with Ragstone is for its default one",
             where=str(path),

@@ -39,14 +39,15 @@ class Channel:
     async def load(self) -> AsyncAnthropic:
         """Imports the SDK, and makes its client."""
         async with self._starting:
-            if self._client is None:
-                making = asyncio.ensure_future(asyncio.to_thread(self._connected))
-                try:
-                    self._client = await asyncio.shield(making)
-                except asyncio.CancelledError:
-                    self._client = await making  # a thread is not broken off, and what it makes is to be closed
-                    raise
-            return self._client
+            if self._client is not None:
+                return self._client
+            making = asyncio.ensure_future(asyncio.to_thread(self._connected))
+            try:
+                self._client = client = await asyncio.shield(making)
+            except asyncio.CancelledError:
+                self._client = await making  # a thread is not broken off, and what it makes is to be closed
+                raise
+            return client
 
     async def close(self) -> None:
         """Closes the connections. A later call opens new ones."""
