@@ -109,6 +109,18 @@ class CacheFile:
         for database in (*self._reading, self._file):
             database.close()
 
+    def hold(self) -> None:
+        """Closes the file before the process forks, and lets nobody open it until `let_go`."""
+        if self.path is not None:
+            for database in (*self._reading, self._file):
+                database.hold()
+
+    def let_go(self) -> None:
+        """Ends `hold`."""
+        if self.path is not None:
+            for database in (*self._reading, self._file):
+                database.let_go()
+
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, room: str, keys: Sequence[bytes]) -> dict[bytes, Found]:
