@@ -144,7 +144,10 @@ def test_a_cache_that_is_away_is_a_miss_and_the_log_says_so(caplog: pytest.LogCa
     assert "nobody is there" in record.getMessage()
 
 
-def test_a_cache_that_hangs_is_left_alone_after_one_line_in_the_log(caplog: pytest.LogCaptureFixture):
+def test_a_cache_that_hangs_is_left_alone_after_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 0.05)
     asked = 0
 
     class Hung(MemoryCache):
