@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,6 +117,24 @@ async def test_who_asks_at_the_same_time_waits_for_the_first(by: Projection):
     assert len({one.tobytes() for one in found}) == len({one.tobytes() for one in rows}) == 1
     found[0][:] = 0
     assert found[1].any(), "nobody is given what is another's"
+
+
+def test_several_event_loops_ask_the_same_at_once():
+    inside = threading.Barrier(2)
+
+    class Meeting(Asked):
+        async def embed_query(self, text: str, *, context: Context) -> Vector:
+            await asyncio.to_thread(inside.wait, 20)  # each loop makes it once, while the others of its own wait
+            return await super().embed_query(text, context=context)
+
+    embedder = CachedQuestions(Meeting(), MemoryCache())
+
+    async def several() -> int:
+        found = await asyncio.gather(*(embedder.embed_query(QUESTION, context=CONTEXT) for _ in range(3)))
+        return len({one.tobytes() for one in found})
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda _: asyncio.run(several()), range(2))) == [1, 1]
 
 
 async def test_when_the_first_leaves_the_next_one_goes_on():

@@ -160,6 +160,59 @@ async def test_a_failure_gives_the_turn_to_the_next() -> None:
     assert (await second).text == "Paris"
 
 
+@pytest.mark.parametrize("end", ["", ModelUnavailable("down")], ids=["refused by a screen", "failed"])
+async def test_who_has_waited_for_what_is_not_kept_waits_for_nobody_more(end: str | Exception) -> None:
+    cache = MemoryCache()
+    processes = [Process(cache) for _ in range(5)]
+    for each in processes:
+        each.cached.screen = lambda prompt, completion: "it says nothing"
+    first, *others = processes
+    calls = [first.asks()]
+    await until(lambda: first.model.calls == 1)
+    calls += [each.asks() for each in others]
+    await until(lambda: cache.asked["claim"] > 20)
+    assert [each.model.calls for each in others] == [0] * 4
+    await first.model.says(end)
+    await until(lambda: all(each.model.calls == 1 for each in others))  # while none of them has ended
+    for each in others:
+        await each.model.says("")
+    await asyncio.wait(calls)
+    assert not any(call.result().cached for call in calls[1:])
+    (key,) = [key for room, key in cache._entries if room == turn.ROOM]
+    assert await cache.claim(key, owner="someone", seconds=1, context=Context()), "which nobody holds"
+
+
+async def test_where_the_first_was_stopped_the_others_wait_for_the_next() -> None:
+    cache = MemoryCache()
+    first, *others = processes = [Process(cache) for _ in range(5)]
+    calls = [first.asks()]
+    await until(lambda: first.model.calls == 1)
+    calls += [each.asks() for each in others]
+    await until(lambda: cache.asked["claim"] > 20)
+    calls[0].cancel()
+    await until(lambda: any(each.model.calls for each in others))
+    asked = cache.asked["claim"]
+    await until(lambda: cache.asked["claim"] > asked + 20)
+    (next_one,) = [each for each in others if each.model.calls]
+    await next_one.model.says("Paris", "")
+    assert {found.text for found in await asyncio.gather(*calls[1:])} == {"Paris"}
+    assert sum(each.model.calls for each in processes) == 2
+
+
+async def test_what_is_kept_after_all_is_shared_again() -> None:
+    cache = MemoryCache()
+    one, two = Process(cache), Process(cache)
+    one.cached.screen = lambda prompt, completion: None if completion.text else "it says nothing"
+    first = one.asks()
+    await one.model.says("")
+    await first
+    second = one.asks()
+    await one.model.says("Paris", "", call=1)
+    await second
+    assert (await two.asks()).cached
+    assert two.model.calls == 0
+
+
 async def test_who_waits_for_another_process_keeps_to_its_own_deadline() -> None:
     cache = MemoryCache()
     one, two = Process(cache), Process(cache)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -135,3 +138,85 @@ def test_one_cache_serves_several_event_loops(tmp_path: Path):
     for number in range(3):
         asyncio.run(one(number))
     asyncio.run(cache.close())
+
+
+FORKED = """
+import asyncio, os, sys, threading
+from pathlib import Path
+from ragstone.connectors.sqlite_cache import SqliteCache
+from ragstone.stored import Stored
+from ragstone.types import Context
+
+context, cache = Context(), SqliteCache(Path(sys.argv[1]))
+memory = SqliteCache(None)
+
+
+async def found(*keys):
+    return sorted((await cache.get("calls", keys, context=context)).keys())
+
+
+async def put(key, into=cache):
+    await into.put("calls", {key: Stored(value=b"said")}, context=context)
+
+
+async def before():
+    await put(b"first")
+    await put(b"first", memory)
+    await asyncio.gather(*(found(b"first", b"%d" % one) for one in range(20)))  # with all its threads
+
+
+async def child():
+    assert await found(b"first") == [b"first"], "it reads"
+    os.write(says, b"r")
+    os.read(told, 1)
+    await put(b"second")
+    assert await found(b"first", b"second") == [b"first", b"second"]
+    await memory.get("calls", [b"first"], context=context)
+    await put(b"second", memory)
+
+
+async def parent():
+    assert await found(b"first") == [b"first"]
+    assert await memory.get("calls", [b"first"], context=context)
+    await cache.close()  # which would delete the log under the child's feet
+
+
+asyncio.run(before())
+stop = threading.Event()
+
+
+def busy():
+    while not stop.is_set():
+        asyncio.run(put(b"busy"))
+        asyncio.run(found(b"first"))
+
+
+threads = [threading.Thread(target=busy) for _ in range(2)]
+for thread in threads:
+    thread.start()
+heard, says = os.pipe()
+told, tells = os.pipe()
+pid = os.fork()
+if pid == 0:
+    status = 1
+    try:
+        asyncio.run(asyncio.wait_for(child(), 30))
+        status = 0
+    finally:
+        os._exit(status)
+stop.set()
+for thread in threads:
+    thread.join()
+os.read(heard, 1)
+asyncio.run(parent())
+os.write(tells, b"p")
+assert os.waitpid(pid, 0)[1] == 0
+assert asyncio.run(found(b"first", b"second")) == [b"first", b"second"], "what the child has kept is there"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_is_forked_reads_and_keeps_while_its_parent_goes_on(tmp_path: Path):
+    run = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, str(tmp_path / "answers.db")]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_tests.integration_tests import AsyncCacheTestSuite, SyncCacheTestSuite
 
 from ragstone.caching.key import pair_key
+from ragstone.caching.spared import SparedCache
 from ragstone.errors import CacheUnavailable
 from ragstone.interop.langchain import RagstoneCache
 from ragstone.stored import Found, Stored
@@ -81,6 +82,9 @@ def test_a_model_is_asked_once(cache: RagstoneCache):
     assert model.invoke("Which fish?").content == "first"  # its list begins again
 
 
+GENERATION = ("langchain_core", "outputs", "generation", "Generation")
+
+
 @pytest.mark.parametrize(
     "planted",
     [
@@ -89,8 +93,20 @@ def test_a_model_is_asked_once(cache: RagstoneCache):
         json.dumps({"a": 1}),
         "not json",
         "\udcff",
+        "[" * 200_000,
+        json.dumps([{"lc": 1, "type": "constructor", "id": [], "kwargs": {}}]),
+        json.dumps([{"lc": 1, "type": "constructor", "id": [*GENERATION], "kwargs": []}]),
     ],
-    ids=["a class of another kind", "a secret", "a mapping", "no json", "no text"],
+    ids=[
+        "a class of another kind",
+        "a secret",
+        "a mapping",
+        "no json",
+        "no text",
+        "nested without end",
+        "a class without a name",
+        "a class with odd settings",
+    ],
 )
 def test_an_entry_that_somebody_has_changed_makes_nothing_else(cache: RagstoneCache, planted: str):
     cache.update("Which fish?", "model", [Generation(text="Cod.")])
@@ -124,7 +140,38 @@ def test_a_cache_that_is_away_is_a_miss_and_the_log_says_so(caplog: pytest.LogCa
     cache = RagstoneCache(Away())
     model = FakeListChatModel(responses=["first", "second"], cache=cache)
     assert [model.invoke("Which fish?").content for _ in range(2)] == ["first", "second"]
-    assert "the cache of LangChain's models cannot be used: nobody is there" in caplog.text
+    (record,) = caplog.records
+    assert "nobody is there" in record.getMessage()
+
+
+def test_a_cache_that_hangs_is_left_alone_after_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 0.05)
+    asked = 0
+
+    class Hung(MemoryCache):
+        async def get(self, room: str, keys: Sequence[bytes], *, context: Context) -> Mapping[bytes, Found]:
+            nonlocal asked
+            asked += 1
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    cache = RagstoneCache(Hung())
+    assert [cache.lookup("Which fish?", str(each)) for each in range(5)] == [None] * 5
+    assert asked == 1
+    assert len(caplog.records) == 1
+
+
+def test_a_cache_that_is_spared_already_is_taken_as_it_is():
+    spared = SparedCache(MemoryCache())
+    assert RagstoneCache(spared).cache is spared
+
+
+def test_an_answer_is_written_when_update_returns():
+    inner = MemoryCache()
+    RagstoneCache(inner).update("Which fish?", "model", [Generation(text="Cod.")])
+    assert inner.asked["put"] == 1
 
 
 async def test_what_is_awaited_runs_on_another_loop_than_the_callers():

@@ -291,3 +291,18 @@ def test_what_is_too_much_for_one_value_of_sqlite_comes_in_parts(tmp_path: Path,
             db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 200_000)
     assert set(file.get("calls", keys(50))) == {*keys(40)}
     file.close()
+
+
+def test_what_another_one_has_kept_that_is_too_large_is_not_read(tmp_path: Path, clock: Clock):
+    wide = CacheFile(tmp_path / "cache.db", size=10_000_000, largest=2_000_000, clock=clock)
+    narrow = CacheFile(tmp_path / "cache.db", size=10_000_000, largest=1_000_000, clock=clock)
+    keep(wide, b"large", size=1_000_001)
+    keep(wide, b"fits", size=1_000_000)
+    assert set(narrow.get("calls", [b"large", b"fits"])) == {b"fits"}
+    db = sqlite3.connect(tmp_path / "cache.db")
+    with db:
+        db.execute("UPDATE contents_1 SET packed = packed || zeroblob(1)")  # `size` may say anything
+    db.close()
+    assert narrow.get("calls", [b"large", b"fits"]) == {}
+    wide.close()
+    narrow.close()

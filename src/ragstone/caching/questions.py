@@ -33,14 +33,15 @@ class CachedQuestions(WrappedEmbedder):
     """Asks the cache first, of questions alone; with their token vectors, where those are asked for.
 
     What is kept is exact: a hit is the same to the bit as a miss. Those that were asked last stay in memory too: all
-    who need a question's vector on the way to its answer share it. Who asks at the same time waits for the first.
+    who need a question's vector on the way to its answer share it. That memory is not the cache: a context whose
+    `cache` is "off" shares it as well. Who asks at the same time, on the same event loop, waits for the first.
     """
 
     def __init__(self, embedder: Embedder, cache: Cache) -> None:
         super().__init__(embedder)
         self._room = VectorRoom(cache)
         self._recent = Recent[bytes, Found](IN_MEMORY, weigh=lambda key, found: len(key) + len(found.value))
-        self._making = WeakValueDictionary[bytes, asyncio.Lock]()
+        self._making = WeakValueDictionary[tuple[asyncio.AbstractEventLoop, bytes], asyncio.Lock]()
 
     async def close(self) -> None:
         """Closes the wrapped embedder. The cache may be another's too, who closes it."""
@@ -116,8 +117,9 @@ class CachedQuestions(WrappedEmbedder):
     @asynccontextmanager
     async def _alone(self, key: bytes) -> AsyncGenerator[None]:
         """Of those who ask for one thing at once, the first makes it; if it fails or leaves, the next one does."""
-        lock = self._making.get(key) or asyncio.Lock()
-        self._making[key] = lock
+        name = asyncio.get_running_loop(), key  # a lock serves one event loop alone
+        lock = self._making.get(name) or asyncio.Lock()
+        self._making[name] = lock
         async with lock:
             yield
 

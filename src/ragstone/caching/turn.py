@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from ragstone.errors import ModelTimeout, RagstoneError
 from ragstone.protocols import Cache
-from ragstone.stored import Lease
+from ragstone.stored import Lease, Stored
 from ragstone.types import Context
 
 __all__ = ["Turn", "turn"]
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 LEASE = 5.0  # seconds after which someone else takes over from a process that died
 RENEWED = 3  # times within these seconds
+ROOM = "turns"  # where it is noted, under the key, that a call has ended and nothing of it was kept
+NOTED = 5.0  # seconds that this holds
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.2, 1.5  # seconds between two looks at what another process makes
 
 
@@ -38,17 +40,28 @@ async def turn(
 ) -> AsyncGenerator[Turn[T]]:
     """Waits until `look` finds what another process has made, or until it is this one's turn to make it.
 
-    Who is not `patient` goes on without a lease. The lease is held until the block ends, and then given back. Raises
-    ModelTimeout where the deadline of the context comes first.
+    Who is not `patient` goes on without a lease, and so does who would wait for what is not kept. The lease is held
+    until the block ends, and then given back. Raises ModelTimeout where the deadline of the context comes first.
     """
+    # An answer that is cut short, or that a screen refuses, is not kept. If each of those who wait held the lease in
+    # turn, the last of them would wait for all the calls before it. So who ends a call with nothing kept notes that
+    # before the lease is free, and who finds the note waits for nobody. A lease alone does not tell that from a holder
+    # who was killed or stopped: these note nothing, then one takes over and the others wait for what it makes.
     owner = secrets.token_hex(8)
 
     async def claim() -> Lease | None:
         return await cache.claim(key, owner=owner, seconds=LEASE, context=context)
 
+    async def note() -> None:
+        if mine.found is None and await look() is None:
+            await cache.put(ROOM, {key: Stored(value=b"", seconds=NOTED)}, context=context)
+
+    async def in_vain() -> bool:
+        return bool(await cache.get(ROOM, [key], context=context))
+
     mine = Turn[T](lease=await claim())
     pause = FIRST_PAUSE
-    while patient and mine.lease is None and mine.found is None:
+    while patient and mine.lease is None and mine.found is None and not await in_vain():
         mine.waited = True
         await _pause(pause, context)
         pause = min(LONGEST_PAUSE, GROWTH * pause)
@@ -61,7 +74,12 @@ async def turn(
             mine.found = await look()  # another one may have been done just before
         if mine.lease is not None and mine.found is None:
             renewing = asyncio.create_task(_renewed(mine, claim))
-        yield mine
+        try:
+            yield mine
+        except Exception:
+            await note()
+            raise
+        await note()
     finally:
         if renewing is not None:
             renewing.cancel()

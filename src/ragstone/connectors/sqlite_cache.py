@@ -12,11 +12,13 @@ for what is new. `largest` are megabytes of one value: a larger one is not kept.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakSet
 
 from ragstone.errors import ConfigError
 from ragstone.protocols import Cache
@@ -33,12 +35,15 @@ ALONE = 200  # keys that one thread reads; of more, two read a half each, while 
 
 T = TypeVar("T")
 
+_MADE: WeakSet[SqliteCache] = WeakSet()  # by this process, or by the one that it was forked from
+
 
 class SqliteCache(Cache):
     """Keeps bytes in a file of SQLite, or in memory where `path` is None.
 
     One thread writes all that waits in one transaction, and removes what is old a little at a time. Others read beside
-    it. They are the cache's own: a hit never waits for a text that is being parsed or embedded.
+    it. They are the cache's own: a hit never waits for a text that is being parsed or embedded. A process that is
+    forked opens the file for itself; without a file it begins with nothing.
 
     >>> cache = SqliteCache(Path(".ragstone/answers.db"))
     >>> await cache.put("calls", {b"key": Stored(value=b"said", seconds=60)}, context=context)
@@ -50,7 +55,14 @@ class SqliteCache(Cache):
         for name, given in (("size", size), ("largest", largest)):
             if given < 1:
                 raise ConfigError(f"`{name}` is too small", expected="1 megabyte or more", found=str(given))
-        self.file = CacheFile(path, size=size * MEGABYTE, largest=largest * MEGABYTE)
+        self._given = path, size * MEGABYTE, largest * MEGABYTE
+        self._begin()
+        _MADE.add(self)
+
+    def _begin(self) -> None:
+        """Without any threads, and with a file that is not open yet."""
+        path, size, largest = self._given
+        self.file = CacheFile(path, size=size, largest=largest)
         self._writing = Grouped[Act](lambda acts: self.file.act(acts), name="cache", idle=lambda: self.file.idle())
         self._reading: ThreadPoolExecutor | None = None
 
@@ -121,3 +133,34 @@ class SqliteCache(Cache):
             found, more = await self._writing.do(portion)
             removed += found
         return removed
+
+
+# ── Forks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# No connection may cross a fork. The child would take the parent's locks for its own: it would open the file anew
+# without any, and when the parent closes it, the parent would delete the log into which the child writes. So a file is
+# closed while a process forks, and the parent opens it again with its next call. Of threads and their locks the child
+# has copies that nobody serves, and makes its own.
+
+
+def _hold() -> None:
+    _HELD.extend(made.file for made in _MADE)
+    for file in _HELD:
+        file.hold()
+
+
+def _let_go() -> None:
+    while _HELD:
+        _HELD.pop().let_go()
+
+
+def _begin_anew() -> None:
+    _HELD.clear()
+    for made in _MADE:
+        made._begin()  # pyright: ignore[reportPrivateUsage]
+
+
+_HELD: list[CacheFile] = []
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_begin_anew)

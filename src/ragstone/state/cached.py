@@ -21,6 +21,7 @@ from ragstone.errors import CacheUnavailable, UsageError
 from ragstone.state import cached_leases
 from ragstone.state.cached_rows import (
     ALIVE,
+    HEAD,
     OF,
     SCHEMA,
     add,
@@ -109,6 +110,18 @@ class CacheFile:
         for database in (*self._reading, self._file):
             database.close()
 
+    def hold(self) -> None:
+        """Closes the file before the process forks, and lets nobody open it until `let_go`."""
+        if self.path is not None:
+            for database in (*self._reading, self._file):
+                database.hold()
+
+    def let_go(self) -> None:
+        """Ends `hold`."""
+        if self.path is not None:
+            for database in (*self._reading, self._file):
+                database.let_go()
+
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, room: str, keys: Sequence[bytes]) -> dict[bytes, Found]:
@@ -127,10 +140,11 @@ class CacheFile:
             "SELECT json_group_array(id) FILTER (WHERE used <= ?), CAST(group_concat(packed, '') AS BLOB) FROM ("
             " SELECT e.id, used, packed FROM entries_1 e JOIN contents_1 c ON c.id = e.id"
             f" WHERE room = (SELECT id FROM rooms_1 WHERE name = ?) AND key IN ({','.join('?' * len(keys))})"
-            f" AND {ALIVE})"
+            f" AND {ALIVE} AND size <= ? AND length(packed) <= ? + {HEAD.size} + length(key))"
         )
+        most = self.largest, self.largest  # what is larger was kept by somebody else, and takes too long to read
         try:
-            used, pieces = db.execute(statement, (now - self._noted, room, *keys, now, now)).fetchone()
+            used, pieces = db.execute(statement, (now - self._noted, room, *keys, now, now, *most)).fetchone()
             held = unpack(room, pieces or b"")
         except (sqlite3.DataError, ValueError):  # more than SQLite has in one value; or one is harmed, and is not there
             for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]) if len(keys) > 1 else ():

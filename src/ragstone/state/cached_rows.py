@@ -17,6 +17,7 @@ from ragstone.stored import Found
 
 __all__ = [
     "ALIVE",
+    "HEAD",
     "OF",
     "SCHEMA",
     "add",

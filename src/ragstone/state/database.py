@@ -70,6 +70,15 @@ class Database:
         with self._lock:
             self._close()
 
+    def hold(self) -> None:
+        """Closes the file, and lets nobody open it until `let_go`."""
+        self._lock.acquire()
+        self._close()
+
+    def let_go(self) -> None:
+        """Ends `hold`."""
+        self._lock.release()
+
     def set_aside(self) -> Path | None:
         """Closes the file and moves it away, unless another one lies in its place by now; where it is then."""
         with self._lock:

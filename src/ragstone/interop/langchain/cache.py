@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import warnings
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.caches import BaseCache
 from langchain_core.load import dumps, loads
@@ -16,19 +16,16 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, Chat
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
 
 from ragstone.caching.key import pair_key
-from ragstone.errors import RagstoneError
+from ragstone.caching.rest import in_time
+from ragstone.caching.spared import SparedCache
 from ragstone.interop.asking import awaited
 from ragstone.protocols import Cache
 from ragstone.registry import find
 from ragstone.stored import Stored
-from ragstone.sync.loop import waited
+from ragstone.sync.loop import running_loop, waited
 from ragstone.types import Context
 
 __all__ = ["RagstoneCache"]
-
-log = logging.getLogger("ragstone")
-
-T = TypeVar("T")
 
 ROOM = "langchain"
 CONTEXT = Context()
@@ -53,13 +50,16 @@ class RagstoneCache(BaseCache):
 
     A path is that of a SQLite file; without one, and without a cache, answers are kept in memory. `seconds` is how long
     an answer counts. Values are JSON that makes messages and generations alone; nothing is unpickled. A cache never
-    stands in the way: what cannot be read is not there, and the log says so. The methods with an `a` before their names
+    stands in the way: what cannot be read, or not within a moment, is not there, one that is down is left alone for a
+    while, and the log says so. The methods with an `a` before their names
     block no event loop.
     """
 
     def __init__(self, cache: Cache | str | Path | None = None, *, seconds: float | None = None) -> None:
-        self.cache = cache if isinstance(cache, Cache) else _file(Path(cache) if cache else None)
+        made = cache if isinstance(cache, Cache) else _file(Path(cache) if cache else None)
+        self.cache = made if isinstance(made, SparedCache) else SparedCache(made)
         self.seconds = seconds
+        running_loop().call_soon_threadsafe(self.cache.begin)
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """What was answered before; None where nothing was."""
@@ -90,11 +90,17 @@ class RagstoneCache(BaseCache):
         waited(self.cache.close())
 
     async def _get(self, key: bytes) -> bytes | None:
-        found = await _spared(self.cache.get(ROOM, [key], context=CONTEXT))
-        return found[key].value if found and key in found else None
+        found = await self.cache.get(ROOM, [key], context=CONTEXT)
+        return found[key].value if key in found else None
 
-    async def _put(self, key: bytes, value: bytes) -> None:
-        await _spared(self.cache.put(ROOM, {key: Stored(value=value, seconds=self.seconds)}, context=CONTEXT))
+    async def _put(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            return
+        await self.cache.put(ROOM, {key: Stored(value=value, seconds=self.seconds)}, context=CONTEXT)
+        # A program may end right after its first answer, and nobody closes what LangChain holds. To forget nothing
+        # waits until all is written; for a cache that hangs it waits no longer than for a read.
+        with suppress(TimeoutError):
+            await in_time(lambda: self.cache.forget((), context=CONTEXT), self.cache.patience)
 
     async def _clear(self) -> None:
         await self.cache.clear([ROOM], context=CONTEXT)
@@ -105,17 +111,11 @@ def _file(path: Path | None) -> Cache:
     return make(path=path)
 
 
-async def _spared(work: Awaitable[T]) -> T | None:
-    """What goes wrong here is said, and nothing more."""
+def _written(answer: Sequence[Generation]) -> bytes | None:
     try:
-        return await work
-    except RagstoneError as error:
-        log.warning("the cache of LangChain's models cannot be used: %s", error)
+        return dumps(list(answer)).encode("utf-8", "surrogatepass")
+    except RecursionError:  # nested too deeply to be kept
         return None
-
-
-def _written(answer: Sequence[Generation]) -> bytes:
-    return dumps(list(answer)).encode("utf-8", "surrogatepass")
 
 
 def _read(value: bytes | None) -> Sequence[Generation] | None:
@@ -124,7 +124,7 @@ def _read(value: bytes | None) -> Sequence[Generation] | None:
     _quiet()
     try:
         read: Any = loads(value.decode("utf-8", "surrogatepass"), allowed_objects=KNOWN)
-    except (ValueError, TypeError, ImportError, NotImplementedError):
+    except Exception:  # whatever somebody has written there: RecursionError, for one
         return None
     return read if isinstance(read, list) and all(isinstance(one, Generation) for one in read) else None  # pyright: ignore[reportUnknownVariableType]
 
