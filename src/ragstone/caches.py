@@ -23,8 +23,11 @@ from ragstone.types import Context
 
 __all__ = ["ROOMS", "AsyncCache"]
 
-ROOMS = ("calls", "questions", "vectors", "sentences", "current", "langchain")
-"""What there may be in a cache: calls, questions, vectors, what situates passages, current versions, LangChain's."""
+ROOMS = ("calls", "questions", "vectors", "sentences", "current", "turns", "langchain")
+"""What there may be in a cache.
+
+Calls, questions, vectors, what situates passages, current versions, calls that were not kept, LangChain's answers.
+"""
 
 KEY_BYTES = (16, 24)  # of a text, of a call
 

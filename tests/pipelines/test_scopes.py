@@ -41,6 +41,7 @@ SHAPELESS: Mapping[type, Mapping[str, Any]] = {
         "budget": 1.0,
         "purse": Purse(),
         "unread": True,
+        "patient": True,
         "cache": "refresh",  # whether it is looked for, and not what is found
         "request": "r2",
         "trace": Trace("another"),

@@ -32,7 +32,8 @@ def project(folder: Path, semantic: str) -> Path:
     ("semantic", "fault"),
     [
         ("true", ""),
-        ("{bound: 0.02, watch: 0.1, limit: 500, judge: same_question}", ""),
+        ("{bound: 0.06, watch: 0.1, limit: 500, judge: same_question}", ""),
+        ("{bound: 0.02}", "calibrated for a higher bound"),
         ("{judge: sme_question}", "there is no prompt 'sme_question'"),
         ("{judge: answer}", "the prompt 'answer' compares no questions"),
         ("{rerank: cross}", "there is no connector 'cross'"),
