@@ -207,7 +207,7 @@ class LookupUnavailable(LookupFailed):
 
 
 class CacheUnavailable(RagstoneError):
-    """A cache cannot be asked now, for this `reason`: what it holds is made again."""
+    """A cache cannot be asked now, for this `reason`: what it holds is made again. `large` is one entry's own fault."""
 
     retryable = True
 
@@ -219,7 +219,7 @@ class CacheUnavailable(RagstoneError):
         expected: str | None = None,
         found: str | None = None,
         hint: str | None = None,
-        reason: Literal["down", "slow", "full", "corrupt"] = "down",
+        reason: Literal["down", "slow", "full", "corrupt", "large"] = "down",
     ) -> None:
         super().__init__(message, where=where, expected=expected, found=found, hint=hint)
         self.reason = reason

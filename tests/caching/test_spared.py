@@ -282,6 +282,15 @@ async def test_who_is_patient_waits_longer(odd: Odd, clock: Clock) -> None:
     await cache.close()
 
 
+async def test_an_entry_that_is_too_large_keeps_no_other_out(cache: SparedCache, odd: Odd) -> None:
+    odd.way = CacheUnavailable("too large", reason="large")
+    await cache.put("calls", {b"large": Stored(value=b"x")}, context=WHO)
+    await cache.forget([], context=WHO)
+    odd.way = None
+    await cache.put("calls", ENTRY, context=WHO)
+    assert (await cache.stats(context=WHO)).entries == {"calls": 1}
+
+
 async def test_what_an_operator_asks_for_raises_what_is_wrong(cache: SparedCache, odd: Odd) -> None:
     odd.way = CacheUnavailable("no route")
     with pytest.raises(CacheUnavailable):

@@ -225,7 +225,7 @@ def test_a_large_entry_is_refused_and_those_beside_it_are_kept(clock: Clock):
         CacheUnavailable, match=r"too large to be kept: expected at most 5,000,000 bytes, found 50,000,000"
     ) as caught:
         file.put("calls", {b"a": Stored(value=b"1"), b"b": Stored(value=bytes(50_000_000))})
-    assert caught.value.reason == "full"
+    assert caught.value.reason == "large"
     keep(file, b"a", size=5_000_000)
     assert len(file.get("calls", [b"a"])[b"a"].value) == 5_000_000
     file.close()

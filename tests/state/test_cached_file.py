@@ -62,6 +62,8 @@ def test_what_is_no_database_is_moved_away_and_the_cache_begins_anew(
     assert found(file, b"a", b"b") == {b"a"}
     assert (tmp_path / "answers.db.broken").read_bytes() == what
     assert [record.getMessage() for record in caplog.records] == [str(caught.value)], "it is said once"
+    file.act([file.clear()])
+    assert not (tmp_path / "answers.db.broken").exists()
 
 
 def damaged(whole: Path, path: Path, chance: random.Random) -> None:

@@ -35,6 +35,7 @@ COUNTED = 3.0  # seconds between two writes of the figures
 MOST, MOST_BYTES = 1000, 64_000_000  # writes that wait, and what they hold together
 LAST, STARTED, SOON = 5.0, 1.0, 0.1  # seconds that they have when the cache is closed, is starting, was down
 STARTING = ("load", "close")  # need no cache that has started
+OWN = "large"  # the reason that is an entry's own, and none to leave the cache alone
 BYPASSED = -1  # the fence of a lease that was given by nobody
 
 INSTEAD = "the cache is left alone for now, and what it would hold is made anew"
@@ -61,9 +62,9 @@ class SparedCache(WrappedCache):
 
     A read has `patience` seconds, 0.05 where that is not given, and 2 where the context is patient. Writes go on by
     themselves, in order, and are read from memory until they are done. After a failure the cache is left alone for a
-    second, and longer each time; every call that it is not asked for is counted, by why: `bypassed.down`, `slow`,
-    `full`, `corrupt`. What an operator asks for (`clear`, `stats`) raises as it does without this. `clock` counts
-    seconds and never goes back.
+    second, and longer each time, unless an entry was too large. Every call that it does not serve is counted, by why:
+    `bypassed.down`, `slow`, `full`, `corrupt`, `large`. What an operator asks for (`clear`, `stats`) raises as it does
+    without this. `clock` counts seconds and never goes back.
     """
 
     def __init__(
@@ -260,8 +261,9 @@ class SparedCache(WrappedCache):
         try:
             given = await in_time(work, patience)
         except Exception as error:
-            rest.note(entry, failed=reason(error))
-            self._bypass(reason(error))
+            why = reason(error)
+            rest.note(entry, failed="" if why == OWN else why)
+            self._bypass(why)
             self._say(verb, error, patience)
             return otherwise
         except BaseException:

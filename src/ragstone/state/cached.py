@@ -258,6 +258,7 @@ class CacheFile:
             gone = sum(entries for entries, _ in stale(db, self._now()).values())
             drop_everything(db)
             self._emptied = True
+            self._file.forget_aside()
             return held - gone, False
 
         return act
@@ -409,7 +410,7 @@ class CacheFile:
                 where=str(self.path or "memory"),
                 expected=f"at most {self.largest:,} bytes",
                 found=f"{largest:,}",
-                reason="full",
+                reason="large",
             )
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -85,10 +85,16 @@ class Database:
             self._close()
             if self.path is None or self._file is None or self._found() != self._file:
                 return None
-            aside = self.path.replace(self.path.with_name(f"{self.path.name}.broken"))
+            aside = self.path.replace(_aside(self.path))
             for end in ("-wal", "-shm"):  # they would be taken for those of the next file
                 Path(f"{self.path}{end}").unlink(missing_ok=True)
             return aside
+
+    def forget_aside(self) -> None:
+        """Removes what was moved away before."""
+        if self.path is not None:
+            with suppress(OSError):
+                _aside(self.path).unlink()
 
     def _close(self) -> None:
         db, self._db = self._db, None
@@ -162,3 +168,7 @@ def use_write_ahead_log(db: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > limit:
                 raise
             time.sleep(0.02)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.broken")
