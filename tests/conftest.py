@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from pathlib import Path
 
 import pytest
 import typer.testing
@@ -14,6 +14,7 @@ import key_leaks
 import no_network
 from ragstone.connectors.openvino.cache import Cache
 from ragstone.connectors.openvino.runtime import Runtime
+from ragstone.connectors.openvino.settings import Settings
 
 no_network.refuse()
 
@@ -39,10 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 
-@functools.cache
-def shared_runtime(*given: Any, cache: Cache, **named: Any) -> Runtime:
+RUNTIMES: dict[tuple[object, ...], Runtime] = {}
+
+
+def shared_runtime(weights: Path, settings: Settings, *, cache: Cache, key: str, threads: int | None) -> Runtime:
     """The network of these weights, loaded by whoever needs it first."""
-    return Runtime(*given, cache=cache, **named)
+    name = weights, settings, key, threads
+    if name not in RUNTIMES:
+        RUNTIMES[name] = Runtime(weights, settings, cache=cache, key=key, threads=threads)
+    return RUNTIMES[name]
 
 
 CONFIGURATION = ("RAGSTONE_", "OPENAI_")
