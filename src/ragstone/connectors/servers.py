@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import math
 import re
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Generic, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, SecretStr
@@ -21,6 +22,7 @@ from ragstone.usage import Usage, count
 __all__ = [
     "LONGEST_WAIT",
     "Address",
+    "Client",
     "Count",
     "characters",
     "charged",
@@ -31,6 +33,13 @@ __all__ = [
     "retry_after",
     "retryable",
 ]
+
+
+class _Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closes)
 
 LONGEST_WAIT = 3600.0
 """Seconds. A server that asks to be left alone for longer is asked again after that: its clock may be wrong."""
@@ -204,3 +213,31 @@ def _number(said: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+class Client(Generic[C]):
+    """The client of a vendor's SDK. To import that and to make it takes most of a second, and a thread."""
+
+    def __init__(self, make: Callable[[], C]) -> None:
+        self._make = make
+        self._made: C | None = None
+        self._starting = asyncio.Lock()
+
+    async def get(self) -> C:
+        """The client, made when it is first asked for."""
+        async with self._starting:
+            if self._made is not None:
+                return self._made
+            making = asyncio.ensure_future(asyncio.to_thread(self._make))
+            try:
+                self._made = made = await asyncio.shield(making)
+            except asyncio.CancelledError:
+                self._made = await making  # a thread is not broken off, and what it makes is to be closed
+                raise
+            return made
+
+    async def close(self) -> None:
+        """Closes its connections. It is made anew when it is needed again."""
+        made, self._made = self._made, None
+        if made is not None:
+            await made.close()

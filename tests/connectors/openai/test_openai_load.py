@@ -111,7 +111,7 @@ async def test_a_server_that_is_away_or_silent_is_no_error(server: Server, model
 async def test_openai_is_never_asked(tmp_path: Path) -> None:
     made = OpenAIModel("m", api_key="key")
     assert await made.busy(context=Context()) is None
-    assert made._channel._client is None
+    assert made._channel._client._made is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ragstone.connectors.anthropic import errors
 from ragstone.connectors.anthropic.replies import Event
 from ragstone.connectors.anthropic.requests import version
-from ragstone.connectors.servers import Address, marked
+from ragstone.connectors.servers import Address, Client, marked
 from ragstone.errors import ModelDenied, ModelError, ModelRejected, ModelTimeout, ModelUnavailable, PromptTooLong
 from ragstone.types import Context
 
@@ -33,27 +33,15 @@ class Channel:
     def __init__(self, address: Address, *, timeout: float) -> None:
         self.address, self.timeout = address, timeout
         self.name = ""
-        self._client: AsyncAnthropic | None = None
-        self._starting = asyncio.Lock()
+        self._client = Client(self._connected)
 
     async def load(self) -> AsyncAnthropic:
         """Imports the SDK, and makes its client."""
-        async with self._starting:
-            if self._client is not None:
-                return self._client
-            making = asyncio.ensure_future(asyncio.to_thread(self._connected))
-            try:
-                self._client = client = await asyncio.shield(making)
-            except asyncio.CancelledError:
-                self._client = await making  # a thread is not broken off, and what it makes is to be closed
-                raise
-            return client
+        return await self._client.get()
 
     async def close(self) -> None:
         """Closes the connections. A later call opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        await self._client.close()
 
     def _connected(self) -> AsyncAnthropic:
         from anthropic import AsyncAnthropic

@@ -14,7 +14,7 @@ from ragstone.connectors.openai import errors
 from ragstone.connectors.openai.hosts import OPENAI, Host
 from ragstone.connectors.openai.optional import SAMPLES, Optional
 from ragstone.connectors.openai.replies import Reply
-from ragstone.connectors.servers import Address, marked
+from ragstone.connectors.servers import Address, Client, marked
 from ragstone.errors import (
     ModelDenied,
     ModelError,
@@ -61,27 +61,15 @@ class Channel:
         self.address, self.host, self.model, self.timeout = address, host, model, timeout
         self.name = ""
         self.optional = Optional()
-        self._client: AsyncOpenAI | None = None
-        self._starting = asyncio.Lock()
+        self._client = Client(self._connected)
 
     async def load(self) -> AsyncOpenAI:
         """Imports the SDK, which takes most of a second, and makes its client."""
-        async with self._starting:
-            if self._client is not None:
-                return self._client
-            making = asyncio.ensure_future(asyncio.to_thread(self._connected))
-            try:
-                self._client = client = await asyncio.shield(making)
-            except asyncio.CancelledError:
-                self._client = await making  # a thread is not broken off, and what it makes is to be closed
-                raise
-            return client
+        return await self._client.get()
 
     async def close(self) -> None:
         """Closes the connections. A later call opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        await self._client.close()
 
     def _connected(self) -> AsyncOpenAI:
         from openai import AsyncOpenAI
