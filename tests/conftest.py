@@ -64,8 +64,9 @@ def _shared_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine makes no cache slow. A test about slow ones says `patience=` itself."""
+    """A busy machine makes no cache and no gauge slow. A test about slow ones says itself how long it waits."""
     monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 60.0)
+    monkeypatch.setattr("ragstone.connectors.openai.load.PATIENCE", 60.0)
 
 
 @pytest.fixture(autouse=True)
