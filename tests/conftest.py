@@ -66,6 +66,7 @@ def _shared_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine makes no cache and no gauge slow. A test about slow ones says itself how long it waits."""
     monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 60.0)
+    monkeypatch.setattr("ragstone.pipelines.cache_parts.PATIENCE", {})
     monkeypatch.setattr("ragstone.connectors.openai.load.PATIENCE", 60.0)
 
 

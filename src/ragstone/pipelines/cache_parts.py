@@ -21,6 +21,9 @@ DEFAULT = "sqlite"
 SIZES = {"answers.db": 1_000, "cache.db": 2_000, "tokens.db": 1_300}
 """Megabytes of values in the project's own files: of tokens, those of 100,000 chunks."""
 
+PATIENCE = {"tokens.db": 0.5}
+"""Seconds that a question waits for a file: to make the token vectors of its passages anew takes longer."""
+
 
 class CacheParts:
     """Makes caches: connectors by their names, and files of the project's own in the folder `state`.
@@ -41,7 +44,7 @@ class CacheParts:
         """A connector, or a file of the project's own where none is named or that one is not configured."""
         found = self._made(name, asked_at, file)
         if id(found) not in self._spared:  # it is held, so that its id stays its own
-            self._spared[id(found)] = SparedCache(found)
+            self._spared[id(found)] = SparedCache(found, patience=PATIENCE.get(file))
         return self._spared[id(found)]
 
     def fresh(self, cache: Cache) -> Cache:
