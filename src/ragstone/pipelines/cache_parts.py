@@ -21,7 +21,7 @@ DEFAULT = "sqlite"
 SIZES = {"answers.db": 1_000, "cache.db": 2_000, "tokens.db": 1_300}
 """Megabytes of values in the project's own files: of tokens, those of 100,000 chunks."""
 
-PATIENCE = {"tokens.db": 0.5}
+PATIENCE = {"tokens.db": 1.0}
 """Seconds that a question waits for a file: to make the token vectors of its passages anew takes longer."""
 
 
