@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import typer.testing
 from hypothesis import settings
 
 import key_leaks
+import mock_upstream
 import no_network
+from mock_upstream import Upstream
 from ragstone.connectors.openvino.cache import Cache
 from ragstone.connectors.openvino.runtime import Runtime
 from ragstone.connectors.openvino.settings import Settings
@@ -68,6 +71,15 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ragstone.caching.spared.PATIENCE", 60.0)
     monkeypatch.setattr("ragstone.pipelines.cache_parts.PATIENCE", {})
     monkeypatch.setattr("ragstone.connectors.openai.load.PATIENCE", 60.0)
+
+
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch, _clean_environment: None) -> Iterator[Upstream]:
+    """The server of the model `local` that a new project names."""
+    with mock_upstream.serving() as running:
+        monkeypatch.setenv("RAGSTONE_LOCAL_URL", running.url)
+        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "mock")
+        yield running
 
 
 @pytest.fixture(autouse=True)

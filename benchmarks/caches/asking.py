@@ -15,6 +15,7 @@ import os
 import sys
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,22 @@ BATCH = 2_000
 PIECE = 400  # commands to a Redis at once
 
 
-class Way:
+class Way(ABC):
     """Asks a model behind one cache. `called` counts the calls of the model."""
 
     called = 0
     thinks = 0.0
 
-    async def fill(self, entries: int) -> None:
+    async def fill(self, entries: int) -> None:  # noqa: B027 - not every way can be filled
         """Has the cache hold so many other entries."""
 
+    @abstractmethod
     async def ask(self, number: int) -> str:
         """The answer to a question."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stream(self, number: int) -> str:
         """The same answer, piece by piece."""
-        raise NotImplementedError
 
     def file(self) -> int:
         """The bytes of its file."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
-import mock_upstream
 import ragstone
 from mock_upstream import Upstream
 from ragstone.caches import KEY_BYTES
@@ -52,14 +51,6 @@ WATCHED = SemanticFigures(
     bound=0.05,
     on=True,
 )
-
-
-@pytest.fixture
-def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
-    with mock_upstream.serving() as running:
-        monkeypatch.setenv("RAGSTONE_LOCAL_URL", running.url)
-        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "mock")
-        yield running
 
 
 @pytest.fixture

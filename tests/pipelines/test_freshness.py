@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import mock_upstream
 import ragstone
 from mock_upstream import Upstream
 from ragstone.cli.init import Default, write
@@ -28,14 +26,6 @@ route: {models: [local]}
 cache: true
 """
 EXAMPLES = "    layers:\n      few_shot: {file: examples/answer.jsonl, k: 1}\n"
-
-
-@pytest.fixture
-def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
-    with mock_upstream.serving() as running:
-        monkeypatch.setenv("RAGSTONE_LOCAL_URL", running.url)
-        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "mock")
-        yield running
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from ragstone.connectors.redis import RedisCache
+from ragstone.errors import CacheUnavailable, ConfigError
 from ragstone.stored import Lease, Stored
 from redis_entries import CONTEXT, KEYS, found, names, opened, put, until
 from redis_server import RedisServer
@@ -70,10 +71,11 @@ def test_one_cache_serves_one_event_loop_after_the_other(server: RedisServer):
     asyncio.run(made.close())
 
 
-async def test_an_entry_of_fifty_megabytes_is_kept(cache: RedisCache):
+async def test_an_entry_of_fifty_megabytes_is_kept_where_that_is_wanted(server: RedisServer):
     value = os.urandom(50_000_000)
-    await cache.put("calls", {b"key": Stored(value=value, seconds=60)}, context=CONTEXT)
-    assert (await cache.get("calls", [b"key"], context=CONTEXT))[b"key"].value == value
+    async with opened(server, largest=50) as cache:
+        await cache.put("calls", {b"key": Stored(value=value, seconds=60)}, context=CONTEXT)
+        assert (await cache.get("calls", [b"key"], context=CONTEXT))[b"key"].value == value
 
 
 async def test_a_key_and_a_room_may_hold_any_sign(cache: RedisCache):
@@ -321,3 +323,29 @@ async def test_a_clock_that_is_put_back_hides_what_is_of_the_future_and_frees_it
     assert again.fence > lease.fence
     await put(cache, b"key", seconds=60)
     assert await found(cache, b"key") == [b"key"]
+
+
+async def test_an_entry_that_is_too_large_is_refused(server: RedisServer):
+    async with opened(server) as cache:
+        with pytest.raises(CacheUnavailable, match="too large") as caught:
+            await cache.put("calls", {b"key": Stored(value=bytes(5_000_001))}, context=CONTEXT)
+        assert caught.value.reason == "large"
+        await cache.put("calls", {b"key": Stored(value=bytes(5_000_000))}, context=CONTEXT)
+        assert len((await cache.get("calls", [b"key"], context=CONTEXT))[b"key"].value) == 5_000_000
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_one_that_somebody_else_has_put_there_is_not_there_and_is_removed(server: RedisServer, *, several: bool):
+    async with opened(server) as cache:
+        await put(cache, *KEYS[:20])
+        with redis.Redis.from_url(server.url()) as client:
+            (name,) = (each for each in client.scan_iter(f"{cache._prefix}:*") if each.endswith(KEYS[0]))
+            client.append(name, bytes(50_000_000))
+            asked = KEYS[:20] if several else KEYS[:1]
+            assert await found(cache, *asked) == asked[1:]
+            assert not client.exists(name)
+
+
+def test_the_largest_entry_has_a_size():
+    with pytest.raises(ConfigError, match="too small"):
+        RedisCache("redis://127.0.0.1:1", largest=0)

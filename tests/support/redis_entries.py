@@ -18,9 +18,9 @@ KEYS = [number.to_bytes(16, "big") for number in range(1_000)]
 
 
 @asynccontextmanager
-async def opened(server: RedisServer, settings: str = "") -> AsyncIterator[RedisCache]:
+async def opened(server: RedisServer, settings: str = "", **given: int) -> AsyncIterator[RedisCache]:
     """A cache with keys of its own. The settings stand behind the address, `?socket_timeout=0.3`."""
-    made = RedisCache(server.url() + settings, prefix=secrets.token_hex(4))
+    made = RedisCache(server.url() + settings, prefix=secrets.token_hex(4), **given)
     try:
         yield made
     finally:

@@ -103,7 +103,10 @@ class SparedCache(WrappedCache):
     async def close(self) -> None:
         """Waits a while for what is still to be written, then closes the cache; one that was down is not waited for."""
         self._count_soon()
-        await self._drained(self._last)
+        await self.drained(self._last)
+        if (writer := self._write_on()) is not None:
+            writer.cancel()
+            await asyncio.wait({writer})
         self._queue.clear()
         self._waiting.clear()
         self._bytes = 0
@@ -188,7 +191,7 @@ class SparedCache(WrappedCache):
     async def stats(self, *, context: Context) -> Stats:
         """What it holds, with all that was counted by now."""
         self._count_soon()
-        await self._drained()
+        await self.drained()
         found = await self.cache.stats(context=context)
         return replace(found, figures=Counter(found.figures) + self._figures)
 
@@ -230,15 +233,20 @@ class SparedCache(WrappedCache):
 
     async def forget(self, tags: Sequence[str], *, context: Context) -> int:
         """Removes whatever has one of these tags, and says how many entries that were; 0 where it cannot be asked."""
-        await self._drained()
+        await self.drained()
         return await self._spared(
             self._writes, "forget", lambda: self.cache.forget(tags, context=context), 0, self._unhurried
         )
 
     async def clear(self, rooms: Sequence[str] = (), *, context: Context) -> int:
         """Removes everything from these rooms, or from all, and says how many entries that were."""
-        await self._drained()
+        await self.drained()
         return await self.cache.clear(rooms, context=context)
+
+    async def drained(self, seconds: float = LAST) -> None:
+        """Waits until all is written, so many seconds at most."""
+        if (writer := self._write_on()) is not None:
+            await asyncio.wait({writer}, timeout=seconds)
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -348,16 +356,6 @@ class SparedCache(WrappedCache):
             for name, held in write.entries.items():
                 if self._waiting.get(name) is held:
                     del self._waiting[name]
-
-    async def _drained(self, seconds: float = LAST) -> None:
-        """Waits a while until all is written."""
-        writer = self._write_on()
-        if writer is None:
-            return
-        _, late = await asyncio.wait({writer}, timeout=seconds)
-        if late:
-            writer.cancel()
-            await asyncio.wait(late)
 
 
 def reason(error: Exception) -> str:

@@ -41,7 +41,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import quote, unquote
 
 from ragstone.connectors.redis.vendor import Command, Kind, Script, Server, Trouble, begun_with
-from ragstone.errors import CacheUnavailable
+from ragstone.errors import CacheUnavailable, ConfigError
 from ragstone.protocols import Cache
 from ragstone.stored import Found, Lease, Stats, Stored
 from ragstone.types import Context
@@ -55,6 +55,8 @@ READING, WRITING = 1.0, 5.0  # seconds that Redis may take for a reply
 STARTING = 5.0  # seconds that loading waits for it
 PORTION = 1000  # keys in one command, between which Redis serves others
 TAGS = 50  # that are forgotten in one round trip
+FEW = 8  # keys of which no more is read than an entry may have; of many, to ask for each takes twice as long
+MEGABYTE = 1_000_000
 SAMPLE = 100_000  # keys that stats looks at, in about 0.2 s
 
 FORMAT, HEAD = 1, struct.Struct(">Bddd")  # as cache.lua has them
@@ -72,6 +74,9 @@ TROUBLES: Mapping[Kind, tuple[str, str, Reason]] = {
 class RedisCache(Cache):
     """Keeps bytes in Redis 7.0 or later, for as many processes as there are. `prefix` begins the names of all its keys.
 
+    `largest` are the megabytes of one value: a larger one is not kept, and one that somebody else has put there is not
+    read to its end, since that would take longer than a request waits.
+
     Where Redis cannot be asked, CacheUnavailable is raised; the next call connects anew. `clock` gives the seconds
     since the epoch, where it is not Redis' own that does.
 
@@ -83,7 +88,10 @@ class RedisCache(Cache):
 
     clock: Callable[[], float] | None = None
 
-    def __init__(self, url: str, prefix: str = "ragstone") -> None:
+    def __init__(self, url: str, prefix: str = "ragstone", largest: int = 5) -> None:
+        if largest < 1:
+            raise ConfigError("`largest` is too small", expected="1 megabyte or more", found=str(largest))
+        self._largest = largest * MEGABYTE
         # What is long to send or to do has a connection of its own, so that what is short never waits behind it.
         self._short = Server(url, SCRIPT, name="cache", translated=_translated, text=False, answering=READING)
         self._long = Server(url, SCRIPT, name="cache-long", translated=_translated, text=False, answering=WRITING)
@@ -105,20 +113,35 @@ class RedisCache(Cache):
             return {}
         begun, cleared = self._key("entry", _word(room), b""), (self._key("cleared"), self._key("cleared", _word(room)))
         portions = [keys[first : first + PORTION] for first in range(0, len(keys), PORTION)]
-        asked: list[Command] = [("MGET", *(begun + key for key in portion)) for portion in portions]
+        few, end = len(keys) <= FEW, HEAD.size + self._largest  # the byte at the end is one too many
+        asked: list[Command]
+        if few:
+            asked = [("GETRANGE", begun + key, 0, end) for key in keys]
+        else:
+            asked = [("MGET", *(begun + key for key in portion)) for portion in portions]
         marks, *replies, (seconds, micros) = await self._short.do(("MGET", *cleared), *asked, ("TIME",))
         now = self.clock() if self.clock else seconds + micros / 1e6
         void = max(int(mark or 0) for mark in marks)
-        rows = (raw for reply in replies for raw in reply)
+        rows = replies if few else [raw for reply in replies for raw in reply]
+        if large := [key for key, raw in zip(keys, rows, strict=True) if raw is not None and len(raw) > end]:
+            await self.remove(room, large, context=context)
         found = ((key, _found(raw, now, void)) for key, raw in zip(keys, rows, strict=True) if raw is not None)
-        return {key: entry for key, entry in found if entry is not None}
+        return {key: entry for key, entry in found if entry is not None and key not in large}
 
     async def put(
         self, room: str, entries: Mapping[bytes, Stored], *, lease: Lease | None = None, context: Context
     ) -> None:
-        """Keeps or replaces entries, all or none."""
+        """Keeps or replaces entries, all or none. Raises CacheUnavailable where one of them is too large."""
         if not entries:
             return
+        if (size := max(len(entry.value) for entry in entries.values())) > self._largest:
+            raise CacheUnavailable(
+                "an entry is too large to be kept",
+                where=self._short.label,
+                expected=f"at most {self._largest:,} bytes",
+                found=f"{size:,}",
+                reason="large",
+            )
         said: list[bytes | str | int] = [lease.key, lease.fence] if lease else ["", ""]
         said.append(len(entries))
         for key in sorted(entries):

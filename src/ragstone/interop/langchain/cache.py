@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, Chat
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
 
 from ragstone.caching.key import pair_key
-from ragstone.caching.rest import in_time
 from ragstone.caching.spared import SparedCache
 from ragstone.interop.asking import awaited
 from ragstone.protocols import Cache
@@ -97,10 +95,8 @@ class RagstoneCache(BaseCache):
         if value is None:
             return
         await self.cache.put(ROOM, {key: Stored(value=value, seconds=self.seconds)}, context=CONTEXT)
-        # A program may end right after its first answer, and nobody closes what LangChain holds. To forget nothing
-        # waits until all is written; for a cache that hangs it waits no longer than for a read.
-        with suppress(TimeoutError):
-            await in_time(lambda: self.cache.forget((), context=CONTEXT), self.cache.patience)
+        # A program may end right after its first answer, and nobody closes what LangChain holds.
+        await self.cache.drained(self.cache.patience)
 
     async def _clear(self) -> None:
         await self.cache.clear([ROOM], context=CONTEXT)
