@@ -8,6 +8,8 @@ TORCH    := torch==2.13.0
 show      = @printf '\n$$ %s\n' 'ragstone $(1)'; $(RAGSTONE) $(1)
 
 export RAGSTONE_DATA ?= ../shared/data
+# Compiled once and kept: else each of the test workers, and each command that they start, would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-servers test-vllm lint serve bench readme docs lock clean
 

@@ -288,6 +288,7 @@ async def test_a_question_that_is_only_repeated_is_no_failure(tmp_path: Path):
 class Hanging(ScriptedModel):
     """Never answers a rewriting, and notes when it is stopped."""
 
+    begun = 0
     stopped = 0
 
     def __init__(self, script: Sequence[str]) -> None:
@@ -297,8 +298,8 @@ class Hanging(ScriptedModel):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         if prompt.name == "asked":
             return await super().generate(prompt, context=context)
-        self.prompts.append(prompt)
-        if len(self.prompts) == 2:
+        self.begun += 1
+        if self.begun == 2:
             self.both.set()
         try:
             await asyncio.Event().wait()
@@ -309,11 +310,11 @@ class Hanging(ScriptedModel):
 
 
 async def test_a_model_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rewriting, "PATIENCE", 0.05)
+    monkeypatch.setattr(rewriting, "PATIENCE", 0.2)
     model = Hanging([ANSWER])
     answer, _ = await asked(model, written(tmp_path, "{rewrite: [hyde, step_back]}"))
-    assert answer.notices == ("Not searched for in other words (hyde, step_back): no answer within 0.05 s.",)
-    assert model.stopped == 2
+    assert answer.notices == ("Not searched for in other words (hyde, step_back): no answer within 0.2 s.",)
+    assert model.stopped == model.begun  # on a busy machine the time may be over before either was begun
 
 
 async def test_who_gives_up_stops_all_that_is_asked():
