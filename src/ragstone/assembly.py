@@ -198,7 +198,7 @@ class ProjectParts:
                 begin=builder.caches.begin,
                 timeout=spec.route.timeout,
                 confidential=confidential(spec.route),
-                checks=spec.checks,
+                guards=builder.guards(spec, located, embedder=index.embedder, router=router),
                 lookups=self._lookups,
                 tool=self._tool,
             )

@@ -21,6 +21,7 @@
     │   └── LookupUnavailable     its server cannot be reached, or is too slow     (retryable)
     ├── CacheUnavailable          a cache cannot be asked now                      (retryable)
     ├── NotCached                 only what is kept may answer, and nothing is
+    ├── CheckFailed               a question, a passage or an answer failed a check that must not be failed
     ├── ToolFailed                a tool cannot do what a model asked of it
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
@@ -53,9 +54,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 if TYPE_CHECKING:
     from ragstone.types import Attempt
     from ragstone.usage import Usage
+    from ragstone.verdicts import Verdict
 
 __all__ = [
     "CacheUnavailable",
+    "CheckFailed",
     "ConfigError",
     "EmbedderError",
     "IndexBusy",
@@ -227,6 +230,23 @@ class CacheUnavailable(RagstoneError):
 
 class NotCached(RagstoneError):
     """Only what is kept may answer this request, and nothing is kept for it."""
+
+
+class CheckFailed(RagstoneError):
+    """A text failed a check whose policy is `raise`; `verdicts` are those of all checks that were asked before."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> None:
+        super().__init__(message, where=where, expected=expected, found=found, hint=hint)
+        self.verdicts = verdicts
 
 
 class ToolFailed(RagstoneError):

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from ragstone.capabilities import FILTERS as FILTERS
 from ragstone.capabilities import SETTINGS as SETTINGS
 from ragstone.capabilities import Capabilities as Capabilities
 from ragstone.capabilities import Structured as Structured
 from ragstone.errors import EmbedderError
+from ragstone.replies import Load as Load
+from ragstone.replies import Observation as Observation
+from ragstone.replies import Reply as Reply
 from ragstone.samples import all_of, numbered
 from ragstone.spending import Claim, Spent
 from ragstone.stored import Found, Lease, Stats, Stored
@@ -37,7 +39,6 @@ from ragstone.types import (
     Document,
     Entry,
     Filter,
-    Hit,
     Item,
     Parsed,
     Piece,
@@ -46,6 +47,7 @@ from ragstone.types import (
     Scored,
 )
 from ragstone.usage import Usage
+from ragstone.verdicts import Finding, OnFail, Stage, Subject
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact, Projection
@@ -280,16 +282,6 @@ class Reranker(Connector):
         """One score for each text, higher is better; comparable within one call only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a lookup found. `url` is where, without what may be secret; `status` and `size` are the server's."""
-
-    text: str
-    url: str
-    status: int = 200
-    size: int = 0  # bytes that came
-
-
 class Lookup(Connector):
     """Fetches what an outside system knows, for a slot of a prompt. It reads, and changes nothing there.
 
@@ -309,18 +301,6 @@ class Lookup(Connector):
         """What stands at a path whose values are in place. Raises LookupFailed, also for a path it does not allow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What a tool found. `hits` are passages among it: they are numbered and can be cited as those of a prompt are.
-
-    `cut` are the characters that were taken off the end of its text.
-    """
-
-    text: str = ""
-    hits: tuple[Hit, ...] = ()
-    cut: int = 0
-
-
 class Tool(Connector):
     """What a model may use on its way to an answer. It reads, and changes nothing outside."""
 
@@ -329,18 +309,6 @@ class Tool(Connector):
     @abstractmethod
     async def use(self, given: str, *, context: Context) -> Observation:
         """What it finds for a text that a model wrote. Raises ToolFailed, whose message the model is told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """How busy a server is: the requests that it works at, and those that wait.
-
-    `memory` is the share of its KV cache that is taken, in [0, 1].
-    """
-
-    running: int
-    waiting: int
-    memory: float = 0.0
 
 
 class Model(Connector):
@@ -469,6 +437,30 @@ class Cache(Connector):
         """What it holds, and what was counted."""
 
 
+class Check(Connector):
+    """Says what is wrong with a text. What is done about it is a matter of the policy of whoever asks.
+
+    `stages` are where it makes sense, the first one where it is asked if nobody says otherwise. `whole`: it needs the
+    whole answer, so that a stream starts late where it may change or stop one; else it is asked segment by segment.
+    `fixes`: it can say how the text would pass. `cost` orders checks: rules are asked before vectors and models.
+    `on_fail` is what is done where nobody says otherwise.
+    """
+
+    stages: ClassVar[tuple[Stage, ...]] = ("output",)
+    whole: bool = True
+    fixes: bool = False
+    cost: Literal["rules", "vectors", "model"] = "rules"
+    on_fail: OnFail = "flag"
+
+    def begin(self, subject: Subject) -> Check:
+        """Comes once before the pieces of one text: who must remember something of it returns a check that does."""
+        return self
+
+    @abstractmethod
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        """Whether the text passes, and else why and where."""
+
+
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
     "parser": Parser,
@@ -483,5 +475,6 @@ KINDS: dict[str, type[Connector]] = {
     "model": Model,
     "ledger": Ledger,
     "cache": Cache,
+    "check": Check,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ragstone.plan import ANSWER, Call
 from ragstone.trace import Trace
 from ragstone.usage import Purse, Usage
+from ragstone.verdicts import Verdict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -410,15 +411,6 @@ class Citation:
         """The citation as the command line and the service print it."""
         keys = ("uri", "page", "heading", "start", "end", "quote", "chunk_id")
         return {key: getattr(self, key) for key in keys}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What one check said of an answer."""
-
-    check: str
-    passed: bool
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.pipelines.checking import shown
+from ragstone.pipelines.finishing import Said, answered
+from ragstone.pipelines.guards import NO_GUARDS, Guards
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.layered import layered
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
@@ -22,6 +24,7 @@ from ragstone.pipelines.request import Request
 from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
 from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
+from ragstone.pipelines.saying import Saying, asked_again
 from ragstone.pipelines.shape import Shaping
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, Tools, built_in, taken
@@ -29,17 +32,29 @@ from ragstone.prompts.classes import with_class
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.retrieving import sought
-from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Reranker, Tool
 from ragstone.reports import Explained, Stage
 from ragstone.retrieval import where
 from ragstone.retrieval.rewrite import Query
 from ragstone.trace import Step
 from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Verdict
-from ragstone.validation.grounding import cite
-from ragstone.validation.outputs import read_output
 
 __all__ = ["AnswerPipeline"]
+
+
+REFRAINED = "This is not answered: a check does not allow it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What an answer is made from: the passages that may be read, what was looked up, and what that took."""
+
+    hits: tuple[Hit, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    completions: Sequence[Completion] = ()
+    notices: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    refrains: bool = False
 
 
 class AnswerPipeline:
@@ -61,7 +76,7 @@ class AnswerPipeline:
         retrieve: RetrieveSpec,
         reranker: Reranker | None = None,
         timeout: float = 120.0,
-        checks: Sequence[str] = ("citations",),
+        guards: Guards = NO_GUARDS,
         embedder: Embedder | None = None,
         lookups: Lookups = NO_LOOKUPS,
         tool: Callable[[str], Tool | None] = built_in,
@@ -73,7 +88,7 @@ class AnswerPipeline:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
-        self.timeout, self.checks, self.lookups = timeout, checks, lookups
+        self.timeout, self.guards, self.lookups = timeout, guards, lookups
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
@@ -94,7 +109,7 @@ class AnswerPipeline:
             retrieve=retrieve or self.retrieve,
             reranker=self.ranking.reranker,
             timeout=self.timeout,
-            checks=self.checks,
+            guards=self.guards,
             embedder=self._embedder,
             lookups=self.lookups,
             tool=self._tool,
@@ -270,32 +285,98 @@ class AnswerPipeline:
                 yield piece
 
     async def _answered(self, request: Request) -> AsyncGenerator[Delta | Answer]:
+        file, context = request.file, request.context
+        passed = await self.guards.inputs(file, {**request.inputs, "question": request.question}, context=context)
+        values = {**passed.values}
+        found = _Found() if passed.refrains else await self._gathered(request, values)
+        verdicts = [*passed.verdicts, *found.verdicts]
+        with context.trace.step("prompt") as step:
+            values |= found.values
+            built = await self._prompted(file, values, found.hits, request.history, context)
+            step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
+            step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
+            step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
+        if passed.refrains or found.refrains:
+            words = built.abstain or REFRAINED
+            yield Delta(words)
+            completion = Completion(text=words, model="none", abstained=True, calls=0)
+            ended = Outcome(prompt=built, completion=completion), Said(texts=(words,))
+        else:
+            ended = None
+            async with aclosing(self._said(request, built, found.hits)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Delta):
+                        yield piece
+                    else:
+                        ended = piece
+            assert ended is not None, "an answer ends with its outcome"
+        outcome, told = ended
+        outcome = replace(outcome, completion=with_calls(outcome.completion, found.completions))
+        told = replace(told, verdicts=(*verdicts, *told.verdicts))
+        cites = self.guards.citations
+        answer = await asyncio.to_thread(
+            partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
+        )
+        stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
+        yield replace(answer, notices=(*stale, *found.notices, *answer.notices))
+
+    async def _gathered(self, request: Request, values: Mapping[str, Any]) -> _Found:
+        """What is searched for and looked up, as far as it may be read."""
         file, context, k, filters = request.file, request.context, request.k, request.filters
-        values = {**request.inputs, "question": request.question}
         search = self._sought(file, values, request.query, request.history, k, filters, context)
         (hits, rewritten), looked = await self.lookups.beside(
             search, file, values, context=context.within(self.timeout)
         )
-        with context.trace.step("prompt") as step:
-            values |= looked.values
-            built = await self._prompted(file, values, hits, request.history, context)
-            step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
-            step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
-            step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
+        passed = await self.guards.passages(hits, question=request.question, context=context)
+        return _Found(
+            hits=passed.hits,
+            values=looked.values,
+            completions=rewritten.completions,
+            notices=(*rewritten.notices, *looked.notices),
+            verdicts=passed.verdicts,
+            refrains=passed.refrains,
+        )
+
+    async def _said(
+        self, request: Request, prompt: Prompt, hits: Sequence[Hit]
+    ) -> AsyncGenerator[Delta | tuple[Outcome, Said]]:
+        """What a model says, as far as it may be said, then all of it, last."""
+        file, context = request.file, request.context
+        tools = await self._tools(file, k=request.k, filters=request.filters)
+        within = replace(context.within(self.timeout), confidential=prompt.confidential)
+        runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
         outcome: Outcome | None = None
-        tools = await self._tools(file, k=k, filters=filters)
-        within = replace(context.within(self.timeout), confidential=built.confidential)
-        async with aclosing(self._completed(file, built, tools, within)) as pieces:
+        left = self.guards.reasks if self.router.writes else 0
+
+        def saying(prompt: Prompt) -> Saying:
+            passages = shown(prompt)
+            return Saying(self.guards, prompt, passages, question=request.question, last=not left, context=within)
+
+        now = saying(prompt)
+        async with aclosing(self._completed(file, prompt, tools, runner, within)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     outcome = piece
-                elif piece.text or piece.restart:
-                    yield piece
+                    continue
+                if piece.restart:
+                    now.restart()
+                text = await now.feed(piece.text)
+                if text or piece.restart:
+                    yield Delta(text, restart=piece.restart)
         assert outcome is not None, "an answer ends with its outcome"
-        outcome = replace(outcome, completion=with_calls(outcome.completion, rewritten.completions))
-        answer = await asyncio.to_thread(self.answer, outcome.prompt, hits, outcome.completion, context, self.checks)
-        stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *rewritten.notices, *looked.notices, *answer.notices))
+        told, rest, faults = await now.finish(outcome)
+        while faults:
+            left -= 1
+            outcome = await asked_again(file, outcome, faults, router=self.router.writing, runs=runner, context=within)
+            told, rest, faults = await saying(outcome.prompt).finish(outcome)
+        if told.refrained:
+            told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None)
+            rest = told.texts[0]
+        elif told.form is not None:
+            rest = outcome.completion.text
+        if rest:
+            yield Delta(rest)
+        yield outcome, told
 
     async def _sought(
         self,
@@ -340,12 +421,14 @@ class AnswerPipeline:
         """Those that the prompt file names. What `search` finds is what this caller's question could."""
 
         async def search(given: str, context: Context) -> Sequence[Hit]:
-            return await self.search(given, k=min(MOST_FOUND, k or self.retrieve.k), filters=filters, context=context)
+            most = min(MOST_FOUND, k or self.retrieve.k)
+            found = await self.search(given, k=most, filters=filters, context=context)
+            return (await self.guards.passages(found, question=given, context=context)).hits
 
         return await taken(file.layers.tools, self._tool, search=SearchTool(search))
 
     async def _completed(
-        self, file: PromptFile, prompt: Prompt, tools: Tools, context: Context
+        self, file: PromptFile, prompt: Prompt, tools: Tools, runner: PromptRunner, context: Context
     ) -> AsyncGenerator[Delta | Outcome]:
         slot = prompt.slot("retrieved")
         known = any(one.trust == "tool" and one.text for one in prompt.slots)
@@ -360,7 +443,6 @@ class AnswerPipeline:
             said = Completion(text=prompt.abstain, model="none", abstained=True, notice=notice, calls=0)
             yield Outcome(prompt=prompt, completion=said)
             return
-        runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
         way = layered(
             file,
             prompt,
@@ -374,59 +456,11 @@ class AnswerPipeline:
             async for piece in pieces:
                 yield piece
 
-    @staticmethod
-    def answer(
-        prompt: Prompt, hits: Sequence[Hit], completion: Completion, context: Context, checks: Collection[str]
-    ) -> Answer:
-        """What a model said, with its citations and its form checked."""
-        passages = shown(prompt)
-        formed: Verdict | None = None
-        parsed: Any = None
-        with context.trace.step("check.citations") as step:
-            said = mend(completion.text, prompt.slots)
-            texts: Sequence[str] = (said,)
-            if prompt.output is None:
-                text, citations, verdict = cite(said, passages)
-            else:
-                read = read_output(said, prompt.output, passages)
-                text, citations, verdict, formed = read.text, read.citations, read.cited, read.formed
-                parsed, texts = read.parsed, read.texts
-            abstained = completion.abstained or any(prompt.abstains(text) for text in texts)
-            if abstained:
-                citations, verdict = (), replace(verdict, passed=True, reason="abstained")
-            step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
-        if formed is not None:
-            if abstained and parsed is None:
-                formed = replace(formed, passed=True, reason="abstained")
-            with context.trace.step("check.output") as step:
-                step.facts.update(passed=formed.passed, reason=formed.reason)
-        return Answer(
-            text=text,
-            parsed=parsed,
-            abstained=abstained,
-            citations=citations,
-            hits=(*hits, *(hit for hit in passages if hit not in hits)),  # a tool may have found more
-            prompt=prompt,
-            completion=completion,
-            cached=completion.cached,
-            trace_id=context.trace.id,
-            verdicts=(*((verdict,) if "citations" in checks else ()), *((formed,) if formed else ())),
-            notices=(*(completion.notice.splitlines() if completion.notice else ()), *_left_out(prompt)),
-        )
-
 
 def _check_search(k: int, filters: Mapping[str, Any] | None) -> None:
     """Raises UsageError for a wrong k, and for a wrong filter also where there is nothing to be filtered."""
     check_k(k)
     where.parse({} if filters is None else filters)
-
-
-def _left_out(prompt: Prompt) -> list[str]:
-    """What a reader must know of a prompt that was too long."""
-    counts = Counter(unit.kind for unit in prompt.shed)
-    words = {"passages": "passage", "examples": "example", "history": "earlier turn"}
-    parts = [f"{count} {words[kind]}{'s' if count > 1 else ''}" for kind, count in counts.items()]
-    return [f"Left out, since the prompt would have been too long: {', '.join(parts)}."] if parts else []
 
 
 def _example(file: PromptFile) -> str:

@@ -18,14 +18,16 @@ from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.cache_parts import CacheParts
 from ragstone.pipelines.caches import fingerprint, kept, semantic
+from ragstone.pipelines.checks import guards_of
 from ragstone.pipelines.embedders import Embedders, Reading
+from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.remembered import Semantic
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import AnswerSpec, CacheSpec, IngestSpec, ModelTerms, RouteSpec
+from ragstone.pipelines.spec import AnswerSpec, CacheSpec, CheckTerms, IngestSpec, ModelTerms, RouteSpec
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
@@ -52,7 +54,7 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
-BESIDE = {"model": ModelTerms}
+BESIDE = {"model": ModelTerms, "check": CheckTerms}
 """The keys that every connector of a kind may have beside its own."""
 
 
@@ -371,6 +373,12 @@ class Builder:
             pipeline,
             partial(semantic, pipeline, wanted, spec, router=router, embedder=embedder.fingerprint, builder=self),
         )
+
+    def guards(self, wanted: AnswerSpec, spec: Located, *, router: Router, embedder: Embedder) -> Guards:
+        """The checks of an answer pipeline, with their policies."""
+        assert self.prompt_file is not None, "a project has prompts"
+        runner = PromptRunner(router.writing, self.prompt_file, models=(), lookups=self.lookups)
+        return guards_of(wanted.checks, spec, self, given={"embedder": embedder, "runner": runner})
 
     def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""

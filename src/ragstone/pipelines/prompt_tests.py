@@ -17,7 +17,7 @@ from typing import TypeVar
 from ragstone.errors import EmbedderError, ModelDenied, ModelError, NotConfigured, PromptError, UsageError
 from ragstone.inference.choosing import Route
 from ragstone.inference.router import Router
-from ragstone.pipelines.answer import AnswerPipeline
+from ragstone.pipelines.finishing import answered, said
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, built_in
@@ -198,12 +198,13 @@ class CaseRun:
         outcome = await self.tests.runner.complete(self.file, prompt, search=search, context=context)
         completion = self._counted(outcome.completion)
         if "passages" not in self.file.body.uses and prompt.output is None:
-            said = mend(completion.text, outcome.prompt.slots).strip()
-            return Reply(text=said, question=question, tools=self, completion=completion)
+            text = mend(completion.text, outcome.prompt.slots).strip()
+            return Reply(text=text, question=question, tools=self, completion=completion)
         return await asyncio.to_thread(self._checked, case, outcome.prompt, completion, context)
 
     def _checked(self, case: Case, prompt: Prompt, completion: Completion, context: Context) -> Reply:
-        answer = AnswerPipeline.answer(prompt, case.passages, completion, context, ("citations",))
+        found = said(prompt, completion)
+        answer = answered(prompt, case.passages, completion, found, cites=True, context=context)
         places = {hit.chunk.id: hit.rank for hit in case.passages}
         formed = next((verdict for verdict in answer.verdicts if verdict.check == "output"), None)
         return Reply(

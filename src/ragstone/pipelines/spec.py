@@ -10,11 +10,14 @@ from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
 from ragstone.spending import Budget, Limit, Period, Share
 from ragstone.usage import NANO
+from ragstone.verdicts import OnFail, Stage
 
 __all__ = [
     "INTERACTION",
     "AnswerSpec",
     "CacheSpec",
+    "CheckSpec",
+    "CheckTerms",
     "IngestSpec",
     "LocalOnly",
     "ModelTerms",
@@ -347,20 +350,64 @@ class RetrieveSpec(Strict):
     lexical_only: bool = False
 
 
+class CheckTerms(Strict):
+    """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
+
+    on: tuple[Stage, ...] | None = None
+    on_fail: OnFail | None = None
+    on_error: Literal["open", "closed"] = "closed"
+    timeout: float = Field(default=10.0, gt=0)
+    reasks: int = Field(default=1, ge=1, le=5)
+    otherwise: Literal["raise", "refrain", "flag"] = "refrain"
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else given
+
+
+class CheckSpec(Strict):
+    """One entry of `checks:`: a name, or a name with keys, which the check itself knows."""
+
+    name: str
+    keys: dict[str, Any] = {}
+
+
 class AnswerSpec(Strict):
-    """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file."""
+    """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
+
+    `checks` are asked in their order; `egress` is one of them, also where it is not named.
+    """
 
     index: str = "ingest"
     retrieve: RetrieveSpec = RetrieveSpec()
     prompt: str = "answer"
     route: RouteSpec
     cache: CacheSpec | None = None
-    checks: list[Literal["citations"]] = ["citations"]
+    checks: list[CheckSpec] = [CheckSpec(name="citations")]
+
+    @field_validator("checks", mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        return [_check(each) for each in cast("list[object]", given)] if isinstance(given, list) else given
 
     @field_validator("cache", mode="before")
     @classmethod
     def _on_or_off(cls, given: object) -> object:
         return _switched(given)
+
+
+def _check(given: object) -> object:
+    """An entry of `checks:` as its name and its keys."""
+    if isinstance(given, str):
+        return {"name": given}
+    if isinstance(given, dict) and len(cast("dict[str, Any]", given)) == 1:
+        ((name, keys),) = cast("dict[str, Any]", given).items()
+        if keys is None or isinstance(keys, dict):
+            return {"name": name, "keys": cast("object", keys or {})}
+    if isinstance(given, CheckSpec):
+        return given
+    raise ValueError("each check is a name, or one name with its keys, as in `- length: {most: 500}`")
 
 
 def spec_for(value: Any) -> type[IngestSpec] | type[AnswerSpec]:

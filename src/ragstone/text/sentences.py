@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["LONGEST", "sentences"]
+__all__ = ["LONGEST", "ends_sentence", "sentences"]
 
 LONGEST = 600
 """Characters; a longer sentence is cut at its best inner pause."""
@@ -85,6 +85,13 @@ def sentences(text: str) -> list[tuple[int, int]]:
         for piece in _stopped(text, start, end) if prose else [(start, end)]:
             found.extend(_shortened(text, *piece))
     return found
+
+
+def ends_sentence(text: str, at: int, end: int) -> bool:
+    """Whether the stop at a place ends a sentence, by what stands before it and after it up to `end`."""
+    end = min(end, len(text))
+    stop = _STOP.match(text, at, end)
+    return stop is not None and _ends(text, stop, 0, end, cased=True)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:

@@ -19,7 +19,7 @@ from ragstone.output import Output, fitted, read_json
 from ragstone.types import Citation, Hit, Verdict
 from ragstone.validation.grounding import cite, cite_all
 
-__all__ = ["Read", "read_object", "read_output"]
+__all__ = ["Opened", "Read", "closed", "opened", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
@@ -39,24 +39,43 @@ class Read:
     formed: Verdict
 
 
-def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
-    """The answer in the form of `output`, with its texts cited from `hits`.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer whose own words were taken out of it, so that they can be checked before they are put back.
 
-    What is no JSON object is cited as free text is, and fails the check `output`; so does one that does not fit.
+    `value` is None for what is no JSON object: then all of it is words. `remark` says what was done to read it.
     """
+
+    texts: tuple[str, ...]
+    value: Mapping[str, Any] | None = None
+    remark: str = ""
+    fault: str = ""
+
+
+def opened(text: str, output: Output) -> Opened:
+    """The words of an answer in the form of `output`."""
     value, remark, fault = read_json(text)
     if value is None:
-        said, citations, cited = cite(text, hits)
-        formed = Verdict(check="output", passed=False, reason=fault)
-        return Read(text=said, texts=(text,), parsed=None, citations=citations, cited=cited, formed=formed)
+        return Opened((text,), fault=fault)
     schemas = _Schemas(output.schema)
     value = schemas.without_nulls(value, output.schema)
-    texts = schemas.texts(value)
-    said, citations, cited = cite_all(texts, hits)
+    return Opened(tuple(schemas.texts(value)), value, remark)
+
+
+def closed(found: Opened, texts: Sequence[str], output: Output, hits: Sequence[Hit]) -> Read:
+    """The answer with these words in place of its own, cited from `hits`, as free text is where it is no object.
+
+    It fails the check `output` where it does not fit.
+    """
+    if found.value is None:
+        said, citations, cited = cite(texts[0], hits)
+        formed = Verdict(check="output", passed=False, reason=found.fault)
+        return Read(text=said, texts=tuple(texts), parsed=None, citations=citations, cited=cited, formed=formed)
+    words, citations, cited = cite_all(texts, hits)
     if not texts:
         cited = Verdict(check="citations", passed=True, reason="the answer has no text that could cite")
-    changed = iter(said)
-    value = schemas.with_texts(value, lambda _: next(changed))
+    changed = iter(words)
+    value = _Schemas(output.schema).with_texts(dict(found.value), lambda _: next(changed))
     parsed, fault = fitted(value, output)
     return Read(
         text=json.dumps(value, ensure_ascii=False, indent=2),
@@ -64,8 +83,14 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
         parsed=parsed,
         citations=citations,
         cited=cited,
-        formed=Verdict(check="output", passed=not fault, reason="; ".join(filter(None, (fault, remark)))),
+        formed=Verdict(check="output", passed=not fault, reason="; ".join(filter(None, (fault, found.remark)))),
     )
+
+
+def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
+    """The answer in the form of `output`, its own words cited as they stand."""
+    found = opened(text, output)
+    return closed(found, found.texts, output, hits)
 
 
 def read_object(text: str, output: Output) -> tuple[Any, str]:

@@ -1,0 +1,106 @@
+"""From what a model said to an answer: its words checked and cited, its form read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ragstone.prompts.wire import mend
+from ragstone.types import Answer, Completion, Context, Hit, Prompt, Verdict
+from ragstone.validation.grounding import cite
+from ragstone.validation.outputs import Opened, closed, opened
+from ragstone.verdicts import Action
+
+__all__ = ["Said", "answered", "left_out", "said"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What may be said: the words of an answer, and the form that they stand in, where it has one."""
+
+    texts: tuple[str, ...]
+    form: Opened | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    refrained: bool = False
+
+
+def said(prompt: Prompt, completion: Completion) -> Said:
+    """The words of a completion, which nobody has checked yet."""
+    text = mend(completion.text, prompt.slots)
+    if prompt.output is None:
+        return Said(texts=(text,))
+    form = opened(text, prompt.output)
+    return Said(texts=form.texts, form=form)
+
+
+def answered(
+    prompt: Prompt, hits: Sequence[Hit], completion: Completion, found: Said, *, cites: bool, context: Context
+) -> Answer:
+    """The answer with its citations; `cites`: whether the verdict on them is one of its own."""
+    passages = tuple(hit for slot in prompt.slots for hit in slot.hits)
+    with context.trace.step("check.citations") as step:
+        if prompt.output is None or found.form is None:
+            text, citations, verdict = cite(found.texts[0], passages)
+            parsed, formed = None, None
+        else:
+            read = closed(found.form, found.texts, prompt.output, passages)
+            text, citations, verdict, formed, parsed = read.text, read.citations, read.cited, read.formed, read.parsed
+        abstained = completion.abstained or found.refrained or any(prompt.abstains(text) for text in found.texts)
+        if abstained:
+            citations, verdict = (), replace(verdict, passed=True, reason="abstained")
+        step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
+    if formed is not None:
+        if abstained and parsed is None:
+            formed = replace(formed, passed=True, reason="abstained")
+        with context.trace.step("check.output") as step:
+            step.facts.update(passed=formed.passed, reason=formed.reason)
+    for one in found.verdicts:
+        with context.trace.step(f"check.{one.check}") as step:
+            step.facts.update(passed=one.passed, reason=one.reason, action=one.action, milliseconds=one.milliseconds)
+    own = (*((verdict,) if cites else ()), *((formed,) if formed else ()))
+    return Answer(
+        text=text,
+        parsed=parsed,
+        abstained=abstained,
+        citations=citations,
+        hits=(*hits, *(hit for hit in passages if hit not in hits)),  # a tool may have found more
+        prompt=prompt,
+        completion=completion,
+        cached=completion.cached,
+        trace_id=context.trace.id,
+        verdicts=(*own, *found.verdicts),
+        notices=(
+            *(completion.notice.splitlines() if completion.notice else ()),
+            *left_out(prompt),
+            *_changed(found.verdicts),
+        ),
+    )
+
+
+def left_out(prompt: Prompt) -> list[str]:
+    """What a reader must know of a prompt that was too long."""
+    counts = Counter(unit.kind for unit in prompt.shed)
+    words = {"passages": "passage", "examples": "example", "history": "earlier turn"}
+    parts = [f"{count} {words[kind]}{'s' if count > 1 else ''}" for kind, count in counts.items()]
+    return [f"Left out, since the prompt would have been too long: {', '.join(parts)}."] if parts else []
+
+
+_TOLD: dict[Action, str] = {
+    "fixed": "was changed",
+    "filtered": "was shortened",
+    "dropped": "was left out",
+    "refrained": "was withheld",
+}
+_WHAT = {"input": "The question", "passage": "A passage", "output": "The answer"}
+
+
+def _changed(verdicts: Sequence[Verdict]) -> list[str]:
+    """What a reader must know of a text that did not pass as it was."""
+    return list(
+        dict.fromkeys(
+            f"{_WHAT[one.stage]} {_TOLD[one.action]} by the check {one.check!r}: {one.reason}."
+            for one in verdicts
+            if one.action in _TOLD
+        )
+    )

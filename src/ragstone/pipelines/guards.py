@@ -1,0 +1,118 @@
+"""The guards of an answer pipeline: what the person asks, what was found, and what a model says pass them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ragstone.prompts.file import PromptFile
+from ragstone.prompts.wire import mend
+from ragstone.retrieval.trim import cut
+from ragstone.types import Context, Hit, Prompt, Trust
+from ragstone.validation.engine import Inspection
+from ragstone.validation.policy import Guard, at
+from ragstone.validation.screening import Screening
+from ragstone.verdicts import Stage, Subject, Verdict
+
+__all__ = ["NO_GUARDS", "Guards", "Passed"]
+
+GONE = "\0"
+"""Stands for each character that was taken out of a passage, so that what is left keeps its place in the document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What may go on: the inputs, or the passages; and whether the answer is that there is none."""
+
+    values: Mapping[str, Any]
+    hits: tuple[Hit, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    refrains: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """All guards of a pipeline, in the order of its file.
+
+    `citations`: whether the verdict on them is among those of an answer.
+    """
+
+    all: tuple[Guard, ...] = ()
+    citations: bool = True
+
+    def at(self, stage: Stage) -> Sequence[Guard]:
+        """Those of a stage, cheap ones first."""
+        return at(stage, self.all)
+
+    @property
+    def reasks(self) -> int:
+        """How often a model may be asked for an answer again."""
+        return max((guard.policy.reasks for guard in self.all if guard.policy.on_fail == "reask"), default=0)
+
+    def at_last(self) -> Guards:
+        """The same for an answer that is not asked for again."""
+        return replace(self, all=tuple(guard.at_last for guard in self.all))
+
+    async def inputs(self, file: PromptFile, values: Mapping[str, Any], *, context: Context) -> Passed:
+        """What the person gave, past its guards. Raises CheckFailed."""
+        guards = self.at("input")
+        asked = str(values.get("question", ""))
+        passed: dict[str, Any] = {}
+        verdicts: list[Verdict] = []
+        for name, value in values.items() if guards else ():
+            if not isinstance(value, str) or file.trust.get(name) != "user":
+                continue
+            subject = Subject(text=value, stage="input", trust="user", question=asked)
+            inspection = Inspection(guards, subject, context=context, where=name)
+            text = await inspection.take(subject)
+            verdicts += inspection.verdicts
+            if text is None:
+                return Passed(values=values, verdicts=tuple(verdicts), refrains=True)
+            passed[name] = text
+        return Passed(values={**values, **passed}, verdicts=tuple(verdicts))
+
+    async def passages(self, hits: Sequence[Hit], *, question: str, context: Context) -> Passed:
+        """The passages that may be read. One that a sentence was taken out of becomes two. Raises CheckFailed."""
+        guards = self.at("passage")
+        if not guards:
+            return Passed(values={}, hits=tuple(hits))
+        kept: list[Hit] = []
+        verdicts: list[Verdict] = []
+        for hit in hits:
+            chunk = hit.chunk
+            trust: Trust = "author" if chunk.metadata.get("trust") == "author" else "retrieved"
+            subject = Subject(text=chunk.text, stage="passage", trust=trust, question=question, hits=hits)
+            inspection = Inspection(guards, subject, context=context, where=chunk.uri, blank=GONE)
+            text = await inspection.take(subject)
+            verdicts += inspection.verdicts
+            if inspection.refrains:
+                return Passed(values={}, verdicts=tuple(verdicts), refrains=True)
+            kept += _left(hit, text or "")
+        ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)) if len(kept) != len(hits) else kept
+        return Passed(values={}, hits=tuple(ranked), verdicts=tuple(one for one in verdicts if not one.passed))
+
+    def screening(self, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context) -> Screening:
+        """An answer on its way past its guards; one of a form is checked when it is whole."""
+        subject = Subject(text="", stage="output", trust="retrieved", question=question, hits=hits, prompt=prompt)
+        read = partial(mend, slots=prompt.slots)
+        return Screening(self.at("output"), subject, context=context, late=prompt.output is not None, read=read)
+
+
+NO_GUARDS = Guards()
+
+
+def _left(hit: Hit, text: str) -> list[Hit]:
+    """The pieces of a passage that are left, each where it stands in its document."""
+    if GONE not in text:
+        return [hit] if text else []
+    pieces: list[Hit] = []
+    place = 0
+    for piece in text.split(GONE):
+        words = piece.strip()
+        if words:
+            start = place + len(piece) - len(piece.lstrip())
+            pieces.append(replace(hit, chunk=cut(hit.chunk, start, start + len(words))))
+        place += len(piece) + 1
+    return pieces

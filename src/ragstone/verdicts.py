@@ -1,0 +1,116 @@
+"""What a check is given, what it finds, and what became of that.
+
+    Subject → Check → Finding → (policy) → Verdict
+
+A check says what is wrong with a text, and where. The policy of whoever asked it says what is done about that, and the
+verdict on the `Answer` says both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from ragstone.types import Hit, Prompt, Trust
+
+__all__ = ["ACTIONS", "PASSED", "STAGES", "Action", "Finding", "Flaw", "OnFail", "Stage", "Subject", "Verdict"]
+
+Stage: TypeAlias = Literal["input", "passage", "output"]
+"""Where a text comes by: what the person asks, one passage that was found, what the model says."""
+
+OnFail: TypeAlias = Literal["raise", "reask", "fix", "filter", "drop", "refrain", "flag"]
+"""What is done about a text that fails.
+
+`raise` ends the request with CheckFailed; `reask` tells the model what is wrong, and it answers anew; `fix` takes what
+the check makes of the text; `filter` takes out what the check found, or else the whole piece; `drop` leaves out the
+passage; `refrain` answers that there is no answer; `flag` only says so.
+"""
+
+Action: TypeAlias = Literal["", "raised", "reasked", "fixed", "filtered", "dropped", "refrained", "flagged"]
+"""What was done; nothing where a text has passed."""
+
+STAGES: dict[Stage, frozenset[OnFail]] = {
+    "input": frozenset({"raise", "fix", "refrain", "flag"}),
+    "passage": frozenset({"raise", "filter", "drop", "refrain", "flag"}),  # nothing else could be cited
+    "output": frozenset({"raise", "reask", "fix", "filter", "refrain", "flag"}),
+}
+"""Which policies make sense where."""
+
+ACTIONS: dict[OnFail, Action] = {
+    "raise": "raised",
+    "reask": "reasked",
+    "fix": "fixed",
+    "filter": "filtered",
+    "drop": "dropped",
+    "refrain": "refrained",
+    "flag": "flagged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A range [start, end) of a text, in characters, and what is wrong with it; `label` is its kind in one word."""
+
+    start: int
+    end: int
+    reason: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found. `fixed` is the text as it would pass, where the check can make it so.
+
+    `score` is the check's own measure in [0, 1], higher is worse, where it has one; `repaired` says what was mended on
+    the way to a text that passes.
+    """
+
+    passed: bool
+    reason: str = ""
+    flaws: tuple[Flaw, ...] = ()
+    fixed: str | None = None
+    score: float | None = None
+    repaired: str = ""
+
+
+PASSED = Finding(passed=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A text that is checked, and what is known of where it stands.
+
+    At the stage `output` a check that needs no whole text is given one segment after the other: `text` is the segment,
+    `offset` its place in what is let through, and `code` says whether it is a line of a code block. `hits` are the
+    passages in the order of their numbers, `prompt` what the model was told, `question` what the person asked.
+    """
+
+    text: str
+    stage: Stage
+    trust: Trust = "user"
+    offset: int = 0
+    code: bool = False
+    question: str = ""
+    hits: Sequence[Hit] = ()
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one check said, and what was done about it.
+
+    `flaws` are ranges of the text as it was checked; `where` names the passage or input that it was. `milliseconds` are
+    those of all its calls together, and no part of what makes two verdicts equal.
+    """
+
+    check: str
+    passed: bool
+    reason: str = ""
+    action: Action = ""
+    stage: Stage = "output"
+    where: str = ""
+    flaws: tuple[Flaw, ...] = ()
+    score: float | None = None
+    milliseconds: float = field(default=0.0, compare=False)
