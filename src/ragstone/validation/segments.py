@@ -17,7 +17,7 @@ from ragstone.text.sentences import ends_sentence
 
 __all__ = ["Segment", "Segments", "segments"]
 
-AHEAD = 64
+AHEAD = 40
 """Characters. Whatever is decided at a place hangs on so many from there on, and on no more: they are waited for."""
 
 FREELY = 256
