@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
@@ -450,7 +450,7 @@ class Answer:
             "calls": self.completion.calls,
             "confidence": self.completion.confidence,
             "cached": self.cached,
-            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "notices": list(self.notices),
             "trace_id": self.trace_id,
         }

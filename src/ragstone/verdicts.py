@@ -9,8 +9,8 @@ verdict on the `Answer` says both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from ragstone.types import Hit, Prompt, Trust
@@ -114,3 +114,16 @@ class Verdict:
     flaws: tuple[Flaw, ...] = ()
     score: float | None = None
     milliseconds: float = field(default=0.0, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as the command line and the service print it: what it says nothing of is left out."""
+        said: dict[str, Any] = {"check": self.check, "passed": self.passed, "reason": self.reason}
+        more = {
+            "action": self.action,
+            "stage": "" if self.stage == "output" else self.stage,
+            "where": self.where,
+            "flaws": [asdict(flaw) for flaw in self.flaws],
+            "score": None if self.score is None else round(self.score, 4),
+            "milliseconds": round(self.milliseconds, 3),
+        }
+        return said | {name: value for name, value in more.items() if value or (name == "score" and value == 0)}
