@@ -17,6 +17,7 @@ from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptE
 from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.caches import calibration
+from ragstone.pipelines.checks import check_faults
 from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.routes import confidential, difficulty
@@ -260,8 +261,11 @@ class Project:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
-                elif spec.cache is not None and spec.cache.semantic is not None:
-                    calibration(located, spec.cache.semantic, embedder=None)
+                else:
+                    builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
+                    yield from check_faults(spec.checks, located, builder)
+                    if spec.cache is not None and spec.cache.semantic is not None:
+                        calibration(located, spec.cache.semantic, embedder=None)
                 yield from self._reference_faults(located, spec)
                 if spec.route is not None:
                     yield from self._route_faults(located, spec.route)

@@ -27,13 +27,14 @@ from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
+from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
 from ragstone.streams import AnswerStream, whole
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, CachePolicy, Context, Delta, Document, Hit, Message, Prompt
 from ragstone.usage import Purse
+from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -73,6 +74,7 @@ class AsyncRag:
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
         tools: Mapping[str, Tool] | None = None,
+        checks: Sequence[Check | Guard] = (),
         state: Path | None = None,
     ) -> None:
         self._parts = LooseParts(
@@ -84,6 +86,7 @@ class AsyncRag:
             splitter=splitter,
             lexical=lexical,
             tools=tools,
+            checks=checks,
             state=state,
         )
 

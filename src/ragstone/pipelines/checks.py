@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ragstone.config import Located, validate
-from ragstone.errors import ConfigError, UsageError
+from ragstone.errors import ConfigError, NotConfigured, UsageError
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.spec import CheckSpec, CheckTerms
 from ragstone.protocols import Check, Connector
 from ragstone.registry import find
 from ragstone.validation.policy import Guard, Policy
 
-__all__ = ["ALWAYS", "CITATIONS", "guards_of"]
+__all__ = ["ALWAYS", "CITATIONS", "check_faults", "guards_of", "loose_guards"]
 
 CITATIONS = "citations"
 """Every answer is cited, and its citations are looked up; named among the checks, the verdict on that is told too."""
@@ -43,24 +43,51 @@ def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given
 
     Raises ConfigError, with its place, for a check that is not known, a key of it, or a policy that makes no sense.
     """
-    named = [check for check in checks if check.name != CITATIONS]
-    missing = [CheckSpec(name=name) for name in ALWAYS if all(check.name != name for check in named)]
     found: list[Guard] = []
-    for place, check in [*enumerate(checks), *((None, one) for one in missing)]:
-        if check.name == CITATIONS:
+    for each in _guards(checks, spec, parts, given):
+        if isinstance(each, ConfigError):
+            raise each
+        found.append(each)
+    return Guards(all=tuple(found), citations=any(check.name == CITATIONS for check in checks))
+
+
+def check_faults(checks: Sequence[CheckSpec], spec: Located, parts: Parts) -> Iterator[ConfigError]:
+    """What is wrong with the checks of a pipeline."""
+    for each in _guards(checks, spec, parts, {"embedder": None, "runner": None}):
+        if isinstance(each, ConfigError):
+            yield from each.faults or (each,)
+
+
+def _guards(
+    checks: Sequence[CheckSpec], spec: Located, parts: Parts, given: Mapping[str, Any]
+) -> Iterator[Guard | ConfigError]:
+    """Each guard, or why there is none."""
+    there = {check.name for check in checks}
+    for place, check in [*enumerate(checks), *((None, CheckSpec(name=name)) for name in ALWAYS if name not in there)]:
+        if check.name == CITATIONS and not check.keys:
             continue
         located = _section(check, spec, place)
         try:
-            found.append(_guard(check.name, located, parts, given))
+            yield _guard(check.name, located, parts, given)
+        except NotConfigured:
+            raise
+        except ConfigError as error:
+            yield error
         except UsageError as error:
-            raise ConfigError(
-                error.message,
-                where=located.where(("on_fail",)),
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-            ) from None
-    return Guards(all=tuple(found), citations=len(named) < len(checks))
+            where = located.where(("on_fail",) if ("on_fail",) in located.places else ("on",))
+            yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
+
+
+def loose_guards(checks: Sequence[Check | Guard]) -> Guards:
+    """Guards that a program hands over; a check by itself has its own policy."""
+    found = [one if isinstance(one, Guard) else _loose(one, one.name or type(one).__name__) for one in checks]
+    there = {guard.name for guard in found}
+    always = [_loose(cast("Callable[[], Check]", find("check", name))(), name) for name in ALWAYS if name not in there]
+    return Guards(all=(*found, *always))
+
+
+def _loose(check: Check, name: str) -> Guard:
+    return Guard(name=name, check=check, policy=Policy(on_fail=check.on_fail))
 
 
 def _section(check: CheckSpec, spec: Located, place: int | None) -> Located:

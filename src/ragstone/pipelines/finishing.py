@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from ragstone.prompts.wire import mend
 from ragstone.types import Answer, Completion, Context, Hit, Prompt, Verdict
 from ragstone.validation.grounding import cite
 from ragstone.validation.outputs import Opened, closed, opened
-from ragstone.verdicts import Action
+from ragstone.verdicts import Action, Flaw
 
 __all__ = ["Said", "answered", "left_out", "said"]
 
@@ -69,13 +70,46 @@ def answered(
         completion=completion,
         cached=completion.cached,
         trace_id=context.trace.id,
-        verdicts=(*own, *found.verdicts),
+        verdicts=(*own, *_moved(found.verdicts, found.texts[0] if len(found.texts) == 1 else text, text)),
         notices=(
             *(completion.notice.splitlines() if completion.notice else ()),
             *left_out(prompt),
             *_changed(found.verdicts),
         ),
     )
+
+
+_MARKERS = re.compile(r"[ \t]*(?:\[[ \t]*\d+(?:[ \t]*[,;][ \t]*\d+)*[ \t]*\])+")
+
+
+def _moved(verdicts: Sequence[Verdict], before: str, after: str) -> tuple[Verdict, ...]:
+    """Verdicts on an answer whose flaws point into the text with its markers renumbered."""
+    if before == after or not any(one.flaws and one.stage == "output" for one in verdicts):
+        return tuple(verdicts)
+    places = _places(before, after)
+
+    def moved(flaw: Flaw) -> Flaw:
+        return replace(flaw, start=places[min(flaw.start, len(before))], end=places[min(flaw.end, len(before))])
+
+    return tuple(replace(one, flaws=tuple(map(moved, one.flaws))) if one.stage == "output" else one for one in verdicts)
+
+
+def _places(before: str, after: str) -> list[int]:
+    """For each character of a text, and for its end, its place in the same text with other markers."""
+    places: list[int] = []
+    there = 0
+    old, new = (list(_MARKERS.finditer(text)) for text in (before, after))
+    ends = {match.start(): match.end() for match in new}
+    starts = {match.start(): match.end() for match in old}
+    while len(places) < len(before):
+        here = len(places)
+        if here in starts:
+            places += [there] * (starts[here] - here)
+            there = ends.get(there, there)
+            continue
+        places.append(there)
+        there += there < len(after) and before[here] == after[there]
+    return [*places, len(after)]
 
 
 def left_out(prompt: Prompt) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
@@ -373,30 +373,6 @@ class CheckSpec(Strict):
     keys: dict[str, Any] = {}
 
 
-class AnswerSpec(Strict):
-    """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
-
-    `checks` are asked in their order; `egress` is one of them, also where it is not named.
-    """
-
-    index: str = "ingest"
-    retrieve: RetrieveSpec = RetrieveSpec()
-    prompt: str = "answer"
-    route: RouteSpec
-    cache: CacheSpec | None = None
-    checks: list[CheckSpec] = [CheckSpec(name="citations")]
-
-    @field_validator("checks", mode="before")
-    @classmethod
-    def _named(cls, given: object) -> object:
-        return [_check(each) for each in cast("list[object]", given)] if isinstance(given, list) else given
-
-    @field_validator("cache", mode="before")
-    @classmethod
-    def _on_or_off(cls, given: object) -> object:
-        return _switched(given)
-
-
 def _check(given: object) -> object:
     """An entry of `checks:` as its name and its keys."""
     if isinstance(given, str):
@@ -408,6 +384,25 @@ def _check(given: object) -> object:
     if isinstance(given, CheckSpec):
         return given
     raise ValueError("each check is a name, or one name with its keys, as in `- length: {most: 500}`")
+
+
+class AnswerSpec(Strict):
+    """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
+
+    `checks` are asked in their order; `egress` is one of them, also where it is not named.
+    """
+
+    index: str = "ingest"
+    retrieve: RetrieveSpec = RetrieveSpec()
+    prompt: str = "answer"
+    route: RouteSpec
+    cache: CacheSpec | None = None
+    checks: list[Annotated[CheckSpec, BeforeValidator(_check)]] = [CheckSpec(name="citations")]
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _on_or_off(cls, given: object) -> object:
+        return _switched(given)
 
 
 def spec_for(value: Any) -> type[IngestSpec] | type[AnswerSpec]:

@@ -14,7 +14,7 @@ from ragstone.callers import NOBODY, Payer
 from ragstone.pipelines.ablations import REPEATS, Experiment
 from ragstone.prompts.testing.gold import ANSWER
 from ragstone.prompts.testing.report import PromptReport
-from ragstone.protocols import Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
+from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
@@ -22,6 +22,7 @@ from ragstone.sync.faces import Batch, Cache, Chat, Index, Models, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, CachePolicy, Document, Hit, Prompt
+from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -64,6 +65,7 @@ class Rag:
         splitter: Splitter | None = None,
         lexical: LexicalIndex | None = None,
         tools: Mapping[str, Tool] | None = None,
+        checks: Sequence[Check | Guard] = (),
         state: Path | None = None,
     ) -> None:
         self._rag = AsyncRag(
@@ -75,6 +77,7 @@ class Rag:
             splitter=splitter,
             lexical=lexical,
             tools=tools,
+            checks=checks,
             state=state,
         )
 

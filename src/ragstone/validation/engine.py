@@ -61,14 +61,19 @@ def _unanswered(guard: Guard, why: str) -> Finding:
 
 
 def without(text: str, flaws: Iterable[Flaw], *, blank: str = "") -> str:
-    """The text less these ranges, which may overlap, or with a `blank` in place of each of their characters."""
+    """The text less these ranges, which may overlap, or with a `blank` in place of each of their characters.
+
+    >>> without("One. Two. Three.", [Flaw(5, 9, "no")])
+    'One. Three.'
+    """
     kept: list[str] = []
     at = 0
     for flaw in sorted(flaws, key=lambda one: (one.start, one.end)):
         if flaw.end > at:
-            start = max(at, flaw.start)
-            kept += [text[at:start], blank * (flaw.end - start)]
-            at = flaw.end
+            start, end = max(at, flaw.start), flaw.end
+            kept += [text[at:start], blank * (end - start)]
+            spaced = not blank and text[:start][-1:] in ("", " ")
+            at = end + (len(text) - end - len(text[end:].lstrip(" ")) if spaced else 0)
     return "".join([*kept, text[at:]])
 
 
@@ -179,7 +184,7 @@ class Inspection:
         mended = found.fixed if guard.policy.on_fail == "fix" else None
         if mended is None and found.flaws:
             mended = without(subject.text, found.flaws, blank=self._blank)
-        if mended is None or mended == subject.text:
+        if mended is None or mended == subject.text or not mended.replace(self._blank or " ", "").strip():
             return ""
         again = await self._found(guard, replace(subject, text=mended), tell=False)
         return mended if again.passed else ""

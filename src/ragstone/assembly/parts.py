@@ -1,0 +1,84 @@
+"""What comes of putting parts together, whoever gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ragstone.inference.router import Router
+from ragstone.pipelines.answer import AnswerPipeline
+from ragstone.pipelines.cache_places import Caches
+from ragstone.pipelines.index import Index
+from ragstone.pipelines.ingest import IngestPipeline
+from ragstone.pipelines.prompt_tests import PromptTests
+from ragstone.pipelines.rebuild import Rebuild
+from ragstone.protocols import (
+    Ledger,
+)
+from ragstone.tracing.store import TraceStore
+
+__all__ = ["ANSWER", "INGEST", "Assembly", "Routed"]
+
+INGEST, ANSWER = "ingest", "answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
+
+    router: Router
+    timeout: float
+    prompts: Path
+
+
+class Assembly(Protocol):
+    """Where pipelines come from. The methods block, and may be called from several threads at once."""
+
+    traces: TraceStore  # where finished ones are kept
+    caches: Caches  # where answers are kept
+
+    def add_folders(self, folders: Sequence[Path]) -> None:
+        """Makes sources of folders. Raises UsageError where sources are declared in files."""
+        ...
+
+    def ingest(self, *, tenant: str, pipeline: str = INGEST) -> IngestPipeline:
+        """The pipeline that writes a tenant's index."""
+        ...
+
+    def rebuild(self, *, tenant: str, pipeline: str = INGEST) -> Rebuild:
+        """What makes a tenant's index anew beside the old one."""
+        ...
+
+    def index(self, *, tenant: str, pipeline: str = INGEST) -> Index:
+        """A tenant's index as it is now."""
+        ...
+
+    def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
+        """The pipeline that answers from a tenant's index."""
+        ...
+
+    def route(self, *, pipeline: str = ANSWER) -> Routed:
+        """The models of a pipeline, without its index."""
+        ...
+
+    def kept_route(self, pipeline: str) -> Routed | None:
+        """The same where it is made already: this does not block."""
+        ...
+
+    def routes(self) -> list[str]:
+        """The pipelines that have a route."""
+        ...
+
+    def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
+        """What tests prompt files with the models of a pipeline, or with one model by its name."""
+        ...
+
+    def ledgers(self) -> Sequence[Ledger]:
+        """Where what calls of models have cost is written down."""
+        ...
+
+    async def close(self) -> None:
+        """Gives everything back, also when a part of it fails."""
+        ...
