@@ -415,7 +415,8 @@ class AnswerPipeline:
         built = await prompted(
             file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
         )
-        return replace(built, confidential=context.confidential or self.confidential(hits))
+        confidential = context.confidential or self.confidential(hits)
+        return replace(built, confidential=confidential, plan=(*built.plan, *self.guards.plan(built)))
 
     async def _tools(self, file: PromptFile, *, k: int | None, filters: Mapping[str, Any] | None) -> Tools:
         """Those that the prompt file names. What `search` finds is what this caller's question could."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ragstone.plan import Call
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
 from ragstone.retrieval.trim import cut
@@ -18,6 +19,7 @@ from ragstone.verdicts import Stage, Subject, Verdict
 
 __all__ = ["NO_GUARDS", "Guards", "Passed"]
 
+TOLD = 500  # tokens in which a model is told what is wrong with its answer
 GONE = "\0"
 """Stands for each character that was taken out of a passage, so that what is left keeps its place in the document."""
 
@@ -50,6 +52,12 @@ class Guards:
     def reasks(self) -> int:
         """How often a model may be asked for an answer again."""
         return max((guard.policy.reasks for guard in self.all if guard.policy.on_fail == "reask"), default=0)
+
+    def plan(self, prompt: Prompt) -> tuple[Call, ...]:
+        """The calls of a model that guards may ask for."""
+        longest = prompt.options.max_tokens
+        more = self.reasks * ((longest or 0) + TOLD)
+        return (Call(layer="checks", does="correct", usual=0, most=self.reasks, more=more),) if self.reasks else ()
 
     def at_last(self) -> Guards:
         """The same for an answer that is not asked for again."""
