@@ -110,14 +110,14 @@ def _validator() -> object:
     def others(checker: Any, given: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
         for name in _unnamed(cast("dict[str, Any]", value), schema) if isinstance(value, dict) else ():
             if given is False:
-                yield ValidationError(f"{name!r} is a property too many")
+                yield ValidationError(f"Additional properties are not allowed ({name!r} was unexpected)")
             elif given is not True:
                 yield from checker.descend(cast("dict[str, Any]", value)[name], given, path=name)
 
     def distinct(_: Any, given: bool, value: object, __: object) -> Iterator[ValidationError]:
         items = cast("list[object]", value) if isinstance(value, list) and given else []
         if len({json.dumps(_plain(item), sort_keys=True) for item in items}) < len(items):
-            yield ValidationError("holds the same twice")
+            yield ValidationError(f"{value!r} has non-unique elements")
 
     own = {"pattern": pattern, "patternProperties": patterns, "additionalProperties": others, "uniqueItems": distinct}
     return cast("Any", extend)(Draft202012Validator, own)
@@ -163,11 +163,11 @@ def _formats() -> FormatChecker:
 # ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_json(text: str, *, cut: bool = True) -> tuple[dict[str, Any] | None, str, str]:
+def read_json(text: str, *, cut: bool = False) -> tuple[dict[str, Any] | None, str, str]:
     """The object that a text is or holds; a remark on what was done to read it; and what is wrong else.
 
-    What wraps it is taken off, and what is broken in it is mended, see `repair.py`. Without `cut`, one whose end is
-    missing is none.
+    What wraps it is taken off, and what is broken in it is mended, see `repair.py`; where its end is missing, only if
+    `cut`.
     """
     value, remark, fault = read_value(text, cut=cut)
     if isinstance(value, dict):
@@ -175,7 +175,7 @@ def read_json(text: str, *, cut: bool = True) -> tuple[dict[str, Any] | None, st
     return None, "", fault if fault not in ("", NULL) else NO_OBJECT
 
 
-def read_value(text: str, *, cut: bool = True) -> tuple[Any, str, str]:
+def read_value(text: str, *, cut: bool = False) -> tuple[Any, str, str]:
     """The same for a list, too, and for whatever else is JSON as it stands; for null there is a fault."""
     value, fault = _json(text)
     if fault in ("", NULL, TOO_DEEP):

@@ -33,7 +33,7 @@ class Pattern:
 
     __slots__ = ("_found", "_whole", "source")
 
-    def __init__(self, source: str, *, name: str = "the pattern") -> None:
+    def __init__(self, source: str, *, name: str = "") -> None:
         try:
             self._found = _engine(source)
             self._whole = _engine(rf"\A(?:{source})\z")
@@ -113,4 +113,4 @@ def _unread(source: str, name: str, told: str) -> ConfigError:
         hint = "Write smaller repetitions than this."
     elif "escape" in said:
         hint = r"A text ends at \z, and a backslash before a letter that means nothing is taken out."
-    return ConfigError(f"{name} is no pattern that is read in linear time: {said}", found=source, hint=hint)
+    return ConfigError(f"{name} is no pattern: {said}".lstrip(), found=source, hint=hint)

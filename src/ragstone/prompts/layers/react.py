@@ -160,7 +160,7 @@ class Steps(Layer):
 
     def _read(self, text: str, *, form: bool) -> _Step:
         """The step that a reply is."""
-        value, _, fault = read_json(text, cut=False)
+        value, _, fault = read_json(text)
         if value is None and (first := first_json(text)) is not None and "action" in first:
             value = first  # what a model makes up of observations after its step does not count
         if value is None:
