@@ -94,8 +94,7 @@ def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
 @cache
 def _validator() -> object:
     """The validator of draft 2020-12 whose patterns and comparisons take time in proportion to the value."""
-    from jsonschema import Draft202012Validator, ValidationError
-    from jsonschema.validators import extend
+    from jsonschema import Draft202012Validator, ValidationError, validators
 
     def pattern(_: Any, source: str, value: object, __: object) -> Iterator[ValidationError]:
         if isinstance(value, str) and not _pattern(source).found(value):
@@ -120,7 +119,7 @@ def _validator() -> object:
             yield ValidationError(f"{value!r} has non-unique elements")
 
     own = {"pattern": pattern, "patternProperties": patterns, "additionalProperties": others, "uniqueItems": distinct}
-    return cast("Any", extend)(Draft202012Validator, own)
+    return cast("Any", validators).extend(Draft202012Validator, own)
 
 
 def _unnamed(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

@@ -60,7 +60,8 @@ _ENDS = {
         re.VERBOSE,
     ),
     "item": re.compile(
-        rf"{_GAP}(?: \Z | \] | \}}(?={_GAP}[,\]}}]) | ,{_GAP}(?: {_ITEM} | [\],] | \Z) | (?<=\s)[{_OPENS}] )", re.VERBOSE
+        rf"{_GAP}(?: \Z | \] | \}}(?={_GAP}[,\]}}]) | ,{_GAP}(?: {_ITEM} | [\],] | \Z) | (?<=\s)[{_OPENS}] )",
+        re.VERBOSE,
     ),
 }
 """What stands behind the quote that ends the name of a member, the text of one, and the text of a list."""
@@ -128,10 +129,11 @@ class _Unclear(Exception):
 class _Frame:
     """An object or a list that is not closed yet; `name` is its own in the object around it."""
 
-    __slots__ = ("comma", "items", "name", "waits")
+    __slots__ = ("closing", "comma", "items", "name", "waits")
 
     def __init__(self, items: dict[str, Any] | list[Any], name: str | None) -> None:
         self.items, self.name = items, name
+        self.closing = "]" if isinstance(items, list) else "}"
         self.waits = False  # for a comma, or its end
         self.comma = False  # one came last
 
@@ -198,12 +200,11 @@ class _Reader:
         self.at += 1
 
     def _close(self, sign: str) -> None:
-        kind = dict if sign == "}" else list
-        if not isinstance(self._frames[-1].items, kind):
-            if not any(isinstance(frame.items, kind) for frame in self._frames):
+        if self._frames[-1].closing != sign:
+            if all(frame.closing != sign for frame in self._frames):
                 self._unclear()
             self._note("a missing bracket")
-            while not isinstance(self._frames[-1].items, kind):
+            while self._frames[-1].closing != sign:
                 self._frames.pop()
         if self._frames.pop().comma:
             self._note("a trailing comma")

@@ -13,6 +13,7 @@ from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.spec import CheckSpec, CheckTerms
 from ragstone.protocols import Check, Connector
 from ragstone.registry import find
+from ragstone.validation.checks.output import OutputCheck
 from ragstone.validation.policy import Guard, Policy
 
 __all__ = ["ALWAYS", "CITATIONS", "guards_of"]
@@ -60,7 +61,9 @@ def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given
                 found=error.found,
                 hint=error.hint,
             ) from None
-    return Guards(all=tuple(found), citations=len(named) < len(checks))
+    form = tuple(guard for guard in found if isinstance(guard.check, OutputCheck))
+    rest = tuple(guard for guard in found if guard not in form)
+    return Guards(all=rest, form=form, citations=len(named) < len(checks))
 
 
 def _section(check: CheckSpec, spec: Located, place: int | None) -> Located:

@@ -1,6 +1,6 @@
 """An answer that is one of a list.
 
-    - choice: {of: ["yes", "no", "not stated"], on_fail: fix}
+- choice: {of: ["yes", "no", "not stated"], on_fail: fix}
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Code that can be read by its language; nothing of it is ever run.
 
-    - code: {language: python, on_fail: reask}
+- code: {language: python, on_fail: reask}
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A text that is JSON of a given schema.
 
-    - json_schema: {file: schemas/order.json, on_fail: fix}
+- json_schema: {file: schemas/order.json, on_fail: fix}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """In which language an answer is.
 
-    - language: {expected: same, on_fail: reask}     # that of the question
-    - language: {expected: de}
+- language: {expected: same, on_fail: reask}     # that of the question
+- language: {expected: de}
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORTEST = 24
 """Letters of a text that is judged; a Chinese character, which says more, counts as three. Not fitted."""
 
 _CODE = re.compile(r"(?ms)^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|`[^`\n]*`")
-_LINK = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+|\[\d+\]")
+_LINK = re.compile(r"(?:https?://|www\.)\S+|[^\s@]{1,64}@\S+|\[\d+\]")
 _LETTERS = re.compile(r"[^\W\d_]")
 _DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Signs of which one is a syllable or a word."""

@@ -18,7 +18,10 @@ __all__ = ["OutputCheck"]
 
 
 class OutputCheck(Check):
-    """An answer obeys the `outputs` of its prompt file, or the class that was asked for. Without these it passes."""
+    """An answer obeys the `outputs` of its prompt file, or the class that was asked for. Without these it passes.
+
+    It sees the object as a whole; all other checks see its texts, one by one.
+    """
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails an answer that is no such object, also when it was mended as far as that can be done."""

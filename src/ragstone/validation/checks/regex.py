@@ -1,8 +1,8 @@
 """What a text must look like, or must not hold, by a regular expression.
 
-    - regex: {match: "[A-Z]{2}-[0-9]{4}", on_fail: reask}     # the whole text
-    - regex: {search: "https://docs\\.example\\.com/"}           # some part of it
-    - regex: {forbid: "(?i)as an ai", within: sentence}        # no part of it
+- regex: {match: "[A-Z]{2}-[0-9]{4}", on_fail: reask}     # the whole text
+- regex: {search: "https://docs\\.example\\.com/"}           # some part of it
+- regex: {forbid: "(?i)as an ai", within: sentence}        # no part of it
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Words that must not be said, and topics that must not be touched, by lists.
 
-    - words: {forbid: ["project halibut", 機密], topics: {weapons: [gun, rifle]}, language: en, on_fail: fix}
-    - words: {file: lists/forbidden.txt}             # one word or phrase a line, "# …" is a remark
+- words: {forbid: ["project halibut", 機密], topics: {weapons: [gun, rifle]}, language: en, on_fail: fix}
+- words: {file: lists/forbidden.txt}             # one word or phrase a line, "# …" is a remark
 """
 
 from __future__ import annotations
