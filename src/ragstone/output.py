@@ -15,7 +15,7 @@ from ragstone.repair import repaired
 from ragstone.types import Message, Prompt
 
 if TYPE_CHECKING:
-    from jsonschema import FormatChecker
+    from jsonschema import FormatChecker, ValidationError
     from pydantic import BaseModel
 
 __all__ = ["Output", "first_json", "fitted", "in_words", "misfit", "read_json", "read_value"]
@@ -94,32 +94,47 @@ def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
 @cache
 def _validator() -> object:
     """The validator of draft 2020-12 whose patterns and comparisons take time in proportion to the value."""
-    from jsonschema import Draft202012Validator, ValidationError, validators
+    from jsonschema import Draft202012Validator, validators
 
-    def pattern(_: Any, source: str, value: object, __: object) -> Iterator[ValidationError]:
-        if isinstance(value, str) and not _pattern(source).found(value):
-            yield ValidationError(f"{value!r} does not match {source!r}")
-
-    def patterns(checker: Any, given: Mapping[str, Any], value: object, _: object) -> Iterator[ValidationError]:
-        for source, schema in given.items() if isinstance(value, dict) else ():
-            for name, each in cast("dict[str, Any]", value).items():
-                if _pattern(source).found(name):
-                    yield from checker.descend(each, schema, path=name, schema_path=source)
-
-    def others(checker: Any, given: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-        for name in _unnamed(cast("dict[str, Any]", value), schema) if isinstance(value, dict) else ():
-            if given is False:
-                yield ValidationError(f"Additional properties are not allowed ({name!r} was unexpected)")
-            elif given is not True:
-                yield from checker.descend(cast("dict[str, Any]", value)[name], given, path=name)
-
-    def distinct(_: Any, given: bool, value: object, __: object) -> Iterator[ValidationError]:
-        items = cast("list[object]", value) if isinstance(value, list) and given else []
-        if len({json.dumps(_plain(item), sort_keys=True) for item in items}) < len(items):
-            yield ValidationError(f"{value!r} has non-unique elements")
-
-    own = {"pattern": pattern, "patternProperties": patterns, "additionalProperties": others, "uniqueItems": distinct}
+    own = {
+        "pattern": _matching,
+        "patternProperties": _named_so,
+        "additionalProperties": _others,
+        "uniqueItems": _distinct,
+    }
     return cast("Any", validators).extend(Draft202012Validator, own)
+
+
+def _matching(_: Any, source: str, value: object, __: object) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not _pattern(source).found(value):
+        yield _wrong(f"{value!r} does not match {source!r}")
+
+
+def _named_so(checker: Any, given: Mapping[str, Any], value: object, _: object) -> Iterator[ValidationError]:
+    for source, schema in given.items() if isinstance(value, dict) else ():
+        for name, each in cast("dict[str, Any]", value).items():
+            if _pattern(source).found(name):
+                yield from checker.descend(each, schema, path=name, schema_path=source)
+
+
+def _others(checker: Any, given: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    for name in _unnamed(cast("dict[str, Any]", value), schema) if isinstance(value, dict) else ():
+        if given is False:
+            yield _wrong(f"Additional properties are not allowed ({name!r} was unexpected)")
+        elif given is not True:
+            yield from checker.descend(cast("dict[str, Any]", value)[name], given, path=name)
+
+
+def _distinct(_: Any, given: bool, value: object, __: object) -> Iterator[ValidationError]:
+    items = cast("list[object]", value) if isinstance(value, list) and given else []
+    if len({json.dumps(_plain(item), sort_keys=True) for item in items}) < len(items):
+        yield _wrong(f"{value!r} has non-unique elements")
+
+
+def _wrong(message: str) -> ValidationError:
+    from jsonschema import ValidationError
+
+    return ValidationError(message)
 
 
 def _unnamed(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:

@@ -50,26 +50,31 @@ _JSON_WORDS = {"true": True, "false": False, "null": None}
 _PYTHON_WORDS = {"True": True, "False": False, "None": None}
 
 _GAP = r"(?:[\s\ufeff]|//[^\n]*(?:\n|\Z)|\#\s[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z))*+"
-_NAME = r"""(?:"(?:[^"\\\n]|\\.){0,120}" | '(?:[^'\\\n]|\\.){0,120}' | [“”„][^“”"\n]{0,120}[“”"] | [‘’][^‘’'\n]{0,120}[‘’'])"""
+_NAME = r"""(?: "(?:[^"\\\n]|\\.){0,120}" | '(?:[^'\\\n]|\\.){0,120}'
+    | [“”„][^“”"\n]{0,120}[“”"] | [‘’][^‘’'\n]{0,120}[‘’'] )"""
 _ITEM = rf"(?:[{_OPENS}\[{{]|-?[0-9]|(?:true|false|null|True|False|None)\b)"
+_SCALAR = r"(?:-?[0-9][-+.\w]*+|(?:true|false|null|True|False|None)\b)"
 _ENDS = {
     "name": re.compile(rf"{_GAP}(?::|\Z)", re.VERBOSE),
     "member": re.compile(
-        rf"""{_GAP}(?: \Z | \}} | \](?={_GAP}[,\]}}]) | ,{_GAP}(?: {_NAME}{_GAP}(?::|\Z) | [\w$][\w$.-]*{_GAP}: | [}},] | \Z)
-        | {_NAME}{_GAP}: ) | [ \t]*\n[ \t]*[\w$]+[ \t]*:""",
+        rf"""{_GAP}(?: \Z | \}} | \](?={_GAP}[,\]}}]) | {_NAME}{_GAP}:
+          | ,{_GAP}(?: {_NAME}{_GAP}(?::|\Z) | [\w$][\w$.-]*{_GAP}: | [}},] | \Z) )
+        | [ \t]*\n[ \t]*[\w$]+[ \t]*:""",
         re.VERBOSE,
     ),
     "item": re.compile(
-        rf"{_GAP}(?: \Z | \] | \}}(?={_GAP}[,\]}}]) | ,{_GAP}(?: {_ITEM} | [\],] | \Z) | (?<=\s)[{_OPENS}] )",
+        rf"""{_GAP}(?: \Z | \] | \}}(?={_GAP}[,\]}}]) | ,{_GAP}(?: {_ITEM} | [\],] | \Z)
+          | (?<=[\s/])(?: [{_OPENS}\[{{] | {_SCALAR}(?={_GAP}(?: [,\]\[{{] | (?<=\s)[{_OPENS}] | {_SCALAR} )) ) )""",
         re.VERBOSE,
     ),
 }
 """What stands behind the quote that ends the name of a member, the text of one, and the text of a list."""
 
-_BREAKS = re.compile(rf",{_GAP}(?:[{_OPENS}][^{_OPENS}\n]*|[\w$.+-]+)\Z")
-"""A comma behind a text, and the beginning of what would come next, when the whole breaks off there."""
+_BREAKS = re.compile(rf"(?:,{_GAP}(?:[{_OPENS}][^{_OPENS}\n]*|[\w$.+-]+)|\s+[{_OPENS}][^{_OPENS}\n]*)\Z")
+"""What stands behind a text, and the beginning of what would come next, when the whole breaks off there."""
 
 _NAMES_NEXT = re.compile(r"\s*:")
+_BEGINS = re.compile(rf"\{{(?=\s*(?:[{_OPENS}\w$}}/#,]|\Z))")  # what a member may begin with, or an end
 _BLANK = "\ufeff \t\r\n"
 
 
@@ -91,35 +96,42 @@ def repaired(text: str) -> Repaired | None:
     {'a': [1, 2]}
     """
     begin = len(text) - len(text.lstrip(_BLANK))
-    if text.startswith("[", begin):
-        found = _read(text, begin)
-        if isinstance(found, Repaired) and not text[found.end :].strip(_BLANK):
-            return found
-        begin = found.end if isinstance(found, Repaired) else found
-    found, end = _next(text, begin)
-    if found is None or text[found.end :].lstrip(_BLANK).startswith((",", ":")) or _next(text, end)[0] is not None:
+    try:
+        if text.startswith("[", begin):
+            found, begin = _read(text, begin)
+            if found is not None and not text[begin:].strip(_BLANK):
+                return found
+        found, end = _next(text, begin)
+        if found is None or text[end:].lstrip(_BLANK).startswith((",", ":")) or _next(text, end)[0] is not None:
+            return None
+    except _Unclear:
         return None
     return found
 
 
 def _next(text: str, at: int) -> tuple[Repaired | None, int]:
-    """The next object of a text that holds something, and the place where it has ended."""
-    while (at := text.find("{", at)) >= 0:
-        found = _read(text, at)
-        if isinstance(found, Repaired) and found.value:
-            return found, found.end
-        at = found.end if isinstance(found, Repaired) else found
+    """The next object of a text that holds something, and the place where it has ended. Raises _Unclear."""
+    while (bracket := _BEGINS.search(text, at)) is not None:
+        found, at = _read(text, bracket.start())
+        if found is not None and found.value:
+            return found, at
     return None, len(text)
 
 
-def _read(text: str, start: int) -> Repaired | int:
-    """What begins with the bracket at a place; where nothing can be made of it, the place at which that was clear."""
+def _read(text: str, start: int) -> tuple[Repaired | None, int]:
+    """What begins with the bracket at a place, and where it ends; None where that is a bracket of prose.
+
+    Raises _Unclear where it is JSON, and nothing can be made of it: what stands inside of that is no answer.
+    """
     reader = _Reader(text, start)
     try:
         value = reader.read()
     except _Unclear:
-        return max(start + 1, reader.at)
-    return Repaired(value=value, start=start, end=reader.at, repairs=tuple(reader.repairs), cut=reader.cut)
+        if reader.begun:
+            raise
+        return None, max(start + 1, reader.at)
+    found = Repaired(value=value, start=start, end=reader.at, repairs=tuple(reader.repairs), cut=reader.cut)
+    return found, reader.at
 
 
 class _Unclear(Exception):
@@ -145,6 +157,7 @@ class _Reader:
         self.text, self.at, self.end = text, start, len(text)
         self.repairs: dict[str, None] = {}
         self.cut = False
+        self.begun = False  # whether more than brackets was read
         self._frames: list[_Frame] = []
 
     def read(self) -> Any:
@@ -167,7 +180,7 @@ class _Reader:
                 missing = self._item(frame)
                 if missing is not None:
                     return self._ended(root, missing)
-                frame.waits, frame.comma = True, False
+                frame.waits, frame.comma, self.begun = True, False, True
         return root
 
     # ── Between values ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -241,6 +254,7 @@ class _Reader:
             if self.text[self.at] != ":" or name is None:
                 self._unclear()
             self.at += 1
+            self.begun = True
             self._skip()
             if self.at >= self.end:
                 return "its last member was left out"
@@ -322,7 +336,7 @@ class _Reader:
                 if role == "name" or _NAMES_NEXT.match(text, place + 1, place + _AHEAD):
                     self._unclear(place + 1)  # the name of another member: this text was never closed
                 self._note("quotes in a text")
-                clean = False
+                clean = clean and sign in "'’" and text[place - 1].isalnum() and text[place + 1].isalnum()
                 pieces.append(sign)
                 self.at = place + 1
         pieces.append(text[self.at :])

@@ -36,8 +36,8 @@ class Passed:
 class Guards:
     """All guards of a pipeline, in the order of its file.
 
-    `form` are those of an object as a whole, whose texts pass the others one by one. `citations`: whether the verdict on
-    them is among those of an answer.
+    `form` are those of an object as a whole, whose texts pass the others one by one. `citations`: whether the verdict
+    on them is among those of an answer.
     """
 
     all: tuple[Guard, ...] = ()

@@ -34,9 +34,9 @@ class Runner(Protocol):
 class JudgeCheck(Check):
     """The model's grade, from 1 to 5, is `at_least` so good. It costs a call for each answer.
 
-    The `prompt` file takes the inputs question and answer, `rubric` where one is given, and sources, the passages of the
-    answer with their numbers, unless `sources` is false; its reply ends with the grade. Where no model that writes is
-    configured, where it fails or gives no grade, the check fails or passes as `on_error` says.
+    The `prompt` file takes the inputs question and answer, `rubric` where one is given, and sources, the passages
+    of the answer with their numbers, unless `sources` is false; its reply ends with the grade. Where no model that
+    writes is configured, where it fails or gives no grade, the check fails or passes as `on_error` says.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = ("output", "input")

@@ -1,7 +1,7 @@
-"""What a text must look like, or must not hold, by a regular expression.
+r"""What a text must look like, or must not hold, by a regular expression.
 
 - regex: {match: "[A-Z]{2}-[0-9]{4}", on_fail: reask}     # the whole text
-- regex: {search: "https://docs\\.example\\.com/"}           # some part of it
+- regex: {search: "https://docs\.example\.com/"}             # some part of it
 - regex: {forbid: "(?i)as an ai", within: sentence}        # no part of it
 """
 
