@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from ragstone.errors import ConfigError
 from ragstone.patterns import NARROWED, Pattern
 
-PATTERNS = st.sampled_from(["a+b", "(?i)AB|c", "^a", "b$", r"\bab\b", "[ab]{2}", "(a|b)c", "é", r"\n", "a.c", "(?s)a.b"])
+PATTERNS = st.sampled_from(
+    ["a+b", "(?i)AB|c", "^a", "b$", r"\bab\b", "[ab]{2}", "(a|b)c", "é", r"\n", "a.c", "(?s)a.b"]
+)
 TEXTS = st.text("abcé \n", max_size=20)
 
 

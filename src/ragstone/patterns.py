@@ -34,6 +34,8 @@ class Pattern:
     __slots__ = ("_found", "_whole", "source")
 
     def __init__(self, source: str, *, name: str = "") -> None:
+        if _HALF.search(source):
+            raise ConfigError(f"{name} is no pattern: it holds half a character".lstrip(), found=source)
         try:
             self._found = _engine(source)
             self._whole = _engine(rf"\A(?:{source})\z")
@@ -95,10 +97,7 @@ def _sendable(text: str) -> str:
 @lru_cache(maxsize=256)
 def _engine(source: str) -> SchemaValidator:
     """Raises SchemaError."""
-    try:
-        return SchemaValidator(core_schema.str_schema(pattern=source, regex_engine="rust-regex"))
-    except UnicodeEncodeError as error:
-        raise SchemaError("error: it holds half a character") from error
+    return SchemaValidator(core_schema.str_schema(pattern=source, regex_engine="rust-regex"))
 
 
 def _unread(source: str, name: str, told: str) -> ConfigError:

@@ -17,7 +17,7 @@ from typing import Any, Literal, NoReturn, cast
 
 __all__ = ["Repaired", "repaired"]
 
-_AHEAD = 400  # characters behind a quote that tell whether it ends its text
+_AHEAD = 420  # characters behind a quote that tell whether it ends its text
 
 _CLOSERS = {
     '"': '"',
@@ -45,13 +45,13 @@ _COMMENT = re.compile(r"//|/\*|#(?=\s)")
 _WORD = re.compile(r"[-+.\w]+")
 _BARE = re.compile(r"[\w$][\w$.-]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_LOOSE = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_LOOSE = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _JSON_WORDS = {"true": True, "false": False, "null": None}
 _PYTHON_WORDS = {"True": True, "False": False, "None": None}
 
 _GAP = r"(?:[\s\ufeff]|//[^\n]*(?:\n|\Z)|\#\s[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z))*+"
-_NAME = r"""(?: "(?:[^"\\\n]|\\.){0,120}" | '(?:[^'\\\n]|\\.){0,120}'
-    | [“”„][^“”"\n]{0,120}[“”"] | [‘’][^‘’'\n]{0,120}[‘’'] )"""
+_NAME = r"""(?: "(?:[^"\\\n]|\\.){0,380}" | '(?:[^'\\\n]|\\.){0,380}'
+    | [“”„][^“”"\n]{0,380}[“”"] | [‘’][^‘’'\n]{0,380}[‘’'] )"""
 _ITEM = rf"(?:[{_OPENS}\[{{]|-?[0-9]|(?:true|false|null|True|False|None)\b)"
 _SCALAR = r"(?:-?[0-9][-+.\w]*+|(?:true|false|null|True|False|None)\b)"
 _ENDS = {

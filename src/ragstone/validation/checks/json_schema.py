@@ -43,7 +43,7 @@ class JsonSchemaCheck(Check):
         return await asyncio.to_thread(self._found, subject.text)
 
     def _found(self, text: str) -> Finding:
-        value, remark, fault = (None, "", "") if text.strip() == "null" else read_value(text)
+        value, remark, fault = (None, "", "") if text.strip() == "null" else read_value(text, cut=True)
         if fault:
             return Finding(passed=False, reason=fault.replace("the answer", "it"))
         fault = misfit(value, self.schema).replace("the answer", "it")

@@ -23,6 +23,7 @@ from ragstone.verdicts import PASSED, Finding, Flaw, Stage, Subject
 
 __all__ = ["WordsCheck"]
 
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _INK = re.compile(r"\S")
 MOST_SHOWN = 5  # words that a reason names
 
@@ -40,8 +41,8 @@ class WordsCheck(Check):
     """The text holds none of the words and phrases of `forbid`, of `topics` and of a `file`, as whole words.
 
     Capitals, accents, look-alikes and invisible signs make no difference; with a `language` (ISO 639-1) its inflected
-    forms do not either. Chinese, Japanese, Thai and what else has no spaces is found inside of any run. A phrase is
-    looked for within a sentence. A fix puts stars in their place.
+    forms do not either. Chinese, Japanese, Thai and what else has no spaces is found inside of any run, Korean at the
+    beginning of a word. A phrase is looked for within a sentence. A fix puts stars in their place.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = ("output", "input", "passage")
@@ -59,7 +60,7 @@ class WordsCheck(Check):
         self.language = language
         lists = {"forbidden": [*forbid, *(_lines(file) if file is not None else ())], **topics}
         self._by_term: Mapping[str, list[_Phrase]] = defaultdict(list)
-        runs: dict[str, _Phrase] = {}
+        self._runs: Mapping[str, list[_Phrase]] = defaultdict(list)
         for label, words in lists.items():
             if label in topics and not words:
                 raise ConfigError(f"topics: {label!r} names no words")
@@ -68,17 +69,15 @@ class WordsCheck(Check):
                 if made.terms:
                     self._by_term[made.terms[0]].append(made)
                 else:
-                    runs.setdefault(made.words, made)
-        self._runs = runs
-        if not runs and not self._by_term:
+                    self._runs[made.words[0]].append(made)
+        if not self._runs and not self._by_term:
             raise ConfigError("words: nothing is forbidden", expected="`forbid`, `topics` or `file`")
-        longest_first = sorted(runs, key=len, reverse=True)
-        self._run = re.compile("|".join(map(re.escape, longest_first))) if runs else None
+        self._begins = re.compile(f"[{re.escape(''.join(self._runs))}]") if self._runs else None
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text that holds one of them, and says where."""
         shown = unmask(subject.text)
-        found = sorted((start, end, phrase) for start, end, phrase in self._found(shown.text) if start < end)
+        found = sorted(self._found(shown.text), key=lambda one: one[:2])
         if not found:
             return PASSED
         flaws: list[Flaw] = []
@@ -95,16 +94,20 @@ class WordsCheck(Check):
         tokens = list(placed_terms(plain, language=self.language))
         if not tokens:
             raise ConfigError(f"{'forbid' if label == 'forbidden' else 'topics'}: there is no word in it", found=words)
-        if any(token.runs for token in tokens):
+        if _HANGUL.search(plain) or any(token.runs for token in tokens):
             return _Phrase(plain, label)
         return _Phrase(words, label, tuple(token.terms[0] for token in tokens))
 
     def _found(self, text: str) -> Iterator[tuple[int, int, _Phrase]]:
         """The ranges of the text that hold one, and which."""
-        if self._run is not None:
+        if self._begins is not None:
             folded, places = _folded(text)
-            for run in self._run.finditer(folded):
-                yield places[run.start()], places[run.end()], self._runs[run[0]]
+            for begin in self._begins.finditer(folded):
+                at = begin.start()
+                inside = at > 0 and _HANGUL.match(begin[0]) and _HANGUL.match(folded, at - 1)
+                for phrase in self._runs[begin[0]] if not inside else ():
+                    if folded.startswith(phrase.words, at):
+                        yield places[at], places[at + len(phrase.words)], phrase
         if not self._by_term:
             return
         tokens = list(placed_terms(text, language=self.language))
