@@ -84,8 +84,10 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
             key = next(iter(settings))
             hint = f"Write it into connectors/{name}.yaml."
             raise ConfigError(f"{key!r} is a key of the check itself", where=located.where((key,)), hint=hint)
-        check = parts.connector("check", name, asked_at=located.where())
-        beside = {key: value for key, value in parts.files[name].value.items() if key in own}
+        file = parts.files[name].value
+        theirs = _taken(find("check", str(file.get("type", ""))), given) if file.get("kind") == "check" else {}
+        check = parts.connector("check", name, asked_at=located.where(), **theirs)
+        beside = {key: value for key, value in file.items() if key in own}
         terms = {**beside, **terms}
     else:
         try:
@@ -93,9 +95,8 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
         except ConfigError as error:
             error.where = located.where()
             raise
-        takes = inspect.signature(factory).parameters
-        theirs = {key: value for key, value in given.items() if key in takes}
-        check = parts.make("check", replace(located, value={"type": name, **settings}), name=name, **theirs)
+        own_keys = replace(located, value={"type": name, **settings})
+        check = parts.make("check", own_keys, name=name, **_taken(factory, given))
     chosen = validate(CheckTerms, replace(located, value=terms))
     assert isinstance(check, Check), "the registry has checked it"
     policy = Policy(
@@ -106,3 +107,9 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
         otherwise=chosen.otherwise,
     )
     return Guard(name=name, check=check, policy=policy, stages=chosen.on or ())
+
+
+def _taken(factory: type[Connector], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parts of the pipeline that the constructor of a check takes."""
+    takes = inspect.signature(factory).parameters
+    return {key: value for key, value in given.items() if key in takes}

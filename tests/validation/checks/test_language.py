@@ -50,5 +50,5 @@ async def test_what_says_nothing_of_a_language_passes(text: str):
 
 
 def test_a_language_that_is_not_told_from_others_is_refused():
-    with pytest.raises(ConfigError, match="expected same, or one of ar, bg, .*Did you mean 'de'"):
+    with pytest.raises(ConfigError, match=r"expected same, or one of ar, bg, .*Did you mean 'de'"):
         LanguageCheck(expected="dee")

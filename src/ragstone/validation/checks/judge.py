@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Protocol
 
-from ragstone.errors import ConfigError
+from ragstone.errors import ConfigError, NotConfigured
 from ragstone.protocols import Check
 from ragstone.text.grades import GOOD, grade_in
 from ragstone.types import Completion, Context
@@ -43,7 +43,13 @@ class JudgeCheck(Check):
     cost: Literal["rules", "vectors", "model"] = "model"
 
     def __init__(
-        self, runner: Runner, *, prompt: str = REVIEW, rubric: str = "", at_least: int = GOOD, sources: bool = True
+        self,
+        runner: Runner | None = None,
+        *,
+        prompt: str = REVIEW,
+        rubric: str = "",
+        at_least: int = GOOD,
+        sources: bool = True,
     ) -> None:
         if not 2 <= at_least <= BEST:
             raise ConfigError("at_least is out of range", expected=f"2 to {BEST}", found=str(at_least))
@@ -51,7 +57,9 @@ class JudgeCheck(Check):
         self.at_least, self.sources = at_least, sources
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
-        """Fails a text whose grade is too low. Raises ValueError for a reply without one."""
+        """Fails a text whose grade is too low. Raises ValueError for a reply without one, and what the models raise."""
+        if self._runner is None:
+            raise NotConfigured("a judge asks the models of a pipeline, and is in none")
         inputs: dict[str, object] = {"question": subject.question, "answer": subject.text}
         if self.rubric:
             inputs["rubric"] = self.rubric
