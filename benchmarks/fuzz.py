@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/support")]
 TARGETS = ("repair", "stream")
 SLOWEST = 10  # seconds for one text
 LONGEST = 4096  # bytes of one text
+LOOP = asyncio.new_event_loop()
 POLICIES = ("flag", "filter", "fix", "reask", "refrain", "raise")
 
 
@@ -35,12 +36,13 @@ def repair(data: bytes) -> None:
     from ragstone.output import DEEPEST, read_value
     from ragstone.repair import repaired
 
-    text = data.decode("utf-8", "surrogatepass" if len(data) % 2 else "replace")
+    text = data.decode("utf-8", "surrogateescape" if len(data) % 2 else "replace")
     found = repaired(text)
     if found is not None:
         json.dumps(found.value)
         assert 0 <= found.start < found.end <= len(text), "it names no range of the text"
-        assert repaired(json.dumps(found.value)) is None or not repaired(json.dumps(found.value)).repairs  # type: ignore[union-attr]
+        again = repaired(json.dumps(found.value))
+        assert again is None or not again.repairs, "what was mended is not whole"
     value, remark, fault = read_value(text, cut=True)
     assert not (value is not None and fault), "a value with a fault"
     try:
@@ -59,11 +61,11 @@ def _refuse(word: str) -> None:
 
 def stream(data: bytes) -> None:
     """One text, checked whole and in pieces of any length."""
-    text = data[8:].decode("utf-8", "surrogatepass" if len(data) % 2 else "replace")
+    text = data[8:].decode("utf-8", "surrogateescape" if len(data) % 2 else "replace")
     guards = _guards(data[:4])
     steps = [1 + byte % 40 for byte in data[4:8]] or [1]
-    whole, _ = asyncio.run(_screened(guards, text, [max(1, len(text))]))
-    pieces, said = asyncio.run(_screened(guards, text, steps))
+    whole, _ = LOOP.run_until_complete(_screened(guards, text, [max(1, len(text))]))
+    pieces, said = LOOP.run_until_complete(_screened(guards, text, steps))
     if isinstance(whole, str) or isinstance(pieces, str):
         assert whole == pieces, "one of them was stopped"
         return
@@ -166,7 +168,9 @@ def main() -> int:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", env={**os.environ})
             told = done.stderr
             runs = told.rpartition("stat::number_of_executed_units:")[2].split()[:1]
-            crashes = [path for path in Path(folder).iterdir() if path.name.startswith(("crash", "timeout", "oom", "slow"))]
+            crashes = [
+                path for path in Path(folder).iterdir() if path.name.startswith(("crash", "timeout", "oom", "slow"))
+            ]
             took = time.monotonic() - begun
             count = int(runs[0]) if runs else 0
             print(f"{target:8} {took / 60:8.1f} {count:11,} {count / took:9,.0f} {len(crashes):8}")

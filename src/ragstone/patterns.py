@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
@@ -18,8 +17,8 @@ from ragstone.errors import ConfigError
 __all__ = ["Pattern"]
 
 _HALF = re.compile("[\ud800-\udfff]")  # no part of any text that can be written as UTF-8
-NARROWED = 2_000
-"""Characters of a text in which the places of matches are looked for."""
+NARROWED = 300
+"""Characters of a text in which the places of matches are looked for, since an engine is made for each guess."""
 
 
 class Pattern:
@@ -94,7 +93,6 @@ def _sendable(text: str) -> str:
     return text if text.isascii() else _HALF.sub("\ufffd", text)
 
 
-@lru_cache(maxsize=256)
 def _engine(source: str) -> SchemaValidator:
     """Raises SchemaError."""
     return SchemaValidator(core_schema.str_schema(pattern=source, regex_engine="rust-regex"))
