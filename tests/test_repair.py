@@ -98,6 +98,7 @@ MENDED = [
     ('{"a": +1, "b": .5}', {"a": 1, "b": 0.5}, "a number as JSON writes none"),
     ('{"a": [1, 2}', {"a": [1, 2]}, "a missing bracket"),
     ('{"a": [1,, 2]}', {"a": [1, 2]}, "a comma too many"),
+    ('{"a":\xa01,\x1f"b": 2}', {"a": 1, "b": 2}, "spaces that JSON does not know"),
     ('{"a": {"b": 1}', {"a": {"b": 1}}, "a cut-off end"),
     ('{"a": "x", "b": "half a te', {"a": "x", "b": "half a te"}, "a cut-off end (its last text was closed)"),
     ('{"a": "x", "b": 12', {"a": "x"}, "a cut-off end (its last member was left out)"),

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ragstone.patterns import Pattern
-from ragstone.repair import repaired
+from ragstone.repair import ODD_SPACES, repaired
 from ragstone.types import Message, Prompt
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ def _remark(fenced: bool, around: str, repairs: Sequence[str]) -> str:
         wrapped = "a code fence was taken off" + (", and the words around it" if bare.strip() else "")
     else:
         wrapped = "the words around it were taken off" if around.strip() else ""
-    return "; ".join(filter(None, (wrapped, f"repaired: {', '.join(repairs)}" if repairs else "")))
+    mended = f"repaired: {', '.join(repairs)}" if repairs else "" if wrapped else f"repaired: {ODD_SPACES}"
+    return "; ".join(filter(None, (wrapped, mended)))
 
 
 def first_json(text: str) -> dict[str, Any] | None:

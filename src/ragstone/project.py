@@ -17,6 +17,8 @@ from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptE
 from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder, declared_kind
 from ragstone.pipelines.caches import calibration
+from ragstone.pipelines.checks import guards_of
+from ragstone.pipelines.judging import reviews
 from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.routes import confidential, difficulty
@@ -24,6 +26,7 @@ from ragstone.pipelines.spec import INTERACTION, AnswerSpec, CacheSpec, IngestSp
 from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
 from ragstone.registry import find as find_type
+from ragstone.validation.checks.judge import JudgeCheck
 
 __all__ = ["Project", "find"]
 
@@ -263,10 +266,25 @@ class Project:
                 elif spec.cache is not None and spec.cache.semantic is not None:
                     calibration(located, spec.cache.semantic, embedder=None)
                 yield from self._reference_faults(located, spec)
+                if isinstance(spec, AnswerSpec):
+                    self._require_checks(located, spec)
                 if spec.route is not None:
                     yield from self._route_faults(located, spec.route)
             except ConfigError as error:
                 yield from error.faults or (error,)
+
+    def _require_checks(self, located: Located, spec: AnswerSpec) -> None:
+        """Raises ConfigError for a check that cannot be made so, or whose prompt file cannot review an answer."""
+        builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
+        with suppress(NotConfigured):
+            guards = guards_of(spec.checks, located, builder, given={"embedder": None, "runner": None})
+            for guard in guards.all:
+                try:
+                    if isinstance(guard.check, JudgeCheck):
+                        reviews(guard.check, self._other_prompt)
+                except UsageError as error:
+                    where, expected, found = located.where(("checks",)), error.expected, error.found
+                    raise ConfigError(error.message, where=where, expected=expected, found=found) from None
 
     def _demand_question(self, path: Path) -> None:
         with suppress(PromptError):  # what keeps a prompt from loading is told with the prompts

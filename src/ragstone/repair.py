@@ -15,7 +15,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, cast
 
-__all__ = ["Repaired", "repaired"]
+__all__ = ["ODD_SPACES", "Repaired", "repaired"]
+
+ODD_SPACES = "spaces that JSON does not know"
 
 _AHEAD = 420  # characters behind a quote that tell whether it ends its text
 
@@ -196,7 +198,10 @@ class _Reader:
         """Goes on over whitespace and comments."""
         while True:
             space = _SPACE.match(self.text, self.at)
-            self.at = space.end() if space else self.at
+            assert space is not None, "it matches nothing, too"
+            if space[0].strip(" \t\r\n"):
+                self._note(ODD_SPACES)
+            self.at = space.end()
             comment = _COMMENT.match(self.text, self.at)
             if comment is None:
                 return
