@@ -2,9 +2,9 @@
 
     python benchmarks/repair.py [--count 100]        # in an environment with json-repair==0.64.5, to compare
 
-Objects as models are asked for are damaged in each way of `tests/support/damage.py`, in each pair of them that can stand
-side by side, and in three at a time. Right is the same object, or of one that was cut off a beginning of it in which
-nothing differs. What is wrong and not refused is stated apart.
+Objects as models are asked for are damaged in each way of `tests/support/damage.py`, in each pair of them that can
+stand side by side, and in three at a time. Right is the same object, or of one that was cut off a beginning of it in
+which nothing differs. What is wrong and not refused is stated apart.
 """
 
 from __future__ import annotations
