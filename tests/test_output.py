@@ -27,9 +27,16 @@ def test_one_fence_is_taken_off(said: str, remark: str) -> None:
     assert read_json(said) == ({"a": 1}, remark, "")
 
 
-@pytest.mark.parametrize("said", ['```\n{"a": 1}\n', '```\n{"a": 1}\n```\n```\n{"a": 2}\n```', '````\n{"a": 1}\n```'])
-def test_a_fence_that_stays_open_and_several_are_none(said: str) -> None:
-    assert read_json(said)[0] is None
+@pytest.mark.parametrize("said", ['```\n{"a": 1}\n', '````\n{"a": 1}\n```', 'Here:\n```json\n{"a": 1}'])
+def test_a_fence_that_stays_open_is_taken_off(said: str) -> None:
+    value, remark, fault = read_json(said)
+    assert (value, fault) == ({"a": 1}, "")
+    assert remark.startswith("a code fence was taken off")
+
+
+def test_of_several_objects_none_is_chosen() -> None:
+    for said in ('```\n{"a": 1}\n```\n```\n{"a": 2}\n```', '{"a": 1}\n{"a": 2}', 'Either {"a": 1} or {"a": 2}.'):
+        assert read_json(said)[0] is None
 
 
 def test_many_fences_that_are_never_closed_are_read_in_one_pass() -> None:

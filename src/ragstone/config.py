@@ -366,6 +366,8 @@ def _settings(
         if kind is not None:
             references[name] = kind
             annotation = str | None if type(None) in parts else str
+        elif any(getattr(part, "_is_protocol", False) for part in parts):
+            continue  # a part of the pipeline, which no file can write
         if Path in parts:
             paths.add(name)
         default = None if name in given else ...

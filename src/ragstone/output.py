@@ -6,24 +6,29 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from ragstone.patterns import Pattern
+from ragstone.repair import ODD_SPACES, repaired
 from ragstone.types import Message, Prompt
 
 if TYPE_CHECKING:
-    from jsonschema import FormatChecker
+    from jsonschema import FormatChecker, ValidationError
     from pydantic import BaseModel
 
-__all__ = ["Output", "first_json", "fitted", "in_words", "read_json"]
+__all__ = ["Output", "first_json", "fitted", "in_words", "misfit", "read_json", "read_value"]
 
 _FENCE = re.compile(r"```+|~~~+")
+_FENCE_LINE = re.compile(r"^[ \t]*(?:```+|~~~+)[\w+-]*[ \t\r]*$", re.MULTILINE)
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 DEEPEST = 100  # levels of an answer: whatever reads it later goes down level by level
 
 TOO_DEEP = "the answer is nested too deeply"
+NULL = "the answer is null"
+NO_OBJECT = "the answer is no JSON object"
 
 SHOWN = 3  # faults that are named
 LONGEST_FAULT = 200  # characters
@@ -69,17 +74,88 @@ def fitted(value: Mapping[str, Any], output: Output) -> tuple[Any, str]:
         except ValidationError as error:
             told = [(detail["loc"], detail["msg"]) for detail in error.errors(include_url=False)]
             return None, _told([(place, f"{message[:1].lower()}{message[1:]}") for place, message in told])
-    from jsonschema import Draft202012Validator
+    fault = misfit(value, output.schema)
+    return (None, fault) if fault else (value, "")
 
-    checker = cast("Any", Draft202012Validator)(output.schema, format_checker=_formats())
+
+def misfit(value: object, schema: Mapping[str, Any]) -> str:
+    """What of a value does not obey a JSON Schema, in words; none where all of it does."""
+    checker = cast("Any", _validator())(schema, format_checker=_formats())
     errors = sorted(checker.iter_errors(value), key=lambda error: [str(key) for key in error.absolute_path])
-    return (None, _told([(tuple(e.absolute_path), e.message) for e in errors])) if errors else (value, "")
+    return _told([(tuple(error.absolute_path), error.message) for error in errors])
 
 
 def _told(faults: Sequence[tuple[Sequence[object], str]]) -> str:
     lines = [f"{'.'.join(map(str, place)) or 'the answer'}: {message}"[:LONGEST_FAULT] for place, message in faults]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return "; ".join([*lines[:SHOWN], *more])
+
+
+@cache
+def _validator() -> object:
+    """The validator of draft 2020-12 whose patterns and comparisons take time in proportion to the value."""
+    from jsonschema import Draft202012Validator, validators
+
+    own = {
+        "pattern": _matching,
+        "patternProperties": _named_so,
+        "additionalProperties": _others,
+        "uniqueItems": _distinct,
+    }
+    return cast("Any", validators).extend(Draft202012Validator, own)
+
+
+def _matching(_: Any, source: str, value: object, __: object) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not _pattern(source).found(value):
+        yield _wrong(f"{value!r} does not match {source!r}")
+
+
+def _named_so(checker: Any, given: Mapping[str, Any], value: object, _: object) -> Iterator[ValidationError]:
+    for source, schema in given.items() if isinstance(value, dict) else ():
+        for name, each in cast("dict[str, Any]", value).items():
+            if _pattern(source).found(name):
+                yield from checker.descend(each, schema, path=name, schema_path=source)
+
+
+def _others(checker: Any, given: Any, value: object, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    for name in _unnamed(cast("dict[str, Any]", value), schema) if isinstance(value, dict) else ():
+        if given is False:
+            yield _wrong(f"Additional properties are not allowed ({name!r} was unexpected)")
+        elif given is not True:
+            yield from checker.descend(cast("dict[str, Any]", value)[name], given, path=name)
+
+
+def _distinct(_: Any, given: bool, value: object, __: object) -> Iterator[ValidationError]:
+    items = cast("list[object]", value) if isinstance(value, list) and given else []
+    if len({json.dumps(_plain(item), sort_keys=True) for item in items}) < len(items):
+        yield _wrong(f"{value!r} has non-unique elements")
+
+
+def _wrong(message: str) -> ValidationError:
+    from jsonschema import ValidationError
+
+    return ValidationError(message)
+
+
+def _unnamed(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """The properties of a value that its schema neither names nor describes by a pattern."""
+    sources = schema.get("patternProperties", {})
+    rest = [name for name in value if name not in schema.get("properties", {})]
+    return [name for name in rest if not any(_pattern(source).found(name) for source in sources)]
+
+
+def _plain(value: object) -> object:
+    """The value with each number written in one way, since 1 and 1.0 are the same to a schema."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in cast("list[object]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@lru_cache(maxsize=256)
+def _pattern(source: str) -> Pattern:
+    return Pattern(source)
 
 
 @cache
@@ -101,18 +177,50 @@ def _formats() -> FormatChecker:
 # ── Out of the wrapping ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_json(text: str) -> tuple[dict[str, Any] | None, str, str]:
-    """The object that a text is, or that stands in its one code fence; a remark on that; and what is wrong else."""
+def read_json(text: str, *, cut: bool = False) -> tuple[dict[str, Any] | None, str, str]:
+    """The object that a text is or holds; a remark on what was done to read it; and what is wrong else.
+
+    What wraps it is taken off, and what is broken in it is mended, see `repair.py`; where its end is missing, only if
+    `cut`.
+    """
+    value, remark, fault = read_value(text, cut=cut)
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value), remark, ""
+    return None, "", fault if fault not in ("", NULL) else NO_OBJECT
+
+
+def read_value(text: str, *, cut: bool = False) -> tuple[Any, str, str]:
+    """The same for a list, too, and for whatever else is JSON as it stands; for null there is a fault."""
     value, fault = _json(text)
-    if value is not None:
-        return value, "", ""
-    fenced = list(islice(_fenced(text), 2))
-    if len(fenced) == 1:
-        ((inside, around),) = fenced
-        value, wrong = _json(inside)
-        remark = "a code fence was taken off" + (", and the words around it" if around.strip() else "")
-        return value, remark, wrong
-    return None, "", fault
+    if fault in ("", NULL, TOO_DEEP):
+        return value, "", fault
+    fenced = [] if text.lstrip().startswith(("{", "[")) else list(islice(_fenced(text), 2))
+    if len(fenced) > 1:
+        return None, "", fault
+    inside, around = fenced[0] if fenced else (text, "")
+    if fenced:
+        value, fault = _json(inside)
+    repairs: tuple[str, ...] = ()
+    if fault:
+        found = repaired(inside)
+        if found is None or (found.cut and not cut):
+            return None, "", fault
+        value = _usable(found.value)
+        if value is None:
+            return None, "", TOO_DEEP
+        repairs, around = found.repairs, f"{around}\n{inside[: found.start]}\n{inside[found.end :]}"
+    return value, _remark(bool(fenced), around, repairs), ""
+
+
+def _remark(fenced: bool, around: str, repairs: Sequence[str]) -> str:
+    """What was done to read an answer, in words."""
+    bare = _FENCE_LINE.sub("", around)
+    if fenced or bare != around:
+        wrapped = "a code fence was taken off" + (", and the words around it" if bare.strip() else "")
+    else:
+        wrapped = "the words around it were taken off" if around.strip() else ""
+    mended = f"repaired: {', '.join(repairs)}" if repairs else "" if wrapped else f"repaired: {ODD_SPACES}"
+    return "; ".join(filter(None, (wrapped, mended)))
 
 
 def first_json(text: str) -> dict[str, Any] | None:
@@ -141,7 +249,8 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
             fence, opened = found[0], number
 
 
-def _json(text: str) -> tuple[dict[str, Any] | None, str]:
+def _json(text: str) -> tuple[Any, str]:
+    """What a text is that is JSON as it stands, or what is wrong with it."""
     try:
         value: object = json.loads(text, parse_constant=_refuse)
     except RecursionError:
@@ -150,10 +259,10 @@ def _json(text: str) -> tuple[dict[str, Any] | None, str]:
         return None, f"the answer is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
     except ValueError as error:  # a number that JSON does not know, or one of thousands of digits
         return None, f"the answer is no JSON: {error}"
-    if not isinstance(value, dict):
-        return None, "the answer is no JSON object"
-    value = _usable(cast("object", value))
-    return (None, TOO_DEEP) if value is None else (cast("dict[str, Any]", value), "")
+    if value is None:
+        return None, NULL
+    value = _usable(value)
+    return value, TOO_DEEP if value is None else ""
 
 
 def _usable(value: object) -> object:

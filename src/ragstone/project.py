@@ -263,7 +263,7 @@ class Project:
                     builder.check_splitter(spec, located)
                 else:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
-                    yield from check_faults(spec.checks, located, builder)
+                    yield from check_faults(spec.checks, located, builder, self._other_prompt)
                     if spec.cache is not None and spec.cache.semantic is not None:
                         calibration(located, spec.cache.semantic, embedder=None)
                 yield from self._reference_faults(located, spec)

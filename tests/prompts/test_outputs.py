@@ -171,7 +171,7 @@ def test_what_is_wrong_is_said_with_its_place(write: Write, outputs: str, words:
         ("{type: integer, minLength: 3}", ":37: 'minLength' does nothing for integer"),
         ("{type: string, minLength: -1}", ":36: is no JSON Schema: -1 is less than the minimum of 0"),
         ("{type: string, format: dat}", ":36: unknown format 'dat': expected one of date, date-time"),
-        ("{type: string, pattern: '('}", ":36: is no pattern: missing ), unterminated subpattern"),
+        ("{type: string, pattern: '('}", ":36: is no pattern: unclosed group"),
         ("{type: string, enum: [1]}", ":43: the value is of another type: expected string, found 1"),
         ("{type: array}", ":17: a list says nothing of what it holds: expected items"),
         ("{type: object}", ":17: an object names no properties"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from ragstone.config import Located, validate
 from ragstone.errors import ConfigError, NotConfigured, UsageError
 from ragstone.pipelines.guards import Guards
+from ragstone.pipelines.judging import reviews
 from ragstone.pipelines.spec import CheckSpec, CheckTerms
+from ragstone.prompts.file import PromptFile
 from ragstone.protocols import Check, Connector
 from ragstone.registry import find
+from ragstone.validation.checks.judge import JudgeCheck
+from ragstone.validation.checks.output import OutputCheck
 from ragstone.validation.policy import Guard, Policy
 
 __all__ = ["ALWAYS", "CITATIONS", "check_faults", "guards_of", "loose_guards"]
@@ -48,14 +53,25 @@ def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given
         if isinstance(each, ConfigError):
             raise each
         found.append(each)
-    return Guards(all=tuple(found), citations=any(check.name == CITATIONS for check in checks))
+    form = tuple(guard for guard in found if isinstance(guard.check, OutputCheck))
+    rest = tuple(guard for guard in found if guard not in form)
+    return Guards(all=rest, form=form, citations=any(check.name == CITATIONS for check in checks))
 
 
-def check_faults(checks: Sequence[CheckSpec], spec: Located, parts: Parts) -> Iterator[ConfigError]:
-    """What is wrong with the checks of a pipeline."""
-    for each in _guards(checks, spec, parts, {"embedder": None, "runner": None}):
-        if isinstance(each, ConfigError):
-            yield from each.faults or (each,)
+def check_faults(
+    checks: Sequence[CheckSpec], spec: Located, parts: Parts, prompt: Callable[[str], PromptFile]
+) -> Iterator[ConfigError]:
+    """What is wrong with the checks of a pipeline, and with the prompt files that they ask by."""
+    with suppress(NotConfigured):
+        for each in _guards(checks, spec, parts, {"embedder": None, "runner": None}):
+            if isinstance(each, ConfigError):
+                yield from each.faults or (each,)
+            elif isinstance(each.check, JudgeCheck):
+                try:
+                    reviews(each.check, prompt)
+                except UsageError as error:
+                    where, expected, found = spec.where(("checks",)), error.expected, error.found
+                    yield ConfigError(error.message, where=where, expected=expected, found=found)
 
 
 def _guards(
@@ -83,7 +99,8 @@ def loose_guards(checks: Sequence[Check | Guard]) -> Guards:
     found = [one if isinstance(one, Guard) else _loose(one, one.name or type(one).__name__) for one in checks]
     there = {guard.name for guard in found}
     always = [_loose(cast("Callable[[], Check]", find("check", name))(), name) for name in ALWAYS if name not in there]
-    return Guards(all=(*found, *always))
+    form = tuple(guard for guard in found if isinstance(guard.check, OutputCheck))
+    return Guards(all=(*(guard for guard in found if guard not in form), *always), form=form)
 
 
 def _loose(check: Check, name: str) -> Guard:
@@ -108,8 +125,10 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
             key = next(iter(settings))
             hint = f"Write it into connectors/{name}.yaml."
             raise ConfigError(f"{key!r} is a key of the check itself", where=located.where((key,)), hint=hint)
-        check = parts.connector("check", name, asked_at=located.where())
-        beside = {key: value for key, value in parts.files[name].value.items() if key in own}
+        file = parts.files[name].value
+        theirs = _taken(find("check", str(file.get("type", ""))), given) if file.get("kind") == "check" else {}
+        check = parts.connector("check", name, asked_at=located.where(), **theirs)
+        beside = {key: value for key, value in file.items() if key in own}
         terms = {**beside, **terms}
     else:
         try:
@@ -117,9 +136,8 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
         except ConfigError as error:
             error.where = located.where()
             raise
-        takes = inspect.signature(factory).parameters
-        theirs = {key: value for key, value in given.items() if key in takes}
-        check = parts.make("check", replace(located, value={"type": name, **settings}), name=name, **theirs)
+        own_keys = replace(located, value={"type": name, **settings})
+        check = parts.make("check", own_keys, name=name, **_taken(factory, given))
     chosen = validate(CheckTerms, replace(located, value=terms))
     assert isinstance(check, Check), "the registry has checked it"
     policy = Policy(
@@ -130,3 +148,9 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
         otherwise=chosen.otherwise,
     )
     return Guard(name=name, check=check, policy=policy, stages=chosen.on or ())
+
+
+def _taken(factory: type[Connector], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parts of the pipeline that the constructor of a check takes."""
+    takes = inspect.signature(factory).parameters
+    return {key: value for key, value in given.items() if key in takes}

@@ -59,7 +59,8 @@ def answered(
     for one in found.verdicts:
         with context.trace.step(f"check.{one.check}") as step:
             step.facts.update(passed=one.passed, reason=one.reason, action=one.action, milliseconds=one.milliseconds)
-    own = (*((verdict,) if cites else ()), *((formed,) if formed else ()))
+    judged = any(one.check == "output" and one.stage == "output" for one in found.verdicts)  # it has a policy, too
+    own = (*((verdict,) if cites else ()), *((formed,) if formed and not judged else ()))
     return Answer(
         text=text,
         parsed=parsed,

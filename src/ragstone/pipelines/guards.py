@@ -38,10 +38,12 @@ class Passed:
 class Guards:
     """All guards of a pipeline, in the order of its file.
 
-    `citations`: whether the verdict on them is among those of an answer.
+    `form` are those of an object as a whole, whose texts pass the others one by one. `citations`: whether the verdict
+    on them is among those of an answer.
     """
 
     all: tuple[Guard, ...] = ()
+    form: tuple[Guard, ...] = ()
     citations: bool = True
 
     def at(self, stage: Stage) -> Sequence[Guard]:
@@ -51,7 +53,8 @@ class Guards:
     @property
     def reasks(self) -> int:
         """How often a model may be asked for an answer again."""
-        return max((guard.policy.reasks for guard in self.all if guard.policy.on_fail == "reask"), default=0)
+        asking = (guard.policy for guard in (*self.all, *self.form) if guard.policy.on_fail == "reask")
+        return max((policy.reasks for policy in asking), default=0)
 
     def plan(self, prompt: Prompt) -> tuple[Call, ...]:
         """The calls of a model that guards may ask for."""
@@ -61,7 +64,8 @@ class Guards:
 
     def at_last(self) -> Guards:
         """The same for an answer that is not asked for again."""
-        return replace(self, all=tuple(guard.at_last for guard in self.all))
+        all_, form = (tuple(guard.at_last for guard in guards) for guards in (self.all, self.form))
+        return replace(self, all=all_, form=form)
 
     async def inputs(self, file: PromptFile, values: Mapping[str, Any], *, context: Context) -> Passed:
         """What the person gave, past its guards. Raises CheckFailed."""
@@ -103,12 +107,25 @@ class Guards:
 
     def screening(self, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context) -> Screening:
         """An answer on its way past its guards; one of a form is checked when it is whole."""
-        subject = Subject(text="", stage="output", trust="retrieved", question=question, hits=hits, prompt=prompt)
+        subject = _answer("", prompt, hits, question)
         read = partial(mend, slots=prompt.slots)
         return Screening(self.at("output"), subject, context=context, late=prompt.output is not None, read=read)
 
+    async def formed(
+        self, text: str, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context
+    ) -> Inspection:
+        """What those of its form say of a whole object, and do. Raises CheckFailed."""
+        subject = _answer(text, prompt, hits, question)
+        inspection = Inspection(self.form, subject, context=context)
+        inspection.refrains = not await inspection.take(subject) or inspection.refrains
+        return inspection
+
 
 NO_GUARDS = Guards()
+
+
+def _answer(text: str, prompt: Prompt, hits: Sequence[Hit], question: str) -> Subject:
+    return Subject(text=text, stage="output", trust="retrieved", question=question, hits=hits, prompt=prompt)
 
 
 def _left(hit: Hit, text: str) -> list[Hit]:

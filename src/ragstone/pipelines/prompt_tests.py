@@ -22,13 +22,13 @@ from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, built_in
 from ragstone.prompts.file import PromptFile
-from ragstone.prompts.grading import JUDGE, grade_in
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
 from ragstone.prompts.testing.report import CaseReport, PromptReport, Trial
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Model, Tool
 from ragstone.samples import together
+from ragstone.text.grades import JUDGE, grade_in
 from ragstone.types import Completion, Context, Hit, Prompt
 
 __all__ = ["AT_ONCE", "CaseRun", "PromptTests"]

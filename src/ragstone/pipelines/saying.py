@@ -15,9 +15,11 @@ from ragstone.pipelines.layered import LayerCalls, Runs
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.words import words
+from ragstone.prompts.wire import mend
 from ragstone.samples import used
 from ragstone.types import Context, Hit, Prompt
 from ragstone.validation.screening import Screened, Screening
+from ragstone.verdicts import Verdict
 
 __all__ = ["Saying", "asked_again"]
 
@@ -39,6 +41,7 @@ class Saying:
         self._screening: Callable[[], Screening] = partial(
             self.guards.screening, prompt, hits, question=question, context=context
         )
+        self._forms = partial(self.guards.formed, hits=hits, question=question, context=context)
         self._prompt = prompt
         self._heard = list[str]()
         self._now = self._screening()
@@ -58,7 +61,7 @@ class Saying:
         """What may be said in all, what of it was not yet, and what is wrong with it. Raises CheckFailed."""
         found = await asyncio.to_thread(said, outcome.prompt, outcome.completion)
         if found.form is not None:
-            return await self._formed(found)
+            return await self._formed(outcome, found)
         if "".join(self._heard) != outcome.completion.text:  # a layer has read the answer out of what was said
             self.restart()
             rest = await self._now.feed(outcome.completion.text)
@@ -68,14 +71,21 @@ class Saying:
             screened = await self._now.finish()
         return _said(found, [screened]), screened.rest, screened.faults
 
-    async def _formed(self, found: Said) -> tuple[Said, str, tuple[str, ...]]:
+    async def _formed(self, outcome: Outcome, found: Said) -> tuple[Said, str, tuple[str, ...]]:
+        prompt, verdicts, faults = outcome.prompt, list[Verdict](), list[str]()
+        if self.guards.form and not any(prompt.abstains(text) for text in found.texts):
+            judged = await self._forms(mend(outcome.completion.text, prompt.slots), prompt)
+            verdicts, faults = list(judged.verdicts), judged.faults
+            if judged.refrains:
+                return replace(found, verdicts=tuple(verdicts), refrained=True), "", ()
         screened: list[Screened] = []
         for text in found.texts:
             self.restart()
             await self._now.feed(text)
             screened.append(await self._now.finish())
-        faults = tuple(dict.fromkeys(fault for one in screened for fault in one.faults))
-        return _said(found, screened), "", faults
+        faults += [fault for one in screened for fault in one.faults]
+        whole = _said(found, screened)
+        return replace(whole, verdicts=(*verdicts, *whole.verdicts)), "", tuple(dict.fromkeys(faults))
 
 
 def _said(found: Said, screened: Sequence[Screened]) -> Said:

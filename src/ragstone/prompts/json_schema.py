@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from ragstone.errors import PromptError, nearest
+from ragstone.errors import ConfigError, PromptError, nearest
+from ragstone.patterns import Pattern
 
 __all__ = ["ANNOTATIONS", "FORMATS", "REFUSED", "WORDS", "Keys", "Node", "canonical", "faults", "strict"]
 
@@ -209,9 +210,9 @@ class _Check:
             expected, hint = "one of " + ", ".join(FORMATS), nearest(str(format_), FORMATS)
             yield self._fault(f"unknown format {format_!r}", (*keys, "format"), expected=expected, hint=hint)
         try:
-            re.compile(node.get("pattern", ""))
-        except re.error as error:
-            yield self._fault(f"is no pattern: {error}", (*keys, "pattern"))
+            Pattern(node.get("pattern", ""))
+        except ConfigError as error:
+            yield self._fault(error.message, (*keys, "pattern"), found=error.found, hint=error.hint)
 
 
 # ── What a schema is made of ────────────────────────────────────────────────────────────────────────────────────────

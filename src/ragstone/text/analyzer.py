@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from typing import Any, cast
@@ -18,7 +19,7 @@ from typing import Any, cast
 from ragstone.text.language import UNKNOWN, Languages, detect
 from ragstone.text.stopwords import STOPWORDS
 
-__all__ = ["MOST_QUERY_TERMS", "query_terms", "stop_words", "terms"]
+__all__ = ["MOST_QUERY_TERMS", "Term", "placed_terms", "query_terms", "stop_words", "terms"]
 
 MOST_QUERY_TERMS = 512
 """Terms of one question, the first ones: a pasted page searches by its beginning."""
@@ -68,6 +69,7 @@ _TOKEN = re.compile(
     rf"[{_IDEOGRAPHS}]+ | [{_UNSPACED}]+ | \d{{1,3}}(?:,\d{{3}})+(?!\d) | {_LETTER}+(?:(?:[.@'’-]|_+){_LETTER}+)*",
     re.VERBOSE,
 )
+_PLACED = re.compile(_TOKEN.pattern, re.VERBOSE | re.IGNORECASE)
 _IDEOGRAPHIC = re.compile(f"[{_IDEOGRAPHS}]")
 _LETTERED = re.compile(f"[{_UNSPACED}]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -95,6 +97,29 @@ def terms(text: str, *, language: str) -> list[str]:
         text = unicodedata.normalize("NFKC", text)
     expanded = _expansions(language)
     return list(chain.from_iterable(map(expanded.__getitem__, _TOKEN.findall(text.casefold()))))
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A token of a text in the range [start, end), and the terms by which it is found; `runs`: it has no spaces."""
+
+    start: int
+    end: int
+    terms: tuple[str, ...]
+    runs: bool = False
+
+
+def placed_terms(text: str, *, language: str) -> Iterator[Term]:
+    """The terms of a text of plain characters (NFKC), each token's with its place.
+
+    >>> [text[one.start : one.end] for one in placed_terms(text := "Reading documents", language="en")]
+    ['Reading', 'documents']
+    """
+    expanded = _expansions(language)
+    for token in _PLACED.finditer(text):
+        runs = _IDEOGRAPHIC.match(token[0]) is not None or _LETTERED.match(token[0]) is not None
+        terms = () if runs else expanded[unicodedata.normalize("NFC", token[0].casefold())]
+        yield Term(token.start(), token.end(), terms, runs)
 
 
 def query_terms(text: str, *, languages: Languages) -> list[str]:

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["UNKNOWN", "Languages", "detect"]
+__all__ = ["LANGUAGES", "UNKNOWN", "Languages", "detect"]
 
 Languages: TypeAlias = Sequence[str] | Mapping[str, int]
 """Languages in order, or each with how many documents are in it, the most frequent first."""
@@ -55,6 +55,9 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     "Kannada": ("kn",),
     "Malayalam": ("ml",),
 }
+LANGUAGES = frozenset(language for languages in _LANGUAGES.values() for language in languages)
+"""The languages that are told from one another."""
+
 _SCRIPT = re.compile(
     """(?P<Latin>[a-zA-ZªºÀ-ÖØ-öø-\u024f\u1e00-\u1eff]+)
     | (?P<Han>[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)

@@ -19,7 +19,7 @@ from ragstone.output import Output, fitted, read_json
 from ragstone.types import Citation, Hit, Verdict
 from ragstone.validation.grounding import cite, cite_all
 
-__all__ = ["Opened", "Read", "closed", "opened", "read_object", "read_output"]
+__all__ = ["Opened", "Read", "closed", "opened", "read_form", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
@@ -54,7 +54,7 @@ class Opened:
 
 def opened(text: str, output: Output) -> Opened:
     """The words of an answer in the form of `output`."""
-    value, remark, fault = read_json(text)
+    value, remark, fault = read_json(text, cut=True)
     if value is None:
         return Opened((text,), fault=fault)
     schemas = _Schemas(output.schema)
@@ -95,10 +95,18 @@ def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
 
 def read_object(text: str, output: Output) -> tuple[Any, str]:
     """The answer in the form of `output`, its texts as they are: for one that cites nothing. None, and why, else."""
-    value, _, fault = read_json(text)
+    value, _, fault = read_json(text, cut=True)
     if value is None:
         return None, fault
     return fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)
+
+
+def read_form(text: str, output: Output) -> tuple[str, str]:
+    """What was done to read an answer in the form of `output`, and what is wrong with it."""
+    value, remark, fault = read_json(text, cut=True)
+    if value is None:
+        return remark, fault
+    return remark, fitted(_Schemas(output.schema).without_nulls(value, output.schema), output)[1]
 
 
 # ── Its texts ───────────────────────────────────────────────────────────────────────────────────────────────────────

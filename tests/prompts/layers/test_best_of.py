@@ -11,10 +11,10 @@ import pytest
 
 from layer_files import PASSAGES, hit, layered_file, shipped, solved
 from ragstone.errors import ModelUnavailable, PromptError
-from ragstone.prompts.grading import grade_in
 from ragstone.protocols import Capabilities
 from ragstone.samples import CUT_OFF
 from ragstone.testing import ScriptedModel
+from ragstone.text.grades import grade_in
 from ragstone.types import Completion, Context, Prompt
 
 FIELDS = "[{name: total, kind: integer}]"

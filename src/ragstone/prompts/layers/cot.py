@@ -33,6 +33,8 @@ REASONING = "reasoning"
 
 NO_MARK = "The model marked no answer, so all that it wrote is taken for it."
 
+MENDED = "The steps were taken out of an object that was mended: {remark}."
+
 Style: TypeAlias = Literal["zero_shot", "exemplars", "plan_and_solve"]
 
 
@@ -97,14 +99,15 @@ class Reasoning:
         return NO_MARK not in (completion.notice or "").splitlines()
 
     def _of_fields(self, completion: Completion) -> Completion:
-        value, _, _ = read_json(completion.text)
+        value, remark, _ = read_json(completion.text)
         if value is None or REASONING not in value:
             return completion
         steps = value[REASONING]
         rest = {name: each for name, each in value.items() if name != REASONING}
         text = json.dumps(rest, ensure_ascii=False)
         said = steps if isinstance(steps, str) else json.dumps(steps, ensure_ascii=False)
-        return replace(completion, text=text, reasoning=_joined(completion.reasoning, said))
+        found = replace(completion, text=text, reasoning=_joined(completion.reasoning, said))
+        return noted(found, MENDED.format(remark=remark)) if "repaired" in remark else found
 
     def _marks(self) -> re.Pattern[str]:
         """The marker at the beginning of a line, with what Markdown may put around it."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ragstone.errors import PromptError, RagstoneError
 from ragstone.plan import Call
-from ragstone.prompts.grading import GOOD, JUDGE, grade_in
 from ragstone.prompts.layers.asides import room
 from ragstone.prompts.layers.solving import Calls, Outcome
 from ragstone.prompts.layers.words import Words
+from ragstone.text.grades import GOOD, JUDGE, grade_in
 from ragstone.types import Prompt
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ragstone.prompts.grading import GOOD
 from ragstone.text.answers import same_answer
+from ragstone.text.grades import GOOD
 from ragstone.types import Completion, Prompt, Role
 
 __all__ = ["EXPECT", "SENT", "Expected", "Miss", "Reply", "RightAnswer", "Sent", "Tools", "compared_field"]
