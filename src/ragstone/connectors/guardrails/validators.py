@@ -162,7 +162,7 @@ def asked(validator: Any, value: Any) -> Result:
 def _waits(validator: Any) -> bool:
     """Whether it can only be awaited."""
     base: Any = import_module("guardrails.validator_base").Validator
-    own: Any = type(validator)
+    own = validator.__class__
     blocks = own.validate is not base.validate or own._validate is not base._validate
     return own.async_validate is not base.async_validate and not blocks
 
