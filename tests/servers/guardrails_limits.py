@@ -7,7 +7,7 @@ limit is gone.
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Optional
 
 import local_validators as ours
 import pytest
@@ -15,7 +15,7 @@ from guardrails import Guard
 from pydantic import BaseModel, Field, field_validator
 
 import no_network
-from ragstone.connectors.guardrails import GuardrailsCheck
+from ragstone.connectors.guardrails import GuardrailsCheck, vendor
 from ragstone.types import Context
 from ragstone.validation.policy import Guard as Guarded
 from ragstone.validation.policy import Policy
@@ -23,6 +23,7 @@ from ragstone.validation.screening import Screening
 from ragstone.verdicts import Finding, Subject
 
 no_network.refuse()
+vendor.imported()  # its telemetry, which would try to reach a server all the time, has a test of its own
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Guardrails' own
 
@@ -91,6 +92,8 @@ class House(BaseModel):
     rooms: list[Room] = []
     best: Room | None = None
     by: dict[str, Room] = {}
+    pair: tuple[Room, ...] = ()
+    other: Optional[Room] = None  # noqa: UP045 - Guardrails reads this, and not the other way to write it
     beds: int = Field(default=2, ge=1)
 
     @field_validator("beds")
@@ -111,7 +114,9 @@ def house() -> Guard:
         ('{"rooms": [{"name": "red"}, {"name": "blue"}], "beds": 4}', True, ""),
         ('Here: ```json\n{"beds": "2"}\n```', True, ""),
         ('{"rooms": [{"name": "red"}, {"name": "030 1234567"}]}', False, "$.rooms.1.name: it holds a telephone number"),
-        ('{"best": {"name": "030 1234567"}}', False, "$.best.name: it holds a telephone number"),
+        ('{"other": {"name": "030 1234567"}}', False, "$.other.name: it holds a telephone number"),
+        ('{"pair": [{"name": "030 1234567"}]}', True, "$.pair.0.name: it holds a telephone number"),
+        ('{"best": {"name": "030 1234567"}}', True, "$.best.name: it holds a telephone number"),
         ('{"by": {"sea": {"name": "030 1234567"}}}', True, "$.by.sea.name: it holds a telephone number"),
         ('{"beds": 3}', True, "$.beds: Value error, beds come in twos"),
         ('{"beds": 0}', False, "$.beds: 0 is less than the minimum of 1"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from guardrails_ai.types import ValidationResult
 
 import no_network
 from ragstone.connectors.guardrails import GuardrailsCheck
-from ragstone.connectors.guardrails.aside import MOST, MOST_LEFT, Aside
+from ragstone.connectors.guardrails.aside import MOST
 from ragstone.errors import ConfigError, MissingExtra, RagstoneError
 from ragstone.testing.suites import CheckSuite
 from ragstone.types import Context
@@ -147,14 +146,11 @@ async def test_nonsense_is_no_verdict(deed: Any):
 async def test_one_that_raises_is_named_and_tells_no_key():
     key = "sk-0123456789abcdef"
     check = GuardrailsCheck(validators=[{"ours/keyed": {"api_key": key}}])
-    with pytest.raises(RagstoneError, match="'ours/keyed' failed: ConnectionError: https://toxic.example") as raised:
+    with pytest.raises(RagstoneError, match="'ours/keyed' failed: ConnectionError: https") as raised:
         await found(check, "text")
     assert key not in str(raised.value)
-    with pytest.raises(RagstoneError, match="it tried to end the program|SystemExit"):
-        try:
-            await found(GuardrailsCheck(validators=[ours.Odd(SystemExit(3))]), "text")
-        except RuntimeError as error:
-            raise RagstoneError(str(error)) from error
+    with pytest.raises(RuntimeError, match="it tried to end the program: SystemExit"):
+        await found(GuardrailsCheck(validators=[ours.Odd(SystemExit(3))]), "text")
 
 
 async def test_one_that_hangs_holds_up_nobody_but_the_text_that_it_was_asked_of():
@@ -211,39 +207,6 @@ def test_what_is_no_validator_is_said_when_it_is_made(keys: Any, said: str):
 def test_a_package_that_is_missing_is_an_extra():
     with pytest.raises(MissingExtra):
         GuardrailsCheck(validators=["nowhere.at.All"])
-
-
-# ── Threads ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_threads_that_never_come_back_are_counted_and_then_nobody_waits():
-    aside, free = Aside("test"), threading.Event()
-    for _ in range(MOST_LEFT):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await aside.run(free.wait)
-    with pytest.raises(RagstoneError, match="have not come back"):
-        await aside.run(lambda: 1)
-    free.set()
-    for _ in range(200):
-        try:
-            assert await aside.run(lambda: 1) == 1
-            break
-        except RagstoneError:
-            await asyncio.sleep(0.01)
-    else:
-        pytest.fail("it never recovers")
-    aside.close()
-
-
-async def test_it_works_again_after_it_was_closed_however_often():
-    aside = Aside("test")
-    for turn in range(30):
-        work = [aside.run(lambda at=at: at) for at in range(turn)]
-        assert await asyncio.gather(*work) == list(range(turn))
-        aside.close()
-        if turn % 3 == 0:
-            aside.close()
 
 
 # ── Guards ──────────────────────────────────────────────────────────────────────────────────────────────────────────

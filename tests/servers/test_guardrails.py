@@ -63,3 +63,7 @@ def test_nothing_is_looked_up_and_nobody_is_told(whose: str, tmp_path: Path) -> 
         assert told["seen"] == []
     else:
         assert any("githubusercontent" in each for each in told["seen"])
+
+
+def test_our_checks_work_inside_a_guard(tmp_path: Path) -> None:
+    assert guardrails_here.passed(HERE / "guardrails_face_tests.py", tmp_path) >= 13

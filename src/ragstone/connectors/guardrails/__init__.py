@@ -2,7 +2,8 @@
 
 check.py       GuardrailsCheck: what the rest of Ragstone sees
 validators.py  from names and living objects to validators, and from their results to findings
-guard.py       what a Guard asks of a text, and of each part of an answer that is JSON
+guard.py       what a Guard asks of a text
+form.py        what a Guard asks of each part of an answer that is JSON
 vendor.py      Guardrails itself, imported quietly
 aside.py       threads for what blocks, of which some may never come back
 """

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from ragstone.connectors.guardrails import vendor
 from ragstone.connectors.guardrails.aside import Aside
-from ragstone.connectors.guardrails.guard import Form, taken_apart
+from ragstone.connectors.guardrails.form import Form
+from ragstone.connectors.guardrails.guard import taken_apart
 from ragstone.connectors.guardrails.validators import Result, asked, found_at, validators_of
 from ragstone.errors import ConfigError
 from ragstone.protocols import Check
@@ -46,8 +47,9 @@ class GuardrailsCheck(Check):
     - A stream loses the spaces between its sentences, and after one fix every later chunk counts as failed. Here the
       engine cuts the sentences, and each is a text of its own.
     - `use(…, on=…)` forgets what an earlier `use` of the same `on` has said. Here all stand in one list.
-    - A validator that is not registered, or stands on a part that no answer has, is ignored: here it is an error. The
-      validators of a mapping's values, and those of the pydantic model itself, are ignored: here they are asked.
+    - A validator that is not registered, or stands on a part that no answer has, is ignored: here it is an error. Those
+      of a model that is a mapping's value, or stands in a tuple or a `Room | None`, and what pydantic itself checks, are
+      ignored, too: here they are asked.
     - Metadata that one validator changes is seen by the next, and by the next call. Here each call has a copy.
     - Telemetry is on, and again after each new Guard. Its first import downloads a tokenizer where NLTK is installed;
       LiteLLM fetches prices. Here its tracer is taken away, and nothing is looked up.

@@ -1,0 +1,52 @@
+"""Where Guardrails is not installed, as it is not beside openai 3."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ragstone
+from ragstone.errors import ConfigError, MissingExtra
+from ragstone.registry import find
+
+NAMED = """
+import sys
+import ragstone
+from ragstone.registry import find
+found = find("check", "guardrails")
+assert found.runs_code
+print([name for name in ("guardrails", "litellm", "openai", "pydantic", "langchain_core") if name in sys.modules])
+"""
+
+
+def test_to_name_it_imports_nothing_of_it():
+    done = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("keys", [{"validators": ["a.B"]}, {"guard": "a.b"}])
+def test_what_to_install_is_said(keys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "guardrails", None)
+    with pytest.raises(
+        MissingExtra, match=r"needs the package 'guardrails'. Run: pip install 'ragstone\[guardrails\]'"
+    ):
+        find("check", "guardrails")(**keys)
+
+
+def test_its_face_says_so_too(monkeypatch: pytest.MonkeyPatch):
+    from ragstone.interop.guardrails import as_validator
+    from ragstone.testing import ScriptedCheck
+
+    monkeypatch.setitem(sys.modules, "guardrails", None)
+    with pytest.raises(MissingExtra, match=r"ragstone\[guardrails\]"):
+        as_validator(ScriptedCheck([True]))
+
+
+def test_a_project_that_allows_no_code_refuses_it(tmp_path: Path):
+    (tmp_path / "pyproject.toml").write_text("[tool.ragstone]\n")
+    (tmp_path / "connectors").mkdir()
+    (tmp_path / "connectors/theirs.yaml").write_text("kind: check\ntype: guardrails\nvalidators: [a.B]\n")
+    with pytest.raises(ConfigError, match="'guardrails' runs code that this file names") as raised:
+        ragstone.open(tmp_path)
+    assert "theirs.yaml:2" in str(raised.value)
