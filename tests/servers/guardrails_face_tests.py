@@ -76,6 +76,9 @@ def test_a_guard_does_with_what_is_found_what_it_always_does():
     assert less.validated_output == "It is , and  it is.", "what is left passes, so it is a fix"
     with pytest.raises(ValidationError, match="a bad word"):
         Guard().use(as_validator(Bad(), on_fail="exception")).validate(TEXT)
+
+
+async def test_what_would_be_changed_of_a_text_that_passes_is_changed_where_a_guard_does_that():
     lower = ScriptedCheck(lambda text: Finding(passed=True, fixed=text.lower()), fixes=True)
     assert Guard().use(as_validator(lower)).validate(TEXT).validated_output == TEXT.lower()
 

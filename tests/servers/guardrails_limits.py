@@ -6,6 +6,7 @@ limit is gone.
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import Any, Optional
 
@@ -74,6 +75,12 @@ async def test_a_later_use_takes_nothing_away():
     guard = Guard().use(ours.Pattern("one", on_fail="noop")).use(ours.Pattern("two", on_fail="noop"))
     assert guard.validate("two").validation_passed, "the first is forgotten"
     assert (await found(GuardrailsCheck(validators=[ours.Pattern("one"), ours.Pattern("two")]), "two")).reason
+
+
+def test_what_is_made_of_a_text_that_passes_is_not_lost():
+    assert Guard().use(ours.Lower()).validate("It Is Late.").validated_output == "It Is Late.", "where no loop runs"
+    finding = asyncio.run(found(GuardrailsCheck(validators=[ours.Lower()]), "It Is Late."))
+    assert (finding.passed, finding.fixed) == (True, "it is late.")
 
 
 async def test_a_name_that_nobody_registered_is_not_passed_over():

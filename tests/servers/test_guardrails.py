@@ -67,3 +67,7 @@ def test_nothing_is_looked_up_and_nobody_is_told(whose: str, tmp_path: Path) -> 
 
 def test_our_checks_work_inside_a_guard(tmp_path: Path) -> None:
     assert guardrails_here.passed(HERE / "guardrails_face_tests.py", tmp_path) >= 13
+
+
+def test_a_project_uses_it(tmp_path: Path) -> None:
+    assert guardrails_here.passed(HERE / "guardrails_project_tests.py", tmp_path) >= 3

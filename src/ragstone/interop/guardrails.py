@@ -39,10 +39,11 @@ def as_validator(
     >>> guard.validate("It is late. " * 20).validated_output
     'It is late. It is late. It is late. It is late. It is late. It is late. It is la'
 
-    What the check finds is a FailResult with its reason, its flaws as `error_spans`, and as `fix_value` the fixed text, or
-    the text without its flaws where that passes. A check that fails, or takes more than `timeout` seconds, counts as
-    failed where it is `closed`, and as passed where it is `open`. `on_fail` is Guardrails' own. It works with a Guard and
-    with an AsyncGuard, inside a running event loop and without one. Raises MissingExtra where Guardrails is not installed.
+    What the check finds is a FailResult with its reason, its flaws as `error_spans`, and as `fix_value` the fixed text,
+    or the text without its flaws where that passes. A check that fails, or takes more than `timeout` seconds, counts as
+    failed where it is `closed`, and as passed where it is `open`. `on_fail` is Guardrails' own. It works with a Guard
+    and with an AsyncGuard, inside a running event loop and without one. Raises MissingExtra where Guardrails is not
+    installed.
     """
     base = imported("guardrails.validator_base")
     if isinstance(check, str):
@@ -101,7 +102,7 @@ def _class(base: Any, alias: str, asking: _Asking) -> Any:
         override_value_on_pass = True
 
         def __init__(self, on_fail: Any = None) -> None:
-            super().__init__(on_fail=on_fail)
+            super().__init__(on_fail=on_fail)  # pyright: ignore[reportUnknownMemberType]
 
         def _validate(self, value: Any, metadata: Any) -> Any:
             return asking.result(value)

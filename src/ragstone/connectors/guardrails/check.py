@@ -48,8 +48,9 @@ class GuardrailsCheck(Check):
       engine cuts the sentences, and each is a text of its own.
     - `use(…, on=…)` forgets what an earlier `use` of the same `on` has said. Here all stand in one list.
     - A validator that is not registered, or stands on a part that no answer has, is ignored: here it is an error. Those
-      of a model that is a mapping's value, or stands in a tuple or a `Room | None`, and what pydantic itself checks, are
-      ignored, too: here they are asked.
+      of a model that is a mapping's value, or stands in a tuple or a `Room | None`, are ignored, too, and so is what
+      pydantic itself checks: here they are asked.
+    - What a validator would make of a text that it passes is lost where no event loop runs. With `fix` it counts here.
     - Metadata that one validator changes is seen by the next, and by the next call. Here each call has a copy.
     - Telemetry is on, and again after each new Guard. Its first import downloads a tokenizer where NLTK is installed;
       LiteLLM fetches prices. Here its tracer is taken away, and nothing is looked up.

@@ -109,13 +109,17 @@ def _declared(model: Any, place: str, within: tuple[Any, ...]) -> Iterator[tuple
         yield from _declared(part, place, within)
     for name, field in cast("dict[str, Any]", getattr(model, "model_fields", {})).items():
         below = f"{place}.{field.alias or name}"
-        extra = cast("Mapping[str, Any]", field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {})
-        found: Any = extra.get("validators", [])
+        found: Any = _extra(field).get("validators", [])
         for one in cast("list[Any]", found if isinstance(found, list) else [found]):
             if isinstance(one, base):
                 yield below, one
         if model not in within:
             yield from _declared(field.annotation, below, (*within, model))
+
+
+def _extra(field: Any) -> dict[str, Any]:
+    extra: object = field.json_schema_extra  # or a function
+    return cast("dict[str, Any]", extra) if isinstance(extra, dict) else {}
 
 
 def _walked(value: Any, path: str, place: str, places: Set[str]) -> Iterator[tuple[str, Any, str]]:
