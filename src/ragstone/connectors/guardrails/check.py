@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -18,8 +19,6 @@ from ragstone.types import Context
 from ragstone.verdicts import Finding, Flaw, Stage, Subject
 
 __all__ = ["GuardrailsCheck"]
-
-WHERE = "guardrails"
 
 
 class GuardrailsCheck(Check):
@@ -76,26 +75,26 @@ class GuardrailsCheck(Check):
         self.whole, self.cost = whole, cost
         self._form: Form | None = None
         self._asked: dict[str, list[Any]] = {}
-        if guard is None:
-            self._asked = dict.fromkeys(self.stages, validators_of(validators, f"{WHERE}.validators"))
-        else:
-            self._takes(guard)
-        self._aside = Aside(WHERE)
+        with _key("validators" if guard is None else "guard"):
+            if guard is None:
+                self._asked = dict.fromkeys(self.stages, validators_of(validators))
+            else:
+                self._takes(guard)
+        self._aside = Aside("guardrails")
 
     def _takes(self, given: Any) -> None:
-        where = f"{WHERE}.guard"
         if isinstance(given, str):
             vendor.imported()
-            given = found_at(given, where)
+            given = found_at(given)
         if callable(given) and not hasattr(given, "get_validators"):
             given = given()
-        self._asked, self._form = taken_apart(given, where)
+        self._asked, self._form = taken_apart(given)
         there = ["output"] if self._form or self._asked.get("output") else []
         there += ["input"] if self._asked["input"] else []
         if not there:
-            raise ConfigError("the Guard asks nothing", where=where, expected="validators, or a form")
+            raise ConfigError("the Guard asks nothing", expected="validators, or a form")
         if self._form is not None and not self.whole:
-            raise ConfigError("a form is that of a whole answer", where=where, expected="whole: true")
+            raise ConfigError("a form is that of a whole answer", expected="whole: true")
         asked_at = tuple(stage for stage in self.stages if stage in there)
         self.stages = asked_at  # pyright: ignore[reportAttributeAccessIssue] - they are this Guard's
 
@@ -129,6 +128,16 @@ class GuardrailsCheck(Check):
                 return None
             now = again.fixed if again.fixed is not None else now
         return now if now != text else None
+
+
+@contextmanager
+def _key(name: str) -> Generator[None]:
+    """Names the key in what is said of it, so that its line is told."""
+    try:
+        yield
+    except ConfigError as error:
+        error.message = f"{name} cannot be used: {error.message}"
+        raise
 
 
 def _flaws(failed: Sequence[Result]) -> Iterator[Flaw]:

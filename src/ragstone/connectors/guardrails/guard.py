@@ -19,19 +19,19 @@ __all__ = ["taken_apart"]
 MESSAGES = "messages"
 
 
-def taken_apart(guard: Any, where: str) -> tuple[dict[str, list[Any]], Form | None]:
+def taken_apart(guard: Any) -> tuple[dict[str, list[Any]], Form | None]:
     """The validators of a Guard for each of our stages, and the form that it wants of an answer.
 
     Raises ConfigError for a Guard with validators that Guardrails would never ask, without saying so.
     """
     if not isinstance(guard, vendor.imported().Guard):
-        raise ConfigError("is no Guard", where=where, found=type(guard).__name__)
+        raise ConfigError("is no Guard", found=type(guard).__name__)
     vendor.silenced()  # a Guard that is made reads the settings again
     opened: Any = guard
     if opened._use_server:
-        raise ConfigError("this Guard sends its texts to a server", where=where, expected="one that works here")
+        raise ConfigError("this Guard sends its texts to a server", expected="one that works here")
     parts: dict[str, list[Any]] = {path: list(found) for path, found in opened._validator_map.items() if found}
-    _demand_all(opened, parts, where)
+    _demand_all(opened, parts)
     stages = {"input": parts.pop(MESSAGES, [])}
     form: Form | None = None
     if opened._output_type != import_module("guardrails.classes.output_type").OutputTypes.STRING:
@@ -41,20 +41,19 @@ def taken_apart(guard: Any, where: str) -> tuple[dict[str, list[Any]], Form | No
         if plain(path) not in places:
             raise ConfigError(
                 f"the Guard has validators on {path!r}, which is no part of an answer, so that nobody would ask them",
-                where=where,
                 expected="on: one of " + ", ".join(["output", MESSAGES, *sorted(places - {ROOT})]),
             )
     if form is None:
         stages["output"] = parts.pop(ROOT, [])
     for found in [*stages.values(), *(form.parts.values() if form else ())]:
-        validators_of(found, where)
+        validators_of(found)
     return stages, form
 
 
-def _demand_all(guard: Any, parts: dict[str, list[Any]], where: str) -> None:
+def _demand_all(guard: Any, parts: dict[str, list[Any]]) -> None:
     """Raises ConfigError for a Guard that was read from a file, and lacks a validator that stands there."""
     there = {(path, one.rail_alias) for path, found in parts.items() for one in found}
     for reference in guard.validators:
         if (ROOT if reference.on == "output" else reference.on, reference.id) not in there:
             hint = "Import the module that registers it before the Guard is made."
-            raise ConfigError(f"the Guard names a validator {reference.id!r} that it has not", where=where, hint=hint)
+            raise ConfigError(f"the Guard names a validator {reference.id!r} that it has not", hint=hint)

@@ -33,61 +33,56 @@ class Result:
 # ── Which validators ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def validators_of(given: Sequence[Any], where: str) -> list[Any]:
+def validators_of(given: Sequence[Any]) -> list[Any]:
     """Validators: those that live already, and those that a name and parameters make. Raises ConfigError."""
-    found = [made(one, where) for one in given]
+    found = [made(one) for one in given]
     for one in found:
         vendor.silenced()
         if missing := [key for key in getattr(one, "required_metadata_keys", ()) if key not in _kept(one)]:
             raise ConfigError(
                 f"the validator {_label(one)!r} needs metadata with each text, and a check has none",
-                where=where,
                 found=", ".join(missing),
                 hint="From Python: hand over validator.with_metadata({…}).",
             )
     return found
 
 
-def made(given: Any, where: str) -> Any:
+def made(given: Any) -> Any:
     """One validator: a living one, or a name, alone or with parameters. Raises ConfigError or MissingExtra."""
     base: Any = vendor.imported("guardrails.validator_base")
     if isinstance(given, base.Validator):
         return given
     entries = {given: None} if isinstance(given, str) else given
     if not isinstance(entries, Mapping) or len(cast("Mapping[Any, Any]", entries)) != 1:
-        raise ConfigError(
-            "is no validator", where=where, expected="NAME, or NAME: {parameters}", found=type(given).__name__
-        )
+        raise ConfigError("is no validator", expected="NAME, or NAME: {parameters}", found=type(given).__name__)
     ((name, parameters),) = cast("Mapping[Any, Any]", entries).items()
     if not isinstance(parameters, Mapping | None):
-        raise ConfigError(f"the parameters of {name!r} are no mapping", where=where, found=type(parameters).__name__)
+        raise ConfigError(f"the parameters of {name!r} are no mapping", found=type(parameters).__name__)
     settings = dict(cast("Mapping[str, Any]", parameters or {}))
     for key in REFUSED:
         if key in settings:
             hint = f"Write `{key}` beside `validators`: it is a matter of the check."
-            raise ConfigError(f"{name!r} may not have {key!r}", where=where, hint=hint)
-    return _made(_class(str(name), base, where), settings, where)
+            raise ConfigError(f"{name!r} may not have {key!r}", hint=hint)
+    return _made(_class(str(name), base), settings)
 
 
-def found_at(path: str, where: str) -> Any:
+def found_at(path: str) -> Any:
     """What stands under a dotted path. Raises ConfigError or MissingExtra."""
     module, dot, name = path.rpartition(".")
     if not dot or not all(part.isidentifier() for part in path.split(".")):
-        raise ConfigError("is no dotted path", where=where, expected="package.module.Name", found=repr(path))
+        raise ConfigError("is no dotted path", expected="package.module.Name", found=repr(path))
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         hint = "Install the package that holds it."
-        raise MissingExtra(
-            f"{module} cannot be imported: there is no {error.name!r}", where=where, hint=hint
-        ) from error
+        raise MissingExtra(f"{module} cannot be imported: there is no {error.name!r}", hint=hint) from error
     except AttributeError as error:
-        raise ConfigError(f"{module} holds no {name}", where=where) from error
+        raise ConfigError(f"{module} holds no {name}") from error
     except Exception as error:  # it is anyone's code
-        raise ConfigError(f"{module} cannot be imported: {type(error).__name__}: {error}", where=where) from error
+        raise ConfigError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _class(name: str, base: Any, where: str) -> Any:
+def _class(name: str, base: Any) -> Any:
     """The class of a name: one that is registered, else one at a dotted path.
 
     Guardrails itself warns of a name that it does not know, and validates nothing.
@@ -98,17 +93,16 @@ def _class(name: str, base: Any, where: str) -> Any:
     if "." not in name or "/" in name:
         raise ConfigError(
             f"no validator {name!r} is registered",
-            where=where,
             expected="a dotted path, or one of " + ", ".join(sorted(registered)) if registered else "a dotted path",
             hint=nearest(name, registered) or "Import the module that registers it, or name its class.",
         )
-    found = found_at(name, where)
+    found = found_at(name)
     if not isinstance(found, type) or not issubclass(found, base.Validator):
-        raise ConfigError(f"{name} is no validator", where=where, expected="a class with @register_validator")
+        raise ConfigError(f"{name} is no validator", expected="a class with @register_validator")
     return found
 
 
-def _made(found: Any, settings: Mapping[str, Any], where: str) -> Any:
+def _made(found: Any, settings: Mapping[str, Any]) -> Any:
     try:
         return found(**settings)
     except RagstoneError:
@@ -116,7 +110,7 @@ def _made(found: Any, settings: Mapping[str, Any], where: str) -> Any:
     except Exception as error:  # it is anyone's code
         name = getattr(found, "rail_alias", "") or found.__name__
         said = f"{type(error).__name__}: {_clean(str(error), settings)}"
-        raise ConfigError(f"the validator {name!r} cannot be made of its parameters: {said}", where=where) from None
+        raise ConfigError(f"the validator {name!r} cannot be made of its parameters: {said}") from None
 
 
 def _label(validator: Any) -> str:
