@@ -34,7 +34,8 @@ def here() -> Path:
 def environment(home: Path) -> dict[str, str]:
     """What a process there is told. Its home holds no settings of Guardrails, so that its telemetry would be on."""
     path = os.pathsep.join(map(str, [ROOT / "src", ROOT / "tests/support", ROOT / "tests/servers"]))
-    return {**os.environ, "PYTHONPATH": path, "HOME": str(home), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # it imports much
+    return {**kept, "PYTHONPATH": path, "HOME": str(home), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def passed(file: Path, folder: Path) -> int:
