@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,26 @@ async def test_a_stream_of_it_says_the_same(project: CachedProject):
         said = "".join([delta.text async for delta in stream])
     assert said == stream.answer.text
     assert "Call [phone] for more. It ships" in said
+
+
+async def test_the_page_of_the_handbook_tells_what_works(
+    project: CachedProject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    page = (Path(__file__).parents[2] / "docs/guardrails.md").read_text(encoding="utf-8")
+    module, files, parts, face = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    connector, pipeline = files.split("\n\n")
+    project.write("my_validators.py", module)
+    project.write("connectors/phones.yaml", connector)
+    answering = project.folder / "pipelines/answer.yaml"
+    project.write("pipelines/answer.yaml", answering.read_text().partition("checks:")[0] + pipeline)
+    monkeypatch.syspath_prepend(project.folder)
+    async with ragstone.AsyncRag.open(project.folder) as rag:
+        await rag.ingest()
+        answer = await rag.ask(QUESTION)
+    assert "Call [phone] for more." in answer.text
+    exec(parts, {})
+    exec(face, {})
+    assert len(capsys.readouterr().out) == 81
 
 
 def test_what_is_wrong_stands_with_its_line(project: CachedProject):
