@@ -196,6 +196,7 @@ async def test_no_metadata_goes_from_one_call_to_another():
         ({"guard": 3}, "is no Guard: found int"),
         ({"guard": "local_validators"}, "is no dotted path"),
         ({"guard": Guard()}, "the Guard asks nothing"),
+        ({"guard": lambda: 1 // 0}, "failed: ZeroDivisionError"),
     ],
 )
 def test_what_is_no_validator_is_said_when_it_is_made(keys: Any, said: str):

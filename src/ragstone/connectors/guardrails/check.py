@@ -12,7 +12,7 @@ from ragstone.connectors.guardrails import vendor
 from ragstone.connectors.guardrails.aside import Aside
 from ragstone.connectors.guardrails.form import Form
 from ragstone.connectors.guardrails.guard import taken_apart
-from ragstone.connectors.guardrails.validators import Result, asked, found_at, validators_of
+from ragstone.connectors.guardrails.validators import Result, asked, called, found_at, validators_of
 from ragstone.errors import ConfigError
 from ragstone.protocols import Check
 from ragstone.types import Context
@@ -87,7 +87,7 @@ class GuardrailsCheck(Check):
             vendor.imported()
             given = found_at(given)
         if callable(given) and not hasattr(given, "get_validators"):
-            given = given()
+            given = called(given)
         self._asked, self._form = taken_apart(given)
         there = ["output"] if self._form or self._asked.get("output") else []
         there += ["input"] if self._asked["input"] else []

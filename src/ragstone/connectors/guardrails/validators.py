@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
@@ -13,7 +12,7 @@ from ragstone.connectors.guardrails import vendor
 from ragstone.errors import ConfigError, MissingExtra, RagstoneError, nearest
 from ragstone.verdicts import Flaw
 
-__all__ = ["Result", "asked", "found_at", "made", "validators_of"]
+__all__ = ["Result", "asked", "called", "found_at", "made", "validators_of"]
 
 LONG = 12  # characters from which on a text among the parameters may be a key
 REFUSED = ("on_fail", "on")  # parameters of Guardrails whose part a policy of ours plays
@@ -82,6 +81,16 @@ def found_at(path: str) -> Any:
         raise ConfigError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
 
 
+def called(make: Callable[[], Any]) -> Any:
+    """What a function of anyone's gives. Raises ConfigError where it fails."""
+    try:
+        return make()
+    except RagstoneError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{getattr(make, '__qualname__', make)} failed: {type(error).__name__}: {error}") from error
+
+
 def _class(name: str, base: Any) -> Any:
     """The class of a name: one that is registered, else one at a dotted path.
 
@@ -132,7 +141,7 @@ def asked(validator: Any, value: Any) -> Result:
     where it says nonsense.
     """
     vendor.silenced()
-    label, metadata = _label(validator), copy.deepcopy(dict(_kept(validator)))
+    label, metadata = _label(validator), _copied(_kept(validator))
     try:
         said: Any = _awaited(validator, value, metadata) if _waits(validator) else validator.validate(value, metadata)
     except Exception as error:
@@ -151,6 +160,15 @@ def asked(validator: Any, value: Any) -> Result:
         flaws=tuple(_flaws(said, value, label)) if isinstance(value, str) else (),
         fixed=fixed if isinstance(fixed, str) and isinstance(value, str) else None,
     )
+
+
+def _copied(value: Any) -> Any:
+    """A copy of all that is a container: what else metadata may hold, as a model, is not one's own to copy."""
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_copied(one) for one in cast("list[Any]", value)]
+    return set(cast("set[Any]", value)) if isinstance(value, set) else value
 
 
 def _waits(validator: Any) -> bool:
