@@ -28,9 +28,7 @@ def test_to_name_it_imports_nothing_of_it():
 @pytest.mark.parametrize("keys", [{"validators": ["a.B"]}, {"guard": "a.b"}])
 def test_what_to_install_is_said(keys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "guardrails", None)
-    with pytest.raises(
-        MissingExtra, match=r"package 'guardrails'\. Run: pip install 'ragstone\[guardrails\]'"
-    ):
+    with pytest.raises(MissingExtra, match=r"package 'guardrails'\. Run: pip install 'ragstone\[guardrails\]'"):
         find("check", "guardrails")(**keys)
 
 
