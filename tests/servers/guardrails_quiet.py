@@ -19,6 +19,7 @@ seen: list[str] = []
 def note(event: str, given: tuple[object, ...]) -> None:
     if event in ("socket.getaddrinfo", "socket.connect", "subprocess.Popen"):
         seen.append(f"{event} {given[:2]!r}")
+        raise OSError("nothing leaves this machine, whoever asks")
 
 
 sys.addaudithook(note)
