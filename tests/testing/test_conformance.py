@@ -15,11 +15,13 @@ from ragstone.testing import (
     MemoryLookup,
     MemoryStore,
     OverlapReranker,
+    ScriptedCheck,
     ScriptedModel,
     ScriptedTool,
 )
 from ragstone.testing.suites import (
     CacheSuite,
+    CheckSuite,
     EmbedderSuite,
     LedgerSuite,
     LexicalIndexSuite,
@@ -97,3 +99,10 @@ class TestScriptedTool(ToolSuite):
 
     def make(self, tmp_path: Path) -> ScriptedTool:
         return ScriptedTool(lambda given: "21 °C" if given == "Bergen" else ToolFailed("there is no such town"))
+
+
+class TestScriptedCheck(CheckSuite):
+    fails = "It is not right."
+
+    def make(self, tmp_path: Path) -> ScriptedCheck:
+        return ScriptedCheck(lambda text: "it is wrong" if "not right" in text else True)

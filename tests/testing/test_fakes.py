@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import subprocess
 import sys
@@ -13,11 +14,20 @@ from hypothesis import strategies as st
 
 from ragstone.errors import EmbedderError, ModelTimeout, ModelUnavailable, UsageError
 from ragstone.protocols import Capabilities
-from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, OverlapReranker, ScriptedModel
+from ragstone.testing import (
+    Hang,
+    HashingEmbedder,
+    MemoryLexicalIndex,
+    MemorySource,
+    OverlapReranker,
+    ScriptedCheck,
+    ScriptedModel,
+)
 from ragstone.testing.suites.model import prompt
 from ragstone.testing.suites.samples import chunk
 from ragstone.types import Completion, Context, Entry
 from ragstone.usage import Usage
+from ragstone.verdicts import PASSED, Finding, Subject
 
 CONTEXT = Context()
 
@@ -129,6 +139,26 @@ async def test_samples_are_the_next_lines_and_share_the_input_where_it_gives_sev
         await ScriptedModel(["one", ModelUnavailable("no")], capabilities=able).sample(prompt(), n=2, context=CONTEXT)
     with pytest.raises(UsageError):
         await ScriptedModel([], capabilities=able).sample(prompt(), n=0, context=CONTEXT)
+
+
+# ── ScriptedCheck ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_check_finds_what_its_script_says_and_remembers_what_it_was_asked() -> None:
+    given = Finding(passed=False, reason="odd", score=0.5)
+    check = ScriptedCheck([True, "late", given, False, ValueError("no")])
+    subjects = [Subject(text=text, stage="output") for text in "abcdef"]
+    found = [await check.begin(one).check(one, context=CONTEXT) for one in subjects[:4]]
+    late, failed = (Finding(passed=False, reason=reason) for reason in ("late", "it was to fail"))
+    assert found == [PASSED, late, given, failed]
+    with pytest.raises(ValueError, match="no"):
+        await check.check(subjects[4], context=CONTEXT)
+    with pytest.raises(AssertionError, match="more often than its script says"):
+        await check.check(subjects[5], context=CONTEXT)
+    assert (check.asked, check.begun) == (subjects, 4)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await ScriptedCheck([Hang()]).check(subjects[0], context=CONTEXT)
 
 
 # ── OverlapReranker ─────────────────────────────────────────────────────────────────────────────────────────────────

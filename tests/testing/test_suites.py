@@ -13,7 +13,7 @@ import pytest
 
 from ragstone.testing import suites
 
-FAULTY = Path(__file__).with_name("faulty.py")
+FAULTY = tuple(map(Path(__file__).with_name, ("faulty.py", "faulty_checks.py")))
 
 CAUGHT = {
     "Forgetful": "test_an_upsert_replaces_the_vector",
@@ -66,6 +66,20 @@ CAUGHT = {
     "FirstIn": "test_what_was_not_used_for_longest_makes_room",
     "Bulging": "test_all_rooms_share_the_space",
     "Counted": "test_figures_add_up",
+    "Telling": "test_what_is_right_passes_and_what_is_wrong_fails",
+    "Unreasonable": "test_what_is_right_passes_and_what_is_wrong_fails",
+    "Pointing": "test_where_a_text_stands_moves_no_flaw",
+    "Mending": "test_a_fixed_text_passes_and_needs_no_other",
+    "HalfMending": "test_a_fixed_text_passes_and_needs_no_other",
+    "Wavering": "test_the_same_text_gives_the_same_finding",
+    "Recalling": "test_each_text_is_begun_for_itself",
+    "Mixing": "test_texts_that_come_at_once_do_not_mix",
+    "Brittle": "test_whatever_the_text_there_is_a_finding",
+    "Raising": "test_what_is_right_passes_and_what_is_wrong_fails",
+    "Willing": "test_it_is_asked_somewhere_and_its_policy_makes_sense_there",
+    "Lenient": "test_what_is_right_passes_and_what_is_wrong_fails",
+    "Boundless": "test_what_is_right_passes_and_what_is_wrong_fails",
+    "Forgetting": "test_each_text_is_begun_for_itself",
 }
 
 
@@ -83,7 +97,8 @@ def run_pytest(folder: Path, *, expected: int) -> str:
 def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """(connector, test) of what fails when pytest runs the suites against the faulty connectors."""
     folder = tmp_path_factory.mktemp("faulty")
-    (folder / "test_faulty.py").write_text(FAULTY.read_text())
+    for path in FAULTY:
+        (folder / f"test_{path.name}").write_text(path.read_text())
     report = run_pytest(folder, expected=1)
     found = re.findall(r"^(?:FAILED|ERROR) \S+::Test(\w+)::(\w+)", report, re.MULTILINE)
     return {(str(connector), str(test)) for connector, test in found}
@@ -93,6 +108,11 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("connector", CAUGHT)
 def test_a_faulty_connector_is_caught(connector: str, failures: set[tuple[str, str]]) -> None:
     assert (connector, CAUGHT[connector]) in failures
+
+
+@pytest.mark.slow
+def test_one_without_a_fault_passes(failures: set[tuple[str, str]]) -> None:
+    assert not [test for connector, test in failures if connector == "NoShouting"]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 
 from ragstone.errors import CheckFailed, UsageError
 from ragstone.protocols import Check
+from ragstone.testing import ScriptedCheck
 from ragstone.types import Context
 from ragstone.validation.policy import Guard, Policy, at
 from ragstone.validation.screening import Screening
@@ -85,6 +86,16 @@ async def test_one_sentence_that_fails_does_not_poison_the_rest():
     assert found.text == long.replace("bad", "good")
     assert said
     assert long.startswith(said[:40])
+
+
+async def test_a_text_that_passes_is_changed_where_the_check_would_have_it_otherwise_and_may():
+    check = ScriptedCheck(lambda text: Finding(passed=True, fixed=text.lower(), repaired="lower case"), fixes=True)
+    fixed, _ = await screened(guard(check, on_fail="fix"))
+    assert fixed.text == TEXT.lower()
+    assert [(one.passed, one.action, one.reason) for one in fixed.verdicts] == [(True, "fixed", "lower case")]
+    left, _ = await screened(guard(check, on_fail="filter"))
+    assert left.text == TEXT
+    assert left.verdicts[0].action == ""
 
 
 async def test_a_refusal_says_nothing_at_all():

@@ -350,20 +350,19 @@ class RetrieveSpec(Strict):
     lexical_only: bool = False
 
 
+def _one_or_several(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
 class CheckTerms(Strict):
     """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
 
-    on: tuple[Stage, ...] | None = None
+    on: Annotated[tuple[Stage, ...] | None, BeforeValidator(_one_or_several)] = None
     on_fail: OnFail | None = None
     on_error: Literal["open", "closed"] = "closed"
     timeout: float = Field(default=10.0, gt=0)
     reasks: int = Field(default=1, ge=1, le=5)
     otherwise: Literal["raise", "refrain", "flag"] = "refrain"
-
-    @field_validator("on", mode="before")
-    @classmethod
-    def _one_or_several(cls, given: object) -> object:
-        return (given,) if isinstance(given, str) else given
 
 
 class CheckSpec(Strict):

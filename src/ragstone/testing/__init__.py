@@ -12,6 +12,7 @@ The fakes are real implementations, small and deterministic: the same input give
     MemoryCache          a dict with expiry, eviction, tags and leases
     MemoryLedger         tokens, money, budgets and limits, added up anew each time
     MemoryLookup         replies from a mapping of path to text
+    ScriptedCheck        finds what a list or a function says of a text, raises, or hangs
     ScriptedTool         finds what a list says, raises, or hangs
     MemorySource         documents from a mapping of uri to text
 
@@ -29,6 +30,7 @@ The suites are in `ragstone.testing.suites`, which alone needs pytest and pytest
 from ragstone.retrieval.matching import matches
 from ragstone.testing.cache import MemoryCache
 from ragstone.testing.chance import ChanceModel
+from ragstone.testing.check import ScriptedCheck
 from ragstone.testing.embedder import HashingEmbedder
 from ragstone.testing.ledger import MemoryLedger
 from ragstone.testing.lexical import MemoryLexicalIndex
@@ -51,6 +53,7 @@ __all__ = [
     "MemorySource",
     "MemoryStore",
     "OverlapReranker",
+    "ScriptedCheck",
     "ScriptedModel",
     "ScriptedTool",
     "matches",

@@ -155,9 +155,12 @@ class Inspection:
 
     async def _past(self, guard: Guard, subject: Subject) -> str | None:
         found = await self._found(guard, subject)
-        if found.passed:
-            return subject.text
         tally, policy = self._tallies[id(guard)], guard.policy.on_fail
+        if found.passed:
+            if policy != "fix" or found.fixed in (None, subject.text):
+                return subject.text
+            tally.action = "fixed"  # it passes as it is, and the check would have it otherwise
+            return found.fixed
         tally.action = ACTIONS[policy]
         match policy:
             case "flag":

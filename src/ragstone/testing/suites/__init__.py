@@ -21,6 +21,7 @@ import pytest
 
 _MODULES = (
     "cache",
+    "check",
     "connector",
     "embedder",
     "ledger",
@@ -36,6 +37,7 @@ _MODULES = (
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))  # before they are imported
 
 from ragstone.testing.suites.cache import CacheSuite  # noqa: E402
+from ragstone.testing.suites.check import CheckSuite  # noqa: E402
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
 from ragstone.testing.suites.ledger import LedgerSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
@@ -49,6 +51,7 @@ from ragstone.testing.suites.tool import ToolSuite  # noqa: E402
 
 __all__ = [
     "CacheSuite",
+    "CheckSuite",
     "EmbedderSuite",
     "LedgerSuite",
     "LexicalIndexSuite",
