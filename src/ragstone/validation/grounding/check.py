@@ -1,0 +1,144 @@
+"""The check `grounding`: every sentence of an answer is tied to the passages that it cites."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ragstone.errors import ConfigError
+from ragstone.protocols import Check, Embedder, Reranker
+from ragstone.text.language import detect
+from ragstone.types import Context
+from ragstone.validation.grounding.claims import Claim, claims
+from ragstone.validation.grounding.facts import faults
+from ragstone.validation.grounding.markers import markers
+from ragstone.validation.grounding.passages import Passages
+from ragstone.validation.grounding.support import THRESHOLD, Support
+from ragstone.verdicts import PASSED, Finding, Flaw, Subject
+
+__all__ = ["GroundingCheck"]
+
+HEARD = 2_000  # characters of an answer by which its language is told
+TELLING = 60  # with fewer, one of the passages' languages is assumed
+MOST_NAMED = 3  # reasons of one segment
+
+
+class GroundingCheck(Check):
+    """Fails a sentence whose marker points nowhere, whose quote, number or name no cited passage holds, or that none
+    supports; one without a marker is compared with all passages.
+
+    `embedder` compares meanings where words leave it open: the index's, unless another is given. `nli` does so in its
+    place, reading pairs of passage and sentence: from the score `entails` on the passage holds what the sentence says.
+    `threshold` is how probable support must be. The finding's score is the share of sentences without it.
+    """
+
+    whole = False
+    cumulative = True
+
+    def __init__(
+        self,
+        embedder: Embedder | None = None,
+        *,
+        nli: Reranker | None = None,
+        entails: float = 0.5,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        if not 0 < threshold < 1:
+            raise ConfigError("threshold is out of range", expected="between 0 and 1", found=str(threshold))
+        self.embedder, self.nli, self.entails, self.threshold = embedder, nli, entails, threshold
+        self.cost = "model" if nli is not None else "vectors" if embedder is not None else "rules"
+
+    def begin(self, subject: Subject) -> Check:
+        """The same for one answer: what it has said so far counts."""
+        return _Answer(self, Passages(subject.hits))
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        """Judges a text by itself."""
+        return await self.begin(subject).check(subject, context=context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What came of the claims of one segment: how many are supported, of how many that could be judged."""
+
+    supported: int
+    claims: int
+
+
+class _Answer(Check):
+    """The check of one answer. Segments are told apart by where they stand, so that one which is mended counts once."""
+
+    whole = False
+    cumulative = True
+
+    def __init__(self, settings: GroundingCheck, passages: Passages) -> None:
+        self.cost = settings.cost
+        self._passages = passages
+        self._support = Support(
+            passages, settings.embedder, settings.nli, entails=settings.entails, threshold=settings.threshold
+        )
+        self._heard = ""
+        self._judged: dict[int, _Judged] = {}
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        """Judges the claims of a segment."""
+        if subject.code or not self._passages.all:
+            return PASSED
+        if len(self._heard) < HEARD:
+            self._heard += subject.text
+        found = await asyncio.to_thread(
+            lambda: list(claims(subject.text, language=self._language(), prompt=subject.prompt))
+        )
+        flaws: list[Flaw] = []
+        supported = judged = 0
+        for claim in found:
+            faulty, counted = await self._faulty(claim, subject.text, context)
+            flaws += faulty
+            judged += counted
+            supported += counted and not any(flaw.label != "marker" for flaw in faulty)
+        self._judged[subject.offset] = _Judged(supported, judged)
+        reasons = list(dict.fromkeys(flaw.reason for flaw in flaws))
+        return Finding(
+            passed=not flaws, reason="; ".join(reasons[:MOST_NAMED]), flaws=tuple(flaws), score=self._score()
+        )
+
+    def _language(self) -> str:
+        """Of the answer, as far as it was heard; a short one is in a language of the passages, where it may be."""
+        among = tuple(self._passages.languages) if len(self._heard) < TELLING else ()
+        return detect(self._heard, among=among)
+
+    def _score(self) -> float | None:
+        """The share of claims without support; None before the first."""
+        every = sum(one.claims for one in self._judged.values())
+        return 1 - sum(one.supported for one in self._judged.values()) / every if every else None
+
+    async def _faulty(self, claim: Claim, text: str, context: Context) -> tuple[list[Flaw], bool]:
+        """What is wrong with a claim, and whether anything could be told of it."""
+        cited, unknown = self._passages.cited(claim.cites)
+        found: list[Flaw] = []
+        if unknown:
+            count = len(self._passages.all)
+            named = ", ".join(f"[{number}]" for number in unknown)
+            reason = f"{named} points nowhere: there are {count} passages"
+            found += [Flaw(start, end, reason, "marker") for start, end in _marks(claim, text, unknown)]
+        among = cited or list(range(len(self._passages.all)))
+        whose = [self._passages.all[place] for place in among]
+        native = any(self._support.reads(claim, place) for place in among)
+        stated = await asyncio.to_thread(lambda: list(faults(claim, whose, native=native, named=native)))
+        found += [Flaw(claim.start, claim.end, one.reason, one.label) for one in stated]
+        probable = await self._support.probability(claim, among, context=context)
+        if probable is not None and probable < self._support.threshold:
+            which = "no passage" if not cited else "no cited passage"
+            found.append(Flaw(claim.start, claim.end, f"{which} supports this sentence", "unsupported"))
+        return found, bool(stated) or probable is not None
+
+
+def _marks(claim: Claim, text: str, unknown: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the markers of a claim stand that name no passage at all."""
+    said = text[claim.start : claim.end]
+    return [
+        (claim.start + one.start, claim.start + one.end)
+        for one in markers(said)
+        if all(number in unknown for number in one.numbers)
+    ]
