@@ -435,7 +435,7 @@ class Answer:
 
     @property
     def confidence(self) -> float | None:
-        """In [0, 1]: the share of samples that agree, or else of sentences that a passage supports; None for neither."""
+        """The share of samples that agree, or else of sentences that a passage supports; None for neither."""
         shares = [1 - one.score for one in self.verdicts if one.check == "grounding" and one.score is not None]
         return shares[0] if shares and self.completion.confidence is None else self.completion.confidence
 

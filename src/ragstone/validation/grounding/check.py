@@ -25,8 +25,10 @@ MOST_NAMED = 3  # reasons of one segment
 
 
 class GroundingCheck(Check):
-    """Fails a sentence whose marker points nowhere, whose quote, number or name no cited passage holds, or that none
-    supports; one without a marker is compared with all passages.
+    """Fails a sentence that the passages it cites do not say; one without a marker is compared with all passages.
+
+    Each flaw has a label: `marker` points nowhere, `quote`, `number` and `name` stand in no cited passage, and
+    `unsupported` is what none of them supports.
 
     `embedder` compares meanings where words leave it open: the index's, unless another is given. `nli` does so in its
     place, reading pairs of passage and sentence: from the score `entails` on the passage holds what the sentence says.

@@ -27,8 +27,8 @@ _OPENS = re.compile(r"[:：]$")
 _POINTS = re.compile(  # at what follows, at the passages, or at the reader
     r"(?:(?:sure|certainly|of course|okay)\b[,.! ]*)?"
     r"(?:here(?:'s|’s| is| are)\b|below (?:is|are)\b|the following\b|in (?:summary|short)[,:]?$|i hope\b|let me know\b"
-    r"|if you (?:have|need|want)\b|please (?:let|note that i)\b|hier (?:ist|sind)\b|voici\b|aqu[ií] (?:está|están|tiene)"
-    r"|ecco\b|вот\b|以下是|下面是|如下|希望)",
+    r"|if you (?:have|need|want)\b|please (?:let|note that i)\b|hier (?:ist|sind)\b|voici\b"
+    r"|aqu[ií] (?:está|están|tiene)|ecco\b|вот\b|以下是|下面是|如下|希望)",
     re.IGNORECASE,
 )
 FEWEST_TERMS = 2  # that say something; with fewer, a sentence claims nothing unless it names or counts something
@@ -51,7 +51,7 @@ class Claim:
 def claims(text: str, *, language: str = "", prompt: Prompt | None = None) -> Iterator[Claim]:
     """The claims of a text in order: no headings, questions, list openers, blocks of code, nor words for "no answer".
 
-    >>> [claim.cites for claim in claims("Here is the plan:\\n\\n- It ships on 3 May 2031 [2].")]
+    >>> [claim.cites for claim in claims("Here is the plan: it is short. It ships on 3 May 2031 [2].")]
     [('2',)]
     """
     marked = list(markers(text))

@@ -133,7 +133,7 @@ def _known(passage: Passage) -> tuple[frozenset[str], frozenset[str], frozenset[
         text = unicodedata.normalize("NFKC", passage.text)
         read = list(_read(text, passage.language))
         values = {value for number in read for value in (number.value, *number.parts)}
-        measures = set(units(text)) | ({"%"} if _PERCENT.search(text) else set())
+        measures = {*units(text), *(["%"] if _PERCENT.search(text) else [])}
         passage.facts = frozenset(values), frozenset(dates(text)), frozenset(measures)
     return passage.facts
 

@@ -19,20 +19,9 @@ WORD = re.compile(r"[^\W_](?:[\w'.&-]*[^\W_])?(?:\+\+?|#)?")
 _SPACES = re.compile(r"\s+")
 _MARKUP = re.compile(r"[*_`]")
 _LIKE = str.maketrans(
-    {
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "«": '"',
-        "»": '"',
-        "‘": "'",
-        "’": "'",
-        "‚": "'",
-        "–": "-",
-        "—": "-",
-        "‑": "-",
-        "−": "-",
-    }
+    dict.fromkeys("“”„«»", '"')
+    | dict.fromkeys("‘’‚", "'")
+    | dict.fromkeys("–—‑−", "-")
     | {"…": "...", "\u00a0": " ", "\u202f": " ", "\u00ad": "", "，": ",", "；": ";", "：": ":", "（": "(", "）": ")"}
 )
 
@@ -40,7 +29,7 @@ _LIKE = str.maketrans(
 def folded(text: str) -> str:
     """A text as quotes compare: lower case, plain quotation marks and dashes, one space for any whitespace, no markup.
 
-    >>> folded("The *“first”\\n  rule”* –")
+    >>> folded("The *“first”   rule”* –")
     'the "first" rule" -'
     """
     return _SPACES.sub(" ", _MARKUP.sub("", text).translate(_LIKE)).casefold()

@@ -25,7 +25,7 @@ __all__ = ["LEXICAL", "NEAREST", "SEMANTIC", "SPACELESS", "Scale", "Support"]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A logistic model of how likely a passage says what a claim does: intercept + near · … + passage · … + cosine · …
+    """A logistic model of how likely a passage says what a claim does, by how much of it stands there.
 
     >>> round(Scale(-2.0, near=4.0).probability(Coverage(near=0.5)), 2)
     0.5
