@@ -11,7 +11,7 @@ from ragstone.protocols import Check, Embedder, Reranker
 from ragstone.text.language import detect
 from ragstone.types import Context
 from ragstone.validation.grounding.claims import Claim, claims
-from ragstone.validation.grounding.facts import faults
+from ragstone.validation.grounding.facts import denies, faults
 from ragstone.validation.grounding.markers import markers
 from ragstone.validation.grounding.passages import Passages
 from ragstone.validation.grounding.support import THRESHOLD, Support
@@ -77,9 +77,8 @@ class _Answer(Check):
     def __init__(self, settings: GroundingCheck, passages: Passages) -> None:
         self.cost = settings.cost
         self._passages = passages
-        self._support = Support(
-            passages, settings.embedder, settings.nli, entails=settings.entails, threshold=settings.threshold
-        )
+        self._support = Support(passages, settings.embedder, settings.nli, entails=settings.entails)
+        self._threshold = settings.threshold
         self._heard = ""
         self._judged: dict[int, _Judged] = {}
 
@@ -100,10 +99,9 @@ class _Answer(Check):
             judged += counted
             supported += counted and not any(flaw.label != "marker" for flaw in faulty)
         self._judged[subject.offset] = _Judged(supported, judged)
-        reasons = list(dict.fromkeys(flaw.reason for flaw in flaws))
-        return Finding(
-            passed=not flaws, reason="; ".join(reasons[:MOST_NAMED]), flaws=tuple(flaws), score=self._score()
-        )
+        telling = [flaw for flaw in flaws if flaw.label != "unsupported"] or flaws
+        reason = "; ".join(list(dict.fromkeys(flaw.reason for flaw in telling))[:MOST_NAMED])
+        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=self._score())
 
     def _language(self) -> str:
         """Of the answer, as far as it was heard; a short one is in a language of the passages, where it may be."""
@@ -129,11 +127,18 @@ class _Answer(Check):
         native = any(self._support.reads(claim, place) for place in among)
         stated = await asyncio.to_thread(lambda: list(faults(claim, whose, native=native, named=native)))
         found += [Flaw(claim.start, claim.end, one.reason, one.label) for one in stated]
-        probable = await self._support.probability(claim, among, context=context)
-        if probable is not None and probable < self._support.threshold:
-            which = "no passage" if not cited else "no cited passage"
+        support = await self._support.judge(claim, among, context=context)
+        which = "no cited passage" if cited else "no passage"
+        if support is not None and support.probability < self._threshold:
             found.append(Flaw(claim.start, claim.end, f"{which} supports this sentence", "unsupported"))
-        return found, bool(stated) or probable is not None
+        elif support is not None and support.near and _denied(claim, support.near):
+            found.append(Flaw(claim.start, claim.end, f"{which} denies what it denies", "unsupported"))
+        return found, bool(stated) or support is not None
+
+
+def _denied(claim: Claim, near: Sequence[str]) -> bool:
+    """Whether a claim denies something, and nothing of what comes nearest to it does."""
+    return denies(claim.text, claim.language) and not any(denies(text, claim.language) for text in near)
 
 
 def _marks(claim: Claim, text: str, unknown: Sequence[str]) -> list[tuple[int, int]]:

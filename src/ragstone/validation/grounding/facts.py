@@ -11,14 +11,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ragstone.text.features import dates, numbers
+from ragstone.text.features import dates, negations, numbers
 from ragstone.text.proper_names import lacking, proper_names
 from ragstone.text.units import units
 from ragstone.text.words import NUMBERS
 from ragstone.validation.grounding.claims import LIST_MARK, QUOTED, Claim
 from ragstone.validation.grounding.passages import WORD, Passage, folded
 
-__all__ = ["Fault", "faults"]
+__all__ = ["Fault", "denies", "faults"]
 
 SHORTEST_QUOTE = 4
 """Characters between quotation marks that are looked up: shorter ones are letters and signs."""
@@ -38,6 +38,9 @@ _PERCENT = re.compile(
     r"[%％٪]|per ?cent|prozent|por ?cien|pour ?cent|per cento|procent|процент|yüzde|τοις εκατό|百分|パーセント|퍼센트"
     r"|เปอร์เซ็นต์|phần trăm|प्रतिशत|بالمئة|في المائة",
     re.IGNORECASE,
+)
+_CHINESE_NOT = re.compile(
+    "不[断同少仅久过管但论只]|非[常洲凡]|无[论线数]|未来|差不多|南非|(?P<no>[不没沒未无無非勿否])"
 )
 _SPACELESS = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -62,6 +65,17 @@ def faults(claim: Claim, passages: Sequence[Passage], *, native: bool, named: bo
         yield Fault("number", f"no passage holds {_listed(missing)}")
     if named and (missing := _names(said, claim.language, passages)):
         yield Fault("name", f"no passage names {_listed(missing)}")
+
+
+def denies(text: str, language: str) -> bool:
+    """Whether a text says of something that it is not so, as far as its words tell.
+
+    >>> denies("It does not ship.", "en"), denies("它没有发布。", "zh"), denies("It ships.", "en")
+    (True, True, False)
+    """
+    if language == "zh":
+        return any(match["no"] for match in _CHINESE_NOT.finditer(text))
+    return bool(negations(text, language=language))
 
 
 def _listed(found: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from ragstone.text.analyzer import stop_words, terms
 from ragstone.text.language import detect
 from ragstone.text.sentences import sentences
+from ragstone.text.words import NUMBERS
 from ragstone.types import Chunk, Hit
 
 __all__ = ["WORD", "Coverage", "Passage", "Passages", "folded"]
@@ -138,10 +139,7 @@ class Passages:
         for place in among:
             language = self.all[place].language
             if language not in wanted:
-                stopped = stop_words(language)
-                kept = set(terms(claim, language=language))
-                kept = {term for term in kept if term not in stopped} or kept
-                wanted[language] = {term: self.weight(term) for term in kept}
+                wanted[language] = {term: self.weight(term) for term in _telling(claim, language)}
             found.append((place, self._covered(wanted[language], place)))
         return sorted(found, key=lambda one: (-one[1].near, -one[1].passage))
 
@@ -161,3 +159,14 @@ class Passages:
                 near[at] += weight
         best = max(range(len(near)), key=near.__getitem__)
         return Coverage(near[best] / whole, there / whole, (best, best + 1) if best + 1 < len(near) else (best,))
+
+
+def _telling(claim: str, language: str) -> set[str]:
+    """The terms of a claim that say what it is about. Numbers in words are looked up as numbers: "twelve" is 12."""
+    every = set(terms(claim, language=language))
+    return every - stop_words(language) - _spelled(language) or every
+
+
+@cache
+def _spelled(language: str) -> frozenset[str]:
+    return frozenset(term for word in NUMBERS.get(language, ()) for term in terms(word, language=language))

@@ -5,6 +5,7 @@ The scales are fitted on public questions by benchmarks/grounding.py, which prin
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from ragstone.validation.grounding.passages import Coverage, Passages
 if TYPE_CHECKING:
     from ragstone.types import Vector
 
-__all__ = ["LEXICAL", "NEAREST", "SEMANTIC", "SPACELESS", "Scale", "Support"]
+__all__ = ["LEXICAL", "SEMANTIC", "SPACELESS", "SPACELESS_LANGUAGES", "THRESHOLD", "Scale", "Support", "Supported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,17 @@ SEMANTIC = Scale(-6.0, near=2.0, passage=3.0, cosine=5.0)
 OPEN = (0.1, 0.97)
 """Between these probabilities words alone leave it open."""
 THRESHOLD = 0.5
-NEAREST = 3  # sentences of one passage that a claim is compared with, beside two that stand together
+READ = 3  # passages, the best ones, of which a model reads all, and whose nearest sentences count
 MOST_EMBEDDED = 256  # claims of one answer whose vectors are asked for: an answer of 1 MB must end
 SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th"})
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """How likely a claim is supported, and what of the passages comes nearest to it in words."""
+
+    probability: float
+    near: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,22 +74,27 @@ class Support:
     embedder: Embedder | None = None
     nli: Reranker | None = None
     entails: float = 0.5
-    threshold: float = THRESHOLD
     _vectors: dict[str, Vector] = field(default_factory=dict[str, "Vector"])
     _embedded: int = 0
 
-    async def probability(self, claim: Claim, among: Sequence[int], *, context: Context) -> float | None:
+    async def judge(self, claim: Claim, among: Sequence[int], *, context: Context) -> Supported | None:
         """How likely one of these passages supports a claim; None where nothing can tell."""
         native = [place for place in among if self.reads(claim, place)]
-        covered = self.passages.coverage(claim.text, native) if native else []
+        covered = await asyncio.to_thread(self.passages.coverage, claim.text, native) if native else []
+        near = tuple(text for place, one in covered[:READ] for text in self._near(place, one))
         scale = SPACELESS if claim.language in SPACELESS_LANGUAGES else LEXICAL
         best = max((scale.probability(one) for _, one in covered), default=None)
-        if best is not None and not OPEN[0] < best < OPEN[1]:
-            return best
-        if self.nli is not None:
-            return await self._entailed(claim, [place for place, _ in covered] or list(among), context)
-        meant = await self._meant(claim, covered, among, context)
-        return best if meant is None else meant
+        if best is None or OPEN[0] < best < OPEN[1]:
+            if self.nli is not None:
+                best = await self._entailed(claim, [place for place, _ in covered] or list(among), context)
+            else:
+                meant = await self._meant(claim, covered, among, context)
+                best = best if meant is None else meant
+        return None if best is None else Supported(best, near)
+
+    def _near(self, place: int, coverage: Coverage) -> list[str]:
+        """The sentences of a passage that hold the most of a claim."""
+        return [self.passages.all[place].sentences[at] for at in coverage.sentences]
 
     def reads(self, claim: Claim, place: int) -> bool:
         """Whether a claim is in the language of a passage, as far as can be told."""
@@ -90,7 +104,7 @@ class Support:
     async def _entailed(self, claim: Claim, among: Sequence[int], context: Context) -> float:
         """1 where the model says so of one passage, else 0; the most likely one is read first."""
         assert self.nli is not None, "who calls it has one"
-        for place in among:
+        for place in among[:READ]:
             (score,) = await self.nli.scores(self.passages.all[place].text, [claim.text], context=context)
             if score >= self.entails:
                 return 1.0
@@ -110,7 +124,7 @@ class Support:
         if not readable:
             return None
         self._embedded += 1
-        texts = {place: self._sentences(place) for place in readable}
+        texts = {place: self._compared(place, coverage.get(place, Coverage())) for place in readable}
         wanted = [claim.text, *(text for found in texts.values() for text in found)]
         vectors = await self._embed(wanted, embedder, context)
         own = vectors[claim.text]
@@ -128,9 +142,10 @@ class Support:
     def _read_passage(self, place: int) -> bool:
         return self._read(self.passages.all[place].language)
 
-    def _sentences(self, place: int) -> list[str]:
-        """What of a passage a claim is compared with: its sentences."""
-        return self.passages.all[place].sentences
+    def _compared(self, place: int, coverage: Coverage) -> list[str]:
+        """What of a passage a claim is compared with: its sentences, and the best two together."""
+        near = self._near(place, coverage)
+        return [*self.passages.all[place].sentences, *([" ".join(near)] if len(near) > 1 else [])]
 
     async def _embed(self, texts: Sequence[str], embedder: Embedder, context: Context) -> Mapping[str, Vector]:
         new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
