@@ -17,10 +17,12 @@ from extractive import Collection, question_answering, records
 from ragstone.text.features import names, numbers
 from ragstone.text.sentences import sentences
 
-__all__ = ["FALSE", "TRUE", "Sample", "from_questions", "from_rgb", "statement"]
+__all__ = ["FALSE", "TRUE", "Sample", "from_paraphrases", "from_questions", "from_rgb", "statement"]
 
-TRUE = ("verbatim", "claim")
-FALSE = ("number", "date", "name", "negation", "answer", "neighbour", "far", "wrong")
+TRUE = ("verbatim", "claim", "paraphrase")
+FALSE = ("number", "date", "name", "negation", "answer", "wrong", "neighbour", "other", "far")
+
+OFFSET = 10  # statements
 
 _ASKS = {
     "en": re.compile(
@@ -124,10 +126,25 @@ def from_rgb(path: Path, language: str) -> Iterator[Sample]:
             yield Sample(statement(record["query"], wrong, language), right[0], "wrong", record["query"], language)
 
 
+def from_paraphrases(path: Path) -> Iterator[Sample]:
+    """Statements said again in other words, and the same beside the next statement of the file: one topic, no support.
+
+    Ten neighbours, which may repeat each other, count as one article.
+    """
+    every = list(records(path))
+    for place, record in enumerate(every):
+        other = every[(place + OFFSET) % len(every)]
+        article = f"statements {place // OFFSET}"
+        yield Sample(record["text_b"], record["text_a"], "paraphrase", article, "en")
+        yield Sample(record["text_b"], other["text_a"], "other", article, "en")
+
+
 def _names(found: Collection, language: str) -> list[str]:
     """Names of two words or more, to put in place of others."""
     if language == "zh":
-        return sorted({q.answers[0] for q in found.questions if 2 <= len(q.answers[0]) <= 5 and not _has_digit(q.answers[0])})
+        return sorted(
+            {q.answers[0] for q in found.questions if 2 <= len(q.answers[0]) <= 5 and not _has_digit(q.answers[0])}
+        )
     every = {name for text in list(found.passages.values())[::3] for name in names(text)}
     return sorted(name for name in every if 2 <= len(name.split()) <= 3)
 
@@ -138,7 +155,9 @@ def _corrupted(
     """The sentence with one thing changed, where there is such a thing."""
     known = set(numbers(passage, language=language))
     if year := _YEAR.search(text):
-        other = next(str(int(year[1]) + d) for d in chance.sample((-7, -3, 2, 4, 11), 5) if str(int(year[1]) + d) not in known)
+        other = next(
+            str(int(year[1]) + d) for d in chance.sample((-7, -3, 2, 4, 11), 5) if str(int(year[1]) + d) not in known
+        )
         yield "date", text[: year.start()] + other + text[year.end() :]
     plain = [one for one in _NUMBER.finditer(text) if not _YEAR.fullmatch(one[0])]
     if plain:

@@ -116,24 +116,27 @@ class Support:
         self, claim: Claim, covered: Sequence[tuple[int, Coverage]], among: Sequence[int], context: Context
     ) -> float | None:
         """By the cosine to the nearest sentence of each passage; None where the embedder reads one of both not."""
-        embedder = self.embedder
-        if embedder is None or self._embedded >= MOST_EMBEDDED:
+        if self.embedder is None or self._embedded >= MOST_EMBEDDED:
             return None
         coverage = dict(covered)
         readable = [place for place in among if self._read(claim.language) and self._read_passage(place)]
         if not readable:
             return None
         self._embedded += 1
-        texts = {place: self._compared(place, coverage.get(place, Coverage())) for place in readable}
-        wanted = [claim.text, *(text for found in texts.values() for text in found)]
-        vectors = await self._embed(wanted, embedder, context)
+        odds: list[float] = []
+        for place in readable:
+            one = coverage.get(place, Coverage())
+            odds.append(SEMANTIC.probability(one, await self.cosine(claim, place, one, context=context)))
+        return max(odds)
+
+    async def cosine(self, claim: Claim, place: int, coverage: Coverage, *, context: Context) -> float:
+        """To the nearest sentence of a passage, or to the two together that hold the most of the claim's words."""
+        assert self.embedder is not None, "who calls it has one"
+        near = self._near(place, coverage)
+        texts = [*self.passages.all[place].sentences, *([" ".join(near)] if len(near) > 1 else [])]
+        vectors = await self._embed([claim.text, *texts], self.embedder, context)
         own = vectors[claim.text]
-        return max(
-            SEMANTIC.probability(
-                coverage.get(place, Coverage()), max((float(own @ vectors[text]) for text in found), default=0.0)
-            )
-            for place, found in texts.items()
-        )
+        return max((float(own @ vectors[text]) for text in texts), default=0.0)
 
     def _read(self, language: str) -> bool:
         reads = self.embedder.languages if self.embedder is not None else None
@@ -141,11 +144,6 @@ class Support:
 
     def _read_passage(self, place: int) -> bool:
         return self._read(self.passages.all[place].language)
-
-    def _compared(self, place: int, coverage: Coverage) -> list[str]:
-        """What of a passage a claim is compared with: its sentences, and the best two together."""
-        near = self._near(place, coverage)
-        return [*self.passages.all[place].sentences, *([" ".join(near)] if len(near) > 1 else [])]
 
     async def _embed(self, texts: Sequence[str], embedder: Embedder, context: Context) -> Mapping[str, Vector]:
         new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
