@@ -35,7 +35,7 @@ _ASKS = {
         r"|多少|几|谁|多[大高长远久]"
     ),
     "de": re.compile(
-        r"\b(?:was|welche[rsnm]?|wer|wen|wem|wessen|woher|wohin|wo|wann|warum|wie ?(?:viele?|lange|alt|weit|oft)|wie)\b",
+        r"\b(?:was|welche[rsnm]?|we[rnm]|wessen|wo(?:her|hin)?|wann|warum|wie ?(?:viele?|lange|alt|weit|oft)|wie)\b",
         re.IGNORECASE,
     ),
 }
@@ -113,14 +113,13 @@ def from_questions(folder: Path, language: str, *, limit: int | None = None, see
 
 
 def from_rgb(path: Path, language: str) -> Iterator[Sample]:
-    """Right and wrong answers against the snippets that hold the right one."""
+    """Wrong answers against a snippet that holds the right one."""
     for record in records(path):
         answer = record["answer"][0] if isinstance(record["answer"], list) else record["answer"]
         answer = answer[0] if isinstance(answer, list) else answer
         right = [text for text in record["positive"] if str(answer) in text]
         if not right:
             continue
-        yield Sample(statement(record["query"], str(answer), language), right[0], "claim", record["query"], language)
         wrong = str(record["fakeanswer"])
         if wrong not in right[0]:
             yield Sample(statement(record["query"], wrong, language), right[0], "wrong", record["query"], language)
@@ -142,9 +141,7 @@ def from_paraphrases(path: Path) -> Iterator[Sample]:
 def _names(found: Collection, language: str) -> list[str]:
     """Names of two words or more, to put in place of others."""
     if language == "zh":
-        return sorted(
-            {q.answers[0] for q in found.questions if 2 <= len(q.answers[0]) <= 5 and not _has_digit(q.answers[0])}
-        )
+        return []
     every = {name for text in list(found.passages.values())[::3] for name in names(text)}
     return sorted(name for name in every if 2 <= len(name.split()) <= 3)
 
@@ -155,9 +152,8 @@ def _corrupted(
     """The sentence with one thing changed, where there is such a thing."""
     known = set(numbers(passage, language=language))
     if year := _YEAR.search(text):
-        other = next(
-            str(int(year[1]) + d) for d in chance.sample((-7, -3, 2, 4, 11), 5) if str(int(year[1]) + d) not in known
-        )
+        years = (str(int(year[1]) + step) for step in chance.sample((-7, -3, 2, 4, 11), 5))
+        other = next(each for each in years if each not in known)
         yield "date", text[: year.start()] + other + text[year.end() :]
     plain = [one for one in _NUMBER.finditer(text) if not _YEAR.fullmatch(one[0])]
     if plain:

@@ -15,7 +15,7 @@ from ragstone.validation.grounding.markers import Marker, bare, markers
 
 __all__ = ["LIST_MARK", "QUOTED", "Claim", "claims"]
 
-LIST_MARK = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+LIST_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 QUOTED = re.compile(r"[\"“„«「『](?P<words>[^\"“”„«»「」『』]+)[\"”“»」』]")
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")

@@ -18,12 +18,14 @@ from ragstone.text.words import NUMBERS
 from ragstone.validation.grounding.claims import LIST_MARK, QUOTED, Claim
 from ragstone.validation.grounding.passages import WORD, Passage, folded
 
-__all__ = ["Fault", "denies", "faults"]
+__all__ = ["UNSPACED", "Fault", "denies", "faults"]
 
 SHORTEST_QUOTE = 4
 """Characters between quotation marks that are looked up: shorter ones are letters and signs."""
 
 SHOUTED = 0.6  # of the letters of a claim are capitals: then none of them marks a name
+UNSPACED = frozenset({"zh", "ja", "th"})
+"""Languages that put no spaces between words: there only names in Latin letters are seen."""
 MOST_TOLD = 3  # numbers or names in one reason
 
 _NUMBER = re.compile(
@@ -42,6 +44,7 @@ _PERCENT = re.compile(
 _CHINESE_NOT = re.compile(
     "不[断同少仅久过管但论只]|非[常洲凡]|无[论线数]|未来|差不多|南非|(?P<no>[不没沒未无無非勿否])"
 )
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9'&.-]*[A-Za-z0-9]")
 _SPACELESS = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -123,8 +126,10 @@ def _numbers(said: str, language: str, passages: Sequence[Passage]) -> list[str]
         if not _dated(date, days, values):
             missing[date.replace("--", "")] = None
     for number in _read(unicodedata.normalize("NFKC", said), language):
-        trivial = number.spelled and number.value in ("0", "1")
-        if number.value in within or trivial:
+        written = number.written.casefold()
+        if number.value in within or (number.spelled and number.value in ("0", "1")):
+            continue
+        if number.spelled and any(written in passage.folded for passage in passages):
             continue
         if number.value not in values or (number.unit and number.unit not in measures):
             missing[number.written] = None
@@ -225,10 +230,13 @@ def _names(said: str, language: str, passages: Sequence[Passage]) -> list[str]:
     letters = [letter for letter in said if letter.isalpha()]
     if sum(map(str.isupper, letters)) > SHOUTED * len(letters):
         return []
+    if language in UNSPACED:
+        latin = dict.fromkeys(word for word in _LATIN.findall(said) if any(map(str.isupper, word)))
+        return [word for word in latin if not any(word.casefold() in passage.folded for passage in passages)]
     found = list(proper_names(said, language=language))
     if language == "de":  # there any noun has a capital
-        found = [name for name in found if any(map(str.isupper, name.written[1:])) or not name.written.isalpha()]
-    found = [name for name in found if any(map(str.isalpha, name.written))]
+        parts = {name: re.split(r"\W+", name.written) for name in found}
+        found = [name for name in found if any(letter.isupper() for part in parts[name] for letter in part[1:])]
     if not found:
         return []
     own = [word.casefold() for word in WORD.findall(said)]
