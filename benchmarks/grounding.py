@@ -38,6 +38,7 @@ from ragstone.validation.grounding.passages import Coverage, Passages
 from ragstone.validation.policy import Guard
 from ragstone.validation.screening import Screening
 from ragstone.verdicts import Subject
+from ragstone.wrapped import WrappedEmbedder
 
 LABELS = ("number", "name", "quote", "unsupported")
 UNTOLD = ("number", "date", "name", "negation")  # whose words are those of the passage but for one
@@ -64,11 +65,14 @@ class Remembering(WrappedEmbedder):
         super().__init__(embedder)
         self._known: dict[str, Any] = {}
 
-    async def embed_once(self, texts: Sequence[str], *, context: Context) -> Any:
+    async def embed(self, texts: Sequence[str], *, context: Context, ids: Any = None) -> Any:
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
-            self._known.update(zip(new, await self.embedder.embed_once(new, context=context), strict=True))
+            self._known.update(zip(new, await self.embedder.embed(new, context=context), strict=True))
         return np.array([self._known[text] for text in texts])
+
+    async def embed_once(self, texts: Sequence[str], *, context: Context) -> Any:
+        return await self.embed(texts, context=context)
 
 
 def hit(text: str, number: int = 1) -> Hit:
