@@ -16,9 +16,9 @@ NAME = 110  # pixels
 
 def drawn(found: Mapping[str, Abstaining], *, title: str) -> Canvas:
     """The risk/coverage curve of each language, a dot where the threshold in use stands."""
-    shares = Shares(
-        title, across="askings that are answered, % (half of them have no answer)", upward="answers wrong, %"
-    )
+    worst = max((point.risk for one in found.values() for point in one.curve), default=1.0)
+    across = "askings that are answered, % (half of them have no answer)"
+    shares = Shares(title, across=across, upward="answers that are wrong, %", highest=0.6 if worst <= 0.6 else 1.0)
     for number, (language, one) in enumerate(found.items()):
         color = COLORS[number] if number < MOST else FAINT
         shares.line([(point.coverage, point.risk) for point in one.curve], color)

@@ -19,8 +19,8 @@ from ragstone.validation.screening import Screened, Screening
 from ragstone.verdicts import Subject
 
 PLAN = (
-    "The halibut project ships on 3 May 2031. Its lead is Ana Ruiz, who moved to Lisbon in 2029. It costs 1,200 euros a "
-    "month, which is 18 % more than before. The “first rule”\nof the plan is to test early."
+    "The halibut project ships on 3 May 2031. Its lead is Ana Ruiz, who moved to Lisbon in 2029. It costs 1,200 euros "
+    "a month, which is 18 % more than before. The “first rule”\nof the plan is to test early."
 )
 CHUNKS = "Larger chunks answer broad questions, and smaller ones cite better. A chunk holds 200 tokens by default."
 CHINESE = "大比目鱼项目于2031年5月3日发布。负责人是安娜。每月费用为一千二百欧元。"
@@ -195,9 +195,7 @@ async def test_chinese_is_read_by_its_characters(text: str, found: list[str]):
 
 
 async def test_in_another_language_than_the_passages_numbers_count_and_words_do_not():
-    german = (
-        "Das Heilbuttprojekt wird im Mai ausgeliefert, und zwar am 3. Mai des Jahres 2031, wie es im Plan steht [1]."
-    )
+    german = "Das Heilbuttprojekt wird im Mai ausgeliefert, und zwar am 3. Mai des Jahres 2031, so der Plan [1]."
     assert await labels(german) == []
     assert await labels(german.replace("2031", "2044")) == ["number"]
     assert await labels("大比目鱼项目于2031年5月3日发布 [1]。") == []
