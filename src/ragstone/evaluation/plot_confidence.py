@@ -12,6 +12,7 @@ from ragstone.evaluation.plot_shares import COLORS, FAINT, INK, Shares
 __all__ = ["Bin", "binned", "calibration_error", "drawn"]
 
 BINS = 10
+FEWEST = 10  # answers of a bin that say something; fewer are a small dot that no line meets
 NAME = 170  # pixels
 
 
@@ -58,10 +59,10 @@ def drawn(found: Mapping[str, Sequence[Bin]], *, title: str) -> Canvas:
     shares.line([(0.0, 0.0), (1.0, 1.0)], INK, dashed=True)
     for number, (name, bins) in enumerate(found.items()):
         color = COLORS[number % len(COLORS)]
-        shares.line([(one.confidence, one.true) for one in bins], color)
+        shares.line([(one.confidence, one.true) for one in bins if one.count >= FEWEST], color)
         for one in bins:
             shares.line([(one.confidence, one.low), (one.confidence, one.high)], color)
-            shares.dot(one.confidence, one.true, color)
+            shares.dot(one.confidence, one.true, color, radius=5 if one.count >= FEWEST else 2)
         shares.key(NAME * number, f"{name}: ECE {calibration_error(bins):.3f}", color)
     shares.canvas.words(shares.x(0), 78, "bars are 95 % intervals; dashed: perfectly calibrated", color=FAINT, size=12)
     return shares.canvas
