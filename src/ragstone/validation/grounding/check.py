@@ -21,6 +21,7 @@ __all__ = ["GroundingCheck"]
 
 HEARD = 2_000  # characters of an answer by which its language is told
 TELLING = 60  # with fewer, one of the passages' languages is assumed
+THOROUGH = 500  # claims of one answer whose names are looked for in every form: an answer of 1 MB must end
 MOST_NAMED = 3  # reasons of one segment
 
 
@@ -79,39 +80,45 @@ class _Answer(Check):
         self._passages = passages
         self._support = Support(passages, settings.embedder, settings.nli, entails=settings.entails)
         self._threshold = settings.threshold
-        self._heard = ""
+        self._heard, self._spoken = "", ""
         self._judged: dict[int, _Judged] = {}
+        self._supported = self._claims = 0  # of all segments together
+        self._read = False  # whether the passages are
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Judges the claims of a segment."""
         if subject.code or not self._passages.all:
             return PASSED
-        if len(self._heard) < HEARD:
-            self._heard += subject.text
-        found = await asyncio.to_thread(
-            lambda: list(claims(subject.text, language=self._language(), prompt=subject.prompt))
-        )
+        if not self._read:
+            await asyncio.to_thread(self._passages.read)
+            self._read = True
         flaws: list[Flaw] = []
         supported = judged = 0
-        for claim in found:
+        for claim in claims(subject.text, language=self._language(subject.text), prompt=subject.prompt):
             faulty, counted = await self._faulty(claim, subject.text, context)
             flaws += faulty
             judged += counted
             supported += counted and not any(flaw.label != "marker" for flaw in faulty)
-        self._judged[subject.offset] = _Judged(supported, judged)
+        self._count(subject.offset, _Judged(supported, judged))
         telling = [flaw for flaw in flaws if flaw.label != "unsupported"] or flaws
         reason = "; ".join(list(dict.fromkeys(flaw.reason for flaw in telling))[:MOST_NAMED])
-        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=self._score())
+        score = 1 - self._supported / self._claims if self._claims else None
+        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=score)
 
-    def _language(self) -> str:
+    def _count(self, offset: int, found: _Judged) -> None:
+        """Takes a segment into account, in place of what stood there before."""
+        before = self._judged.get(offset, _Judged(0, 0))
+        self._supported += found.supported - before.supported
+        self._claims += found.claims - before.claims
+        self._judged[offset] = found
+
+    def _language(self, text: str) -> str:
         """Of the answer, as far as it was heard; a short one is in a language of the passages, where it may be."""
-        among = tuple(self._passages.languages) if len(self._heard) < TELLING else ()
-        return detect(self._heard, among=among)
-
-    def _score(self) -> float | None:
-        """The share of claims without support; None before the first."""
-        every = sum(one.claims for one in self._judged.values())
-        return 1 - sum(one.supported for one in self._judged.values()) / every if every else None
+        if len(self._heard) < HEARD:
+            self._heard += text
+            among = tuple(self._passages.languages) if len(self._heard) < TELLING else ()
+            self._spoken = detect(self._heard, among=among)
+        return self._spoken
 
     async def _faulty(self, claim: Claim, text: str, context: Context) -> tuple[list[Flaw], bool]:
         """What is wrong with a claim, and whether anything could be told of it."""
@@ -125,7 +132,7 @@ class _Answer(Check):
         among = cited or list(range(len(self._passages.all)))
         whose = [self._passages.all[place] for place in among]
         native = any(self._support.reads(claim, place) for place in among)
-        stated = await asyncio.to_thread(lambda: list(faults(claim, whose, native=native, named=native)))
+        stated = list(faults(claim, whose, native=native, thorough=self._claims < THOROUGH))
         found += [Flaw(claim.start, claim.end, one.reason, one.label) for one in stated]
         support = await self._support.judge(claim, among, context=context)
         which = "no cited passage" if cited else "no passage"

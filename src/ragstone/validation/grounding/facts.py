@@ -56,17 +56,18 @@ class Fault:
     reason: str
 
 
-def faults(claim: Claim, passages: Sequence[Passage], *, native: bool, named: bool) -> Iterator[Fault]:
+def faults(claim: Claim, passages: Sequence[Passage], *, native: bool, thorough: bool = True) -> Iterator[Fault]:
     """What of a claim stands in none of these passages.
 
-    `native`: it is in their language, so that quotes compare; `named`: its names are written as theirs are.
+    `native`: it is in their language, so that quotes and names are spelled as theirs are. `thorough`: names are
+    looked for in other forms, too ("US" for "United States"), which takes a millisecond a passage.
     """
     said = LIST_MARK.sub("", claim.text, count=1)
     if native and (missing := _quotes(said, passages)):
         yield Fault("quote", f"no passage says {_listed(missing)}")
     if missing := _numbers(said, claim.language, passages):
         yield Fault("number", f"no passage holds {_listed(missing)}")
-    if named and (missing := _names(said, claim.language, passages)):
+    if native and (missing := _names(said, claim.language, passages, thorough=thorough)):
         yield Fault("name", f"no passage names {_listed(missing)}")
 
 
@@ -225,7 +226,7 @@ def _han(run: str) -> Iterator[_Number]:
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _names(said: str, language: str, passages: Sequence[Passage]) -> list[str]:
+def _names(said: str, language: str, passages: Sequence[Passage], *, thorough: bool) -> list[str]:
     """The names of a sentence that no passage holds, as they are written."""
     letters = [letter for letter in said if letter.isalpha()]
     if sum(map(str.isupper, letters)) > SHOUTED * len(letters):
@@ -237,12 +238,9 @@ def _names(said: str, language: str, passages: Sequence[Passage]) -> list[str]:
     if language == "de":  # there any noun has a capital
         parts = {name: re.split(r"\W+", name.written) for name in found}
         found = [name for name in found if any(letter.isupper() for part in parts[name] for letter in part[1:])]
-    if not found:
-        return []
+    found = [name for name in found if not any(name.folded in passage.vocabulary for passage in passages)]
     own = [word.casefold() for word in WORD.findall(said)]
-    for passage in passages:
+    for passage in passages if found and thorough else ():
         left = set(lacking(found, passage.words, own=own, language=language))
         found = [name for name in found if name.folded in left]
-        if not found:
-            break
     return list(dict.fromkeys(name.written for name in found))

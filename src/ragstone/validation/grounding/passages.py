@@ -72,6 +72,11 @@ class Passage:
         return [word.removesuffix("'s") for word in WORD.findall(self.text.translate(_LIKE).casefold())]
 
     @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The same, each once."""
+        return frozenset(self.words)
+
+    @cached_property
     def language(self) -> str:
         """What the ingestion found for the document; a chunk alone may be too short to tell."""
         found = self.chunk.metadata.get("lang")
@@ -105,6 +110,12 @@ class Passages:
         wanted = list(dict.fromkeys(numbers))
         known = [number for number in wanted if len(number) < 9 and 1 <= int(number) <= len(self.all)]
         return [int(number) - 1 for number in known], [number for number in wanted if number not in known]
+
+    def read(self) -> None:
+        """Reads all that claims are compared with, which takes some time."""
+        for passage in self.all:
+            _ = passage.folded, passage.words, passage.around
+        _ = self.languages, self._places
 
     @cached_property
     def languages(self) -> frozenset[str]:

@@ -5,7 +5,6 @@ The scales are fitted on public questions by benchmarks/grounding.py, which prin
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +79,7 @@ class Support:
     async def judge(self, claim: Claim, among: Sequence[int], *, context: Context) -> Supported | None:
         """How likely one of these passages supports a claim; None where nothing can tell."""
         native = [place for place in among if self.reads(claim, place)]
-        covered = await asyncio.to_thread(self.passages.coverage, claim.text, native) if native else []
+        covered = self.passages.coverage(claim.text, native) if native else []
         near = tuple(text for place, one in covered[:READ] for text in self._near(place, one))
         scale = SPACELESS if claim.language in UNSPACED else LEXICAL
         best = max((scale.probability(one) for _, one in covered), default=None)
