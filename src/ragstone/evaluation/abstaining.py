@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from ragstone.protocols import Embedder
 from ragstone.reports import Progress
 
 __all__ = ["Abstaining", "Asked", "Point", "abstaining", "spread"]
+
+T = TypeVar("T")
 
 POINTS = 100  # of a curve as it is printed
 
@@ -188,11 +190,11 @@ async def abstaining(
     return found
 
 
-def spread(questions: Sequence[Question], limit: int | None) -> Sequence[Question]:
+def spread(questions: Sequence[T], limit: int | None) -> Sequence[T]:
     """So many of them, evenly over all.
 
-    >>> [one.id for one in spread([Question(str(id), "?") for id in range(6)], 3)]
-    ['0', '2', '4']
+    >>> spread(["a", "b", "c", "d", "e", "f"], 3)
+    ['a', 'c', 'e']
     """
     if limit is None or limit >= len(questions):
         return questions

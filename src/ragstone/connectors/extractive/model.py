@@ -74,7 +74,7 @@ class ExtractiveModel(Model):
         return sorted(judged, key=lambda each: -each.rank)
 
     def chosen(self, ranked: Sequence[Judged]) -> list[Judged]:
-        """The best sentence, a second where it may help, more where they are nearly as good; none says the same twice."""
+        """The best sentence, a second where it may help, more where they are nearly as good; none repeats another."""
         return _chosen(ranked, self.sentences)
 
     def trusts(self, best: Judged) -> bool:

@@ -31,19 +31,20 @@ class Marker:
 def markers(text: str) -> Iterator[Marker]:
     """The markers of an answer outside code and links; neighbours are one."""
     code = [match.span() for match in _CODE.finditer(text)]
-    last: Marker | None = None
+    start = end = 0
+    numbers: list[str] = []  # of the markers that stand together from `start` to `end`
     for match in _MARKER.finditer(text):
-        if any(start < match.end() and match.start() < end for start, end in code):
+        if any(first < match.end() and match.start() < last for first, last in code):
             continue
-        numbers = tuple(number.lstrip("0") or "0" for number in re.findall("[0-9]+", match[0]))
-        if last is not None and not text[last.end : match.start()].strip(" \t"):
-            last = Marker(last.start, match.end(), (*last.numbers, *numbers))
-            continue
-        if last is not None:
-            yield last
-        last = Marker(match.start(), match.end(), numbers)
-    if last is not None:
-        yield last
+        if numbers and text[end : match.start()].strip(" \t"):
+            yield Marker(start, end, tuple(numbers))
+            numbers = []
+        if not numbers:
+            start = match.start()
+        numbers += [number.lstrip("0") or "0" for number in re.findall("[0-9]+", match[0])]
+        end = match.end()
+    if numbers:
+        yield Marker(start, end, tuple(numbers))
 
 
 def without_unknown(text: str, known: Collection[str]) -> tuple[str, list[str]]:
