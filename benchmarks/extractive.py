@@ -29,6 +29,7 @@ import numpy as np
 import ragstone
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.connectors.openvino import OpenVINOEmbedder
+from ragstone.evaluation.abstaining import spread
 from ragstone.protocols import Embedder
 from ragstone.testing import MemorySource
 from ragstone.types import Completion, Context, Prompt
@@ -274,8 +275,7 @@ async def main() -> None:
 
 def limited(collection: Collection, limit: int | None) -> Collection:
     """The collection with so many questions, spread evenly over it."""
-    step = max(1, len(collection.questions) // limit) if limit else 1
-    return Collection(collection.name, collection.passages, collection.questions[::step][:limit])
+    return Collection(collection.name, collection.passages, spread(collection.questions, limit))
 
 
 if __name__ == "__main__":

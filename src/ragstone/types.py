@@ -433,6 +433,12 @@ class Answer:
     cached: bool = False
     parsed: Any = None
 
+    @property
+    def confidence(self) -> float | None:
+        """The share of samples that agree, or else of sentences that a passage supports; None for neither."""
+        shares = [1 - one.score for one in self.verdicts if one.check == "grounding" and one.score is not None]
+        return shares[0] if shares and self.completion.confidence is None else self.completion.confidence
+
     def as_dict(self) -> dict[str, Any]:
         """The answer as `ragstone ask --json` and the service print it."""
         usage = self.completion.usage
@@ -448,7 +454,7 @@ class Answer:
             "usage": {name: getattr(usage, name) for name in ("input_tokens", "output_tokens", "cached_tokens")},
             "cost": self.completion.cost,
             "calls": self.completion.calls,
-            "confidence": self.completion.confidence,
+            "confidence": self.confidence,
             "cached": self.cached,
             "verdicts": [verdict.as_dict() for verdict in self.verdicts],
             "notices": list(self.notices),

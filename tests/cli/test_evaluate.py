@@ -174,6 +174,56 @@ def test_answers_of_one_language_are_measured(tmp_path: Path):
     assert "no passage is in the language 'fr'" in shown.stderr
 
 
+@pytest.fixture
+def passages(tmp_path: Path) -> Path:
+    """Passages in two languages, and a question to each of those in English."""
+    texts = [{"id": id_, "text": text, "lang": "en"} for id_, text in FACTS.items()]
+    german = {"id": "turm", "text": "Der Eiffelturm in Paris ist 330 Meter hoch.", "lang": "de"}
+    (tmp_path / "passages.jsonl").write_text(lines([*texts, german]))
+    answers = {"moons": "ninety-five", "tower": "330 metres"}
+    asked = [
+        {"id": id_, "question": text, "passage_id": id_, "answers": [{"text": answers[id_]}], "lang": "en"}
+        for id_, text in ASKED.items()
+    ]
+    hoch = {"id": "hoch", "question": "Wie hoch ist der Eiffelturm?", "passage_id": "turm", "lang": "de"}
+    (tmp_path / "questions.jsonl").write_text(lines([*asked, {**hoch, "answers": [{"text": "330"}]}]))
+    return tmp_path
+
+
+def test_abstaining_is_measured_with_the_passage_and_without(passages: Path):
+    plot = passages / "curve.png"
+    found = said("abstain", passages, "--plot", plot)
+    assert list(found) == ["de", "en"]
+    english = found["en"]
+    assert (english["questions"], english["answered"], english["refused"], english["right"]) == (2, 1.0, 1.0, 1.0)
+    assert english["aurc"] == english["aurc_least"] < english["aurc_chance"] == 0.5
+    assert (english["curve"][0]["risk"], english["curve"][-1]["coverage"]) == (0.0, 1.0)
+    assert (found["de"]["questions"], found["de"]["refused"]) == (1, 1.0)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_abstaining_prints_a_line_for_each_language(passages: Path):
+    shown = evaluate("abstain", passages, "--lang", "en", "--limit", "1")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.splitlines()[1].split()[:2] == ["en", "1"]
+    assert "AURC" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--lang", "fr"], "no passage is in the language 'fr'"),
+        (["--plot", "curve.gif"], "--plot: is no kind of picture"),
+        (["--limit", "0"], "--limit"),
+    ],
+)
+def test_abstaining_says_what_cannot_be_measured(passages: Path, options: list[str], words: str):
+    shown = evaluate("abstain", passages, *options)
+    assert shown.exit_code == 2
+    assert words in shown.stderr
+
+
 def test_a_wrong_line_is_named_before_anything_is_ingested(judged: Path):
     with (judged / "queries.jsonl").open("a") as file:
         file.write("{\n")

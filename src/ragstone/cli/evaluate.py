@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,12 @@ from rich.table import Table
 from ragstone.cli import show
 from ragstone.cli.caches.measuring import measure_pairs
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
+from ragstone.cli.pictures import check_plot, write_plot
 from ragstone.errors import UsageError
 from ragstone.evaluation import runs
+from ragstone.evaluation.abstaining import Abstaining, abstaining
 from ragstone.evaluation.compare import compared, read_figures
+from ragstone.evaluation.plot_abstaining import drawn
 from ragstone.evaluation.report import Report
 from ragstone.project import Project, find
 from ragstone.reports import Progress as Done
@@ -34,6 +37,7 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep the index in .ragstone/
 PerQuery = Annotated[
     Path | None, typer.Option("--per-query", metavar="FILE", help="Write each question's figures, one JSON a line.")
 ]
+Language = Annotated[str, typer.Option("--lang", metavar="XX", help="Only passages and questions of one language.")]
 Run = Callable[[Path, runs.Options], Awaitable[Report]]
 
 
@@ -71,9 +75,7 @@ def chunks(
 @command
 def qa(
     folder: Folder,
-    lang: Annotated[
-        str, typer.Option("--lang", metavar="XX", help="Only passages and questions of one language.")
-    ] = "",
+    lang: Language = "",
     keep: Keep = False,
     per_query: PerQuery = None,
     pipeline: PipelineName = "answer",
@@ -90,6 +92,36 @@ def qa(
         per_query,
         as_json,
     )
+
+
+@app.command()
+@command
+def abstain(
+    folder: Folder,
+    lang: Language = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Questions of each language, spread over all.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Draw risk and coverage.")] = None,
+    keep: Keep = False,
+    pipeline: PipelineName = "answer",
+    as_json: Json = False,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Each question with its passage and without: how often the extractive model answers, and rightly does not."""
+    check_plot(plot)
+    root = find(project)
+    Project(root).require_settings()
+    with bars() as told:
+        options: runs.Options = {"pipeline": pipeline, "keep": keep, **told}
+        found = asyncio.run(abstaining(root, folder, lang=lang, limit=limit, **options))
+    if plot is not None:
+        write_plot(plot, drawn(found, title=f"{folder.resolve().name}: what abstaining buys"))
+    if as_json:
+        show.as_json({language or "all": one.as_dict() for language, one in found.items()})
+    else:
+        _print_abstaining(found)
 
 
 @app.command()
@@ -167,4 +199,22 @@ def _print(report: Report) -> None:
     show.out.print(
         f"\n{report.queries:,} questions, {report.documents:,} documents, {report.chunks:,} chunks, "
         f"{report.seconds:.1f} s in all; {p50:.1f} ms a question (p95 {p95:.1f})."
+    )
+
+
+def _print_abstaining(found: Mapping[str, Abstaining]) -> None:
+    table = Table("", "n", "answered", "95 %", "refused", "95 %", "right", "AURC", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for language, one in found.items():
+        said, kept = (f"{100 * low:.0f}–{100 * high:.0f}" for low, high in one.intervals.values())
+        shares = (f"{100 * share:.1f} %" for share in (one.answered, one.refused, one.right))
+        answered, refused, right = shares
+        count = f"{len(one.asked) // 2:,}"
+        table.add_row(language or "all", count, answered, said, refused, kept, right, f"{one.aurc:.3f}")
+    show.out.print(table)
+    seconds = sum(one.seconds for one in found.values())
+    show.out.print(
+        "\nanswered: with the passage that answers; refused: without it; right: of the answers given with it; "
+        f"AURC: mean risk over coverage, less is better. {seconds:.1f} s in all."
     )

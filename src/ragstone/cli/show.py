@@ -61,6 +61,8 @@ def answer(found: Answer, *, root: Path) -> None:
     remarks(notices)
     if (share := found.completion.confidence) is not None:
         remarks([f"confidence: {100 * share:.0f} % of the samples agree ({found.completion.calls} calls)"])
+    elif found.confidence is not None:
+        remarks([f"confidence: {100 * found.confidence:.0f} % of the sentences are supported by the passages"])
     for verdict in found.verdicts:
         if not verdict.passed:
             remarks([f"{verdict.check}: {verdict.reason}"])

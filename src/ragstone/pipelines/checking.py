@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ragstone.prompts.wire import mend
 from ragstone.types import Completion, Hit, Prompt, Verdict
-from ragstone.validation.grounding import cite
+from ragstone.validation.grounding.citing import cite
 from ragstone.validation.outputs import read_output
 
 __all__ = ["checked", "shown"]

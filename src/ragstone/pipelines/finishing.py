@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ragstone.prompts.wire import mend
 from ragstone.types import Answer, Completion, Context, Hit, Prompt, Verdict
-from ragstone.validation.grounding import cite
+from ragstone.validation.grounding.citing import cite
 from ragstone.validation.outputs import Opened, closed, opened
 from ragstone.verdicts import Action, Flaw
 

@@ -98,8 +98,12 @@ class _Tally:
                 said.append(words)
         room = MOST_FLAWS - len(self.flaws)
         self.flaws += [replace(one, start=one.start + offset, end=one.end + offset) for one in found.flaws[:room]]
+        self.scores(found)
+
+    def scores(self, found: Finding) -> None:
         if found.score is not None:
-            self.score = found.score if self.score is None else max(self.score, found.score)
+            worst = self.score if self.score is not None and not self.guard.check.cumulative else 0.0
+            self.score = max(worst, found.score)
 
     def verdict(self, stage_of: Subject, where: str) -> Verdict:
         reason = "; ".join(self.reasons or self.remarks)
@@ -198,4 +202,6 @@ class Inspection:
         tally.seconds += time.perf_counter() - begun
         if tell:
             tally.adds(found, subject.offset)
+        elif guard.check.cumulative:
+            tally.scores(found)
         return found

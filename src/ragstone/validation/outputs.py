@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 
 from ragstone.output import Output, fitted, read_json
 from ragstone.types import Citation, Hit, Verdict
-from ragstone.validation.grounding import cite, cite_all
+from ragstone.validation.grounding.citing import cite, cite_all
 
 __all__ = ["Opened", "Read", "closed", "opened", "read_form", "read_object", "read_output"]
 

@@ -12,13 +12,13 @@ from ragstone.caching.semantic.calibration import Calibration, calibration_for, 
 from ragstone.cli import show
 from ragstone.cli.caches.embedding import Place, embed_pairs, place_of
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
+from ragstone.cli.pictures import check_plot, write_plot
 from ragstone.errors import UsageError
 from ragstone.evaluation.pairs import Labelled, Measured, calibrated, measured, read_pairs, wilson
 from ragstone.evaluation.plot_pairs import drawn
 
 __all__ = ["PAIRS", "Bound", "measure_pairs"]
 
-KINDS = (".svg", ".png")
 DEFAULT_BOUND = 0.05
 PAIRS = "Labelled pairs, one JSON object a line: text_a, text_b, label (0 or 1)."
 
@@ -48,7 +48,7 @@ def measure_pairs(
     """Pairs of questions that mean the same or not: what the semantic cache would find, and take wrongly."""
     if bound is not None and not 0 < bound < 1:
         raise UsageError("is out of range", where="--bound", expected="a share between 0 and 1", found=f"{bound:g}")
-    _check_plot(plot)
+    check_plot(plot)
     rows = read_pairs(pairs)
     others = read_pairs(calibrate) if calibrate else []
     place = place_of(project, pipeline)
@@ -63,7 +63,7 @@ def measure_pairs(
     found = measured(own, calibration)
     if plot is not None:
         canvas = drawn(found, title=f"{pairs.name}: {len(rows):,} pairs", bound=calibration.bound)
-        plot.write_bytes(canvas.png() if plot.suffix.lower() == ".png" else canvas.svg().encode())
+        write_plot(plot, canvas)
     if as_json:
         show.as_json(found.as_dict())
     else:
@@ -82,16 +82,6 @@ def _known(place: Place, bound: float | None) -> Calibration:
             found=f"{bound:g}",
         )
     return found
-
-
-def _check_plot(plot: Path | None) -> None:
-    """Said now, and not after minutes of embedding."""
-    if plot is None:
-        return
-    if plot.suffix.lower() not in KINDS:
-        raise UsageError("is no kind of picture", where="--plot", expected=" or ".join(KINDS), found=plot.name)
-    if not plot.parent.is_dir():
-        raise UsageError("there is no such folder", where="--plot", found=str(plot.parent))
 
 
 def _warn_of_shared(rows: list[Labelled], others: list[Labelled]) -> None:

@@ -49,17 +49,9 @@ class ExtractiveModel(Model):
     async def generate(self, prompt: Prompt, *, context: Context) -> Completion:
         """The best sentences, each on its line with the number of its passage, or the words for "no answer"."""
         begun = time.perf_counter()
-        asked, retrieved = prompt.slot("user"), prompt.slot("retrieved")
-        judged = await judge(
-            asked.text if asked else "",
-            retrieved.hits if retrieved else (),
-            embedder=self.embedder,
-            calibration=load(),
-            context=context,
-        )
-        ranked = sorted(judged, key=lambda each: -each.rank)
-        answered = bool(ranked) and self._trusted(ranked[0])
-        lines = [f"{each.sentence.text} [{each.sentence.number}]" for each in _chosen(ranked, self.sentences)]
+        ranked = await self.ranked(prompt, context=context)
+        answered = bool(ranked) and self.trusts(ranked[0])
+        lines = [f"{each.sentence.text} [{each.sentence.number}]" for each in self.chosen(ranked)]
         return Completion(
             text="\n".join(lines) if answered else prompt.abstain or ABSTAINED,
             model=self.name or "extractive",
@@ -69,12 +61,28 @@ class ExtractiveModel(Model):
             seconds=time.perf_counter() - begun,
         )
 
-    def _trusted(self, best: Judged) -> bool:
+    async def ranked(self, prompt: Prompt, *, context: Context) -> list[Judged]:
+        """Every sentence of the passages that can be quoted, the best one first."""
+        asked, retrieved = prompt.slot("user"), prompt.slot("retrieved")
+        judged = await judge(
+            asked.text if asked else "",
+            retrieved.hits if retrieved else (),
+            embedder=self.embedder,
+            calibration=load(),
+            context=context,
+        )
+        return sorted(judged, key=lambda each: -each.rank)
+
+    def chosen(self, ranked: Sequence[Judged]) -> list[Judged]:
+        """The best sentence, a second where it may help, more where they are nearly as good; none repeats another."""
+        return _chosen(ranked, self.sentences)
+
+    def trusts(self, best: Judged) -> bool:
+        """Whether the best sentence is good enough to be said."""
         return best.trust >= (best.scale.threshold if self.threshold is None else self.threshold)
 
 
 def _chosen(ranked: Sequence[Judged], most: int) -> list[Judged]:
-    """The best sentence, a second where it may help, more where they are nearly as good; none says the same twice."""
     chosen: list[Judged] = []
     said: list[set[str]] = []
     for each in ranked:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragstone.types import Chunk, Hit, Span
-from ragstone.validation.grounding import cite
+from ragstone.validation.grounding.citing import cite
 
 GUIDE = """# Chunking
 

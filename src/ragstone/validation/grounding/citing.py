@@ -11,29 +11,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ragstone.text.analyzer import terms
 from ragstone.text.language import detect
 from ragstone.text.sentences import sentences
 from ragstone.types import Chunk, Citation, Hit, Verdict
+from ragstone.validation.grounding.claims import LIST_MARK, QUOTED
+from ragstone.validation.grounding.markers import carriers, markers, without_unknown
 
 __all__ = ["cite", "cite_all"]
 
 SHORTEST_QUOTE = 12
 """Characters. A shorter claim ("In 1932") is found by chance, and tells a reader nothing; its sentence does."""
 
-_MARKER = re.compile(r"\[[ \t]*[0-9]+(?:[ \t]*[,;][ \t]*[0-9]+)*[ \t]*\](?!\()")  # not the text of a Markdown link
-_CODE = re.compile(
-    r"""^[ \t]*(?P<fence>```+|~~~+)[^\n]*$(?:.*?^[ \t]*(?P=fence)[`~]*[ \t]*$|.*)  # a fence, or all after an open one
-    | (?<!`)(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)  # a span inside a paragraph
-    """,
-    re.MULTILINE | re.DOTALL | re.VERBOSE,
-)
-_LIST_MARK = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
-_QUOTED = re.compile(r"[\"“„«](?P<words>[^\"“”„«»]+)[\"”“»]")
 _EDGES = " \t\r\n\"'“”„«».,:;!?…。！？，、；："
 _MARKUP = "*_`"
 # Only scripts that put spaces between words have an edge of a word to respect.
@@ -63,12 +55,12 @@ def _cited(
     text: str, passages: Mapping[str, _Passage], citations: dict[tuple[str, int, int], Citation], unknown: list[str]
 ) -> str:
     """One text with its markers renumbered. Adds its citations, and the numbers that name no passage."""
-    text, gone = _without_unknown(text, passages.keys())
+    text, gone = without_unknown(text, passages.keys())
     unknown += gone
-    markers = list(_markers(text))
+    marked = list(markers(text))
     pieces: list[str] = []
     at = 0
-    for marker, claim in zip(markers, _claims(text, markers), strict=True):
+    for marker, claim in zip(marked, carriers(text, marked), strict=True):
         unknown += [number for number in marker.numbers if number not in passages]
         numbers: list[int] = []
         for passage in (passages[number] for number in marker.numbers if number in passages):
@@ -87,67 +79,6 @@ def _verdict(unknown: Sequence[str], passages: int, cited: bool) -> Verdict:
     if not cited:
         reasons.append("the answer cites no passage")
     return Verdict(check="citations", passed=not reasons, reason="; ".join(reasons))
-
-
-# ── Markers and the claims that carry them ──────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class _Marker:
-    """Where `[1, 2]` or `[1][2]` stands, and the numbers in it."""
-
-    start: int
-    end: int
-    numbers: tuple[str, ...]
-
-
-def _markers(text: str) -> Iterator[_Marker]:
-    """The markers of an answer outside code and links; neighbours are one."""
-    code = [match.span() for match in _CODE.finditer(text)]
-    last: _Marker | None = None
-    for match in _MARKER.finditer(text):
-        if any(start < match.end() and match.start() < end for start, end in code):
-            continue
-        numbers = tuple(number.lstrip("0") or "0" for number in re.findall("[0-9]+", match[0]))
-        if last is not None and not text[last.end : match.start()].strip(" \t"):
-            last = _Marker(last.start, match.end(), (*last.numbers, *numbers))
-            continue
-        if last is not None:
-            yield last
-        last = _Marker(match.start(), match.end(), numbers)
-    if last is not None:
-        yield last
-
-
-def _without_unknown(text: str, known: Collection[str]) -> tuple[str, list[str]]:
-    """The text without the markers that name no passage, and their numbers. One may have stood around another."""
-    unknown: list[str] = []
-    while gone := [marker for marker in _markers(text) if not any(number in known for number in marker.numbers)]:
-        for marker in reversed(gone):
-            before, after = text[: marker.start].rstrip(" \t"), text[marker.end :]
-            text = before + (after if before and before[-1] != "\n" else after.lstrip(" \t"))
-        unknown += [number for marker in gone for number in marker.numbers]
-    return text, unknown
-
-
-def _claims(text: str, markers: Sequence[_Marker]) -> list[str]:
-    """For each marker the sentence that carries it: the one before it on its line, or else the one after it."""
-    bare, places, at = "", list[int](), 0
-    for marker in markers:
-        bare += text[at : marker.start].rstrip(" \t")
-        places.append(len(bare))
-        at = marker.end
-    bare += text[at:]
-    spans = sentences(bare)
-    inside = [_inside(bare, place) for place in places]
-    return [next((bare[start:end] for start, end in spans if start <= each < end), "") for each in inside]
-
-
-def _inside(text: str, place: int) -> int:
-    """A character of the sentence that a marker at this place belongs to."""
-    before, after = text[:place].rstrip(), text[place:].lstrip()
-    line = before[text.rfind("\n", 0, place) + 1 :]
-    return len(before) - 1 if any(character.isalnum() for character in line) else len(text) - len(after)
 
 
 # ── The words in a passage ──────────────────────────────────────────────────────────────────────────────────────────
@@ -179,8 +110,8 @@ class _Passage:
     def _verbatim(self, claim: str) -> tuple[int, int] | None:
         """Where the claim, or what it puts in quotation marks, stands in the passage word for word."""
         own, places = self._folded
-        said = _LIST_MARK.sub("", claim, count=1)
-        quoted = sorted((match["words"] for match in _QUOTED.finditer(said)), key=len, reverse=True)
+        said = LIST_MARK.sub("", claim, count=1)
+        quoted = sorted((match["words"] for match in QUOTED.finditer(said)), key=len, reverse=True)
         for words in (said, said.strip(_EDGES), *quoted):
             wanted = _fold(words)[0].strip()
             if len(wanted) < SHORTEST_QUOTE:
