@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import spacy
 import tldextract
@@ -136,7 +136,8 @@ def analyzer(language: Language, *, names: bool, own: bool = True) -> AnalyzerEn
     if not names:
         registry.remove_recognizer("SpacyRecognizer")
     if own:
-        for each in [one for one in registry.recognizers if set(one.supported_entities) <= set(TYPES)]:
-            registry.remove_recognizer(each.name)
+        theirs = cast("list[EntityRecognizer]", registry.recognizers)
+        for name in [one.name for one in theirs if set(one.supported_entities) <= set(TYPES)]:
+            registry.remove_recognizer(name)
         registry.add_recognizer(Own())
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])

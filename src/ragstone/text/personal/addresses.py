@@ -23,32 +23,44 @@ _STREET = re.compile(rf"(?<![\w/])(?:{_KINDS})(?!\w)|\w{{2,30}}(?:{_ENDS})(?!\w)
 
 _LETTER = r"[^\W\d_]"
 _CAPITAL = r"(?:[^\W\d_a-z]|C/)"
-_LINK = r"(?:d[aeiou]s?|del|della|dell'|la|le|les|los|las|el|al|van|von|de[nr]|du|of|the|y|e|i|u\.|ul\.|og|op|an?|am|im|zu[mr]?)"
+_LINK = (
+    r"(?:d[aeiou]s?|del|della|dell'|la|le|les|los|las|el|al|van|von|de[nr]|du|of|the|y|e|i|u\.|ul\.|og|op|an?|am|im"
+    r"|zu[mr]?)"
+)
 _NO_FLAT = r"(?!(?:Suite|Apt|Apartment|Unit|Flat|Floor|Room|Ste|suite|apt|flat|unit)\b)"
 _WORD = rf"(?:{_NO_FLAT}{_CAPITAL}[\w'’./-]{{0,30}}|{_LINK}(?= )|\d{{1,3}}(?:st|nd|rd|th)(?!\w))"
 _ANY = rf"(?:{_NO_FLAT}{_LETTER}[\w'’./-]{{0,30}}|\d{{1,3}}(?:st|nd|rd|th)(?!\w))"
 _HOUSE = r"\d{1,5}[A-Za-z]?"
 
-_BEFORE = re.compile(rf"(?<![\w./:$€£#-]){_HOUSE}(?:[ -]{_HOUSE})? {_WORD}(?: {_WORD}){{0,6}}(?: {_HOUSE}\.?(?![\w-]))?")
+_BEFORE = re.compile(
+    rf"(?<![\w./:$€£#-]){_HOUSE}(?:[ -]{_HOUSE})? {_WORD}(?: {_WORD}){{0,6}}(?: {_HOUSE}\.?(?![\w-]))?"
+)
 _AFTER = re.compile(rf"(?<![\w./:-]){_CAPITAL}[\w'’./-]{{0,30}}(?: {_WORD}){{0,4}} {_HOUSE}\.?(?![\w./:%-])")
-_LOWER = re.compile(rf"(?<![\w./:$€£#-]){_HOUSE}(?:[ -]{_HOUSE})? {_ANY}(?: {_ANY}){{0,3}}(?: {_HOUSE}\.?(?![\w-]))?")
+_LOWER = re.compile(rf"{_BEGIN}{_HOUSE}(?:[ -]{_HOUSE})? {_ANY}(?: {_ANY}){{0,3}}{_LAST}")
 
 _POST = re.compile(
-    r"(?<!\w)(?:(?:Unit \d{3,5},? Box \d{3,5}|PSC \d{1,5},? Box \d{1,5}|(?:USS|USNS|USNV|USCGC) [\w'’-]{2,30})[\s,]{1,3})"
-    r"[ADF]PO,? A[AEP] \d{5}(?:-\d{4})?(?!\w)",
+    r"(?<!\w)(?:Unit \d{3,5},? Box \d{3,5}|PSC \d{1,5},? Box \d{1,5}|(?:USS|USNS|USNV|USCGC) [\w'’-]{2,30})"
+    r"[\s,]{1,3}[ADF]PO,? A[AEP] \d{5}(?:-\d{4})?(?!\w)",
     re.IGNORECASE,
 )
-_BOX = re.compile(rf"(?<!\w)(?:{_HOUSE} )?P\.? ?O\.? ?Box \d{{1,6}}(?!\w)|(?<!\w)Postfach \d[\d ]{{1,8}}\d", re.IGNORECASE)
+_BOX = re.compile(
+    rf"(?<!\w)(?:{_HOUSE} )?P\.? ?O\.? ?Box \d{{1,6}}(?!\w)|(?<!\w)Postfach \d[\d ]{{1,8}}\d", re.IGNORECASE
+)
 _CORNER = re.compile(rf"(?:the )?corner of {_ANY}(?: {_ANY}| {_HOUSE}\.?){{0,6}}? and "
                      rf"(?:{_WORD}|{_ANY}(?= {_HOUSE}))(?: {_WORD}){{0,4}}(?: {_HOUSE}(?!\w))?|(?:the )?corner of "
                      rf"\d{{1,4}} {_ANY}(?: {_ANY}){{0,4}}? and {_ANY}(?: {_WORD}){{0,4}}")  # fmt: skip
 
-_UNIT = re.compile(r"[\s,]{1,3}(?:Suite|Apt|Apartment|Unit|Flat|Floor|Room|Ste|Rm|Top|#)\b\.? ?#?\d{1,5}[A-Za-z]?(?!\w)", re.IGNORECASE)
+_UNIT = re.compile(
+    r"[\s,]{1,3}(?:Suite|Apt|Apartment|Unit|Flat|Floor|Room|Ste|Rm|Top|#)\b\.? ?#?\d{1,5}[A-Za-z]?(?!\w)", re.IGNORECASE
+)
 _PART = re.compile(rf"(?: {{0,2}}\n {{0,2}},? ?|, ?| ){_CAPITAL}[\w'’./-]{{0,30}}(?: (?:{_WORD})){{0,4}}")
-_CODE = re.compile(r"[ ,\n]{1,4}(?:[A-Z]{2} )?(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|\d{3} \d{2})(?![\w-]|[.,]\d)")
+_CODE = re.compile(
+    r"[ ,\n]{1,4}(?:[A-Z]{2} )?(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|\d{3} \d{2})(?![\w-]|[.,]\d)"
+)
 _NAMED = re.compile(
     r"\b(?:address(?:es)?|live[sd]? at|resid\w{1,4} at|located at|offices? (?:is|are) (?:at|in)|moved to"
-    r"|wohn\w{0,3} in|domicili\w{0,4}|adresse?|dirección|indirizzo|(?:sen[dt]|ship\w{0,4}|deliver\w{0,2}|mail\w{0,2}) (?:it )?to)"
+    r"|wohn\w{0,3} in|domicili\w{0,4}|adresse?|dirección|indirizzo"
+    r"|(?:sen[dt]|ship\w{0,4}|deliver\w{0,2}|mail\w{0,2}) (?:it )?to)"
     r"\W{0,3}(?:\w+ ){0,3}\W{0,2}$",
     re.IGNORECASE,
 )  # fmt: skip

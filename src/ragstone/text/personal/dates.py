@@ -28,7 +28,8 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(
-    r"(?<![\w.:/-])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?: ?[ap]\.?m\b)?(?![\w:]|\.\d)|\b(?:1[0-2]|[1-9]) ?[ap]\.?m\b",
+    r"(?<![\w.:/-])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?: ?[ap]\.?m\b)?(?![\w:]|\.\d)"
+    r"|\b(?:1[0-2]|[1-9]) ?[ap]\.?m\b",
     re.IGNORECASE,
 )
 _YEARS = re.compile(
@@ -42,7 +43,8 @@ _AGE = re.compile(
     re.IGNORECASE,
 )
 _AGED = re.compile(
-    r"\b(?:aged?|age (?:is|of)|turned|turning|turns|(?:at|my|his|her|their) age(?: of| is)?|(?:i['’]?m|i am) only|alter)"
+    r"\b(?:aged?|age (?:is|of)|turned|turning|turns|(?:at|my|his|her|their) age(?: of| is)?|(?:i['’]?m|i am) only"
+    r"|alter)"
     r"[ :=]{1,3}(1[01]\d|[1-9]\d)(?![\w%]|[.,:/-]\d| (?:percent|pages?|times|degrees))",
     re.IGNORECASE,
 )

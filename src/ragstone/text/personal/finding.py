@@ -63,24 +63,13 @@ def find(text: str, types: Collection[str] = TYPES) -> list[Span]:
 def apart(spans: Iterable[Span]) -> list[Span]:
     """Those of the spans that are surest, none of which overlaps another, in order."""
     ranked = sorted(spans, key=lambda one: (-one.score, one.start - one.end, one.start))
-    taken: list[Span] = []
-    claimed = _Claimed()
-    for span in ranked:
-        if claimed.claims(span):
-            taken.append(span)
-    return sorted(taken)
+    claimed: set[int] = set()
 
-
-class _Claimed:
-    """The characters that are taken."""
-
-    def __init__(self) -> None:
-        self._places: set[int] = set()
-
-    def claims(self, span: Span) -> bool:
-        """Takes the range, unless some of it is taken."""
+    def claims(span: Span) -> bool:
         places = range(span.start, span.end)
-        if not self._places.isdisjoint(places):
+        if not places or not claimed.isdisjoint(places):
             return False
-        self._places.update(places)
+        claimed.update(places)
         return True
+
+    return sorted(span for span in ranked if claims(span))

@@ -28,8 +28,10 @@ def titles(text: str) -> Iterator[Span]:
 @cache
 def _pattern() -> re.Pattern[str]:
     said = files("ragstone.text.personal").joinpath("nationalities.txt").read_text(encoding="utf-8")
-    words = sorted({re.escape(word) for line in said.splitlines() if not line.startswith("#") for word in line.split()})
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?:s|es)?(?![\w-]| (?:Republic|Arabia|Federation|Sea|Ocean|Islands?|Union)\b)", re.IGNORECASE)
+    lines = [line for line in said.splitlines() if not line.startswith("#")]
+    words = sorted({re.escape(word) for line in lines for word in line.split()})
+    lands = "Republic|Arabia|Federation|Sea|Ocean|Islands?|Union"  # what makes a place of them
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?:s|es)?(?![\w-]| (?:{lands})\b)", re.IGNORECASE)
 
 
 def nationalities(text: str) -> Iterator[Span]:

@@ -1,9 +1,10 @@
 r"""Names that stand in for personal data while a text is elsewhere, and the way back.
 
-    "Mail jane@example.com."  →  "Mail <EMAIL_ADDRESS_1>."  →  "I wrote to EMAIL_ADDRESS_1."  →  "I wrote to jane@example.com."
+    "Mail jane@example.com."     →  "Mail <EMAIL_ADDRESS_1>."
+    "I wrote to jane@example.com."  ←  "I wrote to EMAIL_ADDRESS_1."
 
-The same value has the same name, in whatever letters and spaces it is written. A model may write a name in other letters,
-lose its brackets or escape them; it is known all the same, also where a stream is cut in the middle of it.
+The same value has the same name, in whatever letters and spaces it is written. A model may write a name in other
+letters, lose its brackets or escape them; it is known all the same, also where a stream is cut in the middle of it.
 """
 
 from __future__ import annotations
@@ -72,20 +73,23 @@ class Pseudonyms:
             self._pattern = self._begun = None
         return self._names[key]
 
-    def restore(self, text: str, *, escaped: bool = False) -> str:
-        """The text with the values in place of their names; `escaped` as a string of JSON writes them."""
-        return "".join(self._restored(text, 0, escaped=escaped)) if self._values else text
+    def restore(self, text: str, *, escaped: bool = False, start: int = 0) -> str:
+        """The text from a place on with the values for their names; `escaped` as a string of JSON writes them."""
+        return "".join(self._restored(text, start, escaped=escaped)) if self._values else text[start:]
 
     def restoring(self, *, escaped: bool = False) -> Restoring:
         """The same for a text that comes piece by piece."""
         return Restoring(self, escaped=escaped)
 
-    def _restored(self, text: str, start: int, *, escaped: bool) -> Iterator[str]:
-        """The text from a place on. What stands before it is looked at, too."""
+    def _found(self, text: str, start: int) -> Iterator[re.Match[str]]:
+        """What reads as a name of these types from a place on. What stands before that is looked at, too."""
         if self._pattern is None:
             self._pattern = _pattern(self.types)
+        return self._pattern.finditer(text, start)
+
+    def _restored(self, text: str, start: int, *, escaped: bool) -> Iterator[str]:
         at = start
-        for found in self._pattern.finditer(text, start):
+        for found in self._found(text, start):
             type_ = re.sub(r"[\\_ -]+", "_", found["opened"] or found["bare"]).upper()
             value = self._values.get((type_, int(found["number"] or found["digits"])))
             if value is None:
@@ -94,6 +98,15 @@ class Pseudonyms:
             yield json.dumps(value, ensure_ascii=False)[1:-1] if escaped else value
             at = found.end()
         yield text[at:]
+
+    def settled(self, text: str, start: int, *, reach: int, escaped: bool) -> tuple[str, int]:
+        """The beginning of a text from a place on as far as it is sure, restored, and where that ends."""
+        first = max(start, len(text) - reach)
+        cut = next((at for at in range(first, len(text)) if self.begins(text[at:])), len(text))
+        for found in self._found(text, start):
+            if found.start() < cut < found.end():
+                cut = found.end()  # the last letters of a name may begin another one
+        return "".join(self._restored(text[:cut], start, escaped=escaped)), cut
 
     def begins(self, text: str) -> bool:
         """Whether more of a text could make a name of it, or a longer one."""
@@ -149,26 +162,22 @@ class Restoring:
 
     def __init__(self, names: Pseudonyms, *, escaped: bool) -> None:
         self._names, self._escaped = names, escaped
-        self._before, self._held = "", ""
+        self._text, self._start = "", 0  # the last letter that was said, and what is held
         longest = max((len(type_) for type_ in names.types), default=0)
-        self._reach = 2 * longest + 2 * len(_OPEN[-1]) + 2 * _SPACES + _DIGITS  # every underscore may be escaped
+        self._reach = 2 * longest + 2 * len(_OPEN[-1]) + 2 * _SPACES + _DIGITS  # every mark may be escaped
 
     def feed(self, text: str) -> str:
         """What is sure now."""
         if not len(self._names):
             return text
-        held = self._held + text
-        first = max(0, len(held) - self._reach)
-        cut = next((at for at in range(first, len(held)) if self._names.begins(held[at:])), len(held))
-        return self._take(held, cut)
+        whole = self._text + text
+        said, cut = self._names.settled(whole, self._start, reach=self._reach, escaped=self._escaped)
+        self._start = min(1, cut)
+        self._text = whole[cut - self._start :]
+        return said
 
     def finish(self) -> str:
         """The rest."""
-        return self._take(self._held, len(self._held))
-
-    def _take(self, held: str, cut: int) -> str:
-        self._held = held[cut:]
-        whole = self._before + held[:cut]
-        said = "".join(self._names._restored(whole, len(self._before), escaped=self._escaped))  # noqa: SLF001
-        self._before = whole[-1:]
-        return said
+        rest = self._names.restore(self._text, escaped=self._escaped, start=self._start)
+        self._text, self._start = "", 0
+        return rest
