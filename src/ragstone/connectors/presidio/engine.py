@@ -136,7 +136,7 @@ def analyzer(language: Language, *, names: bool, own: bool = True) -> AnalyzerEn
     if not names:
         registry.remove_recognizer("SpacyRecognizer")
     if own:
-        theirs = cast("list[EntityRecognizer]", registry.recognizers)
+        theirs = cast("list[EntityRecognizer]", registry.recognizers)  # pyright: ignore[reportUnknownMemberType]
         for name in [one.name for one in theirs if set(one.supported_entities) <= set(TYPES)]:
             registry.remove_recognizer(name)
         registry.add_recognizer(Own())

@@ -32,9 +32,8 @@ _WORD = rf"(?:{_NO_FLAT}{_CAPITAL}[\w'’./-]{{0,30}}|{_LINK}(?= )|\d{{1,3}}(?:s
 _ANY = rf"(?:{_NO_FLAT}{_LETTER}[\w'’./-]{{0,30}}|\d{{1,3}}(?:st|nd|rd|th)(?!\w))"
 _HOUSE = r"\d{1,5}[A-Za-z]?"
 
-_BEFORE = re.compile(
-    rf"(?<![\w./:$€£#-]){_HOUSE}(?:[ -]{_HOUSE})? {_WORD}(?: {_WORD}){{0,6}}(?: {_HOUSE}\.?(?![\w-]))?"
-)
+_BEGIN, _LAST = r"(?<![\w./:$€£#-])", rf"(?: {_HOUSE}\.?(?![\w-]))?"
+_BEFORE = re.compile(rf"{_BEGIN}{_HOUSE}(?:[ -]{_HOUSE})? {_WORD}(?: {_WORD}){{0,6}}{_LAST}")
 _AFTER = re.compile(rf"(?<![\w./:-]){_CAPITAL}[\w'’./-]{{0,30}}(?: {_WORD}){{0,4}} {_HOUSE}\.?(?![\w./:%-])")
 _LOWER = re.compile(rf"{_BEGIN}{_HOUSE}(?:[ -]{_HOUSE})? {_ANY}(?: {_ANY}){{0,3}}{_LAST}")
 
