@@ -39,8 +39,8 @@ def echo(asked: Prompt) -> str:
     return asked.messages[-1].content
 
 
-def private(script: Any = echo, *, check: Check | None = None, local: bool = False, **terms: Any) -> PersonalModel:
-    inner = ScriptedModel(script, capabilities=replace(OTHERS, local=local))
+def private(script: Any = echo, *, check: Check | None = None, own: bool = False, **terms: Any) -> PersonalModel:
+    inner = ScriptedModel(script, capabilities=replace(OTHERS, local=own))
     inner.name = "others"
     return PersonalModel(inner, check or PersonalCheck(types="all"), PersonalSpec(**terms))
 
@@ -120,7 +120,8 @@ async def test_each_sample_and_the_reasoning_have_the_values():
 
 
 async def test_json_stays_json_whatever_a_value_holds():
-    output = Output(name="answer", schema={"type": "object", "properties": {"street": {"type": "string"}}})
+    schema = {"type": "object", "properties": {"street": {"type": "string"}}}
+    output = Output(name="answer", schema=schema, strict=schema, words="As JSON.")
     model = private(['{"street": "<STREET_ADDRESS_1>"}', '{"street": "\\u003cSTREET_ADDRESS_1\\u003e"}'])
     asked = prompt(f"Who lives at {STREET}?", output=output)
     for _ in range(2):
@@ -224,15 +225,10 @@ async def test_nothing_sends_the_request_to_a_model_of_ones_own():
 
 
 async def test_a_model_of_ones_own_sees_everything_unless_the_terms_say_otherwise():
-    assert MAIL in told(model := private(local=True)) or await said(model, prompt())
+    model = private(own=True)
+    assert MAIL in await said(model, prompt())
     assert MAIL in told(model)
-    strict = (
-        private(local=True, local_="x")
-        if False
-        else PersonalModel(
-            ScriptedModel(echo, capabilities=replace(OTHERS, local=True)), PersonalCheck(), PersonalSpec(local="masks")
-        )
-    )
+    strict = private(own=True, local="masks")
     assert MAIL not in await said(strict, prompt())
 
 
