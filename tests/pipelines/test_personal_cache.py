@@ -72,7 +72,5 @@ async def test_what_is_amiss_is_said_with_its_place(
 ):
     made = project(tmp_path, monkeypatch, route=route, cache="false")
     with pytest.raises(ConfigError, match=said) as raised:
-        async with made.opened() as rag:
-            await rag.ingest()
-            await rag.ask(QUESTION)
+        await calls(made, QUESTION)
     assert "answer.yaml" in str(raised.value)

@@ -135,12 +135,12 @@ async def test_the_answer_has_the_values_however_passages_are_marked(mark: str, 
     parts = Parts(prompt=path)
     async with await opened(parts) as rag:
         answer = await rag.ask(QUESTION, k=1)
-        streamed = "".join([piece.text async for piece in rag.stream(QUESTION, k=1)])
+        read = "".join([delta.text async for delta in rag.stream(QUESTION, k=1)])
     parts.others.require_untold()
     wanted = [ASKER] if mark == "encode" else [MAIL, PHONE, IBAN, ASKER]  # what is encoded, the model cannot repeat
     for value in wanted:
         assert value in answer.text
-        assert value in streamed
+        assert value in read
 
 
 async def test_what_a_tool_finds_is_told_by_names_and_the_tool_is_given_values(tmp_path: Path):
@@ -229,7 +229,7 @@ async def test_a_stream_that_a_server_cuts_anywhere_has_the_values(tmp_path: Pat
                 openai_server.piece(finish_reason="stop"),
             ]
             server.will(openai_server.streamed(*pieces))
-            said = "".join([piece.text async for piece in rag.stream(f"Who is {ASKER}?", k=1)])
+            said = "".join([delta.text async for delta in rag.stream(f"Who is {ASKER}?", k=1)])
         (body,) = sent(server)
     assert not SECRET.search(body)
     assert re.search(r"Ask (asker9z@example\.org|zander\.fisch7q@example\.com) soon", said)

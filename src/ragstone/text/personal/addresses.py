@@ -97,7 +97,7 @@ def _span(text: str, start: int, end: int, *, boxed: bool) -> Span | None:
     whole = _rest(text, flats, flat=flats > end)
     coded = whole > flats and _CODE.search(text, end, whole) is not None
     score = 0.55 + 0.1 * street + 0.1 * named + 0.1 * (flats > end) + 0.1 * coded
-    return Span(start, whole, "STREET_ADDRESS", round(score, 2))
+    return Span(start, whole - text[start:whole].endswith("."), "STREET_ADDRESS", round(score, 2))
 
 
 def _flats(text: str, at: int) -> int:

@@ -113,7 +113,7 @@ def papers(text: str) -> Iterator[Span]:
             while found is not None and not _fits(type_, re.sub(r"[^A-Za-z0-9]", "", found[0]), least, most):
                 found = _IDS.search(text, found.end(), min(len(text), name.end() + _GAP + most + 4))
             if found is not None and found.start() - name.end() <= _GAP:
-                yield Span(found.start(), found.end(), type_, 0.8)
+                yield Span(found.start(), found.end(), type_, 0.87)
 
 
 def _fits(type_: str, said: str, least: int, most: int) -> bool:

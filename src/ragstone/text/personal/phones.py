@@ -10,7 +10,8 @@ from ragstone.text.personal.spans import Span, said_before
 __all__ = ["phones"]
 
 _NUMBER = re.compile(
-    r"(?<![\w.@#$€£/:-])(?:\+|00)?(?:\(\+?\d{1,4}\)|\d{1,15})(?:[ \u00a0.\-/]{0,2}(?:\(\d{1,4}\)|\d{1,12})){0,7}"
+    r"(?<![\w.@#$€£/:-])(?:\+|00)?(?:\(\+?\d{1,4}\)|\d{1,15})"
+    r"(?:(?:[ \u00a0.\-/]{1,2}|(?=\()|(?<=\)))(?:\(\d{1,4}\)|\d{1,12})){0,7}"
     r"(?:,? ?(?:x|ext\.?|extension) ?\d{1,6})?(?![\w%€]|[.,:/-]\d)",
     re.IGNORECASE,
 )
@@ -27,7 +28,7 @@ _OTHER = re.compile(
     r"|licen[sc]e|passport)\b[^.!?]{0,20}$",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
+_DATED = re.compile(r"\d{3}-\d{2}-\d{4}$|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 
 
 def phones(text: str) -> Iterator[Span]:
@@ -39,7 +40,7 @@ def phones(text: str) -> Iterator[Span]:
         said = found[0]
         bare = re.split(r"[xe]", said.lower())[0]
         digits = sum(letter.isdigit() for letter in bare)
-        if not 7 <= digits <= 15 or _DATE.match(said) or said_before(_OTHER, text, found.start()):
+        if not 7 <= digits <= 15 or _DATED.match(said) or said_before(_OTHER, text, found.start()):
             continue
         named = said_before(_ABOUT, text, found.start())
         if _likely(said, digits, named=named):
