@@ -150,27 +150,25 @@ def test_ranges_are_in_order_and_apart_and_a_masked_text_holds_none(text: str):
     assert len(again) <= len(spans)
 
 
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "a",
-        "1",
-        "1 ",
-        "a.",
-        "@",
-        "a@",
-        "1-",
-        ":",
-        "1.",
-        "A ",
-        "12 A ",
-        "+1 ",
-        "http://a ",
-        "12 Street ",
-        "no 1 ",
-        ", A\n",
-    ],
-)
+UNITS = ["a", "1", "1 ", "a.", "@", "a@", "1-", ":", "1.", "A ", "12 A ", "+1 ", "(1", "1)", "http://a ", "12 Street "]
+UNITS += ["no 1 ", ", A\n", "12 Street\n", "corner of a ", "corner of A and ", "aged ", "in 19", "GB82 ", "Unit 1234 "]
+UNITS += [
+    "passport ",
+    "a" * 30 + "straße ",
+    "A.",
+    "1:",
+    "DL 1",
+    "é",
+    "@a.",
+    "www.",
+    "<",
+    "P.O. Box ",
+    "12 a ",
+    "Tel 1 ",
+]
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_long_text_takes_time_that_grows_with_its_length(unit: str):
     """A pattern that explodes would take hours here, and no figure is asked for."""
-    find((unit * 60_000)[:60_000])
+    find((unit * 20_000)[:20_000])

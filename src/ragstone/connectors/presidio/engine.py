@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,6 +36,7 @@ NAMES = {
 LANGUAGE = "en"  # of Presidio's own patterns; ours know no language
 SURE = 0.85  # how sure a name is: spaCy does not say
 
+logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of each of its patterns for other languages
 tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls = ()  # else it fetches the list when it reads its first address
 
 

@@ -52,7 +52,9 @@ _CORNER = re.compile(rf"(?:the )?corner of {_ANY}(?: {_ANY}| {_HOUSE}\.?){{0,6}}
 _UNIT = re.compile(
     r"[\s,]{1,3}(?:Suite|Apt|Apartment|Unit|Flat|Floor|Room|Ste|Rm|Top|#)\b\.? ?#?\d{1,5}[A-Za-z]?(?!\w)", re.IGNORECASE
 )
-_PART = re.compile(rf"(?: {{0,2}}\n {{0,2}},? ?|, ?| ){_CAPITAL}[\w'’./-]{{0,30}}(?: (?:{_WORD})){{0,4}}")
+_PART = re.compile(
+    rf"(?: {{0,2}}\n {{0,2}},? ?|, ?| ){_CAPITAL}(?:[^\W\d]|['’./-]){{0,30}}(?!\w)(?: (?:{_WORD})){{0,4}}"
+)
 _CODE = re.compile(
     r"[ ,\n]{1,4}(?:[A-Z]{2} )?(?:\d{4,6}(?:-\d{3,4})?|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|\d{3} \d{2})(?![\w-]|[.,]\d)"
 )
@@ -102,7 +104,10 @@ def _span(text: str, start: int, end: int, *, boxed: bool) -> Span | None:
 
 def _flats(text: str, at: int) -> int:
     """Where the flats and floors end that are named from here on."""
-    while (found := _UNIT.match(text, at)) is not None:
+    for _ in range(MOST_PARTS):
+        found = _UNIT.match(text, at)
+        if found is None:
+            break
         at = found.end()
     return at
 
