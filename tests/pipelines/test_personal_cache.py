@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cached_project import QUESTION, CachedProject
+from ragstone.cli.init import Default, write
 from ragstone.errors import ConfigError
+from ragstone.project import Project
 
 ASKED = "When does the halibut project of jane.doe@example.com ship?"
 
@@ -74,3 +76,21 @@ async def test_what_is_amiss_is_said_with_its_place(
     with pytest.raises(ConfigError, match=said) as raised:
         await calls(made, QUESTION)
     assert "answer.yaml" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("personal", "fault"),
+    [
+        ("true", ""),
+        ("{by: personal, types: all, send: masks, fields: {question: nothing}}", ""),
+        ("{by: persnal}", "there is no check of type 'persnal'"),
+        ("{types: [EMAIL]}", "unknown type 'EMAIL'"),
+    ],
+)
+def test_a_project_is_checked_before_anything_is_asked(tmp_path: Path, personal: str, fault: str):
+    write(tmp_path, model=Default.extractive)
+    route = f"index: ingest\nprompt: answer\nroute:\n  models: [extractive]\n  personal: {personal}\n"
+    (tmp_path / "pipelines" / "answer.yaml").write_text(route)
+    found = [str(one) for one in Project(tmp_path).faults()]
+    assert len(found) == bool(fault)
+    assert all(fault in one and "pipelines/answer.yaml:" in one for one in found)

@@ -29,7 +29,7 @@ from ragstone.validation.personal.pseudonyms import Pseudonyms, same
 from ragstone.verdicts import Flaw, Subject
 from ragstone.wrapped import WrappedModel
 
-__all__ = ["PersonalModel", "private", "screen_of"]
+__all__ = ["PersonalModel", "check_of", "private", "screen_of"]
 
 SHORTEST = 5  # characters of a value that is looked for elsewhere too: `31` stands in many places that mean nobody
 
@@ -212,15 +212,15 @@ def private(
     terms = wanted.personal
     if terms is None:
         return dict(models)
-    check = _check(terms, spec, parts)
+    check = check_of(terms, spec, parts)
     return {
         name: PersonalModel(model, check, terms) if isinstance(model, Model) else model
         for name, model in models.items()
     }
 
 
-def _check(terms: PersonalSpec, spec: Located, parts: Parts) -> Check:
-    """Who finds personal data: a connector's file, or a type that needs none."""
+def check_of(terms: PersonalSpec, spec: Located, parts: Parts) -> Check:
+    """Who finds personal data: a connector's file, or a type that needs none. Raises ConfigError, with its place."""
     at = ("route", "personal", "by")
     if terms.by in parts.files:
         if terms.types is not None:
@@ -246,7 +246,7 @@ def screen_of(wanted: RouteSpec, cache: CacheSpec, spec: Located, parts: Parts) 
     keep = cache.personal if cache.personal is not None else wanted.personal is None
     if keep:
         return None
-    check = _check(wanted.personal or PersonalSpec(), spec, parts)
+    check = check_of(wanted.personal or PersonalSpec(), spec, parts)
 
     async def screen(prompt: Prompt, completion: Completion) -> str | None:
         for text in (*_own_words(prompt), completion.text, completion.reasoning):
