@@ -310,10 +310,9 @@ class Project:
             where = located.where(("route", "data", "local_only"))
             yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
         if route.personal is not None:
+            builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
             try:
-                check_of(
-                    route.personal, located, Builder(self.root, self._readable("connectors"), plugins=self.plugins)
-                )
+                check_of(route.personal, located, builder)
             except ConfigError as error:
                 yield error
         for place, name in enumerate(route.models if route.budget is not None else ()):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -166,7 +167,7 @@ class _Reading:
             for flaw in flaws:
                 value = part.text[flaw.start : flaw.end]
                 if same(value) not in known:
-                    types.setdefault(same(value), flaw.label or "PERSONAL")
+                    types.setdefault(same(value), _type_of(flaw))
         wanted = {value for value in types if len(value) >= SHORTEST}
         changes: dict[Part, list[tuple[int, int, str]]] = {}
         for part, flaws in self.found:
@@ -186,6 +187,11 @@ class _Reading:
         messages = edited(prompt.messages, self.parts, changes)
         bare = tuple(replace(slot, text="", hits=()) for slot in prompt.slots)  # a model of others reads messages alone
         return _Sent(replace(prompt, messages=messages, slots=bare), names)
+
+
+def _type_of(flaw: Flaw) -> str:
+    """The type of a find, as a name may have it, whatever a check calls it."""
+    return re.sub(r"[\W_]+", "_", flaw.label).strip("_").upper() or "PERSONAL"
 
 
 # ── From the files ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from ragstone.errors import NotAllowed
 from ragstone.pipelines.spec import FieldName
@@ -20,6 +21,8 @@ __all__ = ["Part", "edited", "fields_of", "parts_of"]
 _CODED = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![A-Za-z0-9+/=])"
 )
+
+_WORD = re.compile(r"[^\W_]+")
 
 NAMED: dict[str, FieldName] = {
     "question": "question",
@@ -53,30 +56,37 @@ class Part:
         return None
 
     def others(self, values: Collection[str], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Where else values stand that are known from elsewhere: a number whose name is only said in the question."""
-        if not values:
-            return
-        starts = [start for start, _ in spans]
-        pattern = _any_of(values)
-        for found in pattern.finditer(self.text):
-            before = bisect_right(starts, found.start()) - 1
-            inside = before >= 0 and spans[before][1] > found.start()
-            follows = before + 1 < len(spans) and spans[before + 1][0] < found.end()
-            if not inside and not follows and same(found[0]) in values:
-                yield found.span()
+        """Where else values stand that are known from elsewhere: a number whose name is only said in the question.
+
+        `values` are as `same` writes them. Whatever marks and spaces stand between their words, they are found.
+        """
+        wanted = {_bare(value) for value in values}
+        lengths = sorted({len(value) for value in wanted}, reverse=True)
+        words = [*_WORD.finditer(self.text)] if wanted else []
+        folded = [word[0].casefold() for word in words]
+        begins = [0, *accumulate(map(len, folded))]
+        ends = {end: word.end() for end, word in zip(begins[1:], words, strict=True)}
+        whole, last = "".join(folded), 0
+        for begin, word in zip(begins, words, strict=False):
+            for length in lengths:
+                if begin + length in ends and whole[begin : begin + length] in wanted:
+                    start, end = word.start(), ends[begin + length]
+                    while start and self.text[start - 1] in "+(":
+                        start -= 1
+                    if start >= last and same(self.text[start:end]) in values and _free(start, end, spans):
+                        yield start, end
+                        last = end
+                        break
 
 
-def _any_of(values: Collection[str]) -> re.Pattern[str]:
-    """Any of the values, with whatever marks and spaces stand between their letters and digits."""
-    words = sorted(values, key=lambda one: (-len(one), one))
-    said = "|".join(_loosely(word) for word in words)
-    return re.compile(rf"(?<![^\W_])(?:{said})(?![^\W_])", re.IGNORECASE)
+def _bare(value: str) -> str:
+    return "".join(_WORD.findall(value)).casefold()
 
 
-def _loosely(value: str) -> str:
-    if value.isalnum():
-        return r"[ .()/+-]{0,3}".join(value)
-    return r"\s+".join(re.escape(word) for word in value.split())
+def _free(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a range overlaps none of these, which are in order."""
+    at = bisect_right(spans, start, key=lambda span: span[0])
+    return not (at and spans[at - 1][1] > start) and not (at < len(spans) and spans[at][0] < end)
 
 
 def parts_of(prompt: Prompt, *, where: str) -> list[Part]:
@@ -88,7 +98,7 @@ def parts_of(prompt: Prompt, *, where: str) -> list[Part]:
             raise NotAllowed(f"{slot.name} is encoded, and nobody can look for personal data in it", where=where)
     found: list[Part] = []
     for number, message in enumerate(prompt.messages):
-        if coded and message.role != "system":
+        if coded:
             found += _decoded(number, message.content)
         read = unsigned(message.content, signs)
         found.append(Part(number, *read))

@@ -30,9 +30,9 @@ def test_names_are_numbered_by_type_and_a_value_has_one():
 
 
 def test_a_name_that_a_text_has_already_is_somebody_elses():
-    found = Pseudonyms(["Who is <email_address_1>, and EMAIL_ADDRESS_2?"])
-    assert found.of(MAIL, "EMAIL_ADDRESS") == "<EMAIL_ADDRESS_3>"
-    assert found.restore("<EMAIL_ADDRESS_1> <EMAIL_ADDRESS_3>") == f"<EMAIL_ADDRESS_1> {MAIL}"
+    found = Pseudonyms(["Who is <email_address_1>, and EMAIL_ADDRESS_2?", "< Email Address 3 >, my_email_address_4"])
+    assert found.of(MAIL, "EMAIL_ADDRESS") == "<EMAIL_ADDRESS_5>"
+    assert found.restore("<EMAIL_ADDRESS_1> <EMAIL_ADDRESS_5>") == f"<EMAIL_ADDRESS_1> {MAIL}"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _OPEN = ("<", "&lt;", r"\u003c")
 _CLOSE = (">", "&gt;", r"\u003e")
 _SPACES = 2  # within the brackets that a model may put
 _DIGITS = 6
-_ANY = re.compile(r"([A-Z][A-Z_]{1,40})\\{0,2}_(\d{1,6})", re.IGNORECASE)
+_ANY = re.compile(r"([A-Z][A-Z\\_ -]{0,80})[_ -](\d{1,6})", re.IGNORECASE)
 
 
 def same(value: str) -> str:
@@ -43,7 +43,7 @@ class Pseudonyms:
     def __init__(self, said: Iterable[str] = ()) -> None:
         self._names: dict[str, str] = {}
         self._values: dict[tuple[str, int], str] = {}
-        self._taken = {(type_.upper(), int(number)) for text in said for type_, number in _ANY.findall(text)}
+        self._taken = {name for text in said for found in _ANY.finditer(text) for name in _names(found)}
         self._last: dict[str, int] = {}
         self._pattern: re.Pattern[str] | None = None
         self._begun: re.Pattern[str] | None = None
@@ -113,6 +113,13 @@ class Pseudonyms:
         if self._begun is None:
             self._begun = _begun(self.types)
         return self._begun.fullmatch(text) is not None
+
+
+def _names(found: re.Match[str]) -> Iterator[tuple[str, int]]:
+    """Each name that a text may be taken to say: `MY_AGE_1` is no `AGE_1`, and is left out all the same."""
+    words = re.split(r"[\\_ -]+", found[1].upper())
+    for first in range(len(words)):
+        yield "_".join(words[first:]), int(found[2])
 
 
 def _pattern(types: Iterable[str]) -> re.Pattern[str]:
