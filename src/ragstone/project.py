@@ -20,6 +20,7 @@ from ragstone.pipelines.caches import calibration
 from ragstone.pipelines.checks import check_faults
 from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
+from ragstone.pipelines.personal import check_of
 from ragstone.pipelines.routes import confidential, difficulty
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, CacheSpec, IngestSpec, RouteSpec, spec_for
 from ragstone.pipelines.tools import tool_faults
@@ -312,6 +313,12 @@ class Project:
         except RagstoneError as error:
             where = located.where(("route", "data", "local_only"))
             yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
+        if route.personal is not None:
+            builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
+            try:
+                check_of(route.personal, located, builder)
+            except ConfigError as error:
+                yield error
         for place, name in enumerate(route.models if route.budget is not None else ()):
             if not self._may_be_priced(name):
                 yield ConfigError(

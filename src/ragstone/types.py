@@ -303,6 +303,7 @@ class Prompt:
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
     how likely its words were. What is `confidential` goes to models of your own alone. `sample` tells calls apart that
     ask for the same thing on purpose, from 0. One that is `drawn` is answered by lot; one that is `loose` has no file.
+    `authored` are the words of its file, and of the examples that a person has verified.
     """
 
     name: str
@@ -324,6 +325,7 @@ class Prompt:
     sample: int = 0
     drawn: bool = False
     loose: bool = False
+    authored: str = field(default="", repr=False)
 
     @property
     def calls(self) -> int:

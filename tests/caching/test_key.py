@@ -77,6 +77,7 @@ PROMPTS: dict[str, Any] = {
     "stable_prefix_tokens": SHAPELESS,
     "stable_messages": SHAPELESS,
     "shed": SHAPELESS,
+    "authored": SHAPELESS,  # the version is made of it
     "output": None,
     "reasons": True,
     "logprobs": True,
@@ -92,6 +93,7 @@ UNSENT: dict[str, Any] = {
     "stable_prefix_tokens": 5,
     "stable_messages": 1,
     "shed": (Shed(kind="history", unit="x", tokens=1),),
+    "authored": "Be brief.",
 }
 OPTIONS: dict[str, Any] = {
     "temperature": 0.1,

@@ -19,7 +19,7 @@ from ragstone.protocols import Cache
 from ragstone.stored import Found, Lease, Stored
 from ragstone.testing import MemoryCache
 from ragstone.testing.suites.model import prompt
-from ragstone.types import Completion, Context
+from ragstone.types import Completion, Context, Prompt
 
 
 @dataclass
@@ -160,12 +160,16 @@ async def test_a_failure_gives_the_turn_to_the_next() -> None:
     assert (await second).text == "Paris"
 
 
+async def wordless(prompt: Prompt, completion: Completion) -> str | None:
+    return None if completion.text else "it says nothing"
+
+
 @pytest.mark.parametrize("end", ["", ModelUnavailable("down")], ids=["refused by a screen", "failed"])
 async def test_who_has_waited_for_what_is_not_kept_waits_for_nobody_more(end: str | Exception) -> None:
     cache = MemoryCache()
     processes = [Process(cache) for _ in range(5)]
     for each in processes:
-        each.cached.screen = lambda prompt, completion: "it says nothing"
+        each.cached.screen = wordless
     first, *others = processes
     calls = [first.asks()]
     await until(lambda: first.model.calls == 1)
@@ -202,7 +206,7 @@ async def test_where_the_first_was_stopped_the_others_wait_for_the_next() -> Non
 async def test_what_is_kept_after_all_is_shared_again() -> None:
     cache = MemoryCache()
     one, two = Process(cache), Process(cache)
-    one.cached.screen = lambda prompt, completion: None if completion.text else "it says nothing"
+    one.cached.screen = wordless
     first = one.asks()
     await one.model.says("")
     await first

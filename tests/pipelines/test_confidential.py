@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from filled import filled
 from layer_files import layered_file
 from layer_pairs import EXAMPLES, OUTPUTS, file_with
 from ragstone.assembly import LooseParts
@@ -46,23 +46,6 @@ user:
 
 Question: {{ question }}
 """
-
-
-def filled(schema: Mapping[str, Any], word: str) -> Any:
-    """A value of a schema, with a word in each text."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            return {name: filled(part, word) for name, part in schema.get("properties", {}).items()}
-        case "array":
-            return [filled(schema.get("items", {}), f"{word} {number}") for number in (1, 2)]
-        case "integer" | "number":
-            return 1
-        case "boolean":
-            return True
-        case _:
-            return word
 
 
 class Repeating(ScriptedModel):

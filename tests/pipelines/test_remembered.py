@@ -15,7 +15,7 @@ from ragstone.caching.spared import SparedCache
 from ragstone.errors import EmbedderError, ModelUnavailable
 from ragstone.stored import Found
 from ragstone.testing import HashingEmbedder, MemoryCache, ScriptedModel
-from ragstone.types import Answer, Context, Prompt
+from ragstone.types import Answer, Completion, Context, Prompt
 from remembering import FILES, SHIPS, SHIPS_TOO, TURBOT, RememberingParts, WordJudge, echo, opened
 
 
@@ -230,6 +230,19 @@ class Speechless(MemoryCache):
 
     async def tagged(self, room: str, tag: str, *, context: Context) -> Any:
         raise OSError("the disk is gone")
+
+
+async def test_what_a_screen_refuses_is_neither_kept_nor_remembered() -> None:
+    async def screen(prompt: Prompt, _: Completion) -> str | None:
+        return "it names a project" if "halibut" in question_of(prompt) else None
+
+    parts = RememberingParts(screen=screen)
+    async with opened(parts) as rag:
+        await rag.ingest()
+        for question in (SHIPS, SHIPS_TOO, TURBOT, TURBOT):
+            await rag.ask(question)
+        await parts.settled()
+    assert [question_of(one) for one in parts.asked.prompts] == [SHIPS, SHIPS_TOO, TURBOT]
 
 
 @pytest.mark.parametrize(("judge", "cache"), [(Failing(), MemoryCache()), (WordJudge(), Speechless())])

@@ -41,7 +41,7 @@ Scope: TypeAlias = Literal["caller", "public"]
 """Who shares answers: callers of one tenant with the same principals; or everyone, where all passages are public."""
 
 SHAPELESS: Mapping[type, frozenset[str]] = {
-    Prompt: frozenset({"plan", "tokens", "counter", "stable_prefix_tokens", "stable_messages", "shed"}),
+    Prompt: frozenset({"plan", "tokens", "counter", "stable_prefix_tokens", "stable_messages", "shed", "authored"}),
     Slot: frozenset({"tokens"}),
     Output: frozenset({"model"}),  # what an answer becomes is made of it anew
     Hit: frozenset({"rank", "scores"}),  # they move with documents that have nothing to do with it; their order counts

@@ -23,6 +23,7 @@ from ragstone.pipelines.embedders import Embedders, Reading
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
+from ragstone.pipelines.personal import private, screen_of
 from ragstone.pipelines.remembered import Semantic
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
@@ -353,10 +354,11 @@ class Builder:
 
         `spec` says where its keys stand.
         """
-        models = self.models(wanted, spec)
+        models = private(self.models(wanted, spec), wanted, spec, self)
         if cache is not None and cache.exact:
             store = self.cache(cache.store, spec.where(("cache", "store")))
-            models = kept(models, cache, self.caches.fresh(store), flights=self.caches.flights)
+            screen = screen_of(wanted, cache, spec, self)
+            models = kept(models, cache, self.caches.fresh(store), flights=self.caches.flights, screen=screen)
         return Router(models, route=route(wanted, self.healths, located=spec, folder=self.folder))
 
     def cache(self, name: str | None, asked_at: str = "", *, file: str = "answers.db") -> Cache:

@@ -20,6 +20,7 @@ from ragstone.errors import ConfigError, NotConfigured
 from ragstone.inference.router import Router
 from ragstone.pipelines.last_word import Both, Judging, Reranking
 from ragstone.pipelines.lookups import Lookups
+from ragstone.pipelines.personal import screen_of
 from ragstone.pipelines.remembered import Judge, LastWord, Semantic
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.spec import AnswerSpec, CacheSpec, ModelTerms, SemanticSpec
@@ -66,6 +67,7 @@ class Parts(Protocol):
     """Builds what a file names."""
 
     folder: Path
+    files: Mapping[str, Located]
     lookups: Lookups
     prompt_file: Callable[[str], PromptFile] | None
 
@@ -73,8 +75,12 @@ class Parts(Protocol):
         """A cache by its name, or the project's own."""
         ...
 
-    def connector(self, kind: str, name: str, *, asked_at: str = "") -> Connector:
+    def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """Any other connector by its name."""
+        ...
+
+    def make(self, kind: str, located: Located, *, name: str, **given: Any) -> Connector:
+        """One of a type, from these keys."""
         ...
 
 
@@ -112,6 +118,7 @@ def semantic(
         afresh=Afresh(timeout=wanted.route.timeout),
         last=_last_word(own, runner, reranker, wanted.route.timeout),
         sampled=cached.sampled,
+        screen=screen_of(wanted.route, cached, spec, builder),
     )
 
 

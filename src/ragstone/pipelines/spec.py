@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -18,12 +18,15 @@ __all__ = [
     "CacheSpec",
     "CheckSpec",
     "CheckTerms",
+    "FieldName",
     "IngestSpec",
     "LocalOnly",
     "ModelTerms",
+    "PersonalSpec",
     "RetrieveSpec",
     "RouteSpec",
     "SemanticSpec",
+    "Send",
     "spec_for",
 ]
 
@@ -141,6 +144,40 @@ class LocalOnly(Strict):
     local_only: dict[str, Any] = Field(min_length=1)
 
 
+Send: TypeAlias = Literal["all", "pseudonyms", "masks", "nothing"]
+FieldName: TypeAlias = Literal["question", "passages", "history", "examples", "tools", "inputs"]
+
+
+class PersonalSpec(Strict):
+    """What of personal data models may see that are none of your own, and who finds it.
+
+    `send` says how it is told: by `pseudonyms`, for which the answer has the values again, or by `masks`; or not at all
+    (`nothing`: a request that holds any goes to models of your own alone), or as it is (`all`). `fields` say so of one
+    field: `inputs` are those that have no name here. `by` is a check: `personal`, `presidio`, or one in `connectors/`,
+    and `types` are those that it looks for. `local` is what models of your own may see.
+    """
+
+    by: str = "personal"
+    send: Send = "pseudonyms"
+    fields: dict[FieldName, Send] = {}
+    types: list[str] | Literal["identifying", "all"] | None = None
+    local: Send = "all"
+
+    def of(self, field: FieldName | None) -> Send:
+        """How personal data of a field is told; where the field is not known, as what is strictest."""
+        if field is not None:
+            return self.fields.get(field, self.send)
+        return max((self.send, *self.fields.values()), key=STRICT.index)
+
+    @property
+    def everything(self) -> bool:
+        """Whether all of it is told as it is."""
+        return {self.send, *self.fields.values()} == {"all"}
+
+
+STRICT: tuple[Send, ...] = ("all", "pseudonyms", "masks", "nothing")
+
+
 class RouteSpec(Strict):
     """Which models may answer, and who is asked first.
 
@@ -148,7 +185,8 @@ class RouteSpec(Strict):
     at most 60, where it is not given, so that another model has time left. `broken` says what becomes of an answer that
     breaks off after its first words: an `error`, or a `restart` by another model. `data` keeps what is confidential on
     models of your own: all (`local_only`), what is not public (`public`: only that may go elsewhere), or what a filter
-    finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`.
+    finds. `ledger` names a connector; without one it is SQLite in `.ragstone/`. `personal` says what of personal data
+    models of others may see.
     `difficulty` is the file that `by_difficulty` goes by, if it does not lie beside the pipeline.
     """
 
@@ -162,6 +200,12 @@ class RouteSpec(Strict):
     budget: BudgetSpec | None = None
     limits: LimitSpec | None = None
     ledger: str | None = None
+    personal: PersonalSpec | None = None
+
+    @field_validator("personal", mode="before")
+    @classmethod
+    def _on_or_off(cls, given: object) -> object:
+        return _switched(given)
 
     @field_validator("data", mode="before")
     @classmethod
@@ -220,7 +264,8 @@ class CacheSpec(Strict):
     `exact`: the same request is never sent twice. `sampled` keeps those too that are drawn by lot (a temperature above
     0). `scope: public` lets tenants share what rests on public passages alone. `days` is how long an answer counts.
     `semantic` answers questions that mean the same. `store` names a connector; without one, or where that one is not
-    configured, it is SQLite in `.ragstone/`.
+    configured, it is SQLite in `.ragstone/`. `personal` says whether what holds personal data is kept, in its question,
+    in earlier turns or in its answer; it is not where the route has `personal`.
     """
 
     exact: bool = True
@@ -229,6 +274,7 @@ class CacheSpec(Strict):
     days: float = Field(default=30.0, gt=0, le=3650)
     semantic: SemanticSpec | None = None
     store: str | None = None
+    personal: bool | None = None
 
     @field_validator("semantic", mode="before")
     @classmethod

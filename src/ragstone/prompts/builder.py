@@ -189,6 +189,7 @@ class _Draft:
             shed=shed,
             plan=(*asking.calls(file), *file.layers.plan()),
             reasons=file.layers.thinks(self.reasons),
+            authored="\n".join([file.said, *(text for shot in shots if shot.example.gold for text in _texts(shot))]),
         )
 
     def _slots(self, filled: _Filled, shots: Sequence[_Shot], turns: Sequence[_Turn]) -> Iterator[Slot]:
@@ -312,6 +313,10 @@ def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Ma
     asked = (message for message in messages[: last + 1] if message.role != "system")
     found = dict.fromkeys([*(token for _, each in parts.values() for token in each), *broken, *whole])
     return _Shot(example, (*asked, Message("assistant", str(output))), tuple(found))
+
+
+def _texts(shot: _Shot) -> list[str]:
+    return [message.content for message in shot.messages]
 
 
 def _brief(text: str) -> str:

@@ -74,6 +74,7 @@ class PromptFile:
     root: Path  # the folder of prompts, which its includes come from
     version: str
     body: Body
+    said: str  # the words of its author, those that it includes too, with the places for values
     display_name: str = ""
     description: str = ""
     model: str = ""  # the model that its author had in mind; which one is asked is for the pipeline's route to say
@@ -162,7 +163,8 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     compiled = compile_body(body, root=root, names=names, opening=layers.persona(persona, root, located))
     _raise_first(lookups.unused_faults(own.lookup, compiled.uses, located))
     _raise_first(retrieving.passage_faults(own.retrieve, compiled.uses, located))
-    _raise_first(_silences(own, compiled, body, located))
+    said = " ".join([body.text, *compiled.includes.values()])
+    _raise_first(_silences(own, compiled, said, located))
     name = front.name or path.stem
     output = outputs.of_file(located, name=name, root=root)
     shaped = {**compiled.includes, **({outputs.PART: output.words} if output else {})}
@@ -181,6 +183,7 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
         root=root,
         version=_version(text, shaped),
         body=compiled,
+        said=said,
         display_name=front.display_name,
         description=front.description,
         model=front.model.id,
@@ -202,9 +205,8 @@ def _load(path: Path, root: Path, off: frozenset[str]) -> PromptFile:
     )
 
 
-def _silences(own: Own, compiled: Body, body: Source, located: Located) -> Iterator[PromptError]:
+def _silences(own: Own, compiled: Body, said: str, located: Located) -> Iterator[PromptError]:
     """What the model must be told and never is."""
-    said = " ".join([body.text, *compiled.includes.values()])
     if own.abstain is not None and " ".join(own.abstain.split()) not in " ".join(said.split()):
         where = located.where(("metadata", "ragstone", "abstain"))
         yield PromptError("the prompt never tells the model to say these words", where=where, found=repr(own.abstain))

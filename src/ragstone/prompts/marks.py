@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 from ragstone.errors import UsageError
 from ragstone.types import Mark, Slot
 
-__all__ = ["PARTS", "SIGNS", "Marking", "restored", "sign", "unsaid", "without_signs"]
+__all__ = ["PARTS", "SIGNS", "Marking", "restored", "sign", "unsaid", "unsigned", "without_signs"]
 
 SIGNS = "¤¦¬¶§†※■"
 """The signs, in the order in which they are tried.
@@ -148,6 +148,26 @@ def restored(text: str, mark: str) -> str:
     'A chunk\n\tof text'
     """
     return _sign(mark).sub(lambda found: _before(text, found), text)
+
+
+def unsigned(text: str, signs: Sequence[str]) -> tuple[str, Sequence[int]]:
+    """A text as `restored` gives it back, and for each of its characters, and its end, where that stands in the text.
+
+    >>> unsigned("¤A¤chunk", ["¤"])
+    ('A chunk', [1, 2, 3, 4, 5, 6, 7, 8])
+    """
+    places: Sequence[int] = range(len(text) + 1)
+    for mark in signs:
+        pieces: list[str] = []
+        kept: list[int] = []
+        at = 0
+        for found in _sign(mark).finditer(text):
+            pieces += [text[at : found.start()], before := _before(text, found)]
+            kept += [*places[at : found.start()], *places[found.start() : found.start() + len(before)]]
+            at = found.end()
+        kept += places[at:]
+        text, places = "".join([*pieces, text[at:]]), kept
+    return text, places
 
 
 def _sign(mark: str) -> re.Pattern[str]:

@@ -1,0 +1,1 @@
+"""Personal data: the check that finds it, and the pseudonyms that stand in its place."""
