@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ragstone.types import Document, Item
+from ragstone.labels import trust_of
+from ragstone.types import Document, Item, Trust
 
 __all__ = ["Known", "Plan", "below", "compare", "same_content"]
 
@@ -29,18 +30,23 @@ class Known(Protocol):
     @property
     def acl(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
+    def trust(self) -> Trust: ...  # noqa: D102
+    @property
     def state(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do. `removed` are known documents; `relabelled` pairs one with its new acl."""
+    """What there is to do. `removed` are known documents; `relabelled` pairs one with an item of its new labels.
+
+    Labels say who may see a text, and how far it is trusted: to change them, nothing is read or embedded.
+    """
 
     added: tuple[Item, ...]
     changed: tuple[Item, ...]
     unchanged: int
     removed: tuple[Known, ...]
-    relabelled: tuple[tuple[Known, tuple[str, ...]], ...]
+    relabelled: tuple[tuple[Known, Item], ...]
 
 
 def compare(
@@ -59,7 +65,7 @@ def compare(
     """
     added: list[Item] = []
     changed: list[Item] = []
-    relabelled: list[tuple[Known, tuple[str, ...]]] = []
+    relabelled: list[tuple[Known, Item]] = []
     items = [item for item in items if item.uri not in forgotten and below(item.uri, only)]
     inside: dict[str, list[Known]] = {}
     for row in known.values():
@@ -70,7 +76,8 @@ def compare(
             added.append(item)
         elif (row.version, row.fingerprint) != (item.version, fingerprint):
             changed.append(item)
-        relabelled += [(each, item.acl) for each in inside.get(item.uri, ()) if each.acl != item.acl]
+        labels = item.acl, trust_of(item.metadata)
+        relabelled += [(each, item) for each in inside.get(item.uri, ()) if (each.acl, each.trust) != labels]
     listed = {item.uri for item in items}
     removed = [
         row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
+from ragstone.labels import trust_of
 from ragstone.pipelines.checking import shown
 from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards
@@ -296,6 +298,7 @@ class AnswerPipeline:
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
+            step.facts.update(trust=dict(Counter(trust_of(hit.chunk.metadata) for hit in found.hits)))
         if passed.refrains or found.refrains:
             words = built.abstain or REFRAINED
             yield Delta(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -27,7 +28,7 @@ from ragstone.pipelines.remembered import Semantic
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import AnswerSpec, CacheSpec, CheckTerms, IngestSpec, ModelTerms, RouteSpec
+from ragstone.pipelines.spec import AnswerSpec, CacheSpec, CheckTerms, IngestSpec, ModelTerms, RouteSpec, SourceTerms
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
@@ -54,7 +55,7 @@ __all__ = ["Builder", "Parsing", "declared_kind"]
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
-BESIDE = {"model": ModelTerms, "check": CheckTerms}
+BESIDE = {"model": ModelTerms, "check": CheckTerms, "source": SourceTerms}
 """The keys that every connector of a kind may have beside its own."""
 
 
@@ -128,6 +129,8 @@ class Builder:
         type_name = filled.value.get("type", "")
         try:
             factory = self._found(kind, str(type_name))
+            if kind == "source" and "root" not in inspect.signature(factory).parameters:
+                given = {key: value for key, value in given.items() if key != "root"}  # it reads no files
             arguments = bind(
                 factory,
                 replace(filled, value=settings),
@@ -149,6 +152,8 @@ class Builder:
             error.where = error.where or located.where(_key(located, error.message) or ("type",))
             raise
         built.name = name
+        if isinstance(built, Source):
+            built.trust = filled.value.get("trust") or built.trust
         if isinstance(built, Model) and not built.fingerprint:
             built.fingerprint = fingerprint(located, self.files)
         return built

@@ -21,6 +21,7 @@ from ragstone.ingestion.manifest import Plan, below, compare, same_content
 from ragstone.ingestion.parse import Family, document_id, parse
 from ragstone.ingestion.split import split
 from ragstone.ingestion.write import entry, write
+from ragstone.labels import trust_of
 from ragstone.pipelines import upkeep
 from ragstone.pipelines.ahead import gathered, mapped
 from ragstone.pipelines.index import Index
@@ -234,6 +235,8 @@ class IngestPipeline:
                 continue
             if listing.error is not None:
                 run.failed.append(_failure(source.name, listing.error))
+            if listing.presuming:
+                run.warnings.append(_presuming(source.name, listing.presuming))
             plan = compare(
                 listing.items,
                 known,
@@ -275,8 +278,8 @@ class IngestPipeline:
     async def _apply(self, source: Source, plan: Plan, run: _Run, only: Sequence[str], context: Context) -> None:
         index = self.index
         added = {item.uri for item in plan.added}
-        for row, acl in plan.relabelled:
-            await asyncio.to_thread(index.state.relabel, index.key, row.id, acl)
+        for row, item in plan.relabelled:
+            await asyncio.to_thread(index.state.relabel, index.key, row.id, item.acl, trust_of(item.metadata))
         removed = [row.id for row in plan.removed]
         await asyncio.to_thread(index.state.remove, index.key, removed, tenant=index.tenant)
         run.counts["unchanged"] += plan.unchanged
@@ -456,6 +459,12 @@ def _vanished(prepared: Sequence[_Prepared], run: _Run) -> list[str]:
     return [
         row.id for row in run.known.values() if row.parent in files and row.id not in there and row.uri not in failed
     ]
+
+
+def _presuming(source: str, uris: Sequence[str]) -> Failure:
+    others = f" and {len(uris) - 1} more say" if len(uris) > 1 else " says"
+    said = f"{uris[0]}{others} in the metadata how far to trust it, which does not count: the source's `trust` does"
+    return Failure(source, said)
 
 
 def _chunks(prepared: Sequence[_Prepared]) -> tuple[list[Chunk], list[Sequence[int] | None]]:

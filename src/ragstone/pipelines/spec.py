@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
 from ragstone.spending import Budget, Limit, Period, Share
+from ragstone.types import Trust
 from ragstone.usage import NANO
 from ragstone.verdicts import OnFail, Stage
 
@@ -24,6 +25,7 @@ __all__ = [
     "RetrieveSpec",
     "RouteSpec",
     "SemanticSpec",
+    "SourceTerms",
     "spec_for",
 ]
 
@@ -133,6 +135,16 @@ class ModelTerms(Strict):
     queue: int = Field(default=QUEUE, ge=0)
     slow: float | None = Field(default=None, gt=0)
     limits: ModelLimits | None = None
+
+
+class SourceTerms(Strict):
+    """What may stand in the file of any source beside its own keys: how far its texts are trusted.
+
+    `author`: you have written them, or answer for them. `user`: those who ask have. `retrieved`: anyone may have, as is
+    usual. `tool`: a program has.
+    """
+
+    trust: Trust | None = None
 
 
 class LocalOnly(Strict):

@@ -23,7 +23,7 @@ from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
 from ragstone.state.migrations import migrate
 from ragstone.state.stale import note_stale, note_unlike
-from ragstone.types import Chunk, Document
+from ragstone.types import Chunk, Document, Trust
 
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
 
@@ -34,7 +34,10 @@ BESIDE = 500  # what the rest of a chunk takes
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """What is known of a document without its text. `state` is new, changed, relabelled or live (see schema.py)."""
+    """What is known of a document without its text. `state` is new, changed, relabelled or live (see schema.py).
+
+    `acl` and `trust` are its labels.
+    """
 
     id: str
     uri: str
@@ -44,6 +47,7 @@ class ManifestRow:
     parent: str
     state: str
     acl: tuple[str, ...]
+    trust: Trust = "retrieved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +103,10 @@ class ProjectState:
     def manifest(self, pipeline: str, *, tenant: str, source: str) -> dict[str, ManifestRow]:
         """The documents of one source by uri."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
-            " WHERE pipeline=? AND tenant=? AND source=?",
+            f"SELECT {to.MANIFEST} FROM documents WHERE pipeline=? AND tenant=? AND source=?",
             (pipeline, tenant, source),
         )
-        return {row[1]: ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows}
+        return {row[1]: _manifest(row) for row in rows}
 
     def sources(self, pipeline: str, *, tenant: str) -> list[str]:
         """The sources that documents came from."""
@@ -171,14 +174,20 @@ class ProjectState:
         with self._write() as db:
             batches.insert(db, "INSERT OR IGNORE INTO orphans", [(pipeline, tenant, found) for found in ids])
 
-    def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
-        """Changes who may see a document, at once; the indexes have still to follow."""
+    def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...], trust: Trust | None = None) -> None:
+        """Changes who may see a document, and how far it is trusted, at once; the indexes have still to follow.
+
+        Without `trust` that stays as it is.
+        """
         with self._write() as db:
             note_stale(db, pipeline, [document_id])
+            row = db.execute("SELECT metadata FROM documents WHERE pipeline=? AND id=?", (pipeline, document_id))
+            held = (row.fetchone() or ("{}",))[0]
+            metadata = held if trust is None else to.relabelled(held, trust)
             db.execute(
-                "UPDATE documents SET acl=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
+                "UPDATE documents SET acl=?, metadata=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
                 " WHERE pipeline=? AND id=?",
-                (json.dumps(acl), pipeline, document_id),
+                (json.dumps(acl), metadata, pipeline, document_id),
             )
 
     def demand(self, pipeline: str, chunks: Iterable[str]) -> None:
@@ -193,11 +202,10 @@ class ProjectState:
     def pending(self, pipeline: str, *, tenant: str) -> list[ManifestRow]:
         """The documents that are not live yet."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
-            " WHERE pipeline=? AND tenant=? AND state<>'live' ORDER BY source, uri",
+            f"SELECT {to.MANIFEST} FROM documents WHERE pipeline=? AND tenant=? AND state<>'live' ORDER BY source, uri",
             (pipeline, tenant),
         )
-        return [ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows]
+        return [_manifest(row) for row in rows]
 
     def touch(self, pipeline: str, document_id: str, version: str) -> None:
         """Notes that a document has another version and the same content."""
@@ -442,3 +450,7 @@ class ProjectState:
     def _forget_failures(db: sqlite3.Connection, pipeline: str, tenant: str, source: str, uris: Iterable[str]) -> None:
         gone = f"DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri {IN}"
         db.execute(gone, (pipeline, tenant, source, batches.ids(uris)))
+
+
+def _manifest(row: Sequence[Any]) -> ManifestRow:
+    return ManifestRow(*row[:7], acl=tuple(json.loads(row[7])), trust=to.trust(row[8]))
