@@ -260,6 +260,7 @@ class Project:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
+                    builder.admission(spec, located, embedder=None)
                 elif spec.cache is not None and spec.cache.semantic is not None:
                     calibration(located, spec.cache.semantic, embedder=None)
                 yield from self._reference_faults(located, spec)

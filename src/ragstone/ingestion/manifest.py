@@ -57,11 +57,13 @@ def compare(
     complete: bool = True,
     forgotten: Collection[str] = (),
     only: Sequence[str] = (),
+    judged: bool = False,
 ) -> Plan:
     """The plan for one source. `fingerprint` is that of the parts which make the chunks; `known` is keyed by uri.
 
     What lies inside a file (an attachment) follows that file. Where the listing is not complete nothing is removed,
-    save what is forgotten. With `only`, nothing but these uris and what lies below them is looked at.
+    save what is forgotten. With `only`, nothing but these uris and what lies below them is looked at. Where documents
+    are `judged` by checks, one that is trusted otherwise than before is looked at again.
     """
     added: list[Item] = []
     changed: list[Item] = []
@@ -74,7 +76,9 @@ def compare(
         row = known.get(item.uri)
         if row is None:
             added.append(item)
-        elif (row.version, row.fingerprint) != (item.version, fingerprint):
+        elif (row.version, row.fingerprint) != (item.version, fingerprint) or (
+            judged and row.trust != trust_of(item.metadata)
+        ):
             changed.append(item)
         labels = item.acl, trust_of(item.metadata)
         relabelled += [(each, item) for each in inside.get(item.uri, ()) if (each.acl, each.trust) != labels]
@@ -101,8 +105,11 @@ def below(uri: str, only: Sequence[str]) -> bool:
 def same_content(row: Known | None, document: Document, *, fingerprint: str) -> bool:
     """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was.
 
+    Its trust is a part of that, since checks may judge by it.
+
     One without a version has to be done again, whatever its content is: something inside it could not be read.
     """
     if row is None or row.state != "live" or not row.version:
         return False
-    return (row.content_hash, row.fingerprint) == (document.content_hash, fingerprint)
+    now = document.content_hash, fingerprint, trust_of(document.metadata)
+    return (row.content_hash, row.fingerprint, row.trust) == now

@@ -17,9 +17,10 @@ from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageErro
 from ragstone.inference.owed import owed_to
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.cache_parts import CacheParts
 from ragstone.pipelines.caches import fingerprint, kept, semantic
-from ragstone.pipelines.checks import guards_of
+from ragstone.pipelines.checks import admission_of, guards_of
 from ragstone.pipelines.embedders import Embedders, Reading
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.index import Index, collection_name
@@ -269,9 +270,14 @@ class Builder:
             lexical=lexical,
             lock=lock,
             situator=self._situator(wanted, spec, embedder),
+            admission=self.admission(wanted, spec, embedder=embedder),
             tokens=reading.tokens,
             **self.parsing(wanted, spec),
         )
+
+    def admission(self, wanted: IngestSpec, spec: Located, *, embedder: Embedder | None) -> Admission | None:
+        """The checks of an ingest pipeline; without an embedder only to learn whether they can be made."""
+        return admission_of(wanted.checks, spec, self, given={"embedder": embedder})
 
     def _situator(self, wanted: IngestSpec, spec: Located, embedder: Embedder) -> Situator | None:
         """Who writes a sentence before each chunk. Raises ConfigError for a route without a generative model."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from ragstone.config import Located, validate
 from ragstone.errors import ConfigError, UsageError
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.spec import CheckSpec, CheckTerms
 from ragstone.protocols import Check, Connector
 from ragstone.registry import find
 from ragstone.validation.policy import Guard, Policy
+from ragstone.verdicts import Stage
 
-__all__ = ["ALWAYS", "CITATIONS", "guards_of"]
+__all__ = ["ALWAYS", "CITATIONS", "admission_of", "guards_of"]
 
 CITATIONS = "citations"
 """Every answer is cited, and its citations are looked up; named among the checks, the verdict on that is told too."""
@@ -38,6 +42,35 @@ class Parts(Protocol):
         ...
 
 
+def admission_of(
+    checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]
+) -> Admission | None:
+    """The guards of an ingest pipeline, which flag what they find unless its file says otherwise; None without any.
+
+    Raises ConfigError as `guards_of` does, and for a check of answers, or one that would change a document.
+    """
+    guards: list[Guard] = []
+    said: list[object] = []
+    for place, check in enumerate(checks):
+        located = _section(check, spec, place)
+        if check.name == CITATIONS:
+            raise ConfigError("a document has no citations to check", where=located.where(), expected="another check")
+        guard = _placed(check.name, located, parts, given, stage="passage")
+        if guard.policy.on_fail == "filter":
+            raise ConfigError(
+                f"the check {check.name!r} cannot `filter` at ingestion: documents are kept word for word",
+                where=located.where(("on_fail",)),
+                expected="on_fail: one of drop, flag, raise, refrain",
+                hint="In pipelines/answer.yaml it takes sentences out of what a model reads.",
+            )
+        guards.append(guard)
+        said.append([check.name, check.keys, parts.files[check.name].value if check.name in parts.files else None])
+    if not guards:
+        return None
+    digest = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+    return Admission(guards, fingerprint=f"+{digest}")
+
+
 def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]) -> Guards:
     """The guards of a pipeline. `given` are the parts of it that a check may take: its embedder, who asks its models.
 
@@ -50,16 +83,7 @@ def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given
         if check.name == CITATIONS:
             continue
         located = _section(check, spec, place)
-        try:
-            found.append(_guard(check.name, located, parts, given))
-        except UsageError as error:
-            raise ConfigError(
-                error.message,
-                where=located.where(("on_fail",)),
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-            ) from None
+        found.append(_placed(check.name, located, parts, given))
     return Guards(all=tuple(found), citations=len(named) < len(checks))
 
 
@@ -72,7 +96,24 @@ def _section(check: CheckSpec, spec: Located, place: int | None) -> Located:
     return Located(dict(check.keys), spec.path, places)
 
 
-def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) -> Guard:
+def _placed(
+    name: str, located: Located, parts: Parts, given: Mapping[str, Any], *, stage: Stage | None = None
+) -> Guard:
+    """One guard, with the place of what makes no sense of it."""
+    try:
+        return _guard(name, located, parts, given, stage)
+    except UsageError as error:
+        raise ConfigError(
+            error.message,
+            where=located.where(("on_fail",)),
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+        ) from None
+
+
+def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any], stage: Stage | None) -> Guard:
+    """`stage` is the only one that there is here, and what is found is flagged there."""
     own = CheckTerms.model_fields
     terms = {key: value for key, value in located.value.items() if key in own}
     settings = {key: value for key, value in located.value.items() if key not in own}
@@ -96,10 +137,12 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
     chosen = validate(CheckTerms, replace(located, value=terms))
     assert isinstance(check, Check), "the registry has checked it"
     policy = Policy(
-        on_fail=chosen.on_fail or check.on_fail,
+        on_fail=chosen.on_fail or (check.on_fail if stage is None else "flag"),
         on_error=chosen.on_error,
         timeout=chosen.timeout,
         reasks=chosen.reasks,
         otherwise=chosen.otherwise,
     )
-    return Guard(name=name, check=check, policy=policy, stages=chosen.on or ())
+    if stage is not None and chosen.on not in (None, (stage,)):
+        raise UsageError(f"the check {name!r} is asked of documents here", expected=f"no `on`, or `on: {stage}`")
+    return Guard(name=name, check=check, policy=policy, stages=chosen.on or ((stage,) if stage is not None else ()))

@@ -254,6 +254,29 @@ class CacheSpec(Strict):
         return self
 
 
+class CheckTerms(Strict):
+    """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
+
+    on: tuple[Stage, ...] | None = None
+    on_fail: OnFail | None = None
+    on_error: Literal["open", "closed"] = "closed"
+    timeout: float = Field(default=10.0, gt=0)
+    reasks: int = Field(default=1, ge=1, le=5)
+    otherwise: Literal["raise", "refrain", "flag"] = "refrain"
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        return (given,) if isinstance(given, str) else given
+
+
+class CheckSpec(Strict):
+    """One entry of `checks:`: a name, or a name with keys, which the check itself knows."""
+
+    name: str
+    keys: dict[str, Any] = {}
+
+
 class IngestSpec(Strict):
     """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
 
@@ -262,6 +285,8 @@ class IngestSpec(Strict):
     `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice, or in the cache that it
     names; those of questions for 30 days. `tokens`: token vectors are kept in `.ragstone/tokens.db`, 64 bytes each, for
     late interaction and trimming.
+
+    `checks` are asked of each passage before it is indexed: it is flagged, kept out, or the whole document refused.
     """
 
     sources: list[str] = Field(min_length=1)
@@ -273,7 +298,13 @@ class IngestSpec(Strict):
     cache: bool | str = True
     tokens: bool = True
     context: bool = False
+    checks: list[CheckSpec] = []
     route: RouteSpec | None = None
+
+    @field_validator("checks", mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        return _checks(given)
 
     @model_validator(mode="after")
     def _with_a_model(self) -> Self:
@@ -362,29 +393,6 @@ class RetrieveSpec(Strict):
     lexical_only: bool = False
 
 
-class CheckTerms(Strict):
-    """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
-
-    on: tuple[Stage, ...] | None = None
-    on_fail: OnFail | None = None
-    on_error: Literal["open", "closed"] = "closed"
-    timeout: float = Field(default=10.0, gt=0)
-    reasks: int = Field(default=1, ge=1, le=5)
-    otherwise: Literal["raise", "refrain", "flag"] = "refrain"
-
-    @field_validator("on", mode="before")
-    @classmethod
-    def _one_or_several(cls, given: object) -> object:
-        return (given,) if isinstance(given, str) else given
-
-
-class CheckSpec(Strict):
-    """One entry of `checks:`: a name, or a name with keys, which the check itself knows."""
-
-    name: str
-    keys: dict[str, Any] = {}
-
-
 class AnswerSpec(Strict):
     """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
 
@@ -401,12 +409,17 @@ class AnswerSpec(Strict):
     @field_validator("checks", mode="before")
     @classmethod
     def _named(cls, given: object) -> object:
-        return [_check(each) for each in cast("list[object]", given)] if isinstance(given, list) else given
+        return _checks(given)
 
     @field_validator("cache", mode="before")
     @classmethod
     def _on_or_off(cls, given: object) -> object:
         return _switched(given)
+
+
+def _checks(given: object) -> object:
+    """The entries of `checks:`, each as its name and its keys."""
+    return [_check(each) for each in cast("list[object]", given)] if isinstance(given, list) else given
 
 
 def _check(given: object) -> object:

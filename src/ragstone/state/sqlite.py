@@ -12,15 +12,17 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ragstone.recent import Recent
-from ragstone.reports import Failure
+from ragstone.reports import Failure, Flagged
 from ragstone.state import batches
 from ragstone.state import rows as to
 from ragstone.state.batches import IN
 from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
+from ragstone.state.flags import BARRED, FLAGS, forget_flags, note_flags, to_flagged
 from ragstone.state.migrations import migrate
 from ragstone.state.stale import note_stale, note_unlike
 from ragstone.types import Chunk, Document, Trust
@@ -30,6 +32,7 @@ __all__ = ["Facts", "ManifestRow", "ProjectState"]
 
 READ = 5_000_000  # characters of chunks that stay in memory: all of a small index
 BESIDE = 500  # what the rest of a chunk takes
+NOTHING: Mapping[str, Sequence[Flagged]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,12 @@ class ProjectState:
         tenant: str,
         fingerprint: str,
         removed: Iterable[str] = (),
+        flagged: Mapping[str, Sequence[Flagged]] = NOTHING,
     ) -> None:
         """Writes documents, each with its source version, its language and its chunks, as not yet live.
 
-        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. All of it
-        happens, or nothing.
+        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. `flagged`
+        is what checks have found in documents, by their ids. All of it happens, or nothing.
         """
         documents = [document for document, *_ in entries]
         chunks = [chunk for *_, found in entries for chunk in found]
@@ -143,6 +147,8 @@ class ProjectState:
             ]
             batches.insert(db, "INSERT OR REPLACE INTO documents", rows)
             batches.insert(db, "INSERT OR REPLACE INTO chunks", [to.chunk_row(pipeline, chunk) for chunk in chunks])
+            forget_flags(db, pipeline, known)
+            note_flags(db, pipeline, flagged)
             for source in {document.source for document in documents}:
                 uris = [document.uri for document in documents if document.source == source]
                 self._forget_failures(db, pipeline, tenant, source, uris)
@@ -232,6 +238,17 @@ class ProjectState:
         )
         return [Failure(*row) for row in rows]
 
+    def flagged(self, pipeline: str, *, tenant: str) -> list[Flagged]:
+        """What checks have found in the documents, in their order."""
+        return [to_flagged(row) for row in self._rows(FLAGS, (pipeline, tenant))]
+
+    def barred(self, pipeline: str, documents: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+        """The ranges of these documents that a check has kept out of the index; most have none."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for document, start, end in self._rows(BARRED, (pipeline, batches.ids(documents))):
+            found.setdefault(document, []).append((start, end))
+        return found
+
     # ── What is kept out, and which edition counts ───────────────────────────────────────────────────────────────────
 
     def forget(self, uri: str, *, tenant: str) -> None:
@@ -268,6 +285,8 @@ class ProjectState:
                 " (SELECT id FROM documents WHERE pipeline=? AND tenant=?)",
                 (pipeline, pipeline, tenant),
             )
+            gone = db.execute("SELECT id FROM documents WHERE pipeline=? AND tenant=?", (pipeline, tenant)).fetchall()
+            forget_flags(db, pipeline, (row[0] for row in gone))
             for table in ("documents", "orphans", "failures"):
                 db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))
 
@@ -427,6 +446,7 @@ class ProjectState:
     def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, documents: Sequence[str]) -> None:
         gone = batches.ids(documents)
         note_stale(db, pipeline, documents)
+        forget_flags(db, pipeline, documents)
         self._orphan(db, pipeline, tenant, gone, batches.ids(()))
         db.execute(f"DELETE FROM documents WHERE pipeline=? AND id {IN}", (pipeline, gone))
 
