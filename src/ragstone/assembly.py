@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -16,6 +15,7 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import Located, template
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.capped import CappedModel
 from ragstone.inference.choosing import Route
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
@@ -27,7 +27,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
-from ragstone.pipelines.routes import Healths, confidential
+from ragstone.pipelines.routes import Healths, Routed, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, RetrieveSpec, spec_for
 from ragstone.pipelines.tools import built_in
 from ragstone.project import Project
@@ -51,21 +51,12 @@ from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 from ragstone.tracing.store import TraceStore
 
-__all__ = ["Assembly", "LooseParts", "ProjectParts", "Routed"]
+__all__ = ["Assembly", "LooseParts", "ProjectParts"]
 
 INGEST, ANSWER = "ingest", "answer"
 TIMEOUT = 120.0  # seconds that the models have where no file says it
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routed:
-    """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
-
-    router: Router
-    timeout: float
-    prompts: Path
 
 
 class Assembly(Protocol):
@@ -185,7 +176,7 @@ class ProjectParts:
                 return kept
             spec = self.project.answer_spec(pipeline)
             builder, located = self._parts()[0], self.project.pipeline(pipeline)
-            router = builder.router(spec.route, located, cache=spec.cache)
+            router = builder.router(spec.route, located, cache=spec.cache, limits=spec.limits)
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
                 index,
@@ -197,6 +188,7 @@ class ProjectParts:
                 semantic=builder.semantic(pipeline, spec, located, router=router, embedder=index.embedder),
                 begin=builder.caches.begin,
                 timeout=spec.route.timeout,
+                limits=spec.limits,
                 confidential=confidential(spec.route),
                 guards=builder.guards(spec, located, embedder=index.embedder, router=router),
                 lookups=self._lookups,
@@ -213,9 +205,9 @@ class ProjectParts:
             if pipeline not in self._routes:
                 spec = self.project.answer_spec(pipeline)
                 located = self.project.pipeline(pipeline)
-                router = self._parts()[0].router(spec.route, located, cache=spec.cache).writing
-                prompts = self.project.root / "prompts"
-                self._routes[pipeline] = Routed(router=router, timeout=spec.route.timeout, prompts=prompts)
+                router = self._parts()[0].router(spec.route, located, cache=spec.cache, limits=spec.limits).writing
+                prompts, timeout = self.project.root / "prompts", spec.route.timeout
+                self._routes[pipeline] = Routed(router=router, timeout=timeout, prompts=prompts, limits=spec.limits)
             return self._routes[pipeline]
 
     def kept_route(self, pipeline: str) -> Routed | None:
@@ -355,7 +347,7 @@ class LooseParts:
         self._embedder = self._tokens or given
         asked = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
         self._ledger = cast("Callable[..., Ledger]", find("ledger", "sqlite"))(path=None)
-        self._model = AttemptedModel(MeteredModel(asked, self._ledger))
+        self._model = AttemptedModel(MeteredModel(CappedModel(asked), self._ledger))
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )
@@ -468,8 +460,7 @@ class LooseParts:
             return self._indexes[tenant]
 
     def _default(self, kind: str, type_name: str, tenant: str, protocol: type[T]) -> T:
-        factory = cast("Callable[..., T]", find(kind, type_name))
-        return factory(collection=collection_name(tenant))
+        return cast("Callable[..., T]", find(kind, type_name))(collection=collection_name(tenant))
 
     async def close(self) -> None:
         """Closes every part, those given by hand too."""
@@ -484,8 +475,7 @@ class LooseParts:
 
 
 def _in_memory() -> Cache:
-    make = cast("Callable[..., Cache]", find("cache", "sqlite"))
-    return make(path=None)
+    return cast("Callable[..., Cache]", find("cache", "sqlite"))(path=None)
 
 
 def _prompt_path(name: str) -> Path:

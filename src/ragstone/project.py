@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
 from ragstone.pipelines import rewriting
-from ragstone.pipelines.build import Builder, declared_kind
+from ragstone.pipelines.build import Builder
 from ragstone.pipelines.caches import calibration
+from ragstone.pipelines.declared import declared_kind
 from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.routes import confidential, difficulty

@@ -19,6 +19,7 @@ from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.layered import layered
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.remembered import CachedAnswers, Semantic
@@ -65,7 +66,7 @@ class AnswerPipeline:
     `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
     route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
     none is given. `semantic` remembers questions, so that others which mean the same are answered as they were.
-    `begin` has caches start while passages are searched for.
+    `begin` has caches start while passages are searched for. `limits` are those of each request.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class AnswerPipeline:
         retrieve: RetrieveSpec,
         reranker: Reranker | None = None,
         timeout: float = 120.0,
+        limits: Limits = LIMITS,
         guards: Guards = NO_GUARDS,
         embedder: Embedder | None = None,
         lookups: Lookups = NO_LOOKUPS,
@@ -90,8 +92,8 @@ class AnswerPipeline:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
-        self.timeout, self.guards, self.lookups = timeout, guards, lookups
-        self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
+        self.timeout, self.limits, self.guards, self.lookups = timeout, limits, guards, lookups
+        self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
         self.remembered = (
@@ -111,6 +113,7 @@ class AnswerPipeline:
             retrieve=retrieve or self.retrieve,
             reranker=self.ranking.reranker,
             timeout=self.timeout,
+            limits=self.limits,
             guards=self.guards,
             embedder=self._embedder,
             lookups=self.lookups,
@@ -176,6 +179,7 @@ class AnswerPipeline:
         """The step that all others of a search lie inside; what is asked is checked before."""
         k = self.retrieve.k if k is None else k
         check(question)
+        self.limits.admit(question)
         _check_search(k, filters)
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             yield step
@@ -226,6 +230,7 @@ class AnswerPipeline:
         asked = _example(file) if question is None else question
         values = {**(inputs or {}), "question": asked}
         check(asked)
+        self.limits.admit(asked, inputs)
         _check_search(self.retrieve.k if k is None else k, filters)
         reads = "passages" in file.body.uses
         hits = await self.search(sought(file, values), k=k, filters=filters, context=context) if reads else []
@@ -265,6 +270,8 @@ class AnswerPipeline:
         """
         self.router.require()
         check(question)
+        self.limits.admit(question, inputs)
+        turns, notices = self.limits.recent(history)
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
             self.router.require_generative(file.name)
@@ -277,8 +284,9 @@ class AnswerPipeline:
             inputs=inputs or {},
             k=k,
             filters=filters,
-            history=history,
-            context=context,
+            history=turns,
+            notices=notices,
+            context=replace(context, bounds=self.limits.bounds),
         )
         answering = self._answered
         said = self.remembered.stream(request, answering) if self.remembered is not None else answering(request)
@@ -321,7 +329,7 @@ class AnswerPipeline:
             partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
         )
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *found.notices, *answer.notices))
+        yield replace(answer, notices=(*stale, *request.notices, *found.notices, *answer.notices))
 
     async def _gathered(self, request: Request, values: Mapping[str, Any]) -> _Found:
         """What is searched for and looked up, as far as it may be read."""
@@ -347,7 +355,9 @@ class AnswerPipeline:
         file, context = request.file, request.context
         tools = await self._tools(file, k=request.k, filters=request.filters)
         within = replace(context.within(self.timeout), confidential=prompt.confidential)
-        runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
+        runner = PromptRunner(
+            self.router.writing, self._prompt_file, models=(), lookups=self.lookups, limits=self.limits
+        )
         outcome: Outcome | None = None
         left = self.guards.reasks if self.router.writes else 0
 
@@ -416,7 +426,14 @@ class AnswerPipeline:
     ) -> Prompt:
         embedder = self._embedder or self.index.embedder
         built = await prompted(
-            file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
+            file,
+            values,
+            router=self.router,
+            hits=hits,
+            history=history,
+            embedder=embedder,
+            limits=self.limits,
+            context=context,
         )
         return replace(built, confidential=context.confidential or self.confidential(hits))
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from ragstone.inference.router import Router
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
@@ -25,11 +26,13 @@ async def prompted(
     hits: Sequence[Hit] = (),
     history: Sequence[Message] = (),
     embedder: Embedder | None = None,
+    limits: Limits = LIMITS,
     context: Context,
 ) -> Prompt:
     """The prompt for the model that is asked first: its tokenizer counts, and its window is not exceeded.
 
-    `embedder` reads the examples, where the file has them chosen by it. Raises what `build` raises.
+    `embedder` reads the examples, where the file has them chosen by it. Raises what `build` raises, and UsageError for
+    what is longer than `limits` allow.
     """
     wanted, chosen = file.few_shot, None
     if embedder is not None and wanted is not None and wanted.select in BY_VECTORS:
@@ -46,8 +49,8 @@ async def prompted(
             examples=chosen,
             tokens=tokens,
             counter=count,
-            window=first.context_window,
+            window=limits.window(first.context_window),
             reasons=first.reasons,
         )
 
-    return await asyncio.to_thread(made)
+    return limits.held(await asyncio.to_thread(made))

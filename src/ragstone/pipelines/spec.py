@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
+from ragstone.pipelines.limits import Limits
 from ragstone.spending import Budget, Limit, Period, Share
 from ragstone.types import Trust
 from ragstone.usage import NANO
@@ -396,7 +397,8 @@ class RetrieveSpec(Strict):
 class AnswerSpec(Strict):
     """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
 
-    `checks` are asked in their order; `egress` is one of them, also where it is not named.
+    `checks` are asked in their order; `egress` is one of them, also where it is not named. `limits` are those of each
+    request.
     """
 
     index: str = "ingest"
@@ -404,6 +406,7 @@ class AnswerSpec(Strict):
     prompt: str = "answer"
     route: RouteSpec
     cache: CacheSpec | None = None
+    limits: Limits = Limits()
     checks: list[CheckSpec] = [CheckSpec(name="citations")]
 
     @field_validator("checks", mode="before")
