@@ -27,7 +27,7 @@ COMING = frozenset(
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, kinds) and node.name.startswith("test"))
@@ -61,7 +61,7 @@ def test_a_test_that_is_named_is_there(name: str) -> None:
     if path.endswith("/"):
         assert list(found.rglob("test_*.py"))
     else:
-        assert test in tests_in(found) if test else found.is_file()
+        assert test in names_in(found) if test else found.is_file()
 
 
 def test_what_has_come_is_no_longer_said_to_be_coming() -> None:
