@@ -102,14 +102,15 @@ def below(uri: str, only: Sequence[str]) -> bool:
     return not only or any(place == "." or uri == place or uri.startswith(f"{place.rstrip('/')}/") for place in only)
 
 
-def same_content(row: Known | None, document: Document, *, fingerprint: str) -> bool:
+def same_content(row: Known | None, document: Document, *, fingerprint: str, judged: bool = False) -> bool:
     """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was.
 
-    Its trust is a part of that, since checks may judge by it.
+    Where it is `judged` by checks, it is so only if it is trusted as before.
 
     One without a version has to be done again, whatever its content is: something inside it could not be read.
     """
     if row is None or row.state != "live" or not row.version:
         return False
-    now = document.content_hash, fingerprint, trust_of(document.metadata)
-    return (row.content_hash, row.fingerprint, row.trust) == now
+    if judged and row.trust != trust_of(document.metadata):
+        return False
+    return (row.content_hash, row.fingerprint) == (document.content_hash, fingerprint)

@@ -101,8 +101,9 @@ class Preparing:
         index, run = self.index, self.run
         try:
             family = await self._family(item)
-            row = run.known.get(family.document.id)
-            if not family.failed and same_content(row, family.document, fingerprint=index.fingerprint):
+            row, judged = run.known.get(family.document.id), index.admission is not None
+            same = same_content(row, family.document, fingerprint=index.fingerprint, judged=judged)
+            if same and not family.failed:
                 if not self.dry:
                     await asyncio.to_thread(index.state.touch, index.key, family.document.id, item.version)
                 return None
