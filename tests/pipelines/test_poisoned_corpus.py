@@ -86,16 +86,19 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenera
     monkeypatch.setattr(build, "find", lambda kind, name: Orders if name == "orders" else found(kind, name))
     rags: list[ragstone.AsyncRag] = []
 
-    async def start(*, ingesting: str = "[]", answering: str = "[citations]", trust: str = "") -> Any:
+    async def start(
+        *, ingesting: str = "[]", answering: str = "[citations]", trust: str = "", split: str = "", retrieve: str = ""
+    ) -> Any:
         source = f"kind: source\ntype: files\npath: documents\n{trust}"
         project.write("connectors/documents.yaml", source)
         project.write(
             "pipelines/ingest.yaml",
-            f"sources: [documents]\nembed: hashing\nstore: memory\nlexical: terms\nchecks: {ingesting}\n",
+            f"sources: [documents]\nembed: hashing\nstore: memory\nlexical: terms\nchecks: {ingesting}\n{split}",
         )
         project.write(
             "pipelines/answer.yaml",
-            f"index: ingest\nprompt: answer\nroute: {{models: [one]}}\nretrieve: {{trim: 0}}\nchecks: {answering}\n",
+            f"index: ingest\nprompt: answer\nroute: {{models: [one]}}\n"
+            f"retrieve: {{trim: 0{retrieve}}}\nchecks: {answering}\n",
         )
         rags.append(project.opened())
         return project, rags[-1], await rags[-1].ingest()
@@ -164,6 +167,19 @@ async def test_a_check_at_ingestion_keeps_the_orders_out_of_the_index(opened: An
     assert hit.chunk.uri == "documents/halibut.md"
     status = await rag.index().status()
     assert status.flagged == report.flagged
+
+
+@pytest.mark.parametrize("expand", ["neighbours: 3", "neighbours: 3, merge: true", "merge: true"])
+@pytest.mark.parametrize("by", ["sentences, size: 25", "parent_child, size: 25, parent_size: 250"])
+async def test_what_was_kept_out_comes_back_with_no_neighbour_and_no_parent(opened: Any, by: str, expand: str) -> None:
+    split = f"split: {{by: {by}}}\n"
+    project, rag, report = await opened(
+        ingesting="[{orders: {on_fail: drop}}]", split=split, retrieve=f", expand: {{{expand}}}, k: 20"
+    )
+    assert report.flagged
+    prompt, answer = await asked(project, rag)
+    assert {hit.chunk.uri for hit in answer.hits} == {"documents/halibut.md", "documents/schedule.md"}
+    assert not any("OBEY" in message.content for message in prompt.messages)
 
 
 async def test_a_check_at_ingestion_refuses_the_document(opened: Any) -> None:
