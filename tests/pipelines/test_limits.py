@@ -85,6 +85,23 @@ async def test_a_prompt_is_refused_that_is_too_long_as_a_whole(limited: Any, pro
     assert project.asked == []
 
 
+async def test_a_prompt_with_a_budget_is_made_to_fit_and_else_told_which_limit_it_is(
+    limited: Any, project: CachedProject
+) -> None:
+    path = project.folder / "prompts/answer.prompty"
+    path.write_text(path.read_text().replace("  ragstone:\n", "  ragstone:\n    budget: {total: 9000}\n", 1))
+    project.write("documents/long.md", "# Halibut\n\n" + "The halibut project ships when it is ready. " * 20)
+    whole = await (await limited("{}")).ask(QUESTION)
+    assert whole.prompt.shed == ()
+    most = whole.prompt.tokens - 20
+    fitted = await (await limited(f"{{prompt: {most}}}")).ask(QUESTION)
+    assert fitted.prompt.tokens <= most
+    assert [unit.kind for unit in fitted.prompt.shed] == ["passages"]
+    assert any(notice.startswith("Left out") for notice in fitted.notices)
+    with pytest.raises(UsageError, match="raise `prompt` under `limits`"):
+        await (await limited("{prompt: 40}")).ask(QUESTION)
+
+
 def turns(*lengths: int) -> list[Message]:
     return [Message("user" if place % 2 == 0 else "assistant", "x" * each) for place, each in enumerate(lengths)]
 

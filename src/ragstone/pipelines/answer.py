@@ -286,7 +286,7 @@ class AnswerPipeline:
             filters=filters,
             history=turns,
             notices=notices,
-            context=replace(context, bounds=self.limits.bounds),
+            context=context,
         )
         answering = self._answered
         said = self.remembered.stream(request, answering) if self.remembered is not None else answering(request)
@@ -295,7 +295,8 @@ class AnswerPipeline:
                 yield piece
 
     async def _answered(self, request: Request) -> AsyncGenerator[Delta | Answer]:
-        file, context = request.file, request.context
+        file, context = request.file, replace(request.context, bounds=self.limits.bounds)
+        request = replace(request, context=context)
         passed = await self.guards.inputs(file, {**request.inputs, "question": request.question}, context=context)
         values = {**passed.values}
         found = _Found() if passed.refrains else await self._gathered(request, values)

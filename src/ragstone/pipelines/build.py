@@ -277,7 +277,11 @@ class Builder:
 
     def admission(self, wanted: IngestSpec, spec: Located, *, embedder: Embedder | None) -> Admission | None:
         """The checks of an ingest pipeline; without an embedder only to learn whether they can be made."""
-        return admission_of(wanted.checks, spec, self, given={"embedder": embedder})
+        given: dict[str, Any] = {"embedder": embedder}
+        if wanted.checks and wanted.route is not None and self.prompt_file is not None:
+            router = self.router(wanted.route, spec)
+            given["runner"] = PromptRunner(router.writing, self.prompt_file, models=(), lookups=self.lookups)
+        return admission_of(wanted.checks, spec, self, given=given)
 
     def _situator(self, wanted: IngestSpec, spec: Located, embedder: Embedder) -> Situator | None:
         """Who writes a sentence before each chunk. Raises ConfigError for a route without a generative model."""

@@ -18,7 +18,7 @@ from ragstone.inference.capped import LONGEST
 from ragstone.types import Message, Prompt
 from ragstone.usage import Bounds
 
-__all__ = ["LIMITS", "Limits"]
+__all__ = ["LIMITS", "Limits", "raising"]
 
 ELSEWHERE = {
     "seconds": "`timeout` under `route`",
@@ -91,9 +91,10 @@ class Limits(BaseModel):
         said = f"Left out, since the conversation is longer than `limits` allow ({self.history:,} characters): {turns}."
         return history[first:], (said,)
 
-    def window(self, model: int | None) -> int:
-        """The tokens that a prompt and its answer may take, where a model has room for so many."""
-        return self.prompt if model is None else min(model, self.prompt)
+    def window(self, model: int | None, *, reserved: int) -> int:
+        """The tokens that a prompt and its answer may take, where a model has room for so many; some are reserved."""
+        most = self.prompt + reserved
+        return most if model is None else min(model, most)
 
     def held(self, prompt: Prompt) -> Prompt:
         """The prompt with the limit of its answer. Raises UsageError for one that is too long to be sent."""
@@ -113,13 +114,18 @@ LIMITS = Limits()
 """Those of a pipeline that says nothing of them."""
 
 
+def raising(key: str) -> str:
+    """What to do about a limit that is too low."""
+    return f"Give less, or raise `{key}` under `limits` in the pipeline's file."
+
+
 def _exceeded(message: str, key: str, most: int, found: int, unit: str, where: str | None = None) -> UsageError:
     return UsageError(
         message,
         where=where,
         expected=f"at most {most:,} {unit}",
         found=f"{found:,}",
-        hint=f"Give less, or raise `{key}` under `limits` in the pipeline's file.",
+        hint=raising(key),
     )
 
 

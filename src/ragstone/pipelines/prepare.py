@@ -13,6 +13,7 @@ from ragstone.errors import ModelError, ParseError, RagstoneError
 from ragstone.ingestion.manifest import same_content
 from ragstone.ingestion.parse import Family, document_id, parse
 from ragstone.ingestion.split import split
+from ragstone.labels import labelled, trust_of
 from ragstone.pipelines.index import Index
 from ragstone.reports import Failure, Flagged, Progress
 from ragstone.state.sqlite import ManifestRow
@@ -136,7 +137,8 @@ class Preparing:
             kept = await asyncio.to_thread(index.state.named, self.run.last_good, item.uri, tenant=index.tenant)
             if not kept:
                 raise
-            return Family(kept[0], tuple(kept[1:]), (failure_of(item.uri, error),))
+            first, *inside = (_relabelled(one, item) for one in kept)
+            return Family(first, tuple(inside), (failure_of(item.uri, error),))
 
     def _cut(self, item: Item, family: Family) -> Prepared:
         # Without a version the item is read again next time: something in it failed.
@@ -186,6 +188,11 @@ class Preparing:
             chunks = await self.index.situator(part.chunks, part.document, context=self.context)
             parts.append(replace(part, chunks=chunks, ids=[None] * len(chunks)))
         return replace(prepared, parts=parts)
+
+
+def _relabelled(document: Document, item: Item) -> Document:
+    """A document of another edition with the labels of today: who may see it, and how far it is trusted."""
+    return replace(document, acl=item.acl, metadata=labelled(document.metadata, trust_of(item.metadata)))
 
 
 def failure_of(uri: str, error: RagstoneError) -> Failure:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from ragstone.errors import UsageError
 from ragstone.inference.router import Router
-from ragstone.pipelines.limits import LIMITS, Limits
+from ragstone.pipelines.limits import LIMITS, Limits, raising
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
@@ -38,6 +39,8 @@ async def prompted(
     if embedder is not None and wanted is not None and wanted.select in BY_VECTORS:
         chosen = await compared(wanted, checked(file, inputs), embedder=embedder, context=context)
     first, tokens = router.first, router.special_tokens
+    reserved = (file.budget.reserve_output or 0) if file.budget is not None else 0
+    window = limits.window(first.context_window, reserved=reserved)
 
     def made() -> Prompt:
         count = counter(tokenizer=first.tokenizer, model=first.model)
@@ -49,8 +52,13 @@ async def prompted(
             examples=chosen,
             tokens=tokens,
             counter=count,
-            window=limits.window(first.context_window),
+            window=window,
             reasons=first.reasons,
         )
 
-    return limits.held(await asyncio.to_thread(made))
+    try:
+        return limits.held(await asyncio.to_thread(made))
+    except UsageError as error:
+        if window == limits.prompt + reserved and "tokens too long" in error.message:
+            error.hint = raising("prompt")  # it is no budget of the prompt file that is too small
+        raise
