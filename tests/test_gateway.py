@@ -160,3 +160,11 @@ def test_no_index_is_opened(tmp_path: Path) -> None:
         rag.route().complete(HELLO)
     made = {path.name for path in (tmp_path / ".ragstone").iterdir()}
     assert not made & {"chroma", "lexical", "cache.db"}
+
+
+async def test_messages_that_are_longer_than_a_prompt_may_be_are_refused() -> None:
+    model = ScriptedModel([])
+    async with rag_of(model) as rag:
+        with pytest.raises(UsageError, match=r"the prompt is too long: expected at most 400,000 tokens"):
+            await rag.route().complete([Message("user", "word " * 400_000)])
+    assert model.prompts == []

@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from ragstone.assembly import Assembly, Routed
+from ragstone.assembly import Assembly
 from ragstone.callers import NOBODY, Payer, context_of
 from ragstone.errors import ModelError, UsageError
 from ragstone.output import Output
+from ragstone.pipelines.routes import Routed
 from ragstone.prompts.json_schema import Keys, faults
 from ragstone.prompts.outputs import output_of
 from ragstone.prompts.wire import broken_up, mend
@@ -135,7 +136,7 @@ async def _prompt(
                 broken += found
                 message = Message(message.role, content)
         said.append(message)
-    return Prompt(
+    prompt = Prompt(
         name="chat",
         version=_version(said),
         messages=tuple(said),
@@ -147,6 +148,7 @@ async def _prompt(
         loose=True,
         drawn=options.temperature is None,  # by the default of the interface, which is 1
     )
+    return routed.limits.held(prompt)
 
 
 def _version(messages: Sequence[Message]) -> str:

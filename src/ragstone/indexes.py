@@ -104,6 +104,7 @@ class AsyncIndex:
             failures=tuple(state.failures(key, tenant=tenant)),
             forgotten=tuple(state.forgotten(tenant=tenant)),
             sizes=_sizes(state.path.parent) if state.path else {},
+            flagged=tuple(state.flagged(key, tenant=tenant)),
         )
 
 

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
 from ragstone.pipelines import rewriting
-from ragstone.pipelines.build import Builder, declared_kind
+from ragstone.pipelines.build import Builder
 from ragstone.pipelines.caches import calibration
 from ragstone.pipelines.checks import check_faults
+from ragstone.pipelines.declared import declared_kind
 from ragstone.pipelines.last_word import judges
 from ragstone.pipelines.lookups import project_faults
 from ragstone.pipelines.personal import check_of
@@ -262,6 +263,7 @@ class Project:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
+                    builder.admission(spec, located, embedder=None)
                 else:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     yield from check_faults(spec.checks, located, builder, self._other_prompt)

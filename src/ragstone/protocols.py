@@ -45,6 +45,7 @@ from ragstone.types import (
     Prompt,
     Record,
     Scored,
+    Trust,
 )
 from ragstone.usage import Usage
 from ragstone.verdicts import Finding, OnFail, Stage, Subject
@@ -79,6 +80,9 @@ class Source(Connector):
     """Where documents come from."""
 
     protected: bool = False  # whether any of its items may be other than public
+    trust: Trust = (
+        "retrieved"  # how far its words are; ingestion labels every document so, whatever that says of itself
+    )
 
     @abstractmethod
     def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:

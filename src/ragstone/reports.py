@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ragstone.types import Chunk, Hit
 from ragstone.usage import NANO
+from ragstone.verdicts import Action
 
 __all__ = [
     "CacheReport",
@@ -15,6 +16,7 @@ __all__ = [
     "Difference",
     "Explained",
     "ExplainedRoute",
+    "Flagged",
     "IndexStatus",
     "IngestPlan",
     "IngestReport",
@@ -36,8 +38,43 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """What a check has found in a document at ingestion: in which range of its text, and what was done about it.
+
+    `page` and `line` are those where it begins, from 1; None where the format has none.
+    """
+
+    uri: str
+    check: str
+    action: Action
+    reason: str
+    start: int
+    end: int
+    page: int | None = None
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it begins, as a reader finds it.
+
+        >>> Flagged(uri="a.md", check="length", action="flagged", reason="long", start=9, end=12, line=2).place
+        'line 2'
+        """
+        if self.page is not None:
+            return f"page {self.page}"
+        return f"line {self.line}" if self.line is not None else f"character {self.start + 1}"
+
+    def __str__(self) -> str:
+        done = "kept out of the index" if self.action == "dropped" else "left in"
+        return f"{self.uri}, {self.place}: {self.check}: {self.reason} ({done})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """Counts of documents, then of chunks. `seconds` run from the first file opened to the last write."""
+    """Counts of documents, then of chunks. `seconds` run from the first file opened to the last write.
+
+    `flagged` is what checks have found in what was added or changed.
+    """
 
     added: int = 0
     changed: int = 0
@@ -48,6 +85,7 @@ class IngestReport:
     seconds: float = 0.0
     failed: tuple[Failure, ...] = ()
     warnings: tuple[Failure, ...] = ()
+    flagged: tuple[Flagged, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The report as `ragstone ingest --json` prints it."""
@@ -58,7 +96,8 @@ class IngestReport:
             name: [{"uri": failure.uri, "reason": failure.reason} for failure in getattr(self, name)]
             for name in ("failed", "warnings")
         }
-        return {**counts, "seconds": round(self.seconds, 4), **said}
+        flagged = [asdict(one) for one in self.flagged]
+        return {**counts, "seconds": round(self.seconds, 4), **said, "flagged": flagged}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +145,7 @@ class IndexStatus:
     failures: tuple[Failure, ...]
     forgotten: tuple[str, ...]
     sizes: Mapping[str, int]
+    flagged: tuple[Flagged, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The status as `ragstone index status --json` prints it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
 from ragstone.trace import Trace
-from ragstone.usage import Purse, Usage
+from ragstone.usage import UNBOUND, Bounds, Purse, Usage
 from ragstone.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -482,7 +482,9 @@ class Context:
     principals: frozenset[str] = frozenset()
     deadline: float | None = None  # on time.monotonic()'s clock
     budget: float | None = None  # USD for all calls of the request together
-    purse: Purse = field(default_factory=Purse)  # what those have taken of it
+    purse: Purse = field(default_factory=Purse)  # what the request has taken
+    bounds: Bounds = UNBOUND  # what else it may take
+    depth: int = 0  # so many prompts have asked one another to come here
     unread: bool = False
     patient: bool = False
     confidential: bool = False

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["DEAREST", "MOST", "NANO", "Price", "Purse", "Usage", "count", "summed"]
+__all__ = ["DEAREST", "MOST", "NANO", "UNBOUND", "Bounds", "Price", "Purse", "Usage", "count", "summed"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
@@ -80,9 +80,26 @@ def summed(usages: Iterable[Usage]) -> Usage:
 
 @dataclass(slots=True)
 class Purse:
-    """What the calls of one request have taken so far, in billionths of a dollar; all of them share it."""
+    """What one request has taken: billionths of a dollar, calls of models and uses of tools; all its parts share it."""
 
     nano: int = 0
+    calls: int = 0
+    uses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The most that one request may take: calls of models, uses of tools, prompts that ask one another.
+
+    None is as many as it wants.
+    """
+
+    calls: int | None = None
+    tools: int | None = None
+    depth: int | None = None
+
+
+UNBOUND = Bounds()
 
 
 class Price(BaseModel):

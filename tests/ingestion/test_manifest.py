@@ -32,7 +32,7 @@ def test_another_splitter_or_embedder_changes_every_document():
 def test_a_change_of_permissions_alone_changes_no_document():
     plan = compare([item("a", acl=("group:hr",))], {"a": row("a")}, fingerprint="f")
     assert (plan.changed, plan.unchanged) == ((), 1)
-    assert [(one.uri, acl) for one, acl in plan.relabelled] == [("a", ("group:hr",))]
+    assert [(one.uri, item.acl) for one, item in plan.relabelled] == [("a", ("group:hr",))]
 
 
 def test_what_lies_inside_a_file_follows_it():

@@ -153,7 +153,8 @@ async def test_a_parser_from_elsewhere_is_found_by_its_media_type(
     monkeypatch.setattr(plugin, "outcome", "a cod")
     found = await parsed(item(ELF, "big_cod.o", metadata={"trust": "retrieved"}))
     assert (found.text, found.title) == ("a cod", "Big cod")
-    assert found.metadata == {"width": 3, "trust": "retrieved"}, "a file cannot raise its own trust"
+    assert found.metadata == {"width": 3}, "a file cannot raise its own trust"
+    assert found.warnings == ("says itself how far it is trusted, which does not count: its source's `trust` does",)
 
 
 @pytest.mark.parametrize(("outcome", "reason"), [(" \n", "holds no text"), ("x" * 11, "its text is too long")])

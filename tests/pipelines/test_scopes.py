@@ -13,7 +13,7 @@ from ragstone.pipelines.remembered import CachedAnswers
 from ragstone.pipelines.request import Request
 from ragstone.trace import Trace
 from ragstone.types import Context, Message
-from ragstone.usage import Purse
+from ragstone.usage import Bounds, Purse
 from remembering import SHIPS, TURBOT, RememberingParts
 
 QUESTION, FILE = SHIPS, RememberingParts()._prompts.get("answer")  # pyright: ignore[reportPrivateUsage]
@@ -34,12 +34,15 @@ SHAPING: Mapping[type, Mapping[str, Any]] = {
 SHAPELESS: Mapping[type, Mapping[str, Any]] = {
     Request: {
         "question": TURBOT,  # what is compared
+        "notices": ("A turn was left out.",),
     },
     Context: {
         "key": "k2",  # who pays
         "deadline": time.monotonic() + 60,
         "budget": 1.0,
         "purse": Purse(),
+        "bounds": Bounds(calls=3),  # what is beyond them is no answer
+        "depth": 1,
         "unread": True,
         "patient": True,
         "cache": "refresh",  # whether it is looked for, and not what is found

@@ -6,7 +6,7 @@ loose.py     from parts given by hand
 """
 
 from ragstone.assembly.loose import LooseParts
-from ragstone.assembly.parts import Assembly, Routed
+from ragstone.assembly.parts import Assembly
 from ragstone.assembly.project import ProjectParts
 
-__all__ = ["Assembly", "LooseParts", "ProjectParts", "Routed"]
+__all__ = ["Assembly", "LooseParts", "ProjectParts"]

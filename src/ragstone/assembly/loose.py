@@ -9,12 +9,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeVar, cast
 
-from ragstone.assembly.parts import ANSWER, INGEST, Routed
+from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import template
 from ragstone.errors import ConfigError, UsageError
 from ragstone.inference.attempt import AttemptedModel
+from ragstone.inference.capped import CappedModel
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
@@ -24,6 +25,7 @@ from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
+from ragstone.pipelines.routes import Routed
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import built_in
 from ragstone.prompts.library import Library
@@ -77,7 +79,7 @@ class LooseParts:
         self._embedder = self._tokens or given
         asked = model or cast("Callable[..., Model]", find("model", "extractive"))(embedder=self._embedder)
         self._ledger = cast("Callable[..., Ledger]", find("ledger", "sqlite"))(path=None)
-        self._model = AttemptedModel(MeteredModel(asked, self._ledger))
+        self._model = AttemptedModel(MeteredModel(CappedModel(asked), self._ledger))
         self._splitter = splitter or cast("Callable[..., Splitter]", find("splitter", "tokens"))(
             embedder=self._embedder
         )

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.cache_places import Caches
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
+from ragstone.pipelines.routes import Routed
 from ragstone.protocols import (
     Ledger,
 )
 from ragstone.tracing.store import TraceStore
 
-__all__ = ["ANSWER", "INGEST", "Assembly", "Routed"]
+__all__ = ["ANSWER", "INGEST", "Assembly"]
 
 INGEST, ANSWER = "ingest", "answer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routed:
-    """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
-
-    router: Router
-    timeout: float
-    prompts: Path
 
 
 class Assembly(Protocol):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import cast
 
-from ragstone.assembly.parts import ANSWER, INGEST, Routed
+from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.caching.replies import ReplyCache
 from ragstone.config import Located
 from ragstone.errors import UsageError
@@ -23,7 +23,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
-from ragstone.pipelines.routes import Healths, confidential
+from ragstone.pipelines.routes import Healths, Routed, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, spec_for
 from ragstone.project import Project
 from ragstone.prompts.library import Library
@@ -109,7 +109,7 @@ class ProjectParts:
                 return kept
             spec = self.project.answer_spec(pipeline)
             builder, located = self._parts()[0], self.project.pipeline(pipeline)
-            router = builder.router(spec.route, located, cache=spec.cache)
+            router = builder.router(spec.route, located, cache=spec.cache, limits=spec.limits)
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
                 index,
@@ -121,6 +121,7 @@ class ProjectParts:
                 semantic=builder.semantic(pipeline, spec, located, router=router, embedder=index.embedder),
                 begin=builder.caches.begin,
                 timeout=spec.route.timeout,
+                limits=spec.limits,
                 confidential=confidential(spec.route),
                 guards=builder.guards(spec, located, embedder=index.embedder, router=router),
                 lookups=self._lookups,
@@ -137,9 +138,9 @@ class ProjectParts:
             if pipeline not in self._routes:
                 spec = self.project.answer_spec(pipeline)
                 located = self.project.pipeline(pipeline)
-                router = self._parts()[0].router(spec.route, located, cache=spec.cache).writing
-                prompts = self.project.root / "prompts"
-                self._routes[pipeline] = Routed(router=router, timeout=spec.route.timeout, prompts=prompts)
+                router = self._parts()[0].router(spec.route, located, cache=spec.cache, limits=spec.limits).writing
+                prompts, timeout = self.project.root / "prompts", spec.route.timeout
+                self._routes[pipeline] = Routed(router=router, timeout=timeout, prompts=prompts, limits=spec.limits)
             return self._routes[pipeline]
 
     def kept_route(self, pipeline: str) -> Routed | None:

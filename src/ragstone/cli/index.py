@@ -39,6 +39,10 @@ def status(
         show.out.print("On disk:   " + ", ".join(f"{name} {_bytes(size)}" for name, size in found.sizes.items()))
     if found.forgotten:
         show.out.print(f"Forgotten: {', '.join(found.forgotten)}", markup=False, soft_wrap=True)
+    for one in found.flagged[:SHOWN]:
+        show.out.print(f"Flagged:   {one}", markup=False, soft_wrap=True)
+    if len(found.flagged) > SHOWN:
+        show.out.print(f"           and {len(found.flagged) - SHOWN} more (all of them with --json)")
     for failure in found.failures[:SHOWN]:
         show.out.print(f"Failed:    {failure.uri}: {failure.reason}", markup=False, soft_wrap=True)
     if len(found.failures) > SHOWN:

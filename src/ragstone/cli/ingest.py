@@ -16,6 +16,8 @@ from ragstone.project import find
 from ragstone.reports import IngestReport
 from ragstone.reports import Progress as Done
 
+SHOWN = 20  # passages that a check has flagged
+
 
 @command
 def ingest(
@@ -120,6 +122,12 @@ def _summary(report: IngestReport) -> None:
     failed = {failure.uri for failure in report.failed}
     for warning in (one for one in report.warnings if one.uri not in failed):
         show.remarks([f"{warning.uri}: {warning.reason}"])
+    if report.flagged:
+        noun = "passage was" if len(report.flagged) == 1 else "passages were"
+        show.remarks([f"{len(report.flagged)} {noun} flagged by a check:"])
+        show.remarks([f"  {one}" for one in report.flagged[:SHOWN]])
+        if len(report.flagged) > SHOWN:
+            show.remarks([f"  and {len(report.flagged) - SHOWN} more: ragstone index status --json"])
     if report.failed:
         noun = "document" if len(report.failed) == 1 else "documents"
         show.err.print(f"[bold red]{len(report.failed)} {noun} failed:[/]")

@@ -26,10 +26,11 @@ from ragstone.cli.prompts.showing import retrieved, show_prompt
 from ragstone.cli.prompts.starting import new_prompt
 from ragstone.cli.prompts.testing import run_tests
 from ragstone.cli.prompts.trying import built_prompt
+from ragstone.labels import trust_of
 from ragstone.project import Project, find
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.reading import read_prompt
-from ragstone.types import Prompt, Slot
+from ragstone.types import Hit, Prompt, Slot
 
 app = typer.Typer(name="prompt", help="See, check and compare what is said to a model.", no_args_is_help=True)
 
@@ -108,6 +109,7 @@ def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, A
         "slots": [
             {"name": slot.name, "trust": slot.trust, "tokens": slot.tokens}
             | ({"broken": list(slot.broken)} if slot.broken else {})
+            | ({"passages": [_passage(hit) for hit in slot.hits]} if slot.hits else {})
             | ({"fetched": False} if slot.name in idle else {})
             | _marked(slot)
             for slot in built.slots
@@ -121,6 +123,10 @@ def _as_dict(built: Prompt, planned: Plan, idle: Collection[str]) -> dict[str, A
         "shed": planned.shed,
         **({"outputs": built.output.schema} if built.output else {}),
     }
+
+
+def _passage(hit: Hit) -> dict[str, Any]:
+    return {"uri": hit.chunk.uri, "trust": trust_of(hit.chunk.metadata)}
 
 
 def _marked(slot: Slot) -> dict[str, str]:
@@ -142,6 +148,9 @@ def _print(built: Prompt, planned: Plan) -> None:
     for slot in built.slots:
         passages = f", {len(slot.hits)} passage{'s' * (len(slot.hits) != 1)}" if slot.trust == "retrieved" else ""
         show.remarks([f"{slot.name}: trust {slot.trust}, {slot.tokens} tokens{passages}"])
+        for hit in slot.hits:
+            if (trust := trust_of(hit.chunk.metadata)) != slot.trust:
+                show.remarks([f"{slot.name}: trust {trust} of {hit.chunk.uri}"])
         if said := _marked(slot):
             how = f"marked with {said['sign']} between words" if slot.sign else "encoded in base64"
             show.remarks([f"{slot.name}: {how}"])

@@ -10,7 +10,15 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from ragstone.errors import ModelBusy, ModelError, ModelTimeout, ModelUnavailable, NotConfigured, StreamBroken
+from ragstone.errors import (
+    ModelBusy,
+    ModelError,
+    ModelTimeout,
+    ModelUnavailable,
+    NotConfigured,
+    OutOfCalls,
+    StreamBroken,
+)
 from ragstone.inference.choosing import Choices, Route
 from ragstone.inference.strategies import Ordered
 from ragstone.output import in_words
@@ -212,6 +220,7 @@ class _Way:
     """One question on its way along the models, until one answers."""
 
     def __init__(self, router: Router, prompt: Prompt, context: Context, *, samples: int = 0) -> None:
+        _count(max(1, samples), context)
         self.router, self.prompt, self.context, self.samples = router, prompt, context, samples
         self.restart = router.route.restart or context.unread
         self.attempts: list[Attempt] = []
@@ -321,6 +330,15 @@ class _Way:
         self.attempts += made
         if len(made) > 1 or made[0].waited:
             turn.step.facts["tries"] = [_fact(one) for one in made]
+
+
+def _count(calls: int, context: Context) -> None:
+    """Counts calls of a request. Raises OutOfCalls where it may have no more."""
+    most = context.bounds.calls
+    if most is not None and context.purse.calls + calls > most:
+        hint = "Raise `calls` under `limits` in the pipeline's file."
+        raise OutOfCalls(f"the request took all of its {most} calls of models", hint=hint)
+    context.purse.calls += calls
 
 
 def _broken(error: ModelError) -> StreamBroken:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ragstone.types import Document, Item
+from ragstone.labels import trust_of
+from ragstone.types import Document, Item, Trust
 
 __all__ = ["Known", "Plan", "below", "compare", "same_content"]
 
@@ -29,18 +30,23 @@ class Known(Protocol):
     @property
     def acl(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
+    def trust(self) -> Trust: ...  # noqa: D102
+    @property
     def state(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to do. `removed` are known documents; `relabelled` pairs one with its new acl."""
+    """What there is to do. `removed` are known documents; `relabelled` pairs one with an item of its new labels.
+
+    Labels say who may see a text, and how far it is trusted: to change them, nothing is read or embedded.
+    """
 
     added: tuple[Item, ...]
     changed: tuple[Item, ...]
     unchanged: int
     removed: tuple[Known, ...]
-    relabelled: tuple[tuple[Known, tuple[str, ...]], ...]
+    relabelled: tuple[tuple[Known, Item], ...]
 
 
 def compare(
@@ -51,15 +57,17 @@ def compare(
     complete: bool = True,
     forgotten: Collection[str] = (),
     only: Sequence[str] = (),
+    judged: bool = False,
 ) -> Plan:
     """The plan for one source. `fingerprint` is that of the parts which make the chunks; `known` is keyed by uri.
 
     What lies inside a file (an attachment) follows that file. Where the listing is not complete nothing is removed,
-    save what is forgotten. With `only`, nothing but these uris and what lies below them is looked at.
+    save what is forgotten. With `only`, nothing but these uris and what lies below them is looked at. Where documents
+    are `judged` by checks, one that is trusted otherwise than before is looked at again.
     """
     added: list[Item] = []
     changed: list[Item] = []
-    relabelled: list[tuple[Known, tuple[str, ...]]] = []
+    relabelled: list[tuple[Known, Item]] = []
     items = [item for item in items if item.uri not in forgotten and below(item.uri, only)]
     inside: dict[str, list[Known]] = {}
     for row in known.values():
@@ -68,9 +76,12 @@ def compare(
         row = known.get(item.uri)
         if row is None:
             added.append(item)
-        elif (row.version, row.fingerprint) != (item.version, fingerprint):
+        elif (row.version, row.fingerprint) != (item.version, fingerprint) or (
+            judged and row.trust != trust_of(item.metadata)
+        ):
             changed.append(item)
-        relabelled += [(each, item.acl) for each in inside.get(item.uri, ()) if each.acl != item.acl]
+        labels = item.acl, trust_of(item.metadata)
+        relabelled += [(each, item) for each in inside.get(item.uri, ()) if (each.acl, each.trust) != labels]
     listed = {item.uri for item in items}
     removed = [
         row
@@ -91,11 +102,15 @@ def below(uri: str, only: Sequence[str]) -> bool:
     return not only or any(place == "." or uri == place or uri.startswith(f"{place.rstrip('/')}/") for place in only)
 
 
-def same_content(row: Known | None, document: Document, *, fingerprint: str) -> bool:
+def same_content(row: Known | None, document: Document, *, fingerprint: str, judged: bool = False) -> bool:
     """Whether a document whose version changed (it was touched, copied back, checked out again) is what it was.
+
+    Where it is `judged` by checks, it is so only if it is trusted as before.
 
     One without a version has to be done again, whatever its content is: something inside it could not be read.
     """
     if row is None or row.state != "live" or not row.version:
+        return False
+    if judged and row.trust != trust_of(document.metadata):
         return False
     return (row.content_hash, row.fingerprint) == (document.content_hash, fingerprint)

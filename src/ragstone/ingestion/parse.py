@@ -11,10 +11,13 @@ from typing import Protocol
 from ragstone.errors import ParseError
 from ragstone.ingestion.parsers import title_from
 from ragstone.ingestion.read import Part
+from ragstone.labels import KEY, labelled, trust_of
 from ragstone.reports import Failure
 from ragstone.types import Context, Document, Item, Parsed
 
 __all__ = ["Family", "Reader", "document_id", "parse"]
+
+PRESUMING = "says itself how far it is trusted, which does not count: its source's `trust` does"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ def _document(part: Part, parsed: Parsed, item: Item, source: str, tenant: str) 
         text=parsed.text,
         content_hash=part.digest,
         spans=parsed.spans,
-        metadata={**parsed.metadata, **item.metadata},  # what the source says of a file outweighs what the file says
+        # What the source says of a file outweighs what the file says, and of its trust nothing else says anything.
+        metadata=labelled({**parsed.metadata, **item.metadata}, trust_of(item.metadata)),
         acl=item.acl,
-        warnings=parsed.warnings,
+        warnings=(*parsed.warnings, *((PRESUMING,) if KEY in parsed.metadata else ())),
         verbatim=parsed.verbatim,
     )
 

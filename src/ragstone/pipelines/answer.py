@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,13 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
+from ragstone.labels import trust_of
 from ragstone.pipelines.checking import shown
 from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.layered import layered
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.remembered import CachedAnswers, Semantic
@@ -63,7 +66,7 @@ class AnswerPipeline:
     `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
     route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
     none is given. `semantic` remembers questions, so that others which mean the same are answered as they were.
-    `begin` has caches start while passages are searched for.
+    `begin` has caches start while passages are searched for. `limits` are those of each request.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class AnswerPipeline:
         retrieve: RetrieveSpec,
         reranker: Reranker | None = None,
         timeout: float = 120.0,
+        limits: Limits = LIMITS,
         guards: Guards = NO_GUARDS,
         embedder: Embedder | None = None,
         lookups: Lookups = NO_LOOKUPS,
@@ -88,8 +92,8 @@ class AnswerPipeline:
         self.index, self.router, self.retrieve = index, router, retrieve
         self.ranking = Ranking(index, retrieve, reranker=reranker)
         self.shaping = Shaping(self.ranking)
-        self.timeout, self.guards, self.lookups = timeout, guards, lookups
-        self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout)
+        self.timeout, self.limits, self.guards, self.lookups = timeout, limits, guards, lookups
+        self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
         self.remembered = (
@@ -109,6 +113,7 @@ class AnswerPipeline:
             retrieve=retrieve or self.retrieve,
             reranker=self.ranking.reranker,
             timeout=self.timeout,
+            limits=self.limits,
             guards=self.guards,
             embedder=self._embedder,
             lookups=self.lookups,
@@ -174,6 +179,7 @@ class AnswerPipeline:
         """The step that all others of a search lie inside; what is asked is checked before."""
         k = self.retrieve.k if k is None else k
         check(question)
+        self.limits.admit(question)
         _check_search(k, filters)
         with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
             yield step
@@ -224,6 +230,7 @@ class AnswerPipeline:
         asked = _example(file) if question is None else question
         values = {**(inputs or {}), "question": asked}
         check(asked)
+        self.limits.admit(asked, inputs)
         _check_search(self.retrieve.k if k is None else k, filters)
         reads = "passages" in file.body.uses
         hits = await self.search(sought(file, values), k=k, filters=filters, context=context) if reads else []
@@ -263,6 +270,8 @@ class AnswerPipeline:
         """
         self.router.require()
         check(question)
+        self.limits.admit(question, inputs)
+        turns, notices = self.limits.recent(history)
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
             self.router.require_generative(file.name)
@@ -275,7 +284,8 @@ class AnswerPipeline:
             inputs=inputs or {},
             k=k,
             filters=filters,
-            history=history,
+            history=turns,
+            notices=notices,
             context=context,
         )
         answering = self._answered
@@ -285,7 +295,8 @@ class AnswerPipeline:
                 yield piece
 
     async def _answered(self, request: Request) -> AsyncGenerator[Delta | Answer]:
-        file, context = request.file, request.context
+        file, context = request.file, replace(request.context, bounds=self.limits.bounds)
+        request = replace(request, context=context)
         passed = await self.guards.inputs(file, {**request.inputs, "question": request.question}, context=context)
         values = {**passed.values}
         found = _Found() if passed.refrains else await self._gathered(request, values)
@@ -296,6 +307,7 @@ class AnswerPipeline:
             step.facts.update(name=built.name, version=built.version, messages=len(built.messages))
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
+            step.facts.update(trust=dict(Counter(trust_of(hit.chunk.metadata) for hit in found.hits)))
         if passed.refrains or found.refrains:
             words = built.abstain or REFRAINED
             yield Delta(words)
@@ -318,7 +330,7 @@ class AnswerPipeline:
             partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
         )
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *found.notices, *answer.notices))
+        yield replace(answer, notices=(*stale, *request.notices, *found.notices, *answer.notices))
 
     async def _gathered(self, request: Request, values: Mapping[str, Any]) -> _Found:
         """What is searched for and looked up, as far as it may be read."""
@@ -344,7 +356,9 @@ class AnswerPipeline:
         file, context = request.file, request.context
         tools = await self._tools(file, k=request.k, filters=request.filters)
         within = replace(context.within(self.timeout), confidential=prompt.confidential)
-        runner = PromptRunner(self.router.writing, self._prompt_file, models=(), lookups=self.lookups)
+        runner = PromptRunner(
+            self.router.writing, self._prompt_file, models=(), lookups=self.lookups, limits=self.limits
+        )
         outcome: Outcome | None = None
         left = self.guards.reasks if self.router.writes else 0
 
@@ -413,7 +427,14 @@ class AnswerPipeline:
     ) -> Prompt:
         embedder = self._embedder or self.index.embedder
         built = await prompted(
-            file, values, router=self.router, hits=hits, history=history, embedder=embedder, context=context
+            file,
+            values,
+            router=self.router,
+            hits=hits,
+            history=history,
+            embedder=embedder,
+            limits=self.limits,
+            context=context,
         )
         confidential = context.confidential or self.confidential(hits)
         return replace(built, confidential=confidential, plan=(*built.plan, *self.guards.plan(built)))

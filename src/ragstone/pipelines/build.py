@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -16,23 +16,25 @@ from ragstone.errors import ConfigError, EmbedderError, NotConfigured, UsageErro
 from ragstone.inference.owed import owed_to
 from ragstone.inference.router import Router
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.cache_parts import CacheParts
 from ragstone.pipelines.caches import fingerprint, kept, semantic
-from ragstone.pipelines.checks import guards_of
+from ragstone.pipelines.checks import admission_of, guards_of
+from ragstone.pipelines.declared import declared_kind, key_of, variable_of
 from ragstone.pipelines.embedders import Embedders, Reading
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.index import Index, collection_name
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.personal import private, screen_of
 from ragstone.pipelines.remembered import Semantic
 from ragstone.pipelines.routes import Healths, guarded, route
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
-from ragstone.pipelines.spec import AnswerSpec, CacheSpec, CheckTerms, IngestSpec, ModelTerms, RouteSpec
+from ragstone.pipelines.spec import AnswerSpec, CacheSpec, CheckTerms, IngestSpec, ModelTerms, RouteSpec, SourceTerms
 from ragstone.pipelines.tools import BUILT_IN, built_in
 from ragstone.prompts.file import PromptFile
 from ragstone.protocols import (
-    KINDS,
     Cache,
     Connector,
     Embedder,
@@ -50,12 +52,12 @@ from ragstone.registry import find
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 
-__all__ = ["Builder", "Parsing", "declared_kind"]
+__all__ = ["Builder", "Parsing"]
 
 C = TypeVar("C", bound=Connector)
 
 LEXICAL_DEFAULT, LEDGER_DEFAULT = "tantivy", "sqlite"
-BESIDE = {"model": ModelTerms, "check": CheckTerms}
+BESIDE = {"model": ModelTerms, "check": CheckTerms, "source": SourceTerms}
 """The keys that every connector of a kind may have beside its own."""
 
 
@@ -129,6 +131,8 @@ class Builder:
         type_name = filled.value.get("type", "")
         try:
             factory = self._found(kind, str(type_name))
+            if kind == "source" and "root" not in inspect.signature(factory).parameters:
+                given = {key: value for key, value in given.items() if key != "root"}  # it reads no files
             arguments = bind(
                 factory,
                 replace(filled, value=settings),
@@ -143,13 +147,15 @@ class Builder:
             built = factory(**arguments)
         except NotConfigured as error:
             error.where = error.where or located.where()
-            if (variable := _variable(located, error.message)) in filled.unset:
+            if (variable := variable_of(located, error.message)) in filled.unset:
                 error.message, error.hint = f"{variable} is not set", f"Run: export {variable}=…"
             raise
         except ConfigError as error:
-            error.where = error.where or located.where(_key(located, error.message) or ("type",))
+            error.where = error.where or located.where(key_of(located, error.message) or ("type",))
             raise
         built.name = name
+        if isinstance(built, Source):
+            built.trust = filled.value.get("trust") or built.trust
         if isinstance(built, Model) and not built.fingerprint:
             built.fingerprint = fingerprint(located, self.files)
         return built
@@ -193,7 +199,7 @@ class Builder:
         except (ConfigError, UsageError) as error:
             raise ConfigError(
                 error.message,
-                where=error.where or located.where(_key(located, error.message)),
+                where=error.where or located.where(key_of(located, error.message)),
                 expected=error.expected,
                 found=error.found,
                 hint=error.hint,
@@ -265,9 +271,18 @@ class Builder:
             lexical=lexical,
             lock=lock,
             situator=self._situator(wanted, spec, embedder),
+            admission=self.admission(wanted, spec, embedder=embedder),
             tokens=reading.tokens,
             **self.parsing(wanted, spec),
         )
+
+    def admission(self, wanted: IngestSpec, spec: Located, *, embedder: Embedder | None) -> Admission | None:
+        """The checks of an ingest pipeline; without an embedder only to learn whether they can be made."""
+        given: dict[str, Any] = {"embedder": embedder}
+        if wanted.checks and wanted.route is not None and self.prompt_file is not None:
+            router = self.router(wanted.route, spec)
+            given["runner"] = PromptRunner(router.writing, self.prompt_file, models=(), lookups=self.lookups)
+        return admission_of(wanted.checks, spec, self, given=given)
 
     def _situator(self, wanted: IngestSpec, spec: Located, embedder: Embedder) -> Situator | None:
         """Who writes a sentence before each chunk. Raises ConfigError for a route without a generative model."""
@@ -349,12 +364,14 @@ class Builder:
         own = (name for name, file in files.items() if isinstance(file, dict) and file.get("kind") == "tool")  # pyright: ignore[reportUnknownMemberType]
         return sorted({*BUILT_IN, *own})
 
-    def router(self, wanted: RouteSpec, spec: Located, *, cache: CacheSpec | None = None) -> Router:
+    def router(
+        self, wanted: RouteSpec, spec: Located, *, cache: CacheSpec | None = None, limits: Limits = LIMITS
+    ) -> Router:
         """The models of a route behind one face, whose answers are kept as `cache` says.
 
         `spec` says where its keys stand.
         """
-        models = private(self.models(wanted, spec), wanted, spec, self)
+        models = private(self.models(wanted, spec, longest=limits.answer), wanted, spec, self)
         if cache is not None and cache.exact:
             store = self.cache(cache.store, spec.where(("cache", "store")))
             screen = screen_of(wanted, cache, spec, self)
@@ -379,10 +396,12 @@ class Builder:
     def guards(self, wanted: AnswerSpec, spec: Located, *, router: Router, embedder: Embedder) -> Guards:
         """The checks of an answer pipeline, with their policies."""
         assert self.prompt_file is not None, "a project has prompts"
-        runner = PromptRunner(router.writing, self.prompt_file, models=(), lookups=self.lookups)
+        runner = PromptRunner(router.writing, self.prompt_file, models=(), lookups=self.lookups, limits=wanted.limits)
         return guards_of(wanted.checks, spec, self, given={"embedder": embedder, "runner": runner})
 
-    def models(self, wanted: RouteSpec, spec: Located) -> dict[str, Model | NotConfigured]:
+    def models(
+        self, wanted: RouteSpec, spec: Located, *, longest: int = LIMITS.answer
+    ) -> dict[str, Model | NotConfigured]:
         """The models of a route, guarded; in place of one that is not configured stands the reason."""
         found: dict[str, Model | NotConfigured] = {}
         for place, name in enumerate(wanted.models):
@@ -390,7 +409,8 @@ class Builder:
                 model = self._typed(Model, "model", name, spec.where(("route", "models", place)))
                 terms = self._terms(name)
                 ledger = self.ledger(wanted.ledger, spec.where(("route", "ledger")))
-                found[name] = guarded(model, wanted, terms, health=self.healths.of(name, terms), ledger=ledger)
+                health = self.healths.of(name, terms)
+                found[name] = guarded(model, wanted, terms, health=health, ledger=ledger, longest=longest)
             except NotConfigured as error:
                 found[name] = error
         return found
@@ -456,34 +476,3 @@ def _split_section(wanted: IngestSpec, spec: Located) -> Located:
     if ("by",) in places:
         places["type",] = places["by",]
     return Located({"type": wanted.split.by, **(wanted.split.model_extra or {})}, spec.path, places)
-
-
-def _variable(located: Located, message: str) -> str | None:
-    """The variable behind the key that a message names: `no base_url is set` in a file with `base_url: ${env:URL:}`."""
-    for key, value in located.value.items():
-        if re.search(rf"\b{re.escape(key)}\b", message) and isinstance(value, str):
-            found = re.search(r"\$\{env:(\w+)", value)
-            return found.group(1) if found else None
-    return None
-
-
-def _key(located: Located, message: str) -> tuple[str, ...]:
-    """The key of a file whose name a message begins with: `timeout is out of range`."""
-    first = message.split(maxsplit=1)[0] if message else ""
-    return (first,) if first in located.value else ()
-
-
-def declared_kind(located: Located) -> str:
-    """What `kind:` says. Raises ConfigError when it is missing or unknown."""
-    value: Any = located.value
-    if not isinstance(value, dict):
-        raise ConfigError("holds no keys", where=located.where(), expected="kind, type and the connector's own keys")
-    kind = cast("dict[str, Any]", value).get("kind")
-    if kind not in KINDS:
-        raise ConfigError(
-            "the key 'kind' is missing" if kind is None else f"unknown kind {kind!r}",
-            where=located.where(("kind",)),
-            expected="one of " + ", ".join(sorted(KINDS)),
-            hint=nearest(str(kind), KINDS) if kind else None,
-        )
-    return str(kind)

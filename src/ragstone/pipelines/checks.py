@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from ragstone.config import Located, validate
 from ragstone.errors import ConfigError, NotConfigured, UsageError
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.judging import reviews
 from ragstone.pipelines.spec import CheckSpec, CheckTerms
@@ -19,8 +22,9 @@ from ragstone.registry import find
 from ragstone.validation.checks.judge import JudgeCheck
 from ragstone.validation.checks.output import OutputCheck
 from ragstone.validation.policy import Guard, Policy
+from ragstone.verdicts import Stage
 
-__all__ = ["ALWAYS", "CITATIONS", "check_faults", "guards_of", "loose_guards"]
+__all__ = ["ALWAYS", "CITATIONS", "admission_of", "check_faults", "guards_of", "loose_guards"]
 
 CITATIONS = "citations"
 """Every answer is cited, and its citations are looked up; named among the checks, the verdict on that is told too."""
@@ -41,6 +45,35 @@ class Parts(Protocol):
     def make(self, kind: str, located: Located, *, name: str, **given: Any) -> Connector:
         """One of a type, from these keys."""
         ...
+
+
+def admission_of(
+    checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]
+) -> Admission | None:
+    """The guards of an ingest pipeline, which flag what they find unless its file says otherwise; None without any.
+
+    Raises ConfigError as `guards_of` does, and for a check of answers, or one that would change a document.
+    """
+    guards: list[Guard] = []
+    said: list[object] = []
+    for place, check in enumerate(checks):
+        located = _section(check, spec, place)
+        if check.name == CITATIONS:
+            raise ConfigError("a document has no citations to check", where=located.where(), expected="another check")
+        guard = _placed(check.name, located, parts, given, stage="passage")
+        if guard.policy.on_fail == "filter":
+            raise ConfigError(
+                f"the check {check.name!r} cannot `filter` at ingestion: documents are kept word for word",
+                where=located.where(("on_fail",)),
+                expected="on_fail: one of drop, flag, raise, refrain",
+                hint="In pipelines/answer.yaml it takes sentences out of what a model reads.",
+            )
+        guards.append(guard)
+        said.append([check.name, check.keys, parts.files[check.name].value if check.name in parts.files else None])
+    if not guards:
+        return None
+    digest = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+    return Admission(guards, fingerprint=f"+{digest}")
 
 
 def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]) -> Guards:
@@ -84,14 +117,11 @@ def _guards(
             continue
         located = _section(check, spec, place)
         try:
-            yield _guard(check.name, located, parts, given)
+            yield _placed(check.name, located, parts, given)
         except NotConfigured:
             raise
         except ConfigError as error:
             yield error
-        except UsageError as error:
-            where = located.where(("on_fail",) if ("on_fail",) in located.places else ("on",))
-            yield ConfigError(error.message, where=where, expected=error.expected, found=error.found, hint=error.hint)
 
 
 def loose_guards(checks: Sequence[Check | Guard]) -> Guards:
@@ -116,7 +146,21 @@ def _section(check: CheckSpec, spec: Located, place: int | None) -> Located:
     return Located(dict(check.keys), spec.path, places)
 
 
-def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) -> Guard:
+def _placed(
+    name: str, located: Located, parts: Parts, given: Mapping[str, Any], *, stage: Stage | None = None
+) -> Guard:
+    """One guard, with the place of what makes no sense of it."""
+    try:
+        return _guard(name, located, parts, given, stage)
+    except UsageError as error:
+        where = located.where(("on_fail",) if ("on_fail",) in located.places else ("on",))
+        raise ConfigError(
+            error.message, where=where, expected=error.expected, found=error.found, hint=error.hint
+        ) from None
+
+
+def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any], stage: Stage | None) -> Guard:
+    """`stage` is the only one that there is here, and what is found is flagged there."""
     own = CheckTerms.model_fields
     terms = {key: value for key, value in located.value.items() if key in own}
     settings = {key: value for key, value in located.value.items() if key not in own}
@@ -141,13 +185,15 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any]) 
     chosen = validate(CheckTerms, replace(located, value=terms))
     assert isinstance(check, Check), "the registry has checked it"
     policy = Policy(
-        on_fail=chosen.on_fail or check.on_fail,
+        on_fail=chosen.on_fail or (check.on_fail if stage is None else "flag"),
         on_error=chosen.on_error,
         timeout=chosen.timeout,
         reasks=chosen.reasks,
         otherwise=chosen.otherwise,
     )
-    return Guard(name=name, check=check, policy=policy, stages=chosen.on or ())
+    if stage is not None and chosen.on not in (None, (stage,)):
+        raise UsageError(f"the check {name!r} is asked of documents here", expected=f"no `on`, or `on: {stage}`")
+    return Guard(name=name, check=check, policy=policy, stages=chosen.on or ((stage,) if stage is not None else ()))
 
 
 def _taken(factory: type[Connector], given: Mapping[str, Any]) -> dict[str, Any]:

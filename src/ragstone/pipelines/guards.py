@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ragstone.labels import trust_of
 from ragstone.plan import Call
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
 from ragstone.retrieval.trim import cut
-from ragstone.types import Context, Hit, Prompt, Trust
+from ragstone.types import Context, Hit, Prompt
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard, at
 from ragstone.validation.screening import Screening
@@ -94,7 +95,7 @@ class Guards:
         verdicts: list[Verdict] = []
         for hit in hits:
             chunk = hit.chunk
-            trust: Trust = "author" if chunk.metadata.get("trust") == "author" else "retrieved"
+            trust = trust_of(chunk.metadata)
             subject = Subject(text=chunk.text, stage="passage", trust=trust, question=question, hits=hits)
             inspection = Inspection(guards, subject, context=context, where=chunk.uri, blank=GONE)
             text = await inspection.take(subject)

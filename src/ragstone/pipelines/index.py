@@ -15,6 +15,7 @@ from ragstone.caching.tokens import TokenKeeper
 from ragstone.errors import IndexMismatch
 from ragstone.ingestion.parse import Reader
 from ragstone.ingestion.workers import Workers
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.cache_places import Caches
 from ragstone.pipelines.situate import Situator
 from ragstone.pipelines.stale import forget_stale
@@ -56,6 +57,7 @@ class Index:
     reader: Reader = field(default_factory=Workers)
     parsing: str = ""  # changes with the settings of the parsers
     situator: Situator | None = None
+    admission: Admission | None = None
     tokens: TokenKeeper | None = None
     caches: Caches = field(default_factory=Caches)
     _loaded: bool = field(default=False, init=False)
@@ -71,7 +73,8 @@ class Index:
     def fingerprint(self) -> str:
         """Changes with whatever changes the chunks, their terms or their vectors; the embedder's part stands first."""
         situated = self.situator.fingerprint if self.situator else ""
-        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}{situated}/{self.parsed_by}"
+        admitted = self.admission.fingerprint if self.admission else ""
+        return f"{self.embedder.fingerprint}/{self.splitter.fingerprint}{situated}{admitted}/{self.parsed_by}"
 
     @property
     def parsed_by(self) -> str:

@@ -129,8 +129,9 @@ class LayerCalls:
 
     @property
     def left(self) -> int:
-        """How many calls of a model may still be made."""
-        return self._most - self._made
+        """How many calls of a model may still be made: for the prompt file, and for the request as a whole."""
+        own, most = self._most - self._made, self._context.bounds.calls
+        return own if most is None else min(own, most - self._context.purse.calls)
 
     @property
     def tokens(self) -> frozenset[str]:
@@ -180,7 +181,7 @@ class LayerCalls:
 
     def _taken(self, n: int) -> int:
         if self.left <= 0:
-            raise OutOfCalls(f"the answer took all of its {self._most} calls")
+            raise OutOfCalls(f"the answer took all of its {self._made} calls")
         n = min(n, self.left)
         self._made += n
         return n

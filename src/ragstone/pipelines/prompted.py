@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from ragstone.errors import UsageError
 from ragstone.inference.router import Router
+from ragstone.pipelines.limits import LIMITS, Limits, raising
 from ragstone.prompts.builder import build
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
@@ -25,16 +27,20 @@ async def prompted(
     hits: Sequence[Hit] = (),
     history: Sequence[Message] = (),
     embedder: Embedder | None = None,
+    limits: Limits = LIMITS,
     context: Context,
 ) -> Prompt:
     """The prompt for the model that is asked first: its tokenizer counts, and its window is not exceeded.
 
-    `embedder` reads the examples, where the file has them chosen by it. Raises what `build` raises.
+    `embedder` reads the examples, where the file has them chosen by it. Raises what `build` raises, and UsageError for
+    what is longer than `limits` allow.
     """
     wanted, chosen = file.few_shot, None
     if embedder is not None and wanted is not None and wanted.select in BY_VECTORS:
         chosen = await compared(wanted, checked(file, inputs), embedder=embedder, context=context)
     first, tokens = router.first, router.special_tokens
+    reserved = (file.budget.reserve_output or 0) if file.budget is not None else 0
+    window = limits.window(first.context_window, reserved=reserved)
 
     def made() -> Prompt:
         count = counter(tokenizer=first.tokenizer, model=first.model)
@@ -46,8 +52,13 @@ async def prompted(
             examples=chosen,
             tokens=tokens,
             counter=count,
-            window=first.context_window,
+            window=window,
             reasons=first.reasons,
         )
 
-    return await asyncio.to_thread(made)
+    try:
+        return limits.held(await asyncio.to_thread(made))
+    except UsageError as error:
+        if window == limits.prompt + reserved and "tokens too long" in error.message:
+            error.hint = raising("prompt")  # it is no budget of the prompt file that is too small
+        raise

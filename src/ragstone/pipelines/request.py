@@ -26,6 +26,7 @@ class Request:
     k: int | None = None
     filters: Mapping[str, Any] | None = None
     history: Sequence[Message] = ()
+    notices: tuple[str, ...] = ()  # what a reader must know of how it was read
     context: Context
 
 

@@ -12,6 +12,7 @@ from itertools import chain
 
 from ragstone.errors import ModelTimeout, PromptError, RagstoneError
 from ragstone.inference.router import Router
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.asking import LONGEST_QUESTION
@@ -68,8 +69,9 @@ class Rewriter:
         *,
         lookups: Lookups = NO_LOOKUPS,
         timeout: float = PATIENCE,
+        limits: Limits = LIMITS,
     ) -> None:
-        runner = PromptRunner(router.writing, prompt_file, models=(), lookups=lookups)
+        runner = PromptRunner(router.writing, prompt_file, models=(), lookups=lookups, limits=limits)
         self._runner = runner if router.writes else None
         self._prompt_file, self.timeout = prompt_file, min(timeout, PATIENCE)
 

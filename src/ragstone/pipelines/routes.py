@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragstone.config import Located
@@ -10,18 +11,31 @@ from ragstone.errors import ConfigError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.breaker import Breaker
 from ragstone.inference.by_difficulty import ByDifficulty
+from ragstone.inference.capped import LONGEST, CappedModel
 from ragstone.inference.choosing import Route
 from ragstone.inference.difficulty import Difficulty, read_difficulty
 from ragstone.inference.health import Health
 from ragstone.inference.metered import MeteredModel
+from ragstone.inference.router import Router
 from ragstone.inference.strategies import Cheapest, Fastest, LeastBusy, Ordered, Strategy
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.spec import LocalOnly, ModelTerms, RouteSpec
 from ragstone.protocols import Ledger, Model
 from ragstone.retrieval import where
 from ragstone.retrieval.matching import matches
 from ragstone.types import PUBLIC, Hit
 
-__all__ = ["Healths", "confidential", "difficulty", "difficulty_path", "guarded", "route"]
+__all__ = ["Healths", "Routed", "confidential", "difficulty", "difficulty_path", "guarded", "route"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
+
+    router: Router
+    timeout: float
+    prompts: Path
+    limits: Limits = LIMITS
 
 
 class Healths:
@@ -46,13 +60,16 @@ class Healths:
         return self._known
 
 
-def guarded(model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health, ledger: Ledger) -> Model:
+def guarded(
+    model: Model, spec: RouteSpec, terms: ModelTerms, *, health: Health, ledger: Ledger, longest: int = LONGEST
+) -> Model:
     """A model with what its route and its own file say of attempts, budgets and limits.
 
+    `longest` are the characters after which an answer of it is cut off.
     Raises NotConfigured for a budget where its price is not known.
     """
     metered = MeteredModel(
-        model,
+        CappedModel(model, most=longest),
         ledger,
         budgets=spec.budget.budgets if spec.budget else (),
         limits=[*(terms.limits.limits if terms.limits else ()), *(spec.limits.limits if spec.limits else ())],

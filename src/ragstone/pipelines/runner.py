@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
-from ragstone.errors import ModelError
+from ragstone.errors import ModelError, OutOfCalls
 from ragstone.inference.router import Router
 from ragstone.pipelines.layered import layered
+from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.tools import built_in, taken
@@ -37,7 +38,9 @@ class PromptRunner:
         models: tuple[str, ...],
         lookups: Lookups = NO_LOOKUPS,
         tool: Callable[[str], Tool | None] = built_in,
+        limits: Limits = LIMITS,
     ) -> None:
+        self._limits = limits
         self._router, self._prompt_file, self.models, self._lookups = router, prompt_file, models, lookups
         self._tool = tool
 
@@ -56,8 +59,10 @@ class PromptRunner:
         return await self._run(replace(file, layers=NO_LAYERS), inputs, context)
 
     async def _run(self, file: PromptFile, inputs: Mapping[str, object], context: Context) -> Completion:
+        context = _deeper(file.name, context)
         looked = await self._lookups.fetch(file, inputs, context=context)
-        request = await prompted(file, {**inputs, **looked.values}, router=self._router, context=context)
+        values = {**inputs, **looked.values}
+        request = await prompted(file, values, router=self._router, limits=self._limits, context=context)
         outcome = await self.complete(file, request, context=context)
         said = outcome.completion
         notice = "\n".join(filter(None, (*looked.notices, said.notice))) or None
@@ -77,3 +82,15 @@ class PromptRunner:
                 if isinstance(piece, Outcome):
                     return piece
         raise ModelError("a model ended without an answer")
+
+
+def _deeper(name: str, context: Context) -> Context:
+    """The context of a prompt that is asked on the way to an answer. Raises OutOfCalls where they ask one another."""
+    most = context.bounds.depth
+    if most is not None and context.depth >= most:
+        raise OutOfCalls(
+            f"prompts ask one another more than {most} deep",
+            where=f"prompt {name!r}",
+            hint="Raise `depth` under `limits` in the pipeline's file.",
+        )
+    return replace(context, depth=context.depth + 1)

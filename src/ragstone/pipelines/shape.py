@@ -64,7 +64,8 @@ class Shaping:
                     for hit in found
                     if hit.chunk.document_id in places
                 }
-            found = expand(found, documents, ranges)
+            barred = await asyncio.to_thread(self.index.state.barred, self.index.key, wanted)
+            found = expand(found, documents, ranges, barred=barred)
             if spec.merge:
                 found = joined(found, documents)
             step.facts["found"] = len(found)

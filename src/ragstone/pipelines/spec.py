@@ -8,7 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
+from ragstone.pipelines.limits import Limits
 from ragstone.spending import Budget, Limit, Period, Share
+from ragstone.types import Trust
 from ragstone.usage import NANO
 from ragstone.verdicts import OnFail, Stage
 
@@ -27,6 +29,7 @@ __all__ = [
     "RouteSpec",
     "SemanticSpec",
     "Send",
+    "SourceTerms",
     "spec_for",
 ]
 
@@ -136,6 +139,16 @@ class ModelTerms(Strict):
     queue: int = Field(default=QUEUE, ge=0)
     slow: float | None = Field(default=None, gt=0)
     limits: ModelLimits | None = None
+
+
+class SourceTerms(Strict):
+    """What may stand in the file of any source beside its own keys: how far its texts are trusted.
+
+    `author`: you have written them, or answer for them. `user`: those who ask have. `retrieved`: anyone may have, as is
+    usual. `tool`: a program has.
+    """
+
+    trust: Trust | None = None
 
 
 class LocalOnly(Strict):
@@ -288,6 +301,44 @@ class CacheSpec(Strict):
         return self
 
 
+def _one_or_several(given: object) -> object:
+    return (given,) if isinstance(given, str) else given
+
+
+class CheckTerms(Strict):
+    """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
+
+    on: Annotated[tuple[Stage, ...] | None, BeforeValidator(_one_or_several)] = None
+    on_fail: OnFail | None = None
+    on_error: Literal["open", "closed"] = "closed"
+    timeout: float = Field(default=10.0, gt=0)
+    reasks: int = Field(default=1, ge=1, le=5)
+    otherwise: Literal["raise", "refrain", "flag"] = "refrain"
+
+
+class CheckSpec(Strict):
+    """One entry of `checks:`: a name, or a name with keys, which the check itself knows."""
+
+    name: str
+    keys: dict[str, Any] = {}
+
+
+def _check(given: object) -> object:
+    """An entry of `checks:` as its name and its keys."""
+    if isinstance(given, str):
+        return {"name": given}
+    if isinstance(given, dict) and len(cast("dict[str, Any]", given)) == 1:
+        ((name, keys),) = cast("dict[str, Any]", given).items()
+        if keys is None or isinstance(keys, dict):
+            return {"name": name, "keys": cast("object", keys or {})}
+    if isinstance(given, CheckSpec):
+        return given
+    raise ValueError("each check is a name, or one name with its keys, as in `- length: {most: 500}`")
+
+
+Named: TypeAlias = Annotated[CheckSpec, BeforeValidator(_check)]
+
+
 class IngestSpec(Strict):
     """From sources to an index. Sources, embedder, store and lexical index are names of files in `connectors/`.
 
@@ -296,6 +347,8 @@ class IngestSpec(Strict):
     `cache`: vectors are kept in `.ragstone/cache.db`, so that no text is ever embedded twice, or in the cache that it
     names; those of questions for 30 days. `tokens`: token vectors are kept in `.ragstone/tokens.db`, 64 bytes each, for
     late interaction and trimming.
+
+    `checks` are asked of each passage before it is indexed: it is flagged, kept out, or the whole document refused.
     """
 
     sources: list[str] = Field(min_length=1)
@@ -307,6 +360,7 @@ class IngestSpec(Strict):
     cache: bool | str = True
     tokens: bool = True
     context: bool = False
+    checks: list[Named] = []
     route: RouteSpec | None = None
 
     @model_validator(mode="after")
@@ -396,45 +450,11 @@ class RetrieveSpec(Strict):
     lexical_only: bool = False
 
 
-def _one_or_several(given: object) -> object:
-    return (given,) if isinstance(given, str) else given
-
-
-class CheckTerms(Strict):
-    """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
-
-    on: Annotated[tuple[Stage, ...] | None, BeforeValidator(_one_or_several)] = None
-    on_fail: OnFail | None = None
-    on_error: Literal["open", "closed"] = "closed"
-    timeout: float = Field(default=10.0, gt=0)
-    reasks: int = Field(default=1, ge=1, le=5)
-    otherwise: Literal["raise", "refrain", "flag"] = "refrain"
-
-
-class CheckSpec(Strict):
-    """One entry of `checks:`: a name, or a name with keys, which the check itself knows."""
-
-    name: str
-    keys: dict[str, Any] = {}
-
-
-def _check(given: object) -> object:
-    """An entry of `checks:` as its name and its keys."""
-    if isinstance(given, str):
-        return {"name": given}
-    if isinstance(given, dict) and len(cast("dict[str, Any]", given)) == 1:
-        ((name, keys),) = cast("dict[str, Any]", given).items()
-        if keys is None or isinstance(keys, dict):
-            return {"name": name, "keys": cast("object", keys or {})}
-    if isinstance(given, CheckSpec):
-        return given
-    raise ValueError("each check is a name, or one name with its keys, as in `- length: {most: 500}`")
-
-
 class AnswerSpec(Strict):
     """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
 
-    `checks` are asked in their order; `egress` is one of them, also where it is not named.
+    `checks` are asked in their order; `egress` is one of them, also where it is not named. `limits` are those of each
+    request.
     """
 
     index: str = "ingest"
@@ -442,7 +462,8 @@ class AnswerSpec(Strict):
     prompt: str = "answer"
     route: RouteSpec
     cache: CacheSpec | None = None
-    checks: list[Annotated[CheckSpec, BeforeValidator(_check)]] = [CheckSpec(name="citations")]
+    limits: Limits = Limits()
+    checks: list[Named] = [CheckSpec(name="citations")]
 
     @field_validator("cache", mode="before")
     @classmethod

@@ -91,6 +91,9 @@ class Tools:
             tool = self._tools.get(name)
             if tool is None:
                 raise unknown_tool(name, self._tools)
+            if context.bounds.tools is not None and context.purse.uses >= context.bounds.tools:
+                raise ToolFailed(f"all {context.bounds.tools} uses of tools are taken", hint="Go on without it.")
+            context.purse.uses += 1
             try:
                 found = await self._bounded(tool, name, given, context)
                 if not isinstance(cast("object", found), Observation):

@@ -30,12 +30,16 @@ def neighbourhood(chunk: Chunk, others: Sequence[Range], count: int) -> Range:
 
 
 def expand(
-    hits: Sequence[Hit], documents: Mapping[str, Document], ranges: Mapping[str, Range] | None = None
+    hits: Sequence[Hit],
+    documents: Mapping[str, Document],
+    ranges: Mapping[str, Range] | None = None,
+    *,
+    barred: Mapping[str, Sequence[Range]] | None = None,
 ) -> list[Hit]:
     """The hits, each replaced by its range in `ranges` (by chunk id) or by its parent: once each, the best one first.
 
     `documents` by id; a hit whose document is not there stays as it is. What is put in its place keeps the id and the
-    scores of the best chunk in it, so that what was found can be told.
+    scores of the best chunk in it, so that what was found can be told. No range takes in what is `barred`.
 
     >>> expand([Hit(small, 1, {}), Hit(its_neighbour, 2, {})], {"d": document})[0].chunk.text == document.text[0:900]
     True
@@ -44,10 +48,23 @@ def expand(
     for hit in hits:
         wanted = (ranges or {}).get(hit.chunk.id) or hit.chunk.parent
         document = documents.get(hit.chunk.document_id)
+        if wanted:
+            wanted = _clear(wanted, hit.chunk, (barred or {}).get(hit.chunk.document_id, ()))
         if wanted and document and document.text[hit.chunk.start : hit.chunk.end] == hit.chunk.text:
             hit = replace(hit, chunk=_widened(hit.chunk, *wanted, document))
         best.setdefault((hit.chunk.document_id, hit.chunk.start, hit.chunk.end), hit)
     return _ranked(best.values())
+
+
+def _clear(wanted: Range, chunk: Chunk, barred: Sequence[Range]) -> Range:
+    """As much of a range around a chunk as holds nothing that is barred, but for what the chunk shares with it."""
+    first, last = wanted
+    for start, end in barred:
+        if start < chunk.start:
+            first = max(first, min(end, chunk.start))
+        if end > chunk.end:
+            last = min(last, max(start, chunk.end))
+    return first, last
 
 
 def joined(hits: Sequence[Hit], documents: Mapping[str, Document]) -> list[Hit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ragstone.errors import StateError
-from ragstone.state.schema import STALE, TABLES, VERSION
+from ragstone.state.schema import FLAGS, STALE, TABLES, VERSION
 
 _ASIDE = """
 ALTER TABLE documents RENAME TO documents_1;
@@ -24,7 +24,11 @@ DROP TABLE documents_1;
 DROP TABLE chunks_1;
 """
 
-STEPS: dict[int, str] = {1: _ASIDE + TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS") + _BACK, 2: STALE}
+STEPS: dict[int, str] = {
+    1: _ASIDE + TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS") + _BACK,
+    2: STALE,
+    3: FLAGS,
+}
 """From each older version the statements that lead to the next."""
 
 
@@ -45,7 +49,9 @@ def migrate(connection: sqlite3.Connection, *, where: str) -> None:
                 hint="Run: pip install --upgrade ragstone",
             )
         if found < VERSION:
-            script = TABLES + STALE if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
+            script = (
+                TABLES + STALE + FLAGS if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
+            )
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")

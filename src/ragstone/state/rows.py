@@ -8,9 +8,10 @@ from dataclasses import astuple
 from functools import lru_cache
 from typing import Any
 
-from ragstone.types import Chunk, Document, Span
+from ragstone.labels import labelled, trust_of
+from ragstone.types import Chunk, Document, Span, Trust
 
-__all__ = ["CHUNK", "DOCUMENT", "chunk_row", "chunks", "document", "document_row"]
+__all__ = ["CHUNK", "DOCUMENT", "MANIFEST", "chunk_row", "chunks", "document", "document_row", "relabelled", "trust"]
 
 CHUNK = (
     "c.id, c.document_id, c.start, c.end, c.line, c.parent_start, c.parent_end, c.context, c.text, c.spans,"
@@ -21,6 +22,23 @@ CHUNK = (
 DOCUMENT = (
     "id, source, uri, title, media_type, text, content_hash, spans, metadata, acl, warnings, verbatim, parent, language"
 )
+
+
+MANIFEST = (
+    "id, uri, version, fingerprint, content_hash, parent, state, acl,"
+    """ CASE WHEN instr(metadata, '"trust"') THEN metadata ELSE '' END"""
+)
+"""What is known of a document without its text; few have metadata that are read for it."""
+
+
+def trust(metadata: str) -> Trust:
+    """How far a document is trusted whose metadata these are, or none that say it."""
+    return trust_of(json.loads(metadata)) if metadata else "retrieved"
+
+
+def relabelled(metadata: str, trust: Trust) -> str:
+    """The metadata of a document that is trusted so."""
+    return json.dumps(dict(labelled(json.loads(metadata), trust)), ensure_ascii=False)
 
 
 def document_row(

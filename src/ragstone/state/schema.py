@@ -4,12 +4,13 @@ A document is `live` once its chunks are in every index. Until then it is `new` 
 `relabelled` (only its permissions differ from what the indexes hold), and the next ingestion completes it from here.
 `orphans` are chunks that are gone from here and have still to go from the indexes. `forgotten` uris stay out. Rows
 belong to an edition of a pipeline: a rebuild fills a new one beside the one that `editions` names, and takes its place.
-`stale` documents have changed or gone, and the caches have still to forget what rests on them.
+`stale` documents have changed or gone, and the caches have still to forget what rests on them. `flags` are what checks
+have found in documents at ingestion; what was `dropped` is in no index.
 """
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 # Large columns stand last: SQLite reads a row from its beginning, and no search needs a document's text.
 TABLES = """
@@ -91,4 +92,19 @@ CREATE TABLE stale (
   id           TEXT NOT NULL,
   PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
+"""
+
+FLAGS = """
+CREATE TABLE flags (
+  pipeline     TEXT NOT NULL,
+  document_id  TEXT NOT NULL,
+  start        INTEGER NOT NULL,
+  end          INTEGER NOT NULL,
+  page         INTEGER,
+  line         INTEGER,
+  name         TEXT NOT NULL,
+  action       TEXT NOT NULL,
+  reason       TEXT NOT NULL
+);
+CREATE INDEX flags_by_document ON flags (pipeline, document_id);
 """

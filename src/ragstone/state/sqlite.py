@@ -12,29 +12,35 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ragstone.recent import Recent
-from ragstone.reports import Failure
+from ragstone.reports import Failure, Flagged
 from ragstone.state import batches
 from ragstone.state import rows as to
 from ragstone.state.batches import IN
 from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
+from ragstone.state.flags import BARRED, FLAGS, forget_flags, note_flags, to_flagged
 from ragstone.state.migrations import migrate
 from ragstone.state.stale import note_stale, note_unlike
-from ragstone.types import Chunk, Document
+from ragstone.types import Chunk, Document, Trust
 
 __all__ = ["Facts", "ManifestRow", "ProjectState"]
 
 
 READ = 5_000_000  # characters of chunks that stay in memory: all of a small index
 BESIDE = 500  # what the rest of a chunk takes
+NOTHING: Mapping[str, Sequence[Flagged]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """What is known of a document without its text. `state` is new, changed, relabelled or live (see schema.py)."""
+    """What is known of a document without its text. `state` is new, changed, relabelled or live (see schema.py).
+
+    `acl` and `trust` are its labels.
+    """
 
     id: str
     uri: str
@@ -44,6 +50,7 @@ class ManifestRow:
     parent: str
     state: str
     acl: tuple[str, ...]
+    trust: Trust = "retrieved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,10 @@ class ProjectState:
     def manifest(self, pipeline: str, *, tenant: str, source: str) -> dict[str, ManifestRow]:
         """The documents of one source by uri."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
-            " WHERE pipeline=? AND tenant=? AND source=?",
+            f"SELECT {to.MANIFEST} FROM documents WHERE pipeline=? AND tenant=? AND source=?",
             (pipeline, tenant, source),
         )
-        return {row[1]: ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows}
+        return {row[1]: _manifest(row) for row in rows}
 
     def sources(self, pipeline: str, *, tenant: str) -> list[str]:
         """The sources that documents came from."""
@@ -118,11 +124,12 @@ class ProjectState:
         tenant: str,
         fingerprint: str,
         removed: Iterable[str] = (),
+        flagged: Mapping[str, Sequence[Flagged]] = NOTHING,
     ) -> None:
         """Writes documents, each with its source version, its language and its chunks, as not yet live.
 
-        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. All of it
-        happens, or nothing.
+        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. `flagged`
+        is what checks have found in documents, by their ids. All of it happens, or nothing.
         """
         documents = [document for document, *_ in entries]
         chunks = [chunk for *_, found in entries for chunk in found]
@@ -140,6 +147,8 @@ class ProjectState:
             ]
             batches.insert(db, "INSERT OR REPLACE INTO documents", rows)
             batches.insert(db, "INSERT OR REPLACE INTO chunks", [to.chunk_row(pipeline, chunk) for chunk in chunks])
+            forget_flags(db, pipeline, known)
+            note_flags(db, pipeline, flagged)
             for source in {document.source for document in documents}:
                 uris = [document.uri for document in documents if document.source == source]
                 self._forget_failures(db, pipeline, tenant, source, uris)
@@ -171,14 +180,20 @@ class ProjectState:
         with self._write() as db:
             batches.insert(db, "INSERT OR IGNORE INTO orphans", [(pipeline, tenant, found) for found in ids])
 
-    def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...]) -> None:
-        """Changes who may see a document, at once; the indexes have still to follow."""
+    def relabel(self, pipeline: str, document_id: str, acl: tuple[str, ...], trust: Trust | None = None) -> None:
+        """Changes who may see a document, and how far it is trusted, at once; the indexes have still to follow.
+
+        Without `trust` that stays as it is.
+        """
         with self._write() as db:
             note_stale(db, pipeline, [document_id])
+            row = db.execute("SELECT metadata FROM documents WHERE pipeline=? AND id=?", (pipeline, document_id))
+            held = (row.fetchone() or ("{}",))[0]
+            metadata = held if trust is None else to.relabelled(held, trust)
             db.execute(
-                "UPDATE documents SET acl=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
+                "UPDATE documents SET acl=?, metadata=?, state=CASE state WHEN 'live' THEN 'relabelled' ELSE state END"
                 " WHERE pipeline=? AND id=?",
-                (json.dumps(acl), pipeline, document_id),
+                (json.dumps(acl), metadata, pipeline, document_id),
             )
 
     def demand(self, pipeline: str, chunks: Iterable[str]) -> None:
@@ -193,11 +208,10 @@ class ProjectState:
     def pending(self, pipeline: str, *, tenant: str) -> list[ManifestRow]:
         """The documents that are not live yet."""
         rows = self._rows(
-            "SELECT id, uri, version, fingerprint, content_hash, parent, state, acl FROM documents"
-            " WHERE pipeline=? AND tenant=? AND state<>'live' ORDER BY source, uri",
+            f"SELECT {to.MANIFEST} FROM documents WHERE pipeline=? AND tenant=? AND state<>'live' ORDER BY source, uri",
             (pipeline, tenant),
         )
-        return [ManifestRow(*row[:7], acl=tuple(json.loads(row[7]))) for row in rows]
+        return [_manifest(row) for row in rows]
 
     def touch(self, pipeline: str, document_id: str, version: str) -> None:
         """Notes that a document has another version and the same content."""
@@ -223,6 +237,17 @@ class ProjectState:
             (pipeline, tenant, source),
         )
         return [Failure(*row) for row in rows]
+
+    def flagged(self, pipeline: str, *, tenant: str) -> list[Flagged]:
+        """What checks have found in the documents, in their order."""
+        return [to_flagged(row) for row in self._rows(FLAGS, (pipeline, tenant))]
+
+    def barred(self, pipeline: str, documents: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
+        """The ranges of these documents that a check has kept out of the index; most have none."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for document, start, end in self._rows(BARRED, (pipeline, batches.ids(documents))):
+            found.setdefault(document, []).append((start, end))
+        return found
 
     # ── What is kept out, and which edition counts ───────────────────────────────────────────────────────────────────
 
@@ -260,6 +285,8 @@ class ProjectState:
                 " (SELECT id FROM documents WHERE pipeline=? AND tenant=?)",
                 (pipeline, pipeline, tenant),
             )
+            gone = db.execute("SELECT id FROM documents WHERE pipeline=? AND tenant=?", (pipeline, tenant)).fetchall()
+            forget_flags(db, pipeline, (row[0] for row in gone))
             for table in ("documents", "orphans", "failures"):
                 db.execute(f"DELETE FROM {table} WHERE pipeline=? AND tenant=?", (pipeline, tenant))
 
@@ -419,6 +446,7 @@ class ProjectState:
     def _remove(self, db: sqlite3.Connection, pipeline: str, tenant: str, documents: Sequence[str]) -> None:
         gone = batches.ids(documents)
         note_stale(db, pipeline, documents)
+        forget_flags(db, pipeline, documents)
         self._orphan(db, pipeline, tenant, gone, batches.ids(()))
         db.execute(f"DELETE FROM documents WHERE pipeline=? AND id {IN}", (pipeline, gone))
 
@@ -442,3 +470,7 @@ class ProjectState:
     def _forget_failures(db: sqlite3.Connection, pipeline: str, tenant: str, source: str, uris: Iterable[str]) -> None:
         gone = f"DELETE FROM failures WHERE pipeline=? AND tenant=? AND source=? AND uri {IN}"
         db.execute(gone, (pipeline, tenant, source, batches.ids(uris)))
+
+
+def _manifest(row: Sequence[Any]) -> ManifestRow:
+    return ManifestRow(*row[:7], acl=tuple(json.loads(row[7])), trust=to.trust(row[8]))

@@ -341,12 +341,6 @@ async def test_with_a_faulty_sidecar_nobody_sees_the_file_and_reading_it_says_wh
         item.read()
 
 
-async def test_trust_travels_in_the_metadata_where_it_is_not_the_usual(folder: Path) -> None:
-    write(folder, "a.md")
-    assert [item.metadata for item in await listed(FilesSource(folder))] == [{}]
-    assert [item.metadata for item in await listed(FilesSource(folder, trust="author"))] == [{"trust": "author"}]
-
-
 # ── Its keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -364,7 +358,7 @@ async def test_is_built_from_yaml(folder: Path) -> None:
     assert [(item.uri, item.acl) for item in await listed(source)] == [("documents/a.md", ())]
 
 
-@pytest.mark.parametrize("key", ["acl: {from: sidecars}", "acl: nobody", "trust: blind", "max_bytes: many", "glob: x"])
+@pytest.mark.parametrize("key", ["acl: {from: sidecars}", "acl: nobody", "max_bytes: many", "glob: x"])
 def test_a_wrong_key_is_refused_with_its_place(tmp_path: Path, key: str) -> None:
     with pytest.raises(ConfigError, match=r"documents\.yaml:2:"):
         bound(f"path: documents\n{key}", tmp_path)

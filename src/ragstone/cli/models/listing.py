@@ -13,7 +13,8 @@ from rich.table import Table
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
 from ragstone.errors import NotConfigured
-from ragstone.pipelines.build import Builder, declared_kind
+from ragstone.pipelines.build import Builder
+from ragstone.pipelines.declared import declared_kind
 from ragstone.project import Project, find
 from ragstone.protocols import Model
 from ragstone.settings import SPELLED

@@ -22,7 +22,7 @@ from ragstone.connectors.files.permissions import (
     refuse,
 )
 from ragstone.errors import ConfigError, MissingExtra, ParseError, SourceUnavailable
-from ragstone.types import Item, Metadata
+from ragstone.types import Item
 
 __all__ = ["Remote"]
 
@@ -52,7 +52,6 @@ class Remote:
     options: Mapping[str, Any]
     chosen: Chosen
     access: Access
-    metadata: Metadata
     max_bytes: int
 
     def __post_init__(self) -> None:
@@ -94,7 +93,7 @@ class Remote:
         if fault is not None:
             origin = "sidecar" if isinstance(self.access, Sidecar) else "front matter"
             version, read = f"{version}-refused", partial(refuse, fault, origin, uri)
-        return Item(uri=uri, version=version, size=int(size or 0), read=read, acl=acl, metadata=self.metadata)
+        return Item(uri=uri, version=version, size=int(size or 0), read=read, acl=acl)
 
     def _readers(self, files: Any, below: str, path: str, uri: str, found: Mapping[str, Mapping[str, Any]]) -> Readers:
         if isinstance(self.access, Sidecar):

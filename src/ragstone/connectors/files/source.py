@@ -39,7 +39,7 @@ from ragstone.connectors.files.permissions import (
 from ragstone.connectors.files.remote import Remote
 from ragstone.errors import ConfigError, SourceUnavailable
 from ragstone.protocols import NO_VERSIONS, Source, Versions
-from ragstone.types import Context, Item, Metadata, Trust
+from ragstone.types import Context, Item
 
 __all__ = ["FilesSource"]
 
@@ -51,8 +51,7 @@ class FilesSource(Source):
 
     Uris are POSIX paths relative to `root`, the project's folder, so that a terminal opens them; without it they begin
     with `path` as it was given. With `acl: {from: sidecar}` a file without a sidecar is seen by nobody; one with a
-    faulty sidecar by nobody either, and reading it raises ParseError. `trust` is how far the text is trusted, put into
-    the metadata of each item where it is not `retrieved`.
+    faulty sidecar by nobody either, and reading it raises ParseError.
 
     A folder inside that cannot be listed does not hide the others: every file that can be reached is listed first, then
     SourceUnavailable names what could not be, so that nothing below it counts as removed.
@@ -68,7 +67,6 @@ class FilesSource(Source):
         include: list[str] = ["**/*"],  # noqa: B006  only read, and shown as this key's default
         exclude: list[str] = [],  # noqa: B006
         acl: Access = "public",
-        trust: Trust = "retrieved",
         max_bytes: int = 100_000_000,
         options: dict[str, Any] = {},  # noqa: B006
     ) -> None:
@@ -76,11 +74,10 @@ class FilesSource(Source):
         self.protected = acl != "public"
         self._acl: Access = acl
         self._chosen = Chosen.of(include, exclude)
-        self._metadata: Metadata = {} if trust == "retrieved" else {"trust": trust}
         self._max_bytes = max_bytes
         self._remote: Remote | None = None
         if "://" in str(path):
-            self._remote = Remote(str(path), options, self._chosen, acl, self._metadata, max_bytes)
+            self._remote = Remote(str(path), options, self._chosen, acl, max_bytes)
         elif options:
             raise ConfigError("`options` are for a store", expected="a URL as `path`", found=str(path))
 
@@ -128,7 +125,7 @@ class FilesSource(Source):
             # Marked, the file counts as changed, so that it is read and its fault reported.
             origin = "sidecar" if isinstance(self._acl, Sidecar) else "front matter"
             version, opened = f"{version}-refused", partial(refuse, fault, origin, uri)
-        return Item(uri=uri, version=version, size=found.st_size, read=opened, acl=acl, metadata=self._metadata)
+        return Item(uri=uri, version=version, size=found.st_size, read=opened, acl=acl)
 
     def _readers(self, path: Path) -> Readers:
         """Who may see a file, and the fault of what should say so; with a fault nobody may."""
