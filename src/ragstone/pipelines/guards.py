@@ -107,7 +107,7 @@ NO_GUARDS = Guards()
 
 
 def _left(hit: Hit, text: str) -> list[Hit]:
-    """The pieces of a passage that are left, each where it stands in its document; without the headings that are not."""
+    """The pieces of a passage that are left, each where it stands in its document; no heading is left that is gone."""
     if GONE not in text:
         return [hit] if text else []
     start = hit.chunk.start
