@@ -71,6 +71,7 @@ def test_a_pipeline_that_is_discarded_takes_its_tenant_s_alone(state: ProjectSta
     assert state.flagged("ingest", tenant="t") == []
     assert state.flagged("ingest", tenant="u") == [flag("c")]
     assert state.flagged("other", tenant="t") == [flag("d")]
+    assert state._rows("SELECT COUNT(*) FROM flags", ()) == [(2,)]  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_file_of_the_version_before_has_none_and_takes_them(tmp_path: Path) -> None:

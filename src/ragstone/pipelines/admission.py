@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ragstone.errors import CheckFailed
 from ragstone.labels import trust_of
 from ragstone.reports import Flagged
+from ragstone.retrieval.expand import unheaded
 from ragstone.types import Chunk, Context
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard
@@ -60,7 +61,8 @@ class Admission:
             with context.trace.step("ingest.check", uri=flagged[0].uri, flagged=len(flagged), dropped=len(barred)):
                 pass  # a step that only says what was found
         return Admitted(
-            chunks=tuple(_unheaded(chunk, barred) for _, chunk in kept),
+            # A prompt names the headings with a passage, also those above it.
+            chunks=tuple(replace(chunk, spans=unheaded(chunk.spans, barred)) for _, chunk in kept),
             places=tuple(place for place, _ in kept),
             flagged=flagged,
         )
@@ -93,13 +95,3 @@ def _flagged(verdict: Verdict, chunk: Chunk) -> Iterator[Flagged]:
             page=chunk.page_at(at),
             line=chunk.line_at(at),
         )
-
-
-def _unheaded(chunk: Chunk, barred: Sequence[tuple[int, int]]) -> Chunk:
-    """The chunk without the headings that stand in what is kept out: a prompt names them with the passage."""
-    gone = {
-        span
-        for span in chunk.spans
-        if span.kind == "heading" and any(start <= span.start < end for start, end in barred)
-    }
-    return replace(chunk, spans=tuple(span for span in chunk.spans if span not in gone)) if gone else chunk

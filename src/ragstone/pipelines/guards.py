@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +12,7 @@ from ragstone.labels import trust_of
 from ragstone.plan import Call
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
+from ragstone.retrieval.expand import unheaded
 from ragstone.retrieval.trim import cut
 from ragstone.types import Context, Hit, Prompt
 from ragstone.validation.engine import Inspection
@@ -130,9 +132,12 @@ def _answer(text: str, prompt: Prompt, hits: Sequence[Hit], question: str) -> Su
 
 
 def _left(hit: Hit, text: str) -> list[Hit]:
-    """The pieces of a passage that are left, each where it stands in its document."""
+    """The pieces of a passage that are left, each where it stands in its document; no heading is left that is gone."""
     if GONE not in text:
         return [hit] if text else []
+    start = hit.chunk.start
+    gone = [(start + match.start(), start + match.end()) for match in re.finditer(f"{GONE}+", text)]
+    hit = replace(hit, chunk=replace(hit.chunk, spans=unheaded(hit.chunk.spans, gone)))
     pieces: list[Hit] = []
     place = 0
     for piece in text.split(GONE):

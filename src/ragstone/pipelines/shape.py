@@ -10,7 +10,7 @@ from ragstone.errors import EmbedderError
 from ragstone.pipelines.parts import parts_of
 from ragstone.pipelines.retrieve import FINAL, Asked, Candidate, Ranking, as_hits
 from ragstone.retrieval import trim
-from ragstone.retrieval.expand import Place, expand, joined, neighbourhood, place
+from ragstone.retrieval.expand import Place, expand, joined, neighbourhood, place, unheaded
 from ragstone.retrieval.pack import estimated, ordered, pack
 from ragstone.types import Chunk, Context, Document, Hit
 
@@ -65,6 +65,9 @@ class Shaping:
                     if hit.chunk.document_id in places
                 }
             barred = await asyncio.to_thread(self.index.state.barred, self.index.key, wanted)
+            for id_, ranges_out in barred.items():
+                if id_ in documents:
+                    documents[id_] = replace(documents[id_], spans=unheaded(documents[id_].spans, ranges_out))
             found = expand(found, documents, ranges, barred=barred)
             if spec.merge:
                 found = joined(found, documents)

@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ragstone.types import Chunk, Document, Hit
+from ragstone.types import Chunk, Document, Hit, Span
 
-__all__ = ["Place", "expand", "joined", "neighbourhood", "place"]
+__all__ = ["Place", "expand", "joined", "neighbourhood", "place", "unheaded"]
 
 Place = tuple[str, int, int]
 """A document's id and a range of its text."""
@@ -65,6 +65,15 @@ def _clear(wanted: Range, chunk: Chunk, barred: Sequence[Range]) -> Range:
         if end > chunk.end:
             last = min(last, max(start, chunk.end))
     return first, last
+
+
+def unheaded(spans: Sequence[Span], barred: Sequence[Range]) -> tuple[Span, ...]:
+    """The spans of a text without the headings that stand in what is barred."""
+    if not barred:
+        return tuple(spans)
+    return tuple(
+        span for span in spans if span.kind != "heading" or not any(start <= span.start < end for start, end in barred)
+    )
 
 
 def joined(hits: Sequence[Hit], documents: Mapping[str, Document]) -> list[Hit]:
