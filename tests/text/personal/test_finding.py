@@ -90,6 +90,15 @@ def test_only_the_types_that_are_asked_for_are_told_and_the_others_still_decide(
     assert find(text, ["PHONE_NUMBER"]) == []
 
 
+@pytest.mark.parametrize("gap", [" ", ", ", "\n"])
+def test_values_that_stand_beside_each_other_are_all_found(gap: str):
+    values = ["+49 231 555 0142", "4111 1111 1111 1111", "5500-0000-0000-0004", "GB82 WEST 1234 5698 7654 32"]
+    values += ["DE89370400440532013000", "4111111111111111", "(415) 555-0132", "078-05-1120", "86.231.85.193"]
+    for order in (values, values[::-1], sorted(values), sorted(values, key=len)):
+        text = gap.join(order)
+        assert [text[span.start : span.end] for span in find(text, IDENTIFYING)] == order
+
+
 def test_a_range_is_that_of_the_text_as_it_was_given():
     text = "Write to jane\u200b.doe＠example.com soon"
     (span,) = find(text)

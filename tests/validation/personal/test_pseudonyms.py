@@ -134,6 +134,11 @@ def test_a_text_that_comes_in_pieces_is_restored_as_the_whole_is(text: str, size
     assert said + restoring.finish() == known.restore(text, escaped=escaped)
 
 
+def test_the_last_letter_of_a_name_may_begin_another_and_is_held_by_neither():
+    restoring = names().restoring()
+    assert restoring.feed(r"<AGE_1\u003e") + restoring.feed("!") + restoring.finish() == "33!"
+
+
 @given(TEXTS)
 def test_no_more_is_held_back_than_may_become_a_name(text: str):
     known = names()

@@ -17,18 +17,33 @@ _ISSUER = re.compile(
     r"|50|5[6-9]|6[13-9]"
 )
 _ABOUT_CARDS = re.compile(r"card|credit|debit|visa|master|amex|maestro|\bcc\b|karte|carte|tarjeta|卡", re.IGNORECASE)
+LEAST = 12  # digits of a card
 _SURE = {15, 16}  # digits of nearly all cards
 
 
 def cards(text: str) -> Iterator[Span]:
     """Numbers of payment cards: a known issuer, and the checksum of ISO/IEC 7812 (Luhn)."""
-    for found in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", found[0])
-        if not _luhn(digits) or len(set(digits)) == 1 or not _ISSUER.match(digits):
-            continue
-        grouped = len(digits) != len(found[0])
-        if len(digits) in _SURE or grouped or said_before(_ABOUT_CARDS, text, found.start()):
-            yield Span(found.start(), found.end(), "CREDIT_CARD")
+    at = 0
+    while (found := _CARD.search(text, at)) is not None:
+        start = at = found.start()
+        places = [place for place in range(start, found.end()) if text[place].isdigit()]
+        named = said_before(_ABOUT_CARDS, text, start)
+        for length in range(len(places), LEAST - 1, -1):  # what stands behind a card may be the next one
+            end = places[length - 1] + 1
+            if text[end : end + 1].isdigit():
+                continue
+            digits = "".join(text[place] for place in places[:length])
+            if _is_card(digits, grouped=end - start != length, named=named):
+                yield Span(start, end, "CREDIT_CARD")
+                at = end
+                break
+        at = max(at, start + 1)
+
+
+def _is_card(digits: str, *, grouped: bool, named: bool) -> bool:
+    if not _luhn(digits) or len(set(digits)) == 1 or not _ISSUER.match(digits):
+        return False
+    return len(digits) in _SURE or grouped or named
 
 
 def _luhn(digits: str) -> bool:
@@ -56,15 +71,18 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}
 
 def ibans(text: str) -> Iterator[Span]:
     """Numbers of bank accounts that begin with a country: its length, and the checksum of ISO 13616 (97)."""
-    for found in _IBAN.finditer(text):
+    at = 0
+    while (found := _IBAN.search(text, at)) is not None:
+        start = found.start()
+        at = start + 2
         length = _LENGTHS.get(found[0][:2].upper(), 0)
-        places = [at for at, letter in enumerate(found[0]) if letter.isalnum()]
+        places = [place for place in range(start, found.end()) if text[place].isalnum()]
         if not length or len(places) < length:
             continue
         end = places[length - 1] + 1  # the match may have gone on into the next word
-        after = text[found.start() + end : found.start() + end + 1]
-        if not after.isalnum() and _mod97("".join(found[0][at] for at in places[:length]).upper()):
-            yield Span(found.start(), found.start() + end, "IBAN_CODE")
+        if not text[end : end + 1].isalnum() and _mod97("".join(text[place] for place in places[:length]).upper()):
+            yield Span(start, end, "IBAN_CODE")
+            at = end
 
 
 def _mod97(said: str) -> bool:

@@ -28,23 +28,38 @@ _OTHER = re.compile(
     r"|licen[sc]e|passport)\b[^.!?]{0,20}$",
     re.IGNORECASE,
 )
+LEAST, MOST = 7, 15  # digits of a number, with its country: ITU-T E.164
+_GAP = re.compile(r"(?<=[\d)])[ \u00a0.\-/]+")
 _DATED = re.compile(r"\d{3}-\d{2}-\d{4}$|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2}")
 
 
 def phones(text: str) -> Iterator[Span]:
     """Numbers with their country, in the form of North America, or with an area code that begins with 0.
 
-    Any other group of digits is one where a telephone is named shortly before it.
+    Any other group of digits is one where a telephone is named shortly before it. Of a row of groups that is too long
+    for one number, each beginning that may be one is given: what stands behind it may be a card.
     """
-    for found in _NUMBER.finditer(text):
-        said = found[0]
-        bare = re.split(r"[xe]", said.lower())[0]
-        digits = sum(letter.isdigit() for letter in bare)
-        if not 7 <= digits <= 15 or _DATED.match(said) or said_before(_OTHER, text, found.start()):
+    at = 0
+    while (found := _NUMBER.search(text, at)) is not None:
+        said, start = found[0], found.start()
+        ends = [len(said)]
+        if _digits(said) > MOST:
+            ends = [group.start() for group in _GAP.finditer(said)]
+            at = start + (ends[0] if ends else len(said))
+        else:
+            at = found.end()
+        if _DATED.match(said) or said_before(_OTHER, text, start):
             continue
-        named = said_before(_ABOUT, text, found.start())
-        if _likely(said, digits, named=named):
-            yield Span(found.start(), found.end(), "PHONE_NUMBER", 0.85 if named else 0.7)
+        named = said_before(_ABOUT, text, start)
+        for end in ends:
+            digits = _digits(said[:end])
+            if LEAST <= digits <= MOST and _likely(said[:end], digits, named=named):
+                yield Span(start, start + end, "PHONE_NUMBER", 0.85 if named else 0.7)
+
+
+def _digits(said: str) -> int:
+    """How many there are, without those of an extension."""
+    return sum(letter.isdigit() for letter in re.split(r"[xe]", said.lower())[0])
 
 
 def _likely(said: str, digits: int, *, named: bool) -> bool:
