@@ -1,18 +1,19 @@
-"""What the detector for retrieved text knows of a sentence: its rules, and how far it stands from its neighbours."""
+"""What the detectors know of a sentence: its rules, its vector, and how far it stands from its neighbours."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone.validation.injection.pieces import Piece
+from ragstone.validation.injection.pieces import Piece, pieces
 from ragstone.validation.injection.rules import RULES, found
 
-__all__ = ["BLOCK", "FEATURES", "blocks", "features", "rules_of"]
+__all__ = ["BLOCK", "FEATURES", "Matrix", "Read", "Shape", "blocks", "features", "joined", "shape"]
 
 Matrix = NDArray[np.float32]
 
@@ -32,7 +33,7 @@ RARE = ("verbs", "second", "question", "please", "request")
 """Rules that weigh less where the other sentences meet them, too, as in instructions for use."""
 
 PAIRED = ("verbs", "second", "question", "request", "language", "cipher", "reply", "code", "outward")
-"""Rules that weigh more in a sentence that stands apart."""
+"""Rules that weigh more in a sentence that stands apart, or whose vector looks like a request."""
 
 TOGETHER = (("verbs", "reply"), ("second", "reply"), ("verbs", "cipher"), ("verbs", "second"), ("address", "reply"))
 
@@ -50,8 +51,63 @@ _WORDS = re.compile(r"[^\W\d_]+")
 _COLUMN = {name: at for at, name in enumerate(RULES)}
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A text in pieces, with what can be known of each without a vector.
+
+    `rules` says which rules each piece meets, as zeros and ones, shape (pieces, rules); `rows` which are of a table.
+    """
+
+    pieces: tuple[Piece, ...]
+    rules: Matrix
+    rows: Matrix
+    lengths: Matrix
+    scripts: NDArray[np.str_]
+
+    def part(self, block: slice) -> Shape:
+        """Some of the pieces, as if they were all."""
+        return Shape(
+            self.pieces[block], self.rules[block], self.rows[block], self.lengths[block], self.scripts[block]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text in pieces, and the vector of each, of length 1."""
+
+    shape: Shape
+    vectors: Matrix
+
+
+def shape(text: str) -> Shape:
+    """The pieces of a text, with their rules."""
+    cut = tuple(pieces(text))
+    return Shape(
+        cut,
+        _rules_of(cut),
+        np.array([piece.row for piece in cut], np.float32),
+        np.array([np.log1p(_long(piece.text)) for piece in cut], np.float32),
+        np.array([_script(piece.text) for piece in cut], np.str_),
+    )
+
+
+def joined(*parts: Read) -> Read:
+    """Texts one after the other, as one; the places of their pieces are not changed."""
+    shapes = [part.shape for part in parts]
+    return Read(
+        Shape(
+            tuple(piece for each in shapes for piece in each.pieces),
+            np.concatenate([each.rules for each in shapes]),
+            np.concatenate([each.rows for each in shapes]),
+            np.concatenate([each.lengths for each in shapes]),
+            np.concatenate([each.scripts for each in shapes]),
+        ),
+        np.concatenate([part.vectors for part in parts]),
+    )
+
+
 def blocks(count: int) -> list[slice]:
-    """The blocks of so many pieces, each as long as the others.
+    """The blocks of so many pieces, each about as long as the others.
 
     >>> [(each.start, each.stop) for each in blocks(65)]
     [(0, 33), (33, 65)]
@@ -61,26 +117,15 @@ def blocks(count: int) -> list[slice]:
     return [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
 
 
-def rules_of(pieces: Sequence[Piece]) -> Matrix:
-    """Which rules each piece meets, as zeros and ones, shape (pieces, rules)."""
-    met = np.zeros((len(pieces), len(RULES)), np.float32)
-    for row, piece in enumerate(pieces):
-        for name in found(piece.text):
-            met[row, _COLUMN[name]] = 1
-        met[row, _COLUMN["encoded"]] = bool(piece.by)
-        met[row, _COLUMN["masked"]] = bool(piece.masks)
-    return met
-
-
-def features(pieces: Sequence[Piece], vectors: Matrix, rules: Matrix, asks: Matrix) -> Matrix:
+def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
     """The features of the pieces of one block, shape (pieces, features).
 
-    `vectors` are of length 1, and `asks` is how much each of them looks like a request, in [-1, 1].
+    `asks` is how much each vector looks like a request, in [-1, 1].
     """
-    outlying = _outlying(pieces, vectors, asks)
+    outlying = _outlying(shape, vectors, asks)
     apart = np.clip(-outlying[:, 0], -0.2, 0.6)
-    column = {name: rules[:, at] for name, at in _COLUMN.items()}
-    others = max(1, len(pieces) - 1)
+    column = {name: shape.rules[:, at] for name, at in _COLUMN.items()}
+    others = max(1, len(vectors) - 1)
     around = {name: (column[name].sum() - column[name]) / others for name in RARE}
     columns = [
         *(column[name] * (1 - around[name]) for name in RARE),
@@ -89,22 +134,20 @@ def features(pieces: Sequence[Piece], vectors: Matrix, rules: Matrix, asks: Matr
         apart * asks,
         *(column[one] * column[other] for one, other in TOGETHER),
     ]
-    return np.concatenate([rules, outlying, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    return np.concatenate([shape.rules, outlying, np.stack(columns, axis=1)], axis=1).astype(np.float32)
 
 
-def _outlying(pieces: Sequence[Piece], vectors: Matrix, asks: Matrix) -> Matrix:
-    count = len(pieces)
+def _outlying(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
+    count = len(vectors)
     found = np.zeros((count, len(OUTLYING)), np.float32)
-    rows = np.array([piece.row for piece in pieces], np.float32)
-    scripts = np.array([_script(piece.text) for piece in pieces])
     if count > 2:
         found[:, :4] = _distances(vectors)
     else:
         found[:, 4] = 1
     others = max(1, count - 1)
-    found[:, 5] = (1 - rows) * (rows.sum() - rows) / others
-    found[:, 6] = (scripts[:, None] != scripts[None, :]).sum(axis=1) / others
-    found[:, 7] = [np.log1p(_long(piece.text)) for piece in pieces]
+    found[:, 5] = (1 - shape.rows) * (shape.rows.sum() - shape.rows) / others
+    found[:, 6] = (shape.scripts[:, None] != shape.scripts[None, :]).sum(axis=1) / others
+    found[:, 7] = shape.lengths
     found[:, 8] = asks
     return found
 
@@ -117,17 +160,26 @@ def _distances(vectors: Matrix) -> Matrix:
     sums = alike.sum(axis=1)
     mean = sums / (count - 1)
     among = (sums.sum() - 2 * sums) / ((count - 1) * (count - 2))  # of the others, without this one
-    spread = np.sqrt(np.maximum((mean**2).sum() - mean**2, 0) / (count - 1) - ((mean.sum() - mean) / (count - 1)) ** 2)
     centre = (mean.sum() - mean) / (count - 1)
-    deviation = (mean - centre) / (np.nan_to_num(spread) + SMOOTH)
+    squares = ((mean**2).sum() - mean**2) / (count - 1)
+    deviation = (mean - centre) / (np.sqrt(np.maximum(squares - centre**2, 0)) + SMOOTH)
     np.fill_diagonal(alike, -1)
-    highest = -np.partition(-alike, min(NEAREST, count - 1) - 1, axis=1)[:, :NEAREST]
-    highest = np.sort(highest[:, : count - 1], axis=1)
-    return np.stack([mean - among, np.clip(deviation, -6, 6), highest[:, -1], highest.mean(axis=1)], axis=1)
+    highest = -np.sort(-alike, axis=1)[:, : min(NEAREST, count - 1)]
+    return np.stack([mean - among, np.clip(deviation, -6, 6), highest[:, 0], highest.mean(axis=1)], axis=1)
+
+
+def _rules_of(cut: Sequence[Piece]) -> Matrix:
+    met = np.zeros((len(cut), len(RULES)), np.float32)
+    for row, piece in enumerate(cut):
+        for name in found(piece.text):
+            met[row, _COLUMN[name]] = 1
+        met[row, _COLUMN["encoded"]] = bool(piece.by)
+        met[row, _COLUMN["masked"]] = bool(piece.masks)
+    return met
 
 
 def _script(text: str) -> str:
-    """The script of its first letters: the word with which their names in Unicode begin."""
+    """The script of its first letter: the word with which its name in Unicode begins."""
     for letter in text:
         if letter.isalpha():
             return unicodedata.name(letter, "").partition(" ")[0]
@@ -135,5 +187,6 @@ def _script(text: str) -> str:
 
 
 def _long(text: str) -> int:
+    """Its length in words; where they are not told apart, three characters are one."""
     words = _WORDS.findall(text)
     return sum(max(1, len(word) // 3) if ord(word[0]) > 0x3000 else 1 for word in words)
