@@ -31,7 +31,7 @@ async def main() -> None:
     read = await read_texts(examples.texts, embedder, context=Context())
     await embedder.close()
     reads = {text: one for text, one in zip(examples.texts, read, strict=True) if one is not None}
-    weights = train(examples, reads, embedder=embedder.fingerprint, on=ON)
+    weights = train(examples.read(reads), reads, embedder=embedder.fingerprint, on=ON)
     options.to.write_text(weights.dump(), encoding="utf-8")
     print(f"{len(examples.texts):,} texts, {options.to.stat().st_size:,} bytes: {options.to.name}")
 

@@ -15,7 +15,8 @@ from ragstone.connectors.openvino import OpenVINOEmbedder
 from ragstone.errors import EmbedderError
 from ragstone.evaluation.injections.examples import Example, Examples
 from ragstone.protocols import Embedder
-from ragstone.types import Context, Matrix
+from ragstone.types import Context
+from ragstone.validation.injection.features import Matrix
 
 __all__ = ["Remembering", "hijacks", "judges_only", "lines", "own", "permitted", "root"]
 
@@ -40,7 +41,7 @@ def root() -> Path:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """The records of a file with one JSON object a line."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 def own(name: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from ragstone.cli import (
     costs,
     documents,
     evaluate,
+    guard,
     index,
     ingest,
     init,
@@ -58,6 +59,7 @@ app.add_typer(prompt.app)
 app.add_typer(model.app)
 app.add_typer(cache.app)
 app.add_typer(evaluate.app)
+app.add_typer(guard.app)
 app.add_typer(trace.app)
 
 

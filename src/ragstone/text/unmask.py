@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 __all__ = ["Decoded", "Unmasked", "decoded", "unmask"]
@@ -85,6 +86,7 @@ def unmask(text: str) -> Unmasked:
     return Unmasked(folded, [*places, len(text)], tuple(masks))
 
 
+@cache
 def _shown(character: str) -> tuple[str, str]:
     """What a character shows, and by what name it hides."""
     if character.isascii():
@@ -134,8 +136,8 @@ DEEPEST = 3  # layers of encodings that are taken off
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{4}[ \t\r\n]?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}(?![A-Za-z0-9+/])")
 _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ \t,:]?){8,}(?![0-9A-Fa-f])")
-_PERCENT = re.compile(r"(?:[\w.~!*'();:@&=+$,/?-]*%[0-9A-Fa-f]{2}){2,}[\w.~!*'();:@&=+$,/?-]*")
-_ENTITIES = re.compile(r"(?:[\w .,]*&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
+_PERCENT = re.compile(r"(?<![\w.~!*'();:@&=+$,/?-])(?:[\w.~!*'();:@&=+$,/?-]*+%[0-9A-Fa-f]{2}){2,}[\w.~!*'();:@&=+$,/?-]*")
+_ENTITIES = re.compile(r"(?<![\w .,])(?:[\w .,]*+&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
 _ROT = re.compile(r"[A-Za-z][A-Za-z ,.'!?:-]{14,}")
 _COMMON = frozenset(
     "the and you your this that with all from not are for ignore instructions previous please have will must system "

@@ -8,8 +8,8 @@ are whole prompts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -47,13 +47,19 @@ class Examples:
         every = (*self.planted, *self.contexts, *self.jailbreaks, *self.prompts)
         return list(dict.fromkeys(example.text for example in every))
 
+    def read(self, reads: Mapping[str, Read]) -> Examples:
+        """Those that have words: what has none was not read."""
+        return Examples(
+            **{each.name: [one for one in getattr(self, each.name) if one.text in reads] for each in fields(self)}
+        )
+
 
 def read_examples(paths: Iterable[Path], *, trust: Literal["user", "retrieved"]) -> dict[str, list[Example]]:
     """The examples of these files by their trust, which is `trust` where a line has none. Raises UsageError."""
     found: dict[str, list[Example]] = {"user": [], "retrieved": []}
     for path in paths:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")  # U+2028 ends no line of JSON
         except UnicodeDecodeError:
             raise UsageError("is no text in UTF-8", where=str(path)) from None
         for number, line in enumerate(lines, 1):
@@ -79,7 +85,7 @@ def _example(line: str, where: str, trust: str) -> tuple[str, Example]:
 
 
 def divided(
-    examples: Sequence[Example], reads: dict[str, Read], *, share: float, seed: int, alike: float = ALIKE
+    examples: Sequence[Example], reads: Mapping[str, Read], *, share: float, seed: int, alike: float = ALIKE
 ) -> tuple[list[Example], list[Example]]:
     """A part with this share of the examples, and the rest; near-duplicates are on one side."""
     from random import Random
@@ -95,7 +101,7 @@ def divided(
     return kept, rest
 
 
-def _groups(examples: Sequence[Example], reads: dict[str, Read], alike: float) -> list[int]:
+def _groups(examples: Sequence[Example], reads: Mapping[str, Read], alike: float) -> list[int]:
     """For each example the first one that it is linked to by a chain of cosines of their mean vectors."""
     if not examples:
         return []

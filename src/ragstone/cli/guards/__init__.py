@@ -1,0 +1,1 @@
+"""The commands of `ragstone guard`, one file each."""
