@@ -33,5 +33,9 @@ def table(read: Read, direction: Direction) -> Matrix:
 
 
 def judge_retrieved(read: Read, weights: RetrievedWeights) -> Matrix:
-    """How likely each piece is an attack, in log odds, shape (pieces,)."""
-    return (table(read, weights.asks) @ weights.features + weights.constant).astype(np.float32)
+    """How likely each piece is an attack, in log odds, shape (pieces,).
+
+    In a long text much more must speak for it: each of many blocks could by chance hold something strange.
+    """
+    chances = np.log(len(blocks(len(read.shape.pieces))))
+    return (table(read, weights.asks) @ weights.features + weights.constant - chances).astype(np.float32)
