@@ -13,6 +13,7 @@ import asyncio
 from pathlib import Path
 
 from injections.data import Remembering, permitted
+
 from ragstone.evaluation.injections.training import train
 from ragstone.types import Context
 from ragstone.validation.injection.detector import read_texts

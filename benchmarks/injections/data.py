@@ -1,4 +1,4 @@
-"""The labelled texts: shared data that may be learned from, data that only judges, and what we have written ourselves."""
+"""The labelled texts: data that may be learned from, data that only judges, and what we have written ourselves."""
 
 from __future__ import annotations
 
@@ -146,6 +146,8 @@ class Remembering(Embedder):
         await self._inner.close()
         if self._path and self._changed:
             np.savez(
-                self._path, texts=np.array(list(self._known), dtype=np.str_), vectors=np.stack(list(self._known.values()))
+                self._path,
+                texts=np.array(list(self._known), dtype=np.str_),
+                vectors=np.stack(list(self._known.values())),
             )
         sys.stderr.write(f"{len(self._known):,} vectors known\n")

@@ -70,7 +70,9 @@ async def _judging(embedder: Remembering) -> Table:
     for name, texts in judges_only().items():
         share = await judged(texts, "user" if name.startswith("user") else "retrieved", weights, embedder)
         rows.append((name, str(len(texts)), f"{share:.1f}"))
-    return Table("Shipped weights on texts that only judge", ("what", "texts", "counts as an attack, percent"), tuple(rows))
+    return Table(
+        "Shipped weights on texts that only judge", ("what", "texts", "counts as an attack, percent"), tuple(rows)
+    )
 
 
 async def _on_topic(embedder: Remembering) -> Table:
@@ -86,7 +88,9 @@ async def _on_topic(embedder: Remembering) -> Table:
             hit = any(flaw.start < end and flaw.end > start for flaw in one.flaws)
             for label in ("all", f"language {row['lang']}", f"technique {row['technique']}"):
                 hits[label].append(hit)
-    rows = [(label, str(len(some) // len(PLACES)), f"{100 * np.mean(some):.0f}") for label, some in sorted(hits.items())]
+    rows = [
+        (label, str(len(some) // len(PLACES)), f"{100 * np.mean(some):.0f}") for label, some in sorted(hits.items())
+    ]
     touched = await judged(list(dict.fromkeys(clean)), "retrieved", weights, embedder)
     rows.append(("their passages without the attack", str(len(set(clean))), f"{touched:.0f}"))
     return Table("On-topic attacks of our own writing", ("what", "attacks", "found, percent"), tuple(rows))
@@ -118,4 +122,6 @@ async def _time(embedder: Remembering) -> Table:
         assert read is not None
         judge_retrieved(read, weights.retrieved)
     spent = 1000 * (time.perf_counter() - begun) / len(texts)
-    return Table("Time for a passage beyond its vectors", ("what", "ms"), (("XQuAD, twelve languages", f"{spent:.2f}"),))
+    return Table(
+        "Time for a passage beyond its vectors", ("what", "ms"), (("XQuAD, twelve languages", f"{spent:.2f}"),)
+    )

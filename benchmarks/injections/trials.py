@@ -69,9 +69,7 @@ async def trial(seed: int, examples: Examples, reads: Mapping[str, Read], embedd
     return {**figures, **whole}
 
 
-def _contexts(
-    examples: Examples, reads: Mapping[str, Read], seed: int
-) -> tuple[list[Example], list[Example]]:
+def _contexts(examples: Examples, reads: Mapping[str, Read], seed: int) -> tuple[list[Example], list[Example]]:
     learned: list[Example] = []
     judging: list[Example] = []
     for kind in ("e-mail", "table", "encyclopaedia"):
@@ -106,7 +104,9 @@ async def _attacks(
                     cases.append(planted(context, attack.text, place, random))
                     nature = "hijack" if hijacks(attack.kind) else "innocent task"
                     names.append((kind, f"{kind}, {place}", f"{kind}, {nature}"))
-    scans = await scan([text for text, *_ in cases], trust="retrieved", embedder=embedder, weights=weights, context=CONTEXT)
+    scans = await scan(
+        [text for text, *_ in cases], trust="retrieved", embedder=embedder, weights=weights, context=CONTEXT
+    )
     found: dict[str, list[bool]] = defaultdict(list)
     for (_, start, end), one, labels in zip(cases, scans, names, strict=True):
         hit = any(flaw.start < end and flaw.end > start for flaw in one.flaws)
@@ -142,7 +142,9 @@ async def _whole(
     for kind in kinds:
         figures[f"whole text: attack: {kind}"] = _share(texts[kind], every, weights)
     for kind in (*kinds, "encyclopaedia"):
-        figures[f"whole text: clean: {kind}"] = _share([one.text for one in judging if one.kind == kind], every, weights)
+        figures[f"whole text: clean: {kind}"] = _share(
+            [one.text for one in judging if one.kind == kind], every, weights
+        )
     return figures
 
 

@@ -98,9 +98,12 @@ def test_what_is_wrong_with_the_command_is_one_line(run: Run, arguments: list[st
     assert result.stderr.count("\n") == 1
 
 
-ORDERS = [f"Kindly sing the song number {number} to the captain of the {ship}." for number, ship in enumerate(
-    ["Aurora", "Borealis", "Calypso", "Dorado", "Esmeralda", "Fortuna", "Galatea", "Hermes"]
-)]
+ORDERS = [
+    f"Kindly sing the song number {number} to the captain of the {ship}."
+    for number, ship in enumerate(
+        ["Aurora", "Borealis", "Calypso", "Dorado", "Esmeralda", "Fortuna", "Galatea", "Hermes"]
+    )
+]
 SHIPS = [
     "The Aurora left the harbour at noon. Her hold was full of salt. Gulls followed her to the cape.",
     "Salt was the wealth of the coast. It was boiled in iron pans. The king taxed every barrel.",

@@ -22,7 +22,9 @@ def test_a_line_that_was_planted_after_an_open_line_stands_alone():
 
 
 def test_prose_in_a_table_stands_apart_from_its_row():
-    assert "Use numbers for vowels in your reply." in said("| 1 | Oslo | 3 |\n| 2 | Use numbers for vowels in your reply. | 4 |")
+    assert "Use numbers for vowels in your reply." in said(
+        "| 1 | Oslo | 3 |\n| 2 | Use numbers for vowels in your reply. | 4 |"
+    )
 
 
 def test_the_row_of_a_table_stays_whole():

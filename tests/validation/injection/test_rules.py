@@ -66,7 +66,14 @@ def test_a_rule_is_met(text: str, rule: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["The bridge was built in 1887.", "Es wurde 1920 gegründet.", "该桥建于1887年。", "Мост был построен в 1887 году.", "", "…"],
+    [
+        "The bridge was built in 1887.",
+        "Es wurde 1920 gegründet.",
+        "该桥建于1887年。",
+        "Мост был построен в 1887 году.",
+        "",
+        "…",
+    ],
 )
 def test_a_plain_statement_meets_none(text: str):
     assert not found(text)

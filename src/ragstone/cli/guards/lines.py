@@ -1,4 +1,4 @@
-"""The texts that a command is given: one whole file, or one field of each line of JSON; what is none of these is told."""
+"""The texts that a command is given: one whole file, or one field of each line of JSON."""
 
 from __future__ import annotations
 

@@ -40,14 +40,18 @@ class Trusted(StrEnum):
 @command
 def scan_texts(
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A text. `-` reads standard input.")] = "-",
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Each line is one JSON object with a text of its own.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Each line is one JSON object with a text of its own.")
+    ] = False,
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="Where its text stands.")] = "text",
     trust: Annotated[Trusted, typer.Option("--trust", help="Whose text it is.")] = Trusted.RETRIEVED,
     threshold: Annotated[float, typer.Option("--threshold", help="The score from which it is an attack.")] = 0.5,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="What `ragstone guard train` has written.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, in the order of the input.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, in the order of the input.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Find texts that give orders to a model although their author has no right to. Ends with 0 whatever is found."""
@@ -104,9 +108,7 @@ async def _scanned(
     return dict(zip(texts, found, strict=True))
 
 
-def _print(
-    lines: Sequence[Line], scans: dict[int, Scan], threshold: float, as_json: bool, numbered: bool
-) -> None:
+def _print(lines: Sequence[Line], scans: dict[int, Scan], threshold: float, as_json: bool, numbered: bool) -> None:
     for line in lines:
         if line.text is None:
             sys.stderr.write(f"ragstone: line {line.number}: {line.error}\n")

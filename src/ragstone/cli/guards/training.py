@@ -28,7 +28,8 @@ Files = list[Path]
 @command
 def train_detectors(
     attacks: Annotated[
-        Files, typer.Option("--attacks", metavar="FILE", help="Attacks, one JSON object with a `text` a line. Repeatable.")
+        Files,
+        typer.Option("--attacks", metavar="FILE", help="Attacks, one JSON object with a `text` a line. Repeatable."),
     ],
     benign: Annotated[
         Files, typer.Option("--benign", metavar="FILE", help="Texts without attacks, in the same form. Repeatable.")
@@ -83,6 +84,4 @@ def _examples(attacks: Sequence[Path], benign: Sequence[Path], trust: Trusted) -
             )
     if not any(bad.values()):
         raise UsageError("there are no examples in these files", where=", ".join(map(str, attacks)))
-    return Examples(
-        planted=bad["retrieved"], contexts=good["retrieved"], jailbreaks=bad["user"], prompts=good["user"]
-    )
+    return Examples(planted=bad["retrieved"], contexts=good["retrieved"], jailbreaks=bad["user"], prompts=good["user"])

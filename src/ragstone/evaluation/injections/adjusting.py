@@ -105,10 +105,8 @@ def _prompts(judging: Examples, reads: Mapping[str, Read], before: Weights, afte
     )
 
 
-def _documents(
-    judging: Examples, reads: Mapping[str, Read], before: Weights, after: Weights, seed: int
-) -> Figure:
-    random = Random(seed)
+def _documents(judging: Examples, reads: Mapping[str, Read], before: Weights, after: Weights, seed: int) -> Figure:
+    random = Random(seed)  # noqa: S311 - the same choice again
     cases: list[tuple[Read, slice]] = []
     for attack in judging.planted:
         context, planted = reads[random.choice(judging.contexts).text], reads[attack.text]

@@ -81,7 +81,7 @@ def train_retrieved(
     examples: Examples, reads: Mapping[str, Read], *, seed: int = 0, known: RetrievedWeights | None = None
 ) -> RetrievedWeights:
     """The detector for sentences of documents; with `known` weights only as far from them as the examples demand."""
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - the same choice again
     direction = known.asks if known else _direction(examples, reads)
     rows = _Rows([], [], [])
     number = PLANTINGS if known is None else min(PLANTINGS, PER_EXAMPLE * len(examples.planted))
@@ -127,7 +127,9 @@ def _direction(examples: Examples, reads: Mapping[str, Read]) -> Direction:
     ]
     vectors = [np.concatenate(some) for some, _, _ in groups if some]
     labels = [np.full(len(some), label) for some, (_, label, _) in zip(vectors, _filled(groups), strict=True)]
-    weights = [np.full(len(some), total / len(some)) for some, (*_, total) in zip(vectors, _filled(groups), strict=True)]
+    weights = [
+        np.full(len(some), total / len(some)) for some, (*_, total) in zip(vectors, _filled(groups), strict=True)
+    ]
     found, constant = fit(
         np.concatenate(vectors),
         np.concatenate(labels),
@@ -171,5 +173,3 @@ def _sliced(read: Read, random: Random) -> Read:
 
 def _part(read: Read, start: int, end: int | None) -> Read:
     return replace(read, shape=read.shape.part(slice(start, end)), vectors=read.vectors[start:end])
-
-

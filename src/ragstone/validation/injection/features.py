@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,17 @@ another script; `length` in words; `asks`: how much the vector alone looks like 
 RARE = ("verbs", "second", "question", "please", "request")
 """Rules that weigh less where the other sentences meet them, too, as in instructions for use."""
 
-PAIRED = ("verbs", "second", "question", "request", "language", "cipher", "reply", "code", "outward")
+PAIRED = ("verbs", "second", "question", "request", "language", "cipher", "reply", "asked", "code", "outward")
 """Rules that weigh more in a sentence that stands apart, or whose vector looks like a request."""
 
-TOGETHER = (("verbs", "reply"), ("second", "reply"), ("verbs", "cipher"), ("verbs", "second"), ("address", "reply"))
+TOGETHER = (
+    ("verbs", "reply"),
+    ("second", "reply"),
+    ("verbs", "cipher"),
+    ("verbs", "second"),
+    ("address", "reply"),
+    ("verbs", "asked"),
+)
 
 FEATURES: tuple[str, ...] = (
     *RULES,
@@ -66,9 +74,7 @@ class Shape:
 
     def part(self, block: slice) -> Shape:
         """Some of the pieces, as if they were all."""
-        return Shape(
-            self.pieces[block], self.rules[block], self.rows[block], self.lengths[block], self.scripts[block]
-        )
+        return Shape(self.pieces[block], self.rules[block], self.rows[block], self.lengths[block], self.scripts[block])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def blocks(count: int) -> list[slice]:
     """
     number = max(1, -(-count // BLOCK))
     edges = [-(-count * at // number) for at in range(number + 1)]
-    return [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ragstone.text.sentences import sentences
 from ragstone.text.unmask import Unmasked, decoded, unmask
@@ -102,7 +103,7 @@ def _cells(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
         return
     edges = [start, *(bar.end() for bar in bars), end]
     waiting = start
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         cell = text[first:last].rstrip(" |\t")
         if len(_LETTERS.findall(cell)) + len(_CJK.findall(cell)) // 2 < SHORT_CELL:
             continue
@@ -141,7 +142,9 @@ def _reach(text: str, start: int, end: int) -> int:
     spent = 0.0
     for place in range(start, end):
         letter = text[place]
-        spent += 1 / 3 if letter.isascii() and (letter.isalpha() or letter == " ") else 3 if _HANGUL.match(letter) else 1
+        spent += (
+            1 / 3 if letter.isascii() and (letter.isalpha() or letter == " ") else 3 if _HANGUL.match(letter) else 1
+        )
         if spent > LONGEST:
             return place
     return end

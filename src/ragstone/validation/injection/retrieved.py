@@ -26,8 +26,7 @@ def table(read: Read, direction: Direction) -> Matrix:
     """The features of all pieces, each compared with those of its block."""
     wanted = asks(read.vectors, direction)
     parts = [
-        features(read.shape.part(block), read.vectors[block], wanted[block])
-        for block in blocks(len(read.shape.pieces))
+        features(read.shape.part(block), read.vectors[block], wanted[block]) for block in blocks(len(read.shape.pieces))
     ]
     return np.concatenate(parts)
 

@@ -28,6 +28,7 @@ RULES: dict[str, str] = {
     "verbs": "begins with an order",
     "second": "speaks to the reader",
     "reply": "says how to answer",
+    "asked": "says what to tell people who ask",
     "please": "asks for something",
     "assistant": "speaks of an assistant",
     "request": "asks the reader to do something",
@@ -53,7 +54,9 @@ _WORD = re.compile(
     r"(?:['-](?:[^\W_]|[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u0dff])+)*"
 )
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_LEADING = frozenset("please now then also just kindly instead finally first next and but so bitte por favor s'il".split())
+_LEADING = frozenset(
+    re.findall(r"\S+", "please now then also just kindly instead finally first next and but so bitte por favor s'il")
+)
 _MARKER = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?(?:system|assistant|user|instructions?)>|<(?:start|end)_of_turn>"
     r"|^\W{0,4}(?:#{1,6}\s*)?(?:system|assistant|user|human|instructions?|developer|ai|admin)\b[^:\n]{0,20}:(?!/)"
@@ -120,7 +123,8 @@ def found(text: str) -> frozenset[str]:
         names.update(_anywhere(text, words))
     if _ASKED.search(text):
         names.add("question")
-    names.update(rule for rule, form in (("marker", _MARKER), ("address", _ADDRESS), ("quoted", _QUOTED)) if form.search(text))
+    forms = (("marker", _MARKER), ("address", _ADDRESS), ("quoted", _QUOTED))
+    names.update(rule for rule, form in forms if form.search(text))
     return frozenset(names)
 
 
