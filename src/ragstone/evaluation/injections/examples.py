@@ -95,8 +95,9 @@ def divided(
     kept: list[Example] = []
     rest: list[Example] = []
     for group in order:
-        side = kept if len(kept) < share * len(examples) else rest
-        side += [example for example, of in zip(examples, groups, strict=True) if of == group]
+        some = [example for example, of in zip(examples, groups, strict=True) if of == group]
+        side = kept if len(kept) + len(some) / 2 < share * len(examples) else rest
+        side += some
     return kept, rest
 
 

@@ -24,7 +24,8 @@ AROUND = 0.3  # the weight of a sentence beside an attack
 CLEAN = 400.0  # the weight of each kind of clean text together
 SLICED = 0.3  # the share of texts of which a few sentences are taken: passages are short
 LONGEST_SLICE = 6
-DIRECTION_PENALTY, PENALTY = 3.0, 1.0
+DIRECTION_PENALTY, PROMPT_PENALTY, PENALTY = 3.0, 1.0, 20.0
+LEAN = 0.25  # log odds towards an attack: to miss one costs more than to strike out a sentence
 SPREAD = 0.05  # added to the spread of a feature, so that one that hardly occurs is not made large
 KIND, PER_PROMPT = 1000.0, 5.0  # the weight of a kind of prompts, and at most of each one
 
@@ -50,7 +51,7 @@ def train_user(examples: Examples, reads: Mapping[str, Read], *, known: UserWeig
     weights = np.array([min(KIND / kinds.count(kind), PER_PROMPT) for kind in kinds])
     prior = None if known is None else np.array([*known.vector.values, *known.features, known.constant])
     found, constant = fit(
-        rows, np.array([attack for _, attack in labelled]), weights=weights, penalty=PENALTY, prior=prior
+        rows, np.array([attack for _, attack in labelled]), weights=weights, penalty=PROMPT_PENALTY, prior=prior
     )
     size = len(found) - (rows.shape[1] - _dimensions(reads))
     return UserWeights(Direction(found[:size]), found[size:], constant)
@@ -115,7 +116,8 @@ def _fitted(rows: _Rows, direction: Direction, known: RetrievedWeights | None) -
         prior=prior,
     )
     found = found / spread
-    return RetrievedWeights(direction, found, constant - float(found @ middle))
+    lean = LEAN if known is None else 0.0
+    return RetrievedWeights(direction, found, constant - float(found @ middle) + lean)
 
 
 def _direction(examples: Examples, reads: Mapping[str, Read]) -> Direction:

@@ -36,6 +36,9 @@ RARE = ("verbs", "second", "question", "please", "request")
 PAIRED = ("verbs", "second", "question", "request", "language", "cipher", "reply", "asked", "code", "outward")
 """Rules that weigh more in a sentence that stands apart, or whose vector looks like a request."""
 
+FAR = ("verbs", "question", "request")
+"""Rules that weigh more in a sentence that is like no other one of its text."""
+
 TOGETHER = (
     ("verbs", "reply"),
     ("second", "reply"),
@@ -51,7 +54,9 @@ FEATURES: tuple[str, ...] = (
     *(f"{name}, not around" for name in RARE),
     *(f"{name}, apart" for name in PAIRED),
     *(f"{name}, asks" for name in PAIRED),
+    *(f"{name}, far" for name in FAR),
     "asks, apart",
+    "asks, far",
     *(f"{one} and {other}" for one, other in TOGETHER),
 )
 
@@ -130,6 +135,7 @@ def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
     """
     outlying = _outlying(shape, vectors, asks)
     apart = np.clip(-outlying[:, 0], -0.2, 0.6)
+    far = np.clip(0.5 - outlying[:, 2], 0, 0.6)  # half: about the cosine of neighbours in an article
     column = {name: shape.rules[:, at] for name, at in _COLUMN.items()}
     others = max(1, len(vectors) - 1)
     around = {name: (column[name].sum() - column[name]) / others for name in RARE}
@@ -137,7 +143,9 @@ def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
         *(column[name] * (1 - around[name]) for name in RARE),
         *(column[name] * apart for name in PAIRED),
         *(column[name] * asks for name in PAIRED),
+        *(column[name] * far for name in FAR),
         apart * asks,
+        far * asks,
         *(column[one] * column[other] for one, other in TOGETHER),
     ]
     return np.concatenate([shape.rules, outlying, np.stack(columns, axis=1)], axis=1).astype(np.float32)
