@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,7 +27,6 @@ _BAR = re.compile(r"\s*\|\s*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
-_WIDE = re.compile(r"[^\sA-Za-z]")
 _INK = re.compile(r"\S")
 _PAUSE = re.compile(r"[;:,.!?，、；：。！？،\s]\s*")
 
@@ -137,7 +136,7 @@ def _short(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _reach(text: str, start: int, end: int) -> int:
     """How far a piece may go: a letter of Latin counts a third of a token, one of Hangul three, any other one."""
-    if end - start <= LONGEST // 3:
+    if end - start <= LONGEST // 3 or (end - start <= LONGEST and not _HANGUL.search(text, start, end)):
         return end
     spent = 0.0
     for place in range(start, end):
@@ -149,7 +148,3 @@ def _reach(text: str, start: int, end: int) -> int:
             return place
     return end
 
-
-def counted(found: Sequence[Piece]) -> int:
-    """How many of them stand in the text as they are."""
-    return sum(not piece.by for piece in found)
