@@ -147,4 +147,3 @@ def _reach(text: str, start: int, end: int) -> int:
         if spent > LONGEST:
             return place
     return end
-
