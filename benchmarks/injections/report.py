@@ -122,8 +122,5 @@ async def _time(embedder: Remembering) -> Table:
         assert read is not None
         judge_retrieved(read, weights.retrieved)
     spent = 1000 * (time.process_time() - begun) / len(texts)
-    return Table(
-        "Time for a passage beyond its vectors",
-        ("what", "ms of a processor"),
-        (("XQuAD, twelve languages", f"{spent:.2f}"),),
-    )
+    rows = (("XQuAD, twelve languages", f"{spent:.2f}"),)
+    return Table("Time for a passage beyond its vectors", ("what", "ms of a processor"), rows)

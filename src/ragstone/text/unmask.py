@@ -152,49 +152,11 @@ _PERCENT = re.compile(
 _ENTITIES = re.compile(r"(?<![\w .,])(?:[\w .,]*+&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
 _ROT = re.compile(r"[A-Za-z][A-Za-z ,.'!?:-]{14,}")
 _COMMON = frozenset(
-    [
-        "the",
-        "and",
-        "you",
-        "your",
-        "this",
-        "that",
-        "with",
-        "all",
-        "from",
-        "not",
-        "are",
-        "for",
-        "ignore",
-        "instructions",
-        "previous",
-        "please",
-        "have",
-        "will",
-        "must",
-        "system",
-        "prompt",
-        "answer",
-        "user",
-        "now",
-        "only",
-        "send",
-        "tell",
-        "write",
-        "say",
-        "reveal",
-        "password",
-        "secret",
-        "of",
-        "to",
-        "in",
-        "is",
-        "it",
-        "be",
-        "as",
-        "on",
-        "a",
-    ]
+    re.findall(
+        r"\w+",
+        """the and you your this that with all from not are for ignore instructions previous please have will must
+        system prompt answer user now only send tell write say reveal password secret of to in is it be as on a""",
+    )
 )
 MOST_COMMON = 0.3  # of the words that rot13 gives, for it to have been meant
 
