@@ -1,5 +1,6 @@
 import base64
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,9 @@ def test_pieces_lie_in_the_text_and_hold_something(text: str):
 def test_every_word_of_a_plain_text_is_in_a_piece(text: str):
     kept = "".join(piece.text for piece in pieces(text) if not piece.by)
     assert [letter for letter in kept if letter.isalnum()] == [letter for letter in text if letter.isalnum()]
+
+
+@pytest.mark.parametrize("part", ["the quick brown fox ", "a", "| a ", "&", "%2", "abc.", "港口。", "é"])
+def test_a_long_text_is_read(part: str):
+    """In quadratic time this would take hours."""
+    assert isinstance(pieces(part * (120_000 // len(part))), list)
