@@ -13,6 +13,7 @@ from ragstone.evaluation.injections.examples import Example, Examples
 from ragstone.validation.injection.features import Matrix, Read, joined
 from ragstone.validation.injection.fitting import fit
 from ragstone.validation.injection.retrieved import table
+from ragstone.validation.injection.rules import RULES
 from ragstone.validation.injection.user import pooled
 from ragstone.validation.injection.weights import Direction, RetrievedWeights, UserWeights, Weights
 
@@ -24,6 +25,8 @@ AROUND = 0.3  # the weight of a sentence beside an attack
 CLEAN = 400.0  # the weight of each kind of clean text together
 SLICED = 0.3  # the share of texts of which a few sentences are taken: passages are short
 LONGEST_SLICE = 6
+BLENDED = 0.3  # the share of attacks that are made to fit their context, where a plain rule still gives them away
+_PLAIN = [list(RULES).index(name) for name in ("override", "roleplay", "secrets", "asked", "marker", "reply")]
 DIRECTION_PENALTY, PROMPT_PENALTY, PENALTY = 3.0, 1.0, 20.0
 LEAN = 0.25  # log odds towards an attack: to miss one costs more than to strike out a sentence
 SPREAD = 0.05  # added to the spread of a feature, so that one that hardly occurs is not made large
@@ -156,7 +159,15 @@ def _plantings(
         if random.random() < SLICED:
             clean = _sliced(clean, random)
         count = len(clean.vectors)
+        if random.random() < BLENDED and attack.shape.rules[:, _PLAIN].any():
+            attack = _blended(attack, clean, random.uniform(0.5, 1.5))
         yield clean, attack, random.choice((0, random.randint(0, count), count))
+
+
+def _blended(attack: Read, clean: Read, share: float) -> Read:
+    """An attack as if it spoke of what its context speaks of: its vectors are drawn towards the mean of that."""
+    vectors = attack.vectors + share * clean.vectors.mean(axis=0)
+    return replace(attack, vectors=vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _by_kind(examples: Sequence[Example]) -> list[list[Example]]:

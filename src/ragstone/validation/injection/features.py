@@ -46,6 +46,8 @@ TOGETHER = (
     ("verbs", "second"),
     ("address", "reply"),
     ("verbs", "asked"),
+    ("verbs", "override"),
+    ("verbs", "secrets"),
 )
 
 FEATURES: tuple[str, ...] = (
