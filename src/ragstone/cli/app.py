@@ -60,6 +60,7 @@ app.add_typer(model.app)
 app.add_typer(cache.app)
 app.add_typer(guard.app)
 app.add_typer(evaluate.app)
+app.add_typer(guard.app)
 app.add_typer(trace.app)
 
 

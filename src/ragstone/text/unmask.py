@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 __all__ = ["Decoded", "Unmasked", "decoded", "unmask"]
@@ -31,10 +32,13 @@ _PAIRS = (
 ALIKE = {pair[0]: pair[1] for pair in _PAIRS.split() if pair[0] != pair[1]}
 """Letters that look like Latin ones, after Unicode's confusables (UTS #39): those that fonts hardly tell apart."""
 
+_ALIKE = re.compile(f"[{re.escape(''.join(ALIKE))}]")
+
 _GONE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_ODD = re.compile(rf"{_GONE.pattern}|[^\w\x00-\x7f]{{2}}")  # what is not seen, and where marks may be stacked
 _TAGS = range(0xE0020, 0xE007F)  # copies of ASCII that nobody sees, and some models read
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z]")
@@ -65,6 +69,9 @@ def unmask(text: str) -> Unmasked:
     """
     if text.isascii():
         return Unmasked(text, range(len(text) + 1))
+    if not _ODD.search(text) and unicodedata.is_normalized("NFKC", text):
+        folded, alike = _folded(text)
+        return Unmasked(folded, range(len(text) + 1), ("look-alikes",) if alike else ())
     letters: list[str] = []
     places: list[int] = []
     masks: dict[str, None] = {}
@@ -85,6 +92,7 @@ def unmask(text: str) -> Unmasked:
     return Unmasked(folded, [*places, len(text)], tuple(masks))
 
 
+@cache
 def _shown(character: str) -> tuple[str, str]:
     """What a character shows, and by what name it hides."""
     if character.isascii():
@@ -101,8 +109,10 @@ def _folded(text: str) -> tuple[str, bool]:
     """The text with look-alikes as Latin letters, where they stand among such; as long as before."""
     pieces: list[str] = []
     at = 0
+    foreign = len(_ALIKE.findall(text))
+    if not foreign:
+        return text, False
     latin = len(_LATIN.findall(text))
-    foreign = sum(1 for letter in text if letter in ALIKE)
     mostly = latin > 2 * foreign
     for word in _WORD.finditer(text):
         found = word[0]
@@ -136,8 +146,10 @@ _BASE64 = re.compile(
     r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{4}[ \t\r\n]?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}(?![A-Za-z0-9+/])"
 )
 _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ \t,:]?){8,}(?![0-9A-Fa-f])")
-_PERCENT = re.compile(r"(?:[\w.~!*'();:@&=+$,/?-]*%[0-9A-Fa-f]{2}){2,}[\w.~!*'();:@&=+$,/?-]*")
-_ENTITIES = re.compile(r"(?:[\w .,]*&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
+_PERCENT = re.compile(
+    r"(?<![\w.~!*'();:@&=+$,/?-])(?:[\w.~!*'();:@&=+$,/?-]*+%[0-9A-Fa-f]{2}){2,}[\w.~!*'();:@&=+$,/?-]*"
+)
+_ENTITIES = re.compile(r"(?<![\w .,])(?:[\w .,]*+&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
 _ROT = re.compile(r"[A-Za-z][A-Za-z ,.'!?:-]{14,}")
 _COMMON = frozenset(
     re.findall(

@@ -1,1 +1,1 @@
-"""The commands of `ragstone guard`."""
+"""The commands of `ragstone guard`, one file each."""

@@ -1,0 +1,58 @@
+"""The texts that a command is given: one whole file, or one field of each line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ragstone.errors import UsageError
+
+__all__ = ["Line", "texts_of"]
+
+SHOWN = 60  # characters of a line that is no JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text, or why there is none; `number` counts lines from 1."""
+
+    number: int
+    text: str | None
+    error: str = ""
+
+
+def texts_of(file: str, *, jsonl: bool, field: str) -> Iterator[Line]:
+    """The texts of a file, or of standard input where it is named `-`; bytes that are no UTF-8 are replaced.
+
+    Raises UsageError where there is no such file.
+    """
+    if file == "-":
+        source = sys.stdin.buffer
+    else:
+        path = Path(file)
+        if not path.is_file():
+            raise UsageError("there is no such file", where=file, hint="`-` reads standard input.")
+        source = path.open("rb")
+    with source:
+        if not jsonl:
+            yield Line(1, source.read().decode("utf-8-sig", "replace"))
+            return
+        for number, line in enumerate(source, 1):
+            yield _line(number, line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").strip("\r\n"), field)
+
+
+def _line(number: int, line: str, field: str) -> Line:
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return Line(number, None, f"no JSON: {line[:SHOWN]!r}")
+    if not isinstance(value, dict):
+        return Line(number, None, "no JSON object")
+    found = cast("dict[str, Any]", value).get(field)
+    if not isinstance(found, str):
+        return Line(number, None, f"no text in the field {field!r}")
+    return Line(number, found)

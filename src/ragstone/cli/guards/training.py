@@ -1,0 +1,87 @@
+"""`ragstone guard train`: the detectors, adjusted to your own examples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ragstone.cli import show
+from ragstone.cli.guards.scanning import Trusted
+from ragstone.cli.options import Debug, Json, command
+from ragstone.errors import UsageError
+
+if TYPE_CHECKING:
+    from ragstone.evaluation.injections.examples import Examples
+    from ragstone.protocols import Embedder
+
+__all__ = ["train_detectors"]
+
+FEWEST = 4  # examples on each side, so that one of them can be held out
+Files = list[Path]
+
+
+@command
+def train_detectors(
+    attacks: Annotated[
+        Files,
+        typer.Option("--attacks", metavar="FILE", help="Attacks, one JSON object with a `text` a line. Repeatable."),
+    ],
+    benign: Annotated[
+        Files, typer.Option("--benign", metavar="FILE", help="Texts without attacks, in the same form. Repeatable.")
+    ],
+    trust: Annotated[
+        Trusted, typer.Option("--trust", help="Whose texts they are, where a line does not say so.")
+    ] = Trusted.RETRIEVED,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the weights go.")] = Path(
+        "guard.json"
+    ),
+    seed: Annotated[int, typer.Option("--seed", help="Which part of the examples is held out.")] = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Adjust the detectors of injections to your own examples, and print figures of a part that was held out."""
+    from ragstone.evaluation.injections.adjusting import adjusted
+    from ragstone.registry import find
+
+    examples = _examples(attacks, benign, trust)
+    embedder = cast("Callable[[], Embedder]", find("embedder", "openvino"))()
+    names = ", ".join(path.name for path in (*attacks, *benign))
+
+    async def run() -> Any:
+        try:
+            return await adjusted(examples, embedder, seed=seed)
+        finally:
+            await embedder.close()
+
+    weights, figures = asyncio.run(run())
+    output.write_text(replace(weights, on=f"{weights.on}; then {names}").dump(), encoding="utf-8")
+    if as_json:
+        show.as_json({"written": str(output), "held_out": [figure.as_dict() for figure in figures]})
+        return
+    for figure in figures:
+        show.out.print(figure.as_text(), markup=False)
+    show.out.print(f"Written: {output}. To use it, write in the pipeline's file:", markup=False)
+    show.out.print(f"  checks: [{{injection: {{weights: {output}}}}}]", markup=False)
+
+
+def _examples(attacks: Sequence[Path], benign: Sequence[Path], trust: Trusted) -> Examples:
+    """What the files hold. Raises UsageError where there are too few to hold any out."""
+    from ragstone.evaluation.injections.examples import Examples, read_examples
+
+    bad, good = (read_examples(paths, trust=trust.value) for paths in (attacks, benign))
+    for level in ("user", "retrieved"):
+        few = min(len(bad[level]), len(good[level]))
+        if (bad[level] or good[level]) and few < FEWEST:
+            raise UsageError(
+                f"too few examples of the trust {level}",
+                expected=f"at least {FEWEST} attacks and {FEWEST} texts without any",
+                found=f"{len(bad[level])} attacks and {len(good[level])} texts without any",
+            )
+    if not any(bad.values()):
+        raise UsageError("there are no examples in these files", where=", ".join(map(str, attacks)))
+    return Examples(planted=bad["retrieved"], contexts=good["retrieved"], jailbreaks=bad["user"], prompts=good["user"])
