@@ -1,0 +1,186 @@
+r"""Addresses in an answer: where they stand, which of them are trusted, and how one is shown that nobody can follow.
+
+    https://docs.example.com/page  →  hxxps://docs[.]example[.]com/page
+
+This is how security reports write addresses ("defanged"). No renderer of Markdown and no mail client makes a link of
+it, for it has neither a scheme nor a domain that they know; a person sees at once what it was, and can restore it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from ragstone.errors import ConfigError
+
+__all__ = ["Address", "Prefix", "addresses", "inert", "prefix"]
+
+Kind = Literal["link", "address"]
+
+GENERIC = frozenset(
+    "aero agency app art asia bar best bet bid biz blog build cam casino cat center chat click cloud club codes com "
+    "company computer coop country cyou date dev digital directory domains download earth edu email energy events "
+    "exchange expert finance fit fun fyi games global gov group guru help host hosting icu info ink int international "
+    "jobs land life link live lol ltd market media mil mobi money monster museum name net network news ninja one "
+    "online org page party photos pics plus post press pro pub quest racing red rest review rocks run sale sbs "
+    "science services shop site social software solutions space stock store stream studio support surf systems tech "
+    "team tel tips today tools top toys trade travel trust tube vip voyage web webcam website wiki win work works "
+    "world wtf xxx xyz zip zone onion рф рус бел укр срб мкд бг қаз сайт онлайн орг дети ком 中国 公司 网络 网址 "
+    "在线 中文网 商城 みんな コム 닷컴 한국 भारत संगठन ไทย مصر ایران امارات السعودية".split()
+)
+"""Endings of domains beside those of countries, as far as mail clients and renderers know them."""
+
+COUNTRIES = frozenset(
+    "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br bs bt bv bw by "
+    "bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg eh er es et eu fi fj fk "
+    "fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is "
+    "it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm "
+    "mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps "
+    "pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj "
+    "tk tl tm tn to tp tr tt tv tw tz ua ug uk um us uy uz va vc ve vg vi vn vu wf ws ye yt yu za zm zw".split()
+)
+FILES = frozenset("cc in md ml mk pl pm ps py rs sh so st tf".split())
+"""Endings of files that are also those of countries. `README.md` stays as it is."""
+
+_STOP = r"\s<>`\"“”„«»（）【】「」『』《》〈〉。，、；：？！｡､…"
+_ADDRESS = re.compile(
+    rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})[^{_STOP}]*+"
+    r"|(?<![\w.+-])(?P<special>javascript|vbscript|livescript|data|blob|file|mailto|xmpp|tel|sms|callto|magnet|intent|"
+    rf"view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]*+"
+    rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]*+"
+    rf"|(?P<bare>(?<![:/\w])//(?=[\w\[]))[^{_STOP}]*+"
+    r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w\[-]))[\w.\[\]:-]*+"
+    rf"|(?P<domain>(?<![\w.@/-])[\w-]++(?:\.[\w-]++)++\.?)(?P<more>(?::\d{{1,5}})?(?:[/?#][^{_STOP}]*+)?)",
+    re.IGNORECASE,
+)
+_TAIL = ".,;:!?*_~'\")]}|"
+_OPENERS = {"javascript", "vbscript", "livescript", "blob", "mailto", "xmpp", "view-source"}
+_MEDIA = re.compile(r"data:(?:[\w.+-]+/|,|;|%)", re.IGNORECASE)
+_CLEAN = re.compile(r"[A-Za-z0-9._~:/?#@!$&+,;=%\[\]-]*")
+SHORTEST_LABEL, MOST_LABELS, LONGEST_NAME = 20, 4, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address in a text, from `start` to `end`, without the punctuation of the sentence behind it."""
+
+    start: int
+    end: int
+    text: str
+    kind: Kind = "link"
+    named: bool = False  # a host and nothing else, which may stand for a company or a product
+
+
+def addresses(text: str) -> Iterator[Address]:
+    """The addresses in a text that some renderer or mail client would make a link of."""
+    for found in _ADDRESS.finditer(text):
+        said = found[0].rstrip(_TAIL)
+        start, end = found.start(), found.start() + len(said)
+        if found["scheme"]:
+            yield Address(start, max(end, found.end("scheme")), text[start : max(end, found.end("scheme"))])
+        elif found["special"]:
+            if _opens(said, found["special"].lower()):
+                yield Address(start, end, said, "address" if found["special"].lower() == "mailto" else "link")
+        elif found["www"]:
+            end = max(end, found.end("www"))
+            if text[end : end + 1].strip() or end > found.end("www"):
+                yield Address(start, end, text[start:end])
+        elif found["bare"]:
+            if "." in said or "localhost" in said.lower() or "[" in said:
+                yield Address(start, end, said)
+        elif found["mail"]:
+            if "." in said.rpartition("@")[2] or "[" in said.rpartition("@")[2]:
+                yield Address(start, end, said, "address")
+        elif _is_domain(found["domain"], found["more"]):
+            yield Address(start, end, said, named=not found["more"].rstrip(_TAIL))
+
+
+def _opens(said: str, scheme: str) -> bool:
+    if scheme == "data":
+        return _MEDIA.match(said) is not None
+    rest = said[len(scheme) + 1 :]
+    if scheme == "file":
+        return rest.startswith("/")
+    return scheme in _OPENERS or bool(re.match(r"[\w+@%/?.-]*[\d@/?%=.]", rest))
+
+
+def _is_domain(name: str, more: str) -> bool:
+    """Whether a word with dots is a host to those who make links of them."""
+    *labels, ending = name.rstrip(".").split(".")
+    last = ending.lower()
+    if last not in COUNTRIES and last not in GENERIC and not last.startswith("xn--"):
+        return False
+    if labels[-1].startswith("-") or labels[-1].endswith("-") or not labels[-1].strip("_"):
+        return False
+    if more.rstrip(_TAIL):
+        return True
+    return last not in FILES or "xn--" in name.lower()
+
+
+# ── Shown, and not followed ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def inert(address: str) -> str | None:
+    """An address as nothing makes a link of it; None where it is written in a way that no honest one is.
+
+    >>> inert("https://docs.example.com/page")
+    'hxxps://docs[.]example[.]com/page'
+    """
+    if not _CLEAN.fullmatch(address) or len(address) > 500:
+        return None
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        scheme, rest = "", address
+    elif scheme.lower() in ("http", "https"):
+        scheme = "hxxp" + scheme[4:].lower() + "://"
+    else:
+        scheme += "[:]//"
+    if scheme == "" and re.match(r"[A-Za-z][A-Za-z0-9+-]*:(?!\d)", rest):
+        scheme, _, rest = rest.partition(":")
+        scheme += "[:]"
+    if "[" in rest or "]" in rest:
+        return None
+    rest = re.sub("(?i)http", "hxxp", rest).replace("://", "[:]//").replace("@", "[@]").replace(".", "[.]")
+    shown = scheme + rest
+    return shown if not shown.startswith("//") else "[:]" + shown
+
+
+# ── Prefixes that the author trusts ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Addresses that begin alike: `scheme` and `host` must be the same, and `path` ends at a border."""
+
+    scheme: str
+    host: str
+    path: str
+
+    def covers(self, address: str, *, query: bool = False) -> bool:
+        """Whether an address lies under it. One with a query, which may carry anything, does only if that is known."""
+        plain = re.fullmatch(r"[A-Za-z0-9._~:/?#!$&+,;=%-]*", address)
+        if plain is None or re.search(r"/\.{1,2}(?:[/?#]|$)|%2e|%2f|%5c|%00|//.*//", address, re.IGNORECASE):
+            return False
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return False
+        if (parts.scheme.lower(), parts.netloc.lower()) != (self.scheme, self.host) or (parts.query and not query):
+            return False
+        if "?" in address and not query:
+            return False
+        path = parts.path or "/"
+        return path == self.path or path.startswith(self.path if self.path.endswith("/") else self.path + "/")
+
+
+def prefix(address: str) -> Prefix:
+    """A prefix as an author writes it: `https://docs.example.com/guide`. Raises ConfigError for anything else."""
+    parts = urlsplit(address)
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~!$&+,;=%/-]*)?", address)
+    if plain is None or not parts.netloc:
+        expected = "a scheme, a host and a path, such as https://docs.example.com/guide/"
+        raise ConfigError("allow holds no address that others can begin with", expected=expected, found=repr(address))
+    return Prefix(parts.scheme.lower(), parts.netloc.lower(), parts.path or "/")
