@@ -22,6 +22,7 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.cache_places import Caches
+from ragstone.pipelines.checks import always
 from ragstone.pipelines.index import Index, collection_name
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
@@ -411,6 +412,7 @@ class LooseParts:
             retrieve=RetrieveSpec(),
             embedder=self._reading,
             tool=self._tool,
+            guards=always(),
         )
 
     def route(self, *, pipeline: str = ANSWER) -> Routed:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ragstone.config import Located, validate
 from ragstone.errors import ConfigError, UsageError
@@ -15,7 +15,7 @@ from ragstone.protocols import Check, Connector
 from ragstone.registry import find
 from ragstone.validation.policy import Guard, Policy
 
-__all__ = ["ALWAYS", "CITATIONS", "guards_of"]
+__all__ = ["ALWAYS", "CITATIONS", "always", "guards_of"]
 
 CITATIONS = "citations"
 """Every answer is cited, and its citations are looked up; named among the checks, the verdict on that is told too."""
@@ -36,6 +36,12 @@ class Parts(Protocol):
     def make(self, kind: str, located: Located, *, name: str, **given: Any) -> Connector:
         """One of a type, from these keys."""
         ...
+
+
+def always() -> Guards:
+    """The guards of a pipeline that no file says anything of."""
+    made = {name: cast("Callable[[], Check]", find("check", name))() for name in ALWAYS}
+    return Guards(all=tuple(Guard(name=name, check=check, policy=Policy(on_fail=check.on_fail)) for name, check in made.items()))
 
 
 def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]) -> Guards:

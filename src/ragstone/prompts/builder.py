@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ragstone.errors import UsageError
 from ragstone.prompts import asking, selectors, wire
 from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
+from ragstone.prompts.canary import canary
 from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
@@ -173,7 +174,15 @@ class _Draft:
         static = file.few_shot is None or file.few_shot.select in selectors.STATIC
         shown = [message for shot in shots for message in shot.messages]
         usual = self.marks.usual
-        stable = prefix(file.body, filled.messages, examples=shown, static=static, turns=bool(turns), usual_sign=usual)
+        stable = prefix(
+            file.body,
+            filled.messages,
+            examples=shown,
+            static=static,
+            turns=bool(turns),
+            usual_sign=usual,
+            code=canary(file.version),
+        )
         return Prompt(
             name=file.name,
             version=file.version,
@@ -287,6 +296,7 @@ def _parts(
     for name in marked_inputs(file):
         value, broken = found[name]
         found[name] = marks.of_value(value), broken
+    found["canary"] = wire.part(canary(file.version), "author")
     return found | ({"mark": wire.part(marks.sign, "author")} if marks.sign else {})
 
 
