@@ -124,7 +124,7 @@ class _Leaving(EgressCheck):
         for start, end, said in readings(text):
             if self._watch.holds(said):
                 places.append(start)
-            elif self._repeats(said):
+            elif text[start:end] not in self._given.known and self._repeats(said):
                 edits.append(Edit(start, end, ENCODED, "encoded", "a text of the prompt, encoded"))
         place = min((one for one in places if one is not None), default=None)
         if place is not None:

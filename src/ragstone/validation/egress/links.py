@@ -35,6 +35,10 @@ _AUTOLINK = re.compile(r"<(?P<address>(?:[A-Za-z][A-Za-z0-9+.-]{1,31}+:|[^\s<>`@
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PLAIN_TAG = re.compile(r"</?(?:b|br|del|em|i|ins|kbd|mark|s|small|strong|sub|sup|u)[ \t]?/?>", re.IGNORECASE)
 _TOUCHING = re.compile(r"\](?=[(:])")
+_TICKER = re.compile(r"\d{4,6}\.[A-Z]{2}")  # of a share at an exchange: 002594.SZ
+_PAGE = re.compile(r"(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.(?:html?|md|pdf|rst|txt)(?:#[\w-]+)?|#[\w-]+")
+"""A page beside the one that is read: it lies on no other host. One that a passage links to may be linked to."""
+
 _REST = re.compile(r"[^\s<]{1,50}")
 _LABEL = re.compile(r"[ \t>*+\d.)-]*\[[^\[\]]*")
 
@@ -125,7 +129,10 @@ class _Disarming:
     def _keeps(self, found: re.Match[str], target: str) -> bool:
         """Whether a link goes to a trusted address, and is written the one way that every renderer reads alike."""
         whole = self._original(*found.span())
-        return whole == found[0] and "\\" not in whole and "&" not in found["text"] and self.grounds.trusts(target)
+        if whole != found[0] or "\\" in whole or "&" in found["text"]:
+            return False
+        known = _PAGE.fullmatch(target) is not None and f"]({target})" in self.grounds.known and not found["image"]
+        return known or self.grounds.trusts(target)
 
     def _autolinks(self) -> Iterator[Edit]:
         for found in _AUTOLINK.finditer(self.seen.text):
@@ -192,6 +199,8 @@ class _Disarming:
                     yield self._edit(glued, glued, " ", "link", "a trusted address with something appended")
                 continue
             mail = found.kind == "address"
+            if found.named and _TICKER.fullmatch(original) and original in self.grounds.known:
+                continue
             named = found.named and len(found.text) <= LONGEST_NAME and found.text.count(".") <= MOST_DOTS
             shown = self._shown(found.text, original, MAIL if mail else LINK, named=named)
             after = self.seen.text[found.end : found.end + 1]
