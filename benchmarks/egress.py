@@ -4,9 +4,9 @@
     python benchmarks/egress.py --attempts 15000 --answers 20000
 
 The judge of a leak knows nothing of Ragstone's own rules. It renders what came out with markdown-it-py, once as
-CommonMark and once with the extensions of GitHub and automatic links, both with HTML on, and also reads it as HTML as
-it stands; then it looks for anything that a browser would fetch, follow or run, for text that a mail client or
-GitHub would make a link of, and for the code and the secrets in whatever encoding it can undo.
+CommonMark, once with tables and once with the extensions of GitHub and automatic links, each with HTML on. Then it
+looks for anything that a browser would fetch, follow or run, for text that a mail client or GitHub would make a link
+of, and for the code and the secrets in whatever encoding it can undo.
 """
 
 from __future__ import annotations

@@ -9,14 +9,15 @@ it, for it has neither a scheme nor a domain that they know; a person sees at on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from ragstone.errors import ConfigError
 
-__all__ = ["Address", "Prefix", "addresses", "inert", "prefix"]
+__all__ = ["Address", "Prefix", "addresses", "inert", "odd_dots", "prefix"]
 
 Kind = Literal["link", "address"]
 
@@ -47,13 +48,13 @@ FILES = frozenset("cc in md ml mk pl pm ps py rs sh so st tf".split())
 
 _STOP = r"\s<>`\"“”„«»（）【】「」『』《》〈〉。，、；：？！｡､…"
 _ADDRESS = re.compile(
-    rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})[^{_STOP}]*+"
+    rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})[^{_STOP}]{{0,2000}}+"
     r"|(?<![\w.+-])(?P<special>javascript|vbscript|livescript|data|blob|file|mailto|xmpp|tel|sms|callto|magnet|intent|"
-    rf"view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]*+"
-    rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]*+"
-    rf"|(?P<bare>(?<![:/\w])//(?=[\w\[]))[^{_STOP}]*+"
+    rf"view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]{{0,2000}}+"
+    rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]{{0,2000}}+"
+    rf"|(?P<bare>(?<![:/\w])//)(?=[\w\[])[^{_STOP}]{{0,2000}}+"
     r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w\[-]))[\w.\[\]:-]*+"
-    rf"|(?P<domain>(?<![\w.@/-])[\w-]++(?:\.[\w-]++)++\.?)(?P<more>(?::\d{{1,5}})?(?:[/?#][^{_STOP}]*+)?)",
+    rf"|(?P<domain>(?<![\w-])[\w-]++(?:\.[\w-]++)++\.?)(?P<more>(?::\d{{1,5}})?(?:[/?#][^{_STOP}]{{0,2000}}+)?)",
     re.IGNORECASE,
 )
 _TAIL = ".,;:!?*_~'\")]}|"
@@ -74,28 +75,43 @@ class Address:
     named: bool = False  # a host and nothing else, which may stand for a company or a product
 
 
-def addresses(text: str) -> Iterator[Address]:
-    """The addresses in a text that some renderer or mail client would make a link of."""
-    for found in _ADDRESS.finditer(text):
+def addresses(text: str, in_path: Callable[[int], bool] = lambda _: False) -> Iterator[Address]:
+    """The addresses in a text that some renderer or mail client would make a link of.
+
+    `in_path` says of the place of a host whether it is a part of a path there.
+    """
+    at = 0
+    while found := _ADDRESS.search(text, at):
         said = found[0].rstrip(_TAIL)
-        start, end = found.start(), found.start() + len(said)
-        if found["scheme"]:
-            yield Address(start, max(end, found.end("scheme")), text[start : max(end, found.end("scheme"))])
-        elif found["special"]:
-            if _opens(said, found["special"].lower()):
-                yield Address(start, end, said, "address" if found["special"].lower() == "mailto" else "link")
-        elif found["www"]:
-            end = max(end, found.end("www"))
-            if text[end : end + 1].strip() or end > found.end("www"):
-                yield Address(start, end, text[start:end])
-        elif found["bare"]:
-            if "." in said or "localhost" in said.lower() or "[" in said:
-                yield Address(start, end, said)
-        elif found["mail"]:
-            if "." in said.rpartition("@")[2] or "[" in said.rpartition("@")[2]:
-                yield Address(start, end, said, "address")
-        elif _is_domain(found["domain"], found["more"]):
-            yield Address(start, end, said, named=not found["more"].rstrip(_TAIL))
+        start, kind = found.start(), found.lastgroup or ""
+        named = kind == "more" and not found["more"].rstrip(_TAIL)
+        opening = found.end("domain" if kind == "more" else kind)  # what follows may hold another one
+        end = max(start + len(said), opening)
+        if kind == "more" and named:
+            end = start + len(found["domain"].rstrip("."))
+        if _follows(text, found, kind, text[start:end]) and not (kind == "more" and in_path(start)):
+            mail = kind == "mail" or (kind == "special" and found["special"].lower() == "mailto")
+            yield Address(start, end, text[start:end], "address" if mail else "link", named=named)
+            at = max(end, found.end()) if kind != "more" else end
+        else:
+            at = max(opening, start + 1)
+
+
+def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
+    """Whether somebody would make a link of it."""
+    match kind:
+        case "scheme":
+            return True
+        case "special":
+            return _opens(said, found["special"].lower())
+        case "www":
+            return bool(text[found.end("www") : found.end("www") + 1].strip())
+        case "bare":
+            return "." in said or "[" in said or "localhost" in said.lower()
+        case "mail":
+            return "." in said.rpartition("@")[2] or "[" in said.rpartition("@")[2]
+        case _:
+            return _is_domain(found["domain"], found["more"])
 
 
 def _opens(said: str, scheme: str) -> bool:
@@ -104,7 +120,7 @@ def _opens(said: str, scheme: str) -> bool:
     rest = said[len(scheme) + 1 :]
     if scheme == "file":
         return rest.startswith("/")
-    return scheme in _OPENERS or bool(re.match(r"[\w+@%/?.-]*[\d@/?%=.]", rest))
+    return scheme in _OPENERS or scheme.startswith("ms-") or bool(re.match(r"[\w+@%/?.-]*[\d@/?%=.]", rest))
 
 
 def _is_domain(name: str, more: str) -> bool:
@@ -118,6 +134,17 @@ def _is_domain(name: str, more: str) -> bool:
     if more.rstrip(_TAIL):
         return True
     return last not in FILES or "xn--" in name.lower()
+
+
+_ODD = re.compile(r"(?<=[^\w\s])\.(?P<ending>[^\W\d_]{2,24})(?![\w-])")
+
+
+def odd_dots(text: str) -> Iterator[int]:
+    """The dots between a sign that is no punctuation and the ending of a domain: some take that for a host, too."""
+    for found in _ODD.finditer(text):
+        before, ending = text[found.start() - 1], found["ending"].lower()
+        if unicodedata.category(before)[0] in "SC" and (ending in GENERIC or ending in COUNTRIES):
+            yield found.start()
 
 
 # ── Shown, and not followed ─────────────────────────────────────────────────────────────────────────────────────────

@@ -57,8 +57,9 @@ class Watch:
     def __init__(self, codes: tuple[str, ...]) -> None:
         self._pieces: dict[int, set[str]] = {}
         self._crumbs: dict[str, int] = {}
-        for code in filter(None, map(bare, codes)):
-            for shape, length in _shapes(code):
+        for planted in codes:
+            code = bare(planted)
+            for shape, length in _shapes(code, planted):
                 self._pieces.setdefault(length, set()).update(_grams(shape, length))
             for back in (code, code[::-1]):
                 for at, crumb in enumerate(_grams(back, CRUMB)):
@@ -125,7 +126,7 @@ def _place(text: str, letters: int) -> int:
     return len(text)
 
 
-def _shapes(code: str) -> Iterator[tuple[str, int]]:
+def _shapes(code: str, planted: str) -> Iterator[tuple[str, int]]:
     """What a code may look like, and how many characters in a row of that are no chance."""
     for shift in range(len(_LETTERS)):
         turned = code.translate(str.maketrans(_LETTERS, _LETTERS[shift:] + _LETTERS[:shift]))
@@ -134,8 +135,9 @@ def _shapes(code: str) -> Iterator[tuple[str, int]]:
     mirrored = code.translate(str.maketrans(_LETTERS, _LETTERS[::-1]))
     yield mirrored, PIECE
     yield mirrored[::-1], PIECE
-    for plain in (code, code.upper(), code[::-1], code[::-1].upper(), codecs.encode(code, "rot13")):
-        for parted in (plain, " ".join(plain), "-".join(plain)):
+    for plain in (planted, planted.upper(), planted.title(), planted[::-1], codecs.encode(planted, "rot13")):
+        letters = plain.replace("-", "")
+        for parted in (plain, letters, plain.replace("-", " "), " ".join(letters), "-".join(letters)):
             said = parted.encode()
             for skipped in range(3):  # the three ways in which a text can lie in base64
                 packed = base64.b64encode(said[skipped : skipped + (len(said) - skipped) // 3 * 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from ragstone.protocols import Check
@@ -70,6 +71,7 @@ class _Leaving(EgressCheck):
         self._given = given
         self._reading = Reading(given.passages)
         self._watch = Watch(tuple(code for code in given.canaries if code not in given.wrote))
+        self._seen = self._watch.copy()
         allowed = (*given.found, *given.asked, given.abstain)
         self._overlap = Overlap(Instructions(given.told, allowed, words=settings.words))
         self._plain = tuple(" ".join(text.split()) for text in (*given.told, *given.found))
@@ -120,7 +122,9 @@ class _Leaving(EgressCheck):
         edits = [*self._private_key(text), *self._secrets(text)]
         for start, end in self._overlap.read(text):
             edits.append(Edit(start, end, WITHHELD, "instructions", "it repeats its instructions"))
-        places = [self._watch.read(text)]
+        seen = view(text)  # no marker is in it, and no escape
+        shown = self._seen.read(seen.text)
+        places = [self._watch.read(text), None if shown is None else seen.range(shown, shown)[0]]
         for start, end, said in readings(text):
             if self._watch.holds(said):
                 places.append(start)
@@ -129,7 +133,7 @@ class _Leaving(EgressCheck):
         place = min((one for one in places if one is not None), default=None)
         if place is not None:
             self._withheld = True
-            edits = [one for one in edits if one.end <= place]
+            edits = [replace(one, end=min(one.end, place)) for one in edits if one.start < place]
             edits.append(Edit(place, len(text), REST, "canary", "a code came out that was planted in the instructions"))
         return edits
 

@@ -14,7 +14,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from ragstone.validation.egress.addresses import Address, addresses, inert
+from ragstone.validation.egress.addresses import Address, addresses, inert, odd_dots
 from ragstone.validation.egress.draft import Edit
 from ragstone.validation.egress.encoded import ENCODED, encoded
 from ragstone.validation.egress.grounds import Grounds
@@ -25,7 +25,7 @@ __all__ = ["REMOVED", "disarmed"]
 
 LINK, MAIL, REMOVED = "[link removed]", "[address removed]", "[text removed]"
 
-_HAZARD = re.compile(r"[<&@\\＜]|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|[\w-][.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
+_HAZARD = re.compile(r"[<&@\\＜]|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>[^\[\]`]{0,2000}+(?:\[[^\[\]`]{0,500}+\][^\[\]`]{0,500}+){0,20}+)\]"
     r"\([ \t]*+(?:<(?P<angle>[^<>\n`]{0,4000}+)>|(?P<plain>[^\s()<>`]{0,4000}+(?:\([^\s()<>`]{0,500}+\)[^\s()<>`]{0,500}+){0,9}+))"
@@ -81,18 +81,25 @@ class _Disarming:
         yield from self._touching()
         yield from self._addresses()
         yield from self._encoded()
+        for place in odd_dots(self.text):
+            if not self._is_code(place - 1) and not self._is_code(place):
+                yield Edit(place, place + 1, "[.]", "link", "what could be an address")
 
     def _in_code(self, place: int) -> bool:
         """Whether a character of the view lies in code."""
-        if not self._code:
-            return False
-        original = self.seen.starts[place]
+        return self._is_code(self.seen.starts[place])
+
+    def _is_code(self, original: int) -> bool:
         index = bisect_right(self._starts, original) - 1
         return index >= 0 and original < self._code[index][1]
 
     def _original(self, start: int, end: int) -> str:
         first, last = self.seen.range(start, end)
         return self.text[first:last]
+
+    def _before(self, start: int) -> str:
+        first = self.seen.starts[start]
+        return self.text[first - 1] if first else ""
 
     def _edit(self, start: int, end: int, text: str, label: str, reason: str) -> Edit:
         first, last = self.seen.range(start, end)
@@ -190,7 +197,7 @@ class _Disarming:
         return any(map(str.isalpha, begun[-LONGEST:])) or (not line and any(map(str.isalpha, self.before.line)))
 
     def _addresses(self) -> Iterator[Edit]:
-        for found in addresses(self.seen.text):
+        for found in addresses(self.seen.text, lambda start: self._before(start) == "/"):
             if self._in_code(found.start) or found.start in self._kept:
                 continue
             original = self._original(found.start, found.end)

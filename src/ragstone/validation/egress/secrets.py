@@ -24,7 +24,7 @@ ENDS_KEY = re.compile(r"-{3,}\s?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?\s?
 
 LEAST_BITS = 2.5  # of a character, after Shannon: words of a language that are repeated have fewer
 _PLACEHOLDER = re.compile(
-    r"example|changeme|change_me|placeholder|your[-_]|my[-_]|xxx|\*\*\*|\.\.\.|…|dummy|redacted|sample|"
+    r"example|changeme|change_me|placeholder|your[-_]|my[-_]|xxx|^\W+$|\.\.\.|…|dummy|redacted|sample|"
     r"12345678|abcdefgh|insert|todo|^(?:password|passwd|secret|token|test|none|null|true|false|pass|pwd|user)\W*$",
     re.IGNORECASE,
 )
@@ -42,7 +42,11 @@ class Secret:
 def _mixed(text: str) -> bool:
     """Whether it looks drawn by lot: letters and digits, and few of them often."""
     kinds = any(map(str.isdigit, text)) + any(map(str.isalpha, text))
-    return kinds == 2 and _bits(text) >= LEAST_BITS and not _PLACEHOLDER.search(text)
+    return kinds == 2 and _drawn(text)
+
+
+def _drawn(text: str) -> bool:
+    return _bits(text) >= LEAST_BITS and not re.search(r"EXAMPLE|example|x{5}|X{5}|0{8}|\.{3}|…", text)
 
 
 def _bits(text: str) -> float:
@@ -79,7 +83,7 @@ _WORDS = (
     r"client[ _-]?secret|bearer|token)"
 )
 _KEYS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
-    ("an AWS key", r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b", _mixed),
+    ("an AWS key", r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b", _drawn),
     ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{40,255}\b", _mixed),
     ("a GitLab token", r"\bgl(?:pat|dt|rt|ptt|oas)-[A-Za-z0-9_-]{20,100}", _mixed),
     ("an Anthropic key", r"\bsk-ant-[A-Za-z0-9_-]{20,200}", _mixed),
@@ -91,7 +95,7 @@ _KEYS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", _mixed),
     ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b", _mixed),
     ("a PyPI token", r"\bpypi-AgE[A-Za-z0-9_-]{40,250}", _mixed),
-    ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30,40}\b", lambda text: _bits(text) >= LEAST_BITS),
+    ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30,40}\b", _drawn),
     ("a DigitalOcean token", r"\bdo[opr]_v1_[a-f0-9]{64}\b", _mixed),
     ("a Telegram token", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,34}", _mixed),
     ("an Azure key", r"\bAccountKey=[A-Za-z0-9+/]{60,100}={0,2}", _mixed),
@@ -117,6 +121,6 @@ def secrets(text: str) -> Iterator[Secret]:
     for what, shape, sure in _ALL:
         for found in shape.finditer(text):
             group = "v" if "v" in shape.groupindex else 0
-            said = found[group].rstrip(".)!?:") if group else found[0]
+            said = found[group].rstrip(".)!?:*_~|") if group else found[0]
             if said and sure(said):
                 yield Secret(found.start(group), found.start(group) + len(said), what)
