@@ -46,14 +46,14 @@ COUNTRIES = frozenset(
 FILES = frozenset("cc in md ml mk pl pm ps py rs sh so st tf".split())
 """Endings of files that are also those of countries. `README.md` stays as it is."""
 
-_STOP = r"\s<>`\"“”„«»（）【】「」『』《》〈〉。，、；：？！｡､…"
+_STOP = r"\s<>\[\]`\"“”„«»（）【】「」『』《》〈〉。，、；：？！｡､…"
 _ADDRESS = re.compile(
-    rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})[^{_STOP}]{{0,2000}}+"
+    rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})(?:\[[0-9A-Fa-f:.]{{2,45}}\])?[^{_STOP}]{{0,2000}}+"
     r"|(?<![\w.+-])(?P<special>javascript|vbscript|livescript|data|blob|file|mailto|xmpp|tel|sms|callto|magnet|intent|"
     rf"view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]{{0,2000}}+"
     rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]{{0,2000}}+"
     rf"|(?P<bare>(?<![:/\w])//)(?=[\w\[])[^{_STOP}]{{0,2000}}+"
-    r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w\[-]))[\w.\[\]:-]*+"
+    r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w-]{1,63}+\.[\w-]|\[))\[?[\w.:-]*+"
     rf"|(?P<domain>(?<![\w-])[\w-]++(?:\.[\w-]++)++\.?)(?P<more>(?::\d{{1,5}})?(?:[/?#][^{_STOP}]{{0,2000}}+)?)",
     re.IGNORECASE,
 )
@@ -61,7 +61,6 @@ _TAIL = ".,;:!?*_~'\")]}|"
 _OPENERS = {"javascript", "vbscript", "livescript", "blob", "mailto", "xmpp", "view-source"}
 _MEDIA = re.compile(r"data:(?:[\w.+-]+/|,|;|%)", re.IGNORECASE)
 _CLEAN = re.compile(r"[A-Za-z0-9._~:/?#@!$&+,;=%\[\]-]*")
-SHORTEST_LABEL, MOST_LABELS, LONGEST_NAME = 20, 4, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
         case "bare":
             return "." in said or "[" in said or "localhost" in said.lower()
         case "mail":
-            return "." in said.rpartition("@")[2] or "[" in said.rpartition("@")[2]
+            return True
         case _:
             return _is_domain(found["domain"], found["more"])
 
@@ -128,8 +127,6 @@ def _is_domain(name: str, more: str) -> bool:
     *labels, ending = name.rstrip(".").split(".")
     last = ending.lower()
     if last not in COUNTRIES and last not in GENERIC and not last.startswith("xn--"):
-        return False
-    if labels[-1].startswith("-") or labels[-1].endswith("-") or not labels[-1].strip("_"):
         return False
     if more.rstrip(_TAIL):
         return True

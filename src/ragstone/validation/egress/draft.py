@@ -34,9 +34,11 @@ class Draft:
         pieces: list[str] = []
         places: list[int] = []
         at = 0
+        last: Edit | None = None
         for edit in sorted(edits, key=lambda one: (one.start, -one.end)):
-            if edit.start < at or (edit.start == edit.end == at and pieces and at):
+            if edit.start < at or (last is not None and edit.start == edit.end == last.end):
                 continue
+            last = edit
             self.flaws.append(Flaw(self._places[edit.start], self._places[edit.end], edit.reason, edit.label))
             pieces += [self.text[at : edit.start], edit.text]
             places += self._places[at : edit.start]

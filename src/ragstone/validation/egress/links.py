@@ -50,11 +50,19 @@ def disarmed(text: str, reading: Reading, grounds: Grounds) -> list[Edit]:
     joint = [Edit(0, 0, " ", "link", "what could be a link")] if _joins(before.line, text) else []
     if not _HAZARD.search(text):
         return joint
-    seen = view(text, passages=grounds.passages)
-    if seen.nested:
-        return [Edit(0, len(text.rstrip()), REMOVED, "link", "markers inside of markers")]
-    edits = _Disarming(text, seen, code, before, grounds).edits()
-    return [*joint, *(one for one in edits if one.text != text[one.start : one.end])]
+    edits = joint
+    for seen in _ways(text, grounds.passages):
+        if seen.nested:
+            return [Edit(0, len(text.rstrip()), REMOVED, "link", "markers inside of markers")]
+        edits += _Disarming(text, seen, code, before, grounds).edits()
+    return [one for one in edits if one.text != text[one.start : one.end]]
+
+
+def _ways(text: str, passages: int) -> list[View]:
+    """The ways in which a text may be read: with what is hidden in it, with wrong markers too, and as it stands."""
+    plain = View(text, range(len(text)), range(1, len(text) + 1))
+    ways = [view(text, passages=passages), view(text, passages=None), plain]
+    return list({way.text: way for way in reversed(ways)}.values())[::-1]
 
 
 def _joins(line: str, text: str) -> bool:
@@ -203,7 +211,8 @@ class _Disarming:
             original = self._original(found.start, found.end)
             if original == found.text and self.grounds.trusts(found.text):
                 if (glued := self._glued(found)) is not None:
-                    yield self._edit(glued, glued, " ", "link", "a trusted address with something appended")
+                    place = self.seen.ends[glued - 1]
+                    yield Edit(place, place, " ", "link", "a trusted address with something appended")
                 continue
             mail = found.kind == "address"
             if found.named and _TICKER.fullmatch(original) and original in self.grounds.known:
@@ -217,10 +226,8 @@ class _Disarming:
 
     def _glued(self, found: Address) -> int | None:
         """Where a trusted address ends to us and not to each renderer, for some go on to the next space."""
-        rest = _REST.match(self.seen.text, found.end)
-        said = rest[0] if rest else ""
-        tail = said.lstrip(".,;:!?*_~'\")]}|")
-        return found.end if tail else None
+        rest = _REST.match(self.text, self.seen.ends[found.end - 1])
+        return found.end if rest and rest[0].lstrip(".,:!?*_~'\")") else None
 
     def _encoded(self) -> Iterator[Edit]:
         for start, end in encoded(self.seen.text):

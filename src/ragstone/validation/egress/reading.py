@@ -101,8 +101,8 @@ class Reading:
 
     def _fenced(self, line: str) -> bool:
         """Whether a line, from its beginning, belongs to a fenced block, with its fences."""
-        if self._doubt is _Doubt.INSIDE and line.strip(" \t") and line[0] not in " \t>":
-            self._doubt = _Doubt.NONE
+        if self._doubt is _Doubt.INSIDE and line.strip(" \t"):
+            self._settles(line)
         if self._doubt is not _Doubt.NONE:
             return False
         found = _FENCE.match(line)
@@ -113,9 +113,17 @@ class Reading:
             language = re.match(r"[\s{.]*([\w+-]*)", found["info"])
             self._drawn = language is not None and language[1].lower() in DRAWN
             return True
-        if not found and _DEEP.match(line):
+        if not found and (deep := _DEEP.match(line)):
             self._doubt = _Doubt.INSIDE
+            self._indent = deep.end() - 3 if not {">", "\t"} & set(deep[0]) else LONGEST
         return False
+
+    def _settles(self, line: str) -> None:
+        """A line at the margin ends what lies inside of a list; one that hardly belongs to it leaves more in doubt."""
+        if line[0] not in " \t":
+            self._doubt = _Doubt.INSIDE if line[0] == ">" else _Doubt.NONE
+        elif len(line) - len(line.lstrip(" ")) < self._indent:
+            self.doubts()
 
     def _within(self, line: str, found: re.Match[str] | None) -> bool:
         indent = len(line) - len(line.lstrip(" \t"))

@@ -39,11 +39,14 @@ class View:
         return self.starts[start], self.ends[end - 1]
 
 
-def view(text: str, *, passages: int = 0, escapes: bool = True) -> View:
-    """The text as it reads; `passages` is how many numbers name one, `escapes` whether Markdown's are undone."""
+def view(text: str, *, passages: int | None = 0, escapes: bool = True) -> View:
+    """The text as it reads; `passages` is how many numbers name one, `escapes` whether Markdown's are undone.
+
+    With None every marker stays.
+    """
     found = View(text, range(len(text)), range(1, len(text) + 1))
     nested = False
-    if "[" in text:
+    if "[" in text and passages is not None:
         found, nested = _without_markers(found, passages)
     if escapes and ("&" in text or "\\" in text):
         found = _unescaped(found)
