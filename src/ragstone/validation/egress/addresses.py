@@ -100,7 +100,7 @@ def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
     """Whether somebody would make a link of it."""
     match kind:
         case "scheme":
-            return True
+            return not found["scheme"].lower().startswith("hxxp")
         case "special":
             return _opens(said, found["special"].lower())
         case "www":

@@ -202,7 +202,7 @@ class _Disarming:
         """Whether words stand before a place on its line, so that no block of markup begins there."""
         line = self.seen.text.rfind("\n", 0, place) + 1 if place else 0
         begun = self.seen.text[line:place]
-        return any(map(str.isalpha, begun[-LONGEST:])) or (not line and any(map(str.isalpha, self.before.line)))
+        return begun[-1:].isalnum() or any(map(str.isalpha, begun[-LONGEST:])) or (not line and any(map(str.isalpha, self.before.line)))
 
     def _addresses(self) -> Iterator[Edit]:
         for found in addresses(self.seen.text, lambda start: self._before(start) == "/"):
