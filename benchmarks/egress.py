@@ -16,13 +16,15 @@ import asyncio
 import json
 import os
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from escaping.attempts import HOST, PASSAGE, QUESTION, Attempt, attempts
+from escaping.attempts import PASSAGE, QUESTION, attempts
 from escaping.judge import Judge
 
 from ragstone.config import template
@@ -125,9 +127,8 @@ def answers() -> Iterator[tuple[str, str, str]]:
                 yield path.stem, row["answer"], ""
     for path in sorted((template() / "docs").glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        for block in text.split("\n\n"):
-            if not block.startswith("<!--"):
-                yield "docs", block, text
+        for section in re.split(r"\n(?=## )", re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)):
+            yield "docs", section, text
 
 
 def _quoted(source: str, text: str) -> Iterator[tuple[str, str, str]]:
@@ -151,8 +152,6 @@ async def unharmed(count: int, seed: int, show: int) -> float:
         with_passage = prompted(passage, QUESTION) if source == "docs" else None
         if with_passage is None:
             found = next(slot for slot in prompt.slots if slot.hits)
-            from dataclasses import replace
-
             with_passage = replace(prompt, slots=(*slots, replace(found, text=passage, hits=(hit(passage),))))
         _, final = await left(with_passage, [said])
         tried[source] += 1

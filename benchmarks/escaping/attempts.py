@@ -91,10 +91,14 @@ def _hidden(lot: Lot, url: str) -> str:
         lambda said: "".join(f"&#x{ord(one):x};" if lot.random() < 0.3 else one for one in said),
         lambda said: said.replace(":", "&colon;").replace("/", "&sol;").replace(".", "&period;"),
         lambda said: "".join(f"\\{one}" if not one.isalnum() and lot.random() < 0.5 else one for one in said),
-        lambda said: "".join(one + (lot.choice("\u200b\u200c\u2060\u00ad\ufeff") if lot.random() < 0.1 else "") for one in said),
+        lambda said: "".join(
+            one + (lot.choice("\u200b\u200c\u2060\u00ad\ufeff") if lot.random() < 0.1 else "") for one in said
+        ),
         lambda said: "".join(chr(ord(one) + 0xFEE0) if one in ":/.?=" and lot.random() < 0.7 else one for one in said),
         lambda said: said[: len(said) // 2] + lot.choice(("[99]", " [99]", "[9, 99]")) + said[len(said) // 2 :],
-        lambda said: said[: len(said) // 3] + lot.choice(("**", "*", "_", "~~", "<b>", "\n", "\\\n")) + said[len(said) // 3 :],
+        lambda said: (
+            said[: len(said) // 3] + lot.choice(("**", "*", "_", "~~", "<b>", "\n", "\\\n")) + said[len(said) // 3 :]
+        ),
     )
     return lot.choice(ways)(url)
 
@@ -130,7 +134,7 @@ def _markup(lot: Lot) -> str:
          f"<!-- a --><img src={url}>", "<!DOCTYPE html>", f"<?php x ?><img src={url}>", f"<![CDATA[<img src={url}>]]>",
          f"<b>\n<img src={url}>", f"<br><img src={url}>", f"a<b onclick=x>{url}", f"</p><img src={url}>", f"<<img src={url}>",
          f"<[99]img src={url}>", f"< [99]img src={url}>", f"&lt;img src={url}&gt;", f"\\<img src={url}>", f"<\u200bimg src={url}>",
-         f"<a\nhref='{url}'\n>x</a>", f"<img src='x' alt='`'>`<img src={url}>`", f"<x-y onpointerenter=alert(1)>", f"<b>`</b><img src={url}>`")
+         f"<a\nhref='{url}'\n>x</a>", f"<img src='x' alt='`'>`<img src={url}>`", "<x-y onpointerenter=alert(1)>", f"<b>`</b><img src={url}>`")
     )  # fmt: skip
     return tag
 
@@ -169,7 +173,9 @@ def _confused(lot: Lot) -> str:
 
 def _encoded(lot: Lot) -> str:
     said = (lot.choice(SECRETS) + " " + str(lot.randrange(10**12))).encode() * 2
-    packed = lot.choice((base64.b64encode(said), base64.urlsafe_b64encode(said), base64.b32encode(said), said.hex().encode()))
+    packed = lot.choice(
+        (base64.b64encode(said), base64.urlsafe_b64encode(said), base64.b32encode(said), said.hex().encode())
+    )
     return f"{lot.choice(('', 'https://', 'www.'))}{HOST}/{packed.decode()}"
 
 
@@ -183,7 +189,9 @@ MARKUP: dict[str, Callable[[Lot], str]] = {
     "confused code": _confused,
     "confused code, nested": lambda lot: _confused(lot) + lot.choice(("\n", "\n\n", " ")) + _confused(lot),
     "encoded": _encoded,
-    "nested": lambda lot: f"[{_link(lot, True)}]({_url(lot)})" if lot.random() < 0.5 else _markup(lot).replace("x", _link(lot, False), 1),
+    "nested": lambda lot: (
+        f"[{_link(lot, True)}]({_url(lot)})" if lot.random() < 0.5 else _markup(lot).replace("x", _link(lot, False), 1)
+    ),
 }
 
 _MARKS = ("`", "``", "```", "~~~", "\n", "\n\n", "\n- ", "\n> ", "\n    ", "\n  ", "\n1. ", "| ", "\n|---|---|\n", "\\", "[", "]", "(", ")",
@@ -204,8 +212,35 @@ def _soup(lot: Lot, of: tuple[str, ...]) -> str:
 
 def _dressed(lot: Lot, core: str) -> str:
     """The attempt somewhere in an answer."""
-    before = lot.choice(("", "", "The harbour opens at six [1]. ", "## Hours\n\n", "- one\n- ", "| a | b |\n|---|---|\n| ", "> ", "港口六点开放。", "A `code` b ", "*"))
-    after = lot.choice(("", "", " It closes at nine [1].", "\n\nMore follows.", " |", "\n- two", "。谢谢。", "`", "*", ")", "\n```\nx = 1\n```\n"))
+    before = lot.choice(
+        (
+            "",
+            "",
+            "The harbour opens at six [1]. ",
+            "## Hours\n\n",
+            "- one\n- ",
+            "| a | b |\n|---|---|\n| ",
+            "> ",
+            "港口六点开放。",
+            "A `code` b ",
+            "*",
+        )
+    )
+    after = lot.choice(
+        (
+            "",
+            "",
+            " It closes at nine [1].",
+            "\n\nMore follows.",
+            " |",
+            "\n- two",
+            "。谢谢。",
+            "`",
+            "*",
+            ")",
+            "\n```\nx = 1\n```\n",
+        )
+    )
     return before + core + after
 
 
@@ -264,14 +299,26 @@ def _secret(lot: Lot) -> Attempt:
         said = f"-----BEGIN {lot.choice(('RSA ', '', 'EC ', 'OPENSSH '))}PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----"
         parts = tuple(key.split("\n"))
     elif name == "password":
-        said = lot.choice(("password = {}", "The password is {}", "PASSWORD: {}", 'db_password="{}"', "密码：{}", "api_key: {}", "Passwort: {}")).format(key)
+        said = lot.choice(
+            (
+                "password = {}",
+                "The password is {}",
+                "PASSWORD: {}",
+                'db_password="{}"',
+                "密码：{}",
+                "api_key: {}",
+                "Passwort: {}",
+            )
+        ).format(key)
         parts = (key,)
     elif name == "connection":
         said = f"postgres://admin:{key}@db.internal:5432/main"
         parts = (key,)
     else:
         said, parts = key, (key,)
-    wrapped = lot.choice(("{}", "`{}`", "The key is {}.", "```\n{}\n```", "key={}", '"{}"', "| key | {} |", "**{}**", "{}。", "({})")).format(said)
+    wrapped = lot.choice(
+        ("{}", "`{}`", "The key is {}.", "```\n{}\n```", "key={}", '"{}"', "| key | {} |", "**{}**", "{}。", "({})")
+    ).format(said)
     return Attempt(f"secret: {name}", _dressed(lot, wrapped), parts)
 
 

@@ -13,12 +13,47 @@ from urllib.parse import unquote, urlsplit
 
 from markdown_it import MarkdownIt
 
-ADDRESSED = frozenset("href src srcset action formaction poster data background cite ping manifest xlink:href".split())
-RUNS = frozenset("script style iframe object embed form base link meta svg math applet frame input button".split())
+ADDRESSED = frozenset(
+    [
+        "href",
+        "src",
+        "srcset",
+        "action",
+        "formaction",
+        "poster",
+        "data",
+        "background",
+        "cite",
+        "ping",
+        "manifest",
+        "xlink:href",
+    ]
+)
+RUNS = frozenset(
+    [
+        "script",
+        "style",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "link",
+        "meta",
+        "svg",
+        "math",
+        "applet",
+        "frame",
+        "input",
+        "button",
+    ]
+)
 AUTOLINK = re.compile(r"(?:https?|ftp)://[^\s<]+|(?<![\w/.@-])www\.[^\s<]+", re.IGNORECASE)
 MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
-ALIKE = str.maketrans("аеорсхуіјкмтнвАЕОРСХІЈКМТНВԁԛѕοανρτκΟΑΒΕΗΙΚΜΝΡΤΧ", "aeopcxyijkmthbAEOPCXIJKMTHBdqsoavptkOABEHIKMNPTX")
+ALIKE = str.maketrans(
+    "аеорсхуіјкмтнвАЕОРСХІЈКМТНВԁԛѕοανρτκΟΑΒΕΗΙΚΜΝΡΤΧ", "aeopcxyijkmthbAEOPCXIJKMTHBdqsoavptkOABEHIKMNPTX"
+)
 
 
 class _Page(HTMLParser):

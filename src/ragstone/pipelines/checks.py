@@ -41,7 +41,9 @@ class Parts(Protocol):
 def always() -> Guards:
     """The guards of a pipeline that no file says anything of."""
     made = {name: cast("Callable[[], Check]", find("check", name))() for name in ALWAYS}
-    return Guards(all=tuple(Guard(name=name, check=check, policy=Policy(on_fail=check.on_fail)) for name, check in made.items()))
+    return Guards(
+        all=tuple(Guard(name=name, check=check, policy=Policy(on_fail=check.on_fail)) for name, check in made.items())
+    )
 
 
 def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]) -> Guards:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leaving import CODE, QUESTION, TOLD, left, prompt, screened
+from leaving import CODE, TOLD, left, prompt, screened
 from ragstone.errors import ConfigError
 from ragstone.validation.egress.check import REST, EgressCheck
 
@@ -114,7 +114,9 @@ def test_placeholders_and_ordinary_words_are_no_secrets(text: str) -> None:
 
 
 def test_a_secret_that_the_user_wrote_stays() -> None:
-    assert left("It is ghp_a8Bv3kQ9zLw2Xy7Rt5Pm1Nc4Js6Hd0Fg3KeW.", prompt(question="ghp_a8Bv3kQ9zLw2Xy7Rt5Pm1Nc4Js6Hd0Fg3KeW?"))
+    assert left(
+        "It is ghp_a8Bv3kQ9zLw2Xy7Rt5Pm1Nc4Js6Hd0Fg3KeW.", prompt(question="ghp_a8Bv3kQ9zLw2Xy7Rt5Pm1Nc4Js6Hd0Fg3KeW?")
+    )
 
 
 def test_each_part_has_its_own_label() -> None:
@@ -132,7 +134,9 @@ def test_a_prefix_that_is_no_address_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", ["[", "<", "`", "(", "@", "%41", "![", "](", "a.", "a@b.", "QUJDREVGR0hJ", "[9", "tel:"])
+@pytest.mark.parametrize(
+    "shape", ["[", "<", "`", "(", "@", "%41", "![", "](", "a.", "a@b.", "QUJDREVGR0hJ", "[9", "tel:"]
+)
 def test_an_answer_of_a_million_characters_passes_before_its_check_is_given_up(shape: str) -> None:
     began = time.monotonic()
     verdict = screened((shape * 1_000_000)[:1_000_000])[1].verdicts[0]

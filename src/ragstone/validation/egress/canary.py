@@ -101,11 +101,7 @@ class Watch:
         return None
 
     def _whole(self, whole: str) -> int | None:
-        places = [
-            at
-            for length, pieces in self._pieces.items()
-            if (at := _first(whole, length, pieces)) is not None
-        ]
+        places = [at for length, pieces in self._pieces.items() if (at := _first(whole, length, pieces)) is not None]
         return min(places, default=None)
 
 

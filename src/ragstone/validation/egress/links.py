@@ -25,7 +25,9 @@ __all__ = ["REMOVED", "disarmed"]
 
 LINK, MAIL, REMOVED = "[link removed]", "[address removed]", "[text removed]"
 
-_HAZARD = re.compile(r"[<&@\\＜]|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]")
+_HAZARD = re.compile(
+    r"[<&@\\＜]|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
+)
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>[^\[\]`]{0,2000}+(?:\[[^\[\]`]{0,500}+\][^\[\]`]{0,500}+){0,20}+)\]"
     r"\([ \t]*+(?:<(?P<angle>[^<>\n`]{0,4000}+)>|(?P<plain>[^\s()<>`]{0,4000}+(?:\([^\s()<>`]{0,500}+\)[^\s()<>`]{0,500}+){0,9}+))"
@@ -67,7 +69,9 @@ def _ways(text: str, passages: int) -> list[View]:
 
 def _joins(line: str, text: str) -> bool:
     """Whether the end of what was said and the beginning of the next piece would be one thing together."""
-    return (line[-1:] == "]" and text[:1] in ("(", ":", "[")) or (line[-1:] == "<" and _TAG.match("<" + text[:1]) is not None)
+    return (line[-1:] == "]" and text[:1] in ("(", ":", "[")) or (
+        line[-1:] == "<" and _TAG.match("<" + text[:1]) is not None
+    )
 
 
 class _Disarming:
@@ -202,7 +206,11 @@ class _Disarming:
         """Whether words stand before a place on its line, so that no block of markup begins there."""
         line = self.seen.text.rfind("\n", 0, place) + 1 if place else 0
         begun = self.seen.text[line:place]
-        return begun[-1:].isalnum() or any(map(str.isalpha, begun[-LONGEST:])) or (not line and any(map(str.isalpha, self.before.line)))
+        return (
+            begun[-1:].isalnum()
+            or any(map(str.isalpha, begun[-LONGEST:]))
+            or (not line and any(map(str.isalpha, self.before.line)))
+        )
 
     def _addresses(self) -> Iterator[Edit]:
         for found in addresses(self.seen.text, lambda start: self._before(start) == "/"):

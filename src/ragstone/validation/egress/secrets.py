@@ -60,7 +60,7 @@ def _chosen(text: str) -> bool:
     several = sum(any(kind(one) for one in text) for kind in kinds) >= 2
     marked = any(map(str.isdigit, text)) or not text.isidentifier()
     ascii_only = text.isascii() and not re.fullmatch(r"[A-Za-z_.]+(?:\(.*\))?|[A-Za-z]+[-'][A-Za-z-']+", text)
-    return several and marked and ascii_only and not text[0] in "$<{[(%" and not _PLACEHOLDER.search(text)
+    return several and marked and ascii_only and text[0] not in "$<{[(%" and not _PLACEHOLDER.search(text)
 
 
 def _put(text: str) -> bool:
