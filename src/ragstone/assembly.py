@@ -470,8 +470,7 @@ class LooseParts:
             return self._indexes[tenant]
 
     def _default(self, kind: str, type_name: str, tenant: str, protocol: type[T]) -> T:
-        factory = cast("Callable[..., T]", find(kind, type_name))
-        return factory(collection=collection_name(tenant))
+        return cast("Callable[..., T]", find(kind, type_name))(collection=collection_name(tenant))
 
     async def close(self) -> None:
         """Closes every part, those given by hand too."""
@@ -486,8 +485,7 @@ class LooseParts:
 
 
 def _in_memory() -> Cache:
-    make = cast("Callable[..., Cache]", find("cache", "sqlite"))
-    return make(path=None)
+    return cast("Callable[..., Cache]", find("cache", "sqlite"))(path=None)
 
 
 def _prompt_path(name: str) -> Path:

@@ -132,57 +132,14 @@ class Decoded:
 SHORTEST = 16  # characters of something encoded: shorter ones are found by chance, and say little
 DEEPEST = 3  # layers of encodings that are taken off
 
-_BASE64 = re.compile(
-    r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{4}[ \t\r\n]?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}(?![A-Za-z0-9+/])"
-)
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_-]{4}[ \t\r\n]?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}(?![A-Za-z0-9+/])")
 _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ \t,:]?){8,}(?![0-9A-Fa-f])")
 _PERCENT = re.compile(r"(?:[\w.~!*'();:@&=+$,/?-]*%[0-9A-Fa-f]{2}){2,}[\w.~!*'();:@&=+$,/?-]*")
 _ENTITIES = re.compile(r"(?:[\w .,]*&(?:#x[0-9A-Fa-f]{1,6}|#\d{1,7}|[a-zA-Z]{2,10});){2,}[\w .,]*")
 _ROT = re.compile(r"[A-Za-z][A-Za-z ,.'!?:-]{14,}")
 _COMMON = frozenset(
-    [
-        "the",
-        "and",
-        "you",
-        "your",
-        "this",
-        "that",
-        "with",
-        "all",
-        "from",
-        "not",
-        "are",
-        "for",
-        "ignore",
-        "instructions",
-        "previous",
-        "please",
-        "have",
-        "will",
-        "must",
-        "system",
-        "prompt",
-        "answer",
-        "user",
-        "now",
-        "only",
-        "send",
-        "tell",
-        "write",
-        "say",
-        "reveal",
-        "password",
-        "secret",
-        "of",
-        "to",
-        "in",
-        "is",
-        "it",
-        "be",
-        "as",
-        "on",
-        "a",
-    ]
+    "the and you your this that with all from not are for ignore instructions previous please have will must system "
+    "prompt answer user now only send tell write say reveal password secret of to in is it be as on a".split()
 )
 MOST_COMMON = 0.3  # of the words that rot13 gives, for it to have been meant
 

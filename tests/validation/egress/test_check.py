@@ -12,12 +12,42 @@ from leaving import CODE, TOLD, left, prompt, screened
 from ragstone.errors import ConfigError
 from ragstone.validation.egress.check import REST, EgressCheck
 
-PIECES = ["`", "``", "```\n", "\n", "\n\n", "- ", "> ", "    ", "[a](", "](", "![", "<", ">", "https://evil.example/x", "[99]",
-          "www.evil.example", "a@evil.example", "|", "\\", ". ", "。", "AKIAJKPKAFON7EGGDCOL", CODE[:9], CODE[9:], " and ", "&#47;", "\u200b"]  # fmt: skip
+PIECES = (
+    *(
+        "`",
+        "``",
+        "```\n",
+        "\n",
+        "\n\n",
+        "- ",
+        "> ",
+        "    ",
+        "[a](",
+        "](",
+        "![",
+        "<",
+        ">",
+        "|",
+        "\\",
+        ". ",
+        "。",
+        " and ",
+    ),
+    *(
+        "https://evil.example/x",
+        "www.evil.example",
+        "a@evil.example",
+        "[99]",
+        "&#47;",
+        "\u200b",
+        "AKIAJKPKAFON7EGGDCOL",
+    ),
+)
+CODES = (CODE[:9], CODE[9:])
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=14), st.data())
+@given(st.lists(st.sampled_from((*PIECES, *CODES)), max_size=14), st.data())
 def test_a_stream_and_the_whole_come_to_the_same(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
@@ -27,7 +57,7 @@ def test_a_stream_and_the_whole_come_to_the_same(parts: list[str], data: st.Data
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([one for one in PIECES if one not in (CODE[:9], CODE[9:])]), max_size=14))
+@given(st.lists(st.sampled_from(PIECES), max_size=14))
 def test_what_came_out_would_come_out_again(parts: list[str]) -> None:
     once = left("".join(parts))
     assert left(once) == once
@@ -105,10 +135,15 @@ def test_secrets_are_taken_out_in_code_too(said: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "password = example", "The password is required.", "Set api_key: ${KEY} or token=<your-token>.", "sk-learn is a package.",
-        "A token is a word: tokens are counted.", "AKIAIOSFODNN7EXAMPLE", "postgres://user:password@host/db",
+        "password = example",
+        "The password is required.",
+        "Set api_key: ${KEY} or token=<your-token>.",
+        "sk-learn is a package.",
+        "A token is a word: tokens are counted.",
+        "AKIAIOSFODNN7EXAMPLE",
+        "postgres://user:password@host/db",
     ],
-)  # fmt: skip
+)
 def test_placeholders_and_ordinary_words_are_no_secrets(text: str) -> None:
     assert "[secret removed]" not in left(text)
 

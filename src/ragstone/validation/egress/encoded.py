@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from urllib.parse import unquote
 
 __all__ = ["ENCODED", "encoded", "readings"]
@@ -20,15 +21,12 @@ DEEPEST = 3  # encodings inside of one another
 
 _RUN = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{LONGEST_WORD},}}+={{0,2}}")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[A-Za-z0-9._~+-]{0,4}+){12,}+")
-_PAIRS = re.compile(
-    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}(?:[ ,:]{0,2}+(?:0x|\\x)?[0-9A-Fa-f]{2}){19,}+(?![0-9A-Za-z])"
-)
+_BYTE = r"(?:0x|\\x)?[0-9A-Fa-f]{2}"
+_PAIRS = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:]{{0,2}}+{_BYTE}){{19,}}+(?![0-9A-Za-z])")
 _BITS = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){5,}+(?!\d)")
 _WORD = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{SHORTEST},}}+={{0,6}}")
 _ESCAPED = re.compile(r"(?:[A-Za-z0-9._~+-]{0,8}%[0-9A-Fa-f]{2}){4,}+[A-Za-z0-9._~+-]*+")
-_HEX = re.compile(
-    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}(?:[ ,:-]{0,2}+(?:0x|\\x)?[0-9A-Fa-f]{2}){5,}+(?![0-9A-Za-z])"
-)
+_HEX = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:-]{{0,2}}+{_BYTE}){{5,}}+(?![0-9A-Za-z])")
 _CODES = re.compile(r"(?<!\d)\d{2,3}(?:[ ,;.|-]{1,3}+\d{2,3}){5,}+(?!\d)")
 _BYTES = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){4,}+(?!\d)")
 MOST_CHANGES, FEWEST_CHANGES = 1.0, 0.2
@@ -56,7 +54,7 @@ def _is_mixed(run: str) -> bool:
     plain = [kind for kind in kinds if kind]
     if len(plain) < 0.8 * len(run) or len(set(plain)) < 2:
         return False
-    changes = sum(one != other for one, other in zip(plain, plain[1:], strict=False))
+    changes = sum(one != other for one, other in pairwise(plain))
     return changes >= FEWEST_CHANGES * len(plain)
 
 

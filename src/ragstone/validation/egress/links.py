@@ -30,7 +30,8 @@ _HAZARD = re.compile(
 )
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>[^\[\]`]{0,2000}+(?:\[[^\[\]`]{0,500}+\][^\[\]`]{0,500}+){0,20}+)\]"
-    r"\([ \t]*+(?:<(?P<angle>[^<>\n`]{0,4000}+)>|(?P<plain>[^\s()<>`]{0,4000}+(?:\([^\s()<>`]{0,500}+\)[^\s()<>`]{0,500}+){0,9}+))"
+    r"\([ \t]*+(?:<(?P<angle>[^<>\n`]{0,4000}+)>|"
+    r"(?P<plain>[^\s()<>`]{0,4000}+(?:\([^\s()<>`]{0,500}+\)[^\s()<>`]{0,500}+){0,9}+))"
     r"(?:[ \t]++(?:\"[^\"`\n]{0,500}+\"|'[^'`\n]{0,500}+'|\([^()`\n]{0,500}+\)))?[ \t]*+\)"
 )
 _AUTOLINK = re.compile(r"<(?P<address>(?:[A-Za-z][A-Za-z0-9+.-]{1,31}+:|[^\s<>`@]{1,64}@)[^\s<>`]{0,4000}+)>")
@@ -69,9 +70,8 @@ def _ways(text: str, passages: int) -> list[View]:
 
 def _joins(line: str, text: str) -> bool:
     """Whether the end of what was said and the beginning of the next piece would be one thing together."""
-    return (line[-1:] == "]" and text[:1] in ("(", ":", "[")) or (
-        line[-1:] == "<" and _TAG.match("<" + text[:1]) is not None
-    )
+    tag = line[-1:] == "<" and _TAG.match(f"<{text[:1]}") is not None
+    return tag or (line[-1:] == "]" and text[:1] in ("(", ":", "["))
 
 
 class _Disarming:

@@ -22,30 +22,11 @@ _DEEP = re.compile(r"[ \t]*+(?:(?:[-*+>]|\d{1,9}[.)]|\[\^?[^\]\[\n]{0,99}\]:?)[ 
 _TICKS = re.compile("`+")
 _MARKED = re.compile(r"[`~][ \t]*+\[[ \t\d,;\[\]]*+\]|\[[ \t\d,;\[\]]*+\][ \t]*+[`~]")
 DRAWN = frozenset(
-    [
-        "abc",
-        "d2",
-        "dot",
-        "echarts",
-        "flow",
-        "geojson",
-        "graphviz",
-        "latex",
-        "markmap",
-        "math",
-        "mermaid",
-        "mscgen",
-        "nomnoml",
-        "plantuml",
-        "puml",
-        "sequence",
-        "svgbob",
-        "tex",
-        "topojson",
-        "vega",
-        "vega-lite",
-        "wavedrom",
-    ]
+    re.findall(
+        r"\S+",
+        "abc d2 dot echarts flow geojson graphviz latex markmap math mermaid mscgen nomnoml plantuml puml "
+        "sequence svgbob tex topojson vega vega-lite wavedrom",
+    )
 )
 """Languages whose code blocks some renderers draw as pictures, with the links in them."""
 

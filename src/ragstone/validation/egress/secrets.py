@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 __all__ = ["BEGINS_KEY", "ENDS_KEY", "SECRET", "Secret", "secrets"]
 
-SECRET = "[secret removed]"
+SECRET = "[secret removed]"  # noqa: S105 - it stands where one stood
 
 BEGINS_KEY = re.compile(r"-{3,}\s?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}", re.IGNORECASE)
 ENDS_KEY = re.compile(r"-{3,}\s?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}", re.IGNORECASE)
@@ -56,8 +56,9 @@ def _bits(text: str) -> float:
 
 def _chosen(text: str) -> bool:
     """Whether it looks like a password: no word of a sentence, no name of a variable, no place for a value."""
-    kinds = [str.isdigit, str.isupper, str.islower, lambda one: not one.isalnum() and one not in "._-/:()[]"]
-    several = sum(any(kind(one) for one in text) for kind in kinds) >= 2
+    signs = any(not one.isalnum() and one not in "._-/:()[]" for one in text)
+    kinds = (any(map(str.isdigit, text)), any(map(str.isupper, text)), any(map(str.islower, text)), signs)
+    several = sum(kinds) >= 2
     marked = any(map(str.isdigit, text)) or not text.isidentifier()
     ascii_only = text.isascii() and not re.fullmatch(r"[A-Za-z_.]+(?:\(.*\))?|[A-Za-z]+[-'][A-Za-z-']+", text)
     return several and marked and ascii_only and text[0] not in "$<{[(%" and not _PLACEHOLDER.search(text)
@@ -79,7 +80,8 @@ def _token(text: str) -> bool:
 
 _WORDS = (
     r"(?:[A-Za-z0-9]{0,20}[_.-])?(?:password|passwd|passphrase|pwd|passwort|kennwort|contraseña|senha|mot de passe|"
-    r"пароль|密码|口令|密钥|パスワード|비밀번호|secret|api[ _-]?key|access[ _-]?key|secret[ _-]?key|auth[ _-]?token|access[ _-]?token|"
+    r"пароль|密码|口令|密钥|パスワード|비밀번호|secret|"
+    r"api[ _-]?key|access[ _-]?key|secret[ _-]?key|auth[ _-]?token|access[ _-]?token|"
     r"client[ _-]?secret|bearer|token)"
 )
 _KEYS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
@@ -100,7 +102,8 @@ _KEYS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("a Telegram token", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,34}", _mixed),
     ("an Azure key", r"\bAccountKey=[A-Za-z0-9+/]{60,100}={0,2}", _mixed),
     ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,1000}", _token),
-    ("a password", r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@`\"'<>]{0,64}:(?P<v>[^\s:/@`\"'<>]{3,200})@[\w.\[-]", _put),
+    ("a password", r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@`\"'<>]{0,64}:(?P<v>[^\s:/@`\"'<>]{3,200})@[\w.\[-]",
+     _put),
     ("a password", rf"(?:{_WORDS})[\"'`*]{{0,3}}[ \t]{{0,3}}(?::=|=>|=|:|：)[ \t]{{0,3}}(?:Bearer )?[\"'`*]{{0,3}}"
      r"(?P<v>[^\s\"'`,;<>{}，。；]{6,200})", _chosen),
     ("a password", rf"(?:{_WORDS})(?: is| ist| est| es| é|是|为)(?: now| set to)?:?[ \t]{{0,3}}[\"'`*]{{0,3}}"
