@@ -1,4 +1,4 @@
-"""Says what of a text leaves: rendered as readers do it, and decoded as far as that goes. It knows none of our rules."""
+"""Says what of a text leaves, rendered as readers do it and decoded as far as that goes. It knows none of our rules."""
 
 from __future__ import annotations
 

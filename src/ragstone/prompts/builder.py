@@ -248,7 +248,7 @@ class _Draft:
         if self.last is None or self.last[0] != kept.passages:
             numbered = ordered(self.hits[: kept.passages], self.file.order)
             found = passages(numbered, self.marks, tokens=self.special)
-            parts = {**self.values, "passages": found}
+            parts = {**self.values, "passages": found, "canary": _code(self.file)}
             put = {name: value for name, (value, _) in parts.items()}
             messages, whole = self.file.body.filled(put, tokens=self.special)
             self.last = kept.passages, _Filled(tuple(numbered), parts, messages, whole)
@@ -296,13 +296,16 @@ def _parts(
     for name in marked_inputs(file):
         value, broken = found[name]
         found[name] = marks.of_value(value), broken
-    found["canary"] = wire.part(canary(file.version), "author")
     return found | ({"mark": wire.part(marks.sign, "author")} if marks.sign else {})
 
 
 def _fenced(file: PromptFile, values: Mapping[str, object], marks: Marking) -> dict[str, object]:
     """What was looked up, within its fence; a mark inside the text does without one."""
     return {} if marks.inside else marked(file.lookups, values)
+
+
+def _code(file: PromptFile) -> tuple[object, tuple[str, ...]]:
+    return wire.part(canary(file.version), "author")
 
 
 def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking, reasons: bool) -> _Shot:
@@ -314,6 +317,7 @@ def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Ma
     parts = {
         **_parts(file, {**example.inputs, **_fenced(file, example.inputs, marks)}, marks, tokens, gold=example.gold),
         "passages": passages(example.passages, marks, trust=trust, tokens=tokens),
+        "canary": _code(file),
     }
     shown = file.layers.shown(example.rationale, example.output, fields=file.output is not None, reasons=reasons)
     output, broken = wire.part(shown, "author" if example.gold else "user", tokens)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["PLACE", "canary"]
+__all__ = ["PART", "PLACE", "canary"]
+
+PART = "parts/canary.md"
+"""What tells a model of the code: a file to be included."""
 
 PLACE = "\0canary\0"
 """Stands for the code while the version of a file, which it is made from, is not known yet."""
