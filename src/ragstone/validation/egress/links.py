@@ -23,6 +23,7 @@ from ragstone.validation.egress.view import View, view
 
 __all__ = ["REMOVED", "disarmed"]
 
+NEAR = 200  # characters before a tag that are looked through for words
 LINK, MAIL, REMOVED = "[link removed]", "[address removed]", "[text removed]"
 
 _HAZARD = re.compile(
@@ -168,13 +169,13 @@ class _Disarming:
 
     def _touching(self) -> Iterator[Edit]:
         """What would be the target of a link, or a definition of one."""
-        line = 0
+        line = last = 0
         text = self.seen.text
         for found in _TOUCHING.finditer(text):
             place = found.end()
             if self._in_code(found.start()) or self._in_code(place) or found.start() in self._kept:
                 continue
-            line = max(line, text.rfind("\n", line, place) + 1)
+            line, last = max(line, text.rfind("\n", last, place) + 1), place
             if text[place] == ":" and not self._labels(text, line, found.start()):
                 continue
             label = "link" if text[place] == "(" else "reference"
@@ -204,7 +205,7 @@ class _Disarming:
 
     def _inline(self, place: int) -> bool:
         """Whether words stand before a place on its line, so that no block of markup begins there."""
-        line = self.seen.text.rfind("\n", 0, place) + 1 if place else 0
+        line = max(self.seen.text.rfind("\n", max(0, place - NEAR), place) + 1, place - NEAR, 0)
         begun = self.seen.text[line:place]
         return (
             begun[-1:].isalnum()

@@ -20,7 +20,7 @@ _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<mark>`{3,}+|~{3,}+)(?P<info>.*)", re.DOTALL)
 _DEEP = re.compile(r"[ \t]*+(?:(?:[-*+>]|\d{1,9}[.)]|\[\^?[^\]\[\n]{0,99}\]:?)[ \t]*+)*+(?:`{3}|~{3})")
 _TICKS = re.compile("`+")
-_MARKED = re.compile(r"[`~][ \t]*+\[[ \t\d,;\[\]]*+\]|\[[ \t\d,;\[\]]*+\][ \t]*+[`~]")
+_MARKED = re.compile(r"[`~][ \t]{0,20}\[[ \t\d,;\[\]]{1,60}|\d[ \t\d,;]{0,60}\][ \t]{0,20}[`~]")
 DRAWN = frozenset(
     re.findall(
         r"\S+",
