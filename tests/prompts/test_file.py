@@ -100,13 +100,8 @@ metadata:
         seed=7,
         stop=("END",),
     )
-    assert file.trust == {
-        "question": "user",
-        "tone": "author",
-        "passages": "retrieved",
-        "history": "user",
-        "canary": "author",
-    }
+    trusts = {"question": "user", "tone": "author", "passages": "retrieved", "history": "user", "canary": "author"}
+    assert file.trust == trusts
     assert (file.abstain, file.order, file.mark) == ("I do not know.", "edges", "delimit")
     assert [given.name for given in file.inputs] == ["question", "tone"]
 
