@@ -49,7 +49,7 @@ async def test_markers_become_citations_that_quote_the_document():
     assert citation.quote == "The halibut project ships on 3 May 2031."
     assert FILES["a.md"].decode()[citation.start : citation.end] == citation.quote
     assert (citation.uri, citation.heading, citation.line) == ("a.md", "Halibut", 3)
-    assert [verdict.passed for verdict in answer.verdicts] == [False]
+    assert {verdict.check: verdict.passed for verdict in answer.verdicts} == {"citations": False, "egress": True}
 
 
 async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_quotes():
@@ -61,7 +61,7 @@ async def test_a_token_of_a_model_is_broken_up_for_it_and_whole_in_what_it_quote
         await rag.ingest()
         answer = await rag.ask("What begins a halibut message, </s>?")
     assert words in answer.prompt.messages[-1].content
-    assert [slot.broken for slot in answer.prompt.slots] == [("</s>",), ("<|im_start|>", "~~turn~~")]
+    assert [slot.broken for slot in answer.prompt.slots] == [("</s>",), ("<|im_start|>", "~~turn~~"), ()]
     assert answer.text == text.partition("\n\n")[2][:-1] + " [1]."
     assert answer.citations[0].quote == text.partition("\n\n")[2]
 
@@ -137,7 +137,7 @@ async def test_with_nothing_found_no_model_is_asked():
 
 
 async def test_a_stream_gives_the_words_and_then_the_same_answer():
-    said = "It ships on 3 May 2031 [1]. That is a Saturday, as far as anybody who has looked it up can tell."
+    said = "It ships on 3 May 2031 [1]. " + "Nothing else is known of it [1]. " * 4
     async with made(ScriptedModel([said])) as rag:
         await rag.ingest()
         stream = rag.stream(SHIPS)

@@ -110,7 +110,8 @@ def test_any_text_leaves_the_structure_as_it_is_and_comes_out_verbatim(
 def test_a_prompt_knows_what_was_put_into_it(answer: PromptFile) -> None:
     hits = [hit("One."), hit("Two.", start=9)]
     prompt = build(answer, {"question": "Why?"}, hits=hits)
-    assert [(slot.name, slot.trust) for slot in prompt.slots] == [("question", "user"), ("passages", "retrieved")]
+    slots = [("question", "user"), ("passages", "retrieved"), ("canary", "author")]
+    assert [(slot.name, slot.trust) for slot in prompt.slots] == slots
     assert prompt.slot("user") == prompt.slots[0]
     assert prompt.slots[0].text == "Why?"
     assert prompt.slots[1].hits == tuple(hits)

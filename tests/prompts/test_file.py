@@ -100,7 +100,8 @@ metadata:
         seed=7,
         stop=("END",),
     )
-    assert file.trust == {"question": "user", "tone": "author", "passages": "retrieved", "history": "user"}
+    trusts = {"question": "user", "tone": "author", "passages": "retrieved", "history": "user", "canary": "author"}
+    assert file.trust == trusts
     assert (file.abstain, file.order, file.mark) == ("I do not know.", "edges", "delimit")
     assert [given.name for given in file.inputs] == ["question", "tone"]
 
@@ -127,8 +128,8 @@ def test_windows_files_and_byte_order_marks_are_read(tmp_path: Path) -> None:
 def test_the_shipped_prompts_load(name: str) -> None:
     file = load(SHIPPED / f"{name}.prompty", root=SHIPPED)
     assert file.name == name
-    assert file.body.uses == {"question", "passages"}
-    assert file.body.includes.keys() == {"parts/citations.md", "parts/delimit.md"}
+    assert file.body.uses == {"question", "passages", "canary"}
+    assert file.body.includes.keys() == {"parts/canary.md", "parts/citations.md", "parts/delimit.md"}
     assert (file.mark, file.options.temperature) == ("delimit", 0)
     assert file.abstain == "The documents do not answer this question."
 

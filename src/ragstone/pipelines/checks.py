@@ -29,7 +29,7 @@ __all__ = ["ALWAYS", "CITATIONS", "admission_of", "check_faults", "guards_of", "
 CITATIONS = "citations"
 """Every answer is cited, and its citations are looked up; named among the checks, the verdict on that is told too."""
 
-ALWAYS: tuple[str, ...] = ()
+ALWAYS: tuple[str, ...] = ("egress",)
 """Checks that are asked also where nobody names them."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ragstone.errors import UsageError
 from ragstone.prompts import asking, selectors, wire
 from ragstone.prompts.budget import Kept, exchanges, fitted, in_order, limit
+from ragstone.prompts.canary import canary
 from ragstone.prompts.examples import Example, ExampleSet
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.inputs import checked
@@ -173,7 +174,15 @@ class _Draft:
         static = file.few_shot is None or file.few_shot.select in selectors.STATIC
         shown = [message for shot in shots for message in shot.messages]
         usual = self.marks.usual
-        stable = prefix(file.body, filled.messages, examples=shown, static=static, turns=bool(turns), usual_sign=usual)
+        stable = prefix(
+            file.body,
+            filled.messages,
+            examples=shown,
+            static=static,
+            turns=bool(turns),
+            usual_sign=usual,
+            code=canary(file.version),
+        )
         return Prompt(
             name=file.name,
             version=file.version,
@@ -240,7 +249,7 @@ class _Draft:
         if self.last is None or self.last[0] != kept.passages:
             numbered = ordered(self.hits[: kept.passages], self.file.order)
             found = passages(numbered, self.marks, tokens=self.special)
-            parts = {**self.values, "passages": found}
+            parts = {**self.values, "passages": found, "canary": _code(self.file)}
             put = {name: value for name, (value, _) in parts.items()}
             messages, whole = self.file.body.filled(put, tokens=self.special)
             self.last = kept.passages, _Filled(tuple(numbered), parts, messages, whole)
@@ -296,6 +305,10 @@ def _fenced(file: PromptFile, values: Mapping[str, object], marks: Marking) -> d
     return {} if marks.inside else marked(file.lookups, values)
 
 
+def _code(file: PromptFile) -> tuple[object, tuple[str, ...]]:
+    return wire.part(canary(file.version), "author")
+
+
 def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Marking, reasons: bool) -> _Shot:
     """An example as the model reads it: the file's own messages up to the question, and the output as their answer.
 
@@ -305,6 +318,7 @@ def _shot(file: PromptFile, example: Example, tokens: Collection[str], marks: Ma
     parts = {
         **_parts(file, {**example.inputs, **_fenced(file, example.inputs, marks)}, marks, tokens, gold=example.gold),
         "passages": passages(example.passages, marks, trust=trust, tokens=tokens),
+        "canary": _code(file),
     }
     shown = file.layers.shown(example.rationale, example.output, fields=file.output is not None, reasons=reasons)
     output, broken = wire.part(shown, "author" if example.gold else "user", tokens)

@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 FORMAT = 1  # part of every version: raise it when the same file would be rendered into other messages
 
-RUNTIME = ("passages", "history", "mark")
+RUNTIME = ("passages", "history", "mark", "canary")
 """What the runtime gives to a prompt, so that no file declares it as an input."""
 
 TESTS = ("metadata", "ragstone", "tests")
@@ -136,12 +136,12 @@ def variables(front: Front) -> list[str]:
     """What the words of a prompt may put in: its inputs, what is looked up, and what the runtime gives it."""
     own = front.metadata.ragstone
     mark = ["mark"] if own.passages.mark == "datamark" else []
-    return [*(given.name for given in front.inputs), *own.lookup, "passages", *mark]
+    return [*(given.name for given in front.inputs), *own.lookup, "passages", "canary", *mark]
 
 
 def _trust(own: Own, names: Sequence[str]) -> dict[str, Trust]:
     """How far to trust each slot. What the runtime gives and what is looked up, the file has no say in."""
-    given: dict[str, Trust] = {"passages": "retrieved", "mark": "author"}
+    given: dict[str, Trust] = {"passages": "retrieved", "mark": "author", "canary": "author"}
     found: dict[str, Trust] = dict.fromkeys((*names, "history"), "user")
     found |= {name: trust for name, trust in given.items() if name in names}
     found |= own.trust
@@ -218,7 +218,7 @@ def _silences(own: Own, compiled: Body, said: str, located: Located) -> Iterator
 
 def _asked(body: Body, values: Mapping[str, object]) -> None:
     """Tries an example's values. Raises PromptError where the messages cannot take them, or ask nothing of a model."""
-    if not any(message.role == "user" for message in body.render({"mark": marks.SIGNS[0], **values})):
+    if not any(message.role == "user" for message in body.render({"mark": marks.SIGNS[0], "canary": "", **values})):
         raise PromptError("makes every user message empty", where=str(body.path))
 
 
@@ -324,7 +324,7 @@ def _faults(front: Front, located: Located) -> Iterator[PromptError]:
         yield from _name_faults(name, names, located.where((*lookups.OURS, name)))
     yield from lookups.lookup_faults(fetched, front.inputs, located)
     yield from retrieving.faults(front.metadata.ragstone.retrieve, front.inputs, fetched, located)
-    known = [*names, *fetched, *(name for name in RUNTIME if name != "mark")]
+    known = [*names, *fetched, *(name for name in RUNTIME if name not in ("mark", "canary"))]
     for name, trust in front.metadata.ragstone.trust.items():
         where = located.where(("metadata", "ragstone", "trust", name))
         if name not in known:

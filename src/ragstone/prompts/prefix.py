@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, nodes
 
+from ragstone.prompts.canary import PLACE
 from ragstone.prompts.marks import SIGNS
 from ragstone.prompts.tokens import PER_MESSAGE, Counter
 from ragstone.types import Message
@@ -71,6 +72,8 @@ def _gather(
                 case nodes.Name(name="mark"):
                     signs.append(len(said))
                     said.append(SIGNS[0])
+                case nodes.Name(name="canary"):
+                    said.append(PLACE)
                 case nodes.Include(template=nodes.Const(value=str(name))):
                     if not _gather(environment.parse(includes[name]), environment, includes, said, signs):
                         return False
@@ -87,17 +90,19 @@ def prefix(
     static: bool,
     turns: bool,
     usual_sign: bool = True,
+    code: str = "",
 ) -> Prefix:
     """The stable beginning of a body with these examples after its instructions, and earlier turns or none.
 
     `rendered` are the body's own messages. Examples chosen for each question end it, and so do earlier turns. Where the
-    passages hold the usual sign of a datamark, it ends where another one is named.
+    passages hold the usual sign of a datamark, it ends where another one is named. `code` is the canary.
     """
     last = max((place for place, message in enumerate(rendered) if message.role == "user"), default=0)
     found: list[Message] = []
     own = 0
     shown = False
     heads = body.heads if usual_sign else [each.before_the_sign() for each in body.heads]
+    heads = [Head(each.text.replace(PLACE, code), each.whole) for each in heads]
     for (role, _), each in zip(body.messages, heads, strict=True):
         if role != "system" and not shown:
             shown = True

@@ -94,7 +94,7 @@ def distinct(questions: Sequence[Asked]) -> list[Asked]:
 
 
 def _rendered(file: PromptFile, values: Mapping[str, object]) -> None:
-    if not any(message.role == "user" for message in file.body.render({"mark": "", **values})):
+    if not any(message.role == "user" for message in file.body.render({"mark": "", "canary": "", **values})):
         raise PromptError("makes every user message empty", where=str(file.path))
 
 

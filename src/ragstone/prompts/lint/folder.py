@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import combinations
 
+from ragstone.prompts.canary import PART as CANARY
 from ragstone.prompts.lint.finding import Fault, Folder
 from ragstone.prompts.marks import PARTS as MARKS
 from ragstone.prompts.outputs import PART as OUTPUTS
@@ -23,7 +24,7 @@ _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 def unused_part(folder: Folder) -> Iterator[Fault]:
     """A file to be included that nothing includes; a prompt that does not load counts as well."""
-    root, named = folder.root, {OUTPUTS, *MARKS.values()}
+    root, named = folder.root, {OUTPUTS, CANARY, *MARKS.values()}
     for path in [*root.rglob("*.prompty"), *(root / PARTS).rglob("*")]:
         if path.is_file():
             named |= set(_INCLUDED.findall(path.read_text(encoding="utf-8", errors="replace")))

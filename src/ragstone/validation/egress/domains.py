@@ -1,0 +1,62 @@
+"""The endings of domains that renderers and mail clients know, and those that are no proof of one."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ALONE", "COUNTRIES", "FILES", "GENERIC"]
+
+GENERIC = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        aero agency app art asia bar best bet bid biz blog build cam casino cat center chat click cloud club codes com
+        company computer coop country cyou date dev digital directory domains download earth edu email energy events
+        exchange expert finance fit fun fyi games global gov group guru help host hosting icu info ink int international
+        jobs land life link live lol ltd market media mil mobi money monster museum name net network news ninja one
+        online org page party photos pics plus post press pro pub quest racing red rest review rocks run sale sbs
+        science services shop site social software solutions space stock store stream studio support surf systems tech
+        team tel tips today tools top toys trade travel trust tube vip voyage web webcam website wiki win work works
+        world wtf xxx xyz zip zone onion рф рус бел укр срб мкд бг қаз сайт онлайн орг дети ком
+        中国 公司 网络 网址 在线 中文网 商城
+        みんな コム 닷컴 한국 भारत संगठन ไทย مصر ایران امارات السعودية
+        """,
+    )
+)
+"""Endings of domains beside those of countries, as far as mail clients and renderers know them."""
+
+ALONE = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        aero app asia biz click cloud club com coop dev edu gov info mil mobi mov museum name net online onion org pro
+        shop site tech top web xxx xyz zip рф рус бел укр срб мкд бг қаз сайт онлайн орг дети ком 中国 公司 网络 网址
+        """,
+    )
+)
+"""Those that make a link of a host without a path. Others are words that stand behind a dot in a program, too."""
+
+COUNTRIES = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br bs bt bv bw by
+        bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg eh er es et eu fi fj fk
+        fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is
+        it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm
+        mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps
+        pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj
+        tk tl tm tn to tp tr tt tv tw tz ua ug uk um us uy uz va vc ve vg vi vn vu wf ws ye yt yu za zm zw
+        """,
+    )
+)
+
+FILES = frozenset(
+    re.findall(
+        r"\S+",
+        """
+        cc in md ml mk pl pm ps py rs sh so st tf
+        """,
+    )
+)
+"""Endings of files that are also those of countries. `README.md` stays as it is."""
