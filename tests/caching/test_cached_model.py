@@ -199,7 +199,7 @@ async def test_a_request_that_json_cannot_say_is_answered_and_not_kept() -> None
     assert facts(context)[0] == {"outcome": "skipped", "why": "unkeyed"}
 
 
-def private(asked: Prompt, completion: Completion) -> str | None:
+async def private(asked: Prompt, completion: Completion) -> str | None:
     return "it names a person" if "Ada" in completion.text else None
 
 

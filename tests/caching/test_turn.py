@@ -19,7 +19,7 @@ from ragstone.protocols import Cache
 from ragstone.stored import Found, Lease, Stored
 from ragstone.testing import MemoryCache
 from ragstone.testing.suites.model import prompt
-from ragstone.types import Completion, Context
+from ragstone.types import Completion, Context, Prompt
 
 
 @dataclass
@@ -32,6 +32,11 @@ class Process:
 
     def asks(self, **who: Any) -> asyncio.Task[Completion]:
         return asyncio.ensure_future(self.cached.generate(prompt(), context=Context(**who)))
+
+
+async def says_nothing(_: Prompt, completion: Completion) -> str | None:
+    """A screen that keeps what says something."""
+    return None if completion.text else "it says nothing"
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +170,7 @@ async def test_who_has_waited_for_what_is_not_kept_waits_for_nobody_more(end: st
     cache = MemoryCache()
     processes = [Process(cache) for _ in range(5)]
     for each in processes:
-        each.cached.screen = lambda prompt, completion: "it says nothing"
+        each.cached.screen = says_nothing
     first, *others = processes
     calls = [first.asks()]
     await until(lambda: first.model.calls == 1)
@@ -202,7 +207,7 @@ async def test_where_the_first_was_stopped_the_others_wait_for_the_next() -> Non
 async def test_what_is_kept_after_all_is_shared_again() -> None:
     cache = MemoryCache()
     one, two = Process(cache), Process(cache)
-    one.cached.screen = lambda prompt, completion: None if completion.text else "it says nothing"
+    one.cached.screen = says_nothing
     first = one.asks()
     await one.model.says("")
     await first

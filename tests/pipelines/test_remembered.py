@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ragstone.caching.personal import personal
 from ragstone.caching.spared import SparedCache
 from ragstone.errors import EmbedderError, ModelUnavailable
 from ragstone.stored import Found
@@ -386,3 +387,14 @@ async def test_an_answer_is_the_same_as_without_a_cache_but_for_what_says_so() -
     )
     assert same == alone
     assert found.completion.text == alone.completion.text
+
+
+async def test_a_question_with_personal_data_is_not_remembered() -> None:
+    telling = "I am jane@example.com"
+    for screen, candidate in ((personal, None), (None, f"{telling}. {SHIPS}")):
+        parts = RememberingParts(screen=screen)
+        async with opened(parts) as rag:
+            await rag.ingest()
+            await rag.ask(f"{telling}. {SHIPS}")
+            trace = await rag.trace((await rag.ask(f"{telling}. {SHIPS_TOO}")).trace_id)
+        assert told(trace).get("candidate") == candidate

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from ragstone.assembly import LooseParts
-from ragstone.caching.model import CachedModel
+from ragstone.caching.model import CachedModel, Screen
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.questions import Asked
 from ragstone.caching.semantic.remembering import RememberedQuestions
@@ -96,6 +96,7 @@ class RememberingParts(LooseParts):
         limit: int = 1_000,
         every: float = 0.0,
         sampled: bool = False,
+        screen: Screen | None = None,
         calibration: str = "c1",
         prompt: str | Path = "answer",
         **parts: Any,
@@ -133,10 +134,11 @@ class RememberingParts(LooseParts):
             afresh=Afresh(timeout=60),
             last=last,
             sampled=sampled,
+            screen=screen,
         )
 
     def answer(self, *, tenant: str, pipeline: str = "answer") -> AnswerPipeline:
-        kept = CachedModel(self._model, self.cache, sampled=self.sampled)
+        kept = CachedModel(self._model, self.cache, sampled=self.sampled, screen=self.semantic.screen)
         return AnswerPipeline(
             self._index(tenant),
             Router({"scripted": kept}),

@@ -41,7 +41,7 @@ JITTER = 0.1  # of its time that an entry may be given less, so that those of on
 BETA = 1.0  # how eagerly an entry is made anew before its time is over: 1 is the best, where its cost is known
 AGAIN = 300.0  # seconds that a model has for that
 
-Screen: TypeAlias = Callable[[Prompt, Completion], str | None]
+Screen: TypeAlias = Callable[[Prompt, Completion], Awaitable[str | None]]
 """Says why a completion may not be kept, in a few words; None where it may."""
 
 Ask: TypeAlias = Callable[["Flight[_Made]"], Awaitable[Sequence[Completion]]]
@@ -314,7 +314,7 @@ class CachedModel(WrappedModel):
     async def _keep(self, asked: _Request, kept: Kept, lease: Lease | None) -> str | None:
         """Keeps what was said, unless there is a reason not to, which it returns."""
         assert asked.key is not None, "only a request with a key is kept"
-        if (refusal := self._refusal(asked, kept.completions)) is not None:
+        if (refusal := await self._refusal(asked, kept.completions)) is not None:
             word, why = refusal
             await self._skipped(asked, why, word=word)
             return why
@@ -336,14 +336,14 @@ class CachedModel(WrappedModel):
         await self.cache.put(ROOM, {asked.key: entry}, lease=lease, context=asked.context)
         return None
 
-    def _refusal(self, asked: _Request, completions: Sequence[Completion]) -> tuple[str, str] | None:
+    async def _refusal(self, asked: _Request, completions: Sequence[Completion]) -> tuple[str, str] | None:
         """Why an answer is not kept: a word, and what the screen says of it."""
         if len(completions) != asked.n:
             return "unfinished", "unfinished"
         for completion in completions:
             if completion.finish_reason != "stop":
                 return "unfinished", "unfinished"
-            if self.screen is not None and (why := self.screen(asked.prompt, completion)) is not None:
+            if self.screen is not None and (why := await self.screen(asked.prompt, completion)) is not None:
                 return "screened", why
         return None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ragstone.caching.flight import Flights
 from ragstone.caching.model import CachedModel, Screen
+from ragstone.caching.personal import personal
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.remembering import RememberedQuestions
 from ragstone.caching.semantic.watch import Watch
@@ -44,7 +45,6 @@ def kept(
     store: Cache,
     *,
     flights: Flights,
-    screen: Screen | None = None,
 ) -> dict[str, Model | NotConfigured]:
     """The models of a route, each behind the cache."""
 
@@ -55,11 +55,16 @@ def kept(
             sampled=spec.sampled,
             scope=spec.scope,
             seconds=spec.days * DAY,
-            screen=screen,
+            screen=_screen(spec),
             flights=flights,
         )
 
     return {name: one(model) if isinstance(model, Model) else model for name, model in models.items()}
+
+
+def _screen(spec: CacheSpec) -> Screen | None:
+    """Who has the last word on what is kept."""
+    return None if spec.personal else personal
 
 
 class Parts(Protocol):
@@ -112,6 +117,7 @@ def semantic(
         afresh=Afresh(timeout=wanted.route.timeout),
         last=_last_word(own, runner, reranker, wanted.route.timeout),
         sampled=cached.sampled,
+        screen=_screen(cached),
     )
 
 

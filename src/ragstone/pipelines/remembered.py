@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ragstone.caching.key import documents_of, scope_key
+from ragstone.caching.model import Screen
 from ragstone.caching.semantic import quiet
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.population import Remembered
@@ -83,6 +84,7 @@ class Semantic:
     afresh: Afresh
     last: LastWord | None = None
     sampled: bool = False  # whether answers are kept that were drawn by lot
+    screen: Screen | None = None  # has the last word on what may be kept
 
     async def close(self) -> None:
         """Ends what is under way, and hands on the last figures."""
@@ -91,11 +93,13 @@ class Semantic:
         await self.questions.close()
         await self.figures.close()
 
-    def keeps(self, answer: Answer) -> bool:
+    async def keeps(self, answer: Answer) -> bool:
         """Whether what models said on the way to an answer is kept, so that it can be said again."""
         said = answer.completion
         drawn = (answer.prompt.options.temperature or 0) > 0 or said.confidence is not None
-        return said.calls > 0 and said.finish_reason == "stop" and (self.sampled or not drawn)
+        if said.calls == 0 or said.finish_reason != "stop" or (drawn and not self.sampled):
+            return False
+        return self.screen is None or await self.screen(answer.prompt, said) is None
 
     def count(self, *names: str) -> None:
         """Adds one to figures, for all pipelines and for this one with its calibration."""
@@ -275,7 +279,7 @@ class CachedAnswers:
 
     async def _remember(self, request: Request, scope: bytes, vector: Vector | None, answer: Answer) -> None:
         """Remembers a question whose answer models have given, and keep."""
-        if answer.abstained or not self.semantic.keeps(answer):
+        if answer.abstained or not await self.semantic.keeps(answer):
             return
         try:
             if vector is None:
