@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 import ragstone
 from cached_project import ANSWER, QUESTION, CachedProject
+from ragstone.caching.model import ROOM
+from ragstone.caching.personal import WHY
 from ragstone.cli.app import app
 from ragstone.errors import ModelResting, ModelUnavailable, UsageError
 from ragstone.evaluation.grading import _answered
@@ -52,7 +54,10 @@ def project(ingested: CachedProject) -> CachedProject:
 def told(answer: Answer) -> dict[str, Any]:
     """All of an answer but what it took and where it came from."""
     said = answer.as_dict()
-    return {name: said[name] for name in said if name not in ("usage", "cost", "cached", "trace_id")}
+    verdicts = [{**each, "milliseconds": None} for each in said["verdicts"]]
+    return {name: said[name] for name in said if name not in ("usage", "cost", "cached", "trace_id")} | {
+        "verdicts": verdicts
+    }
 
 
 async def test_the_second_answer_is_the_first_with_its_citations_and_costs_nothing(project: CachedProject) -> None:
@@ -325,3 +330,18 @@ async def test_caches_begin_with_a_question_that_may_use_them(
         assert not begun
         await rag.ask(QUESTION)
     assert len(begun) == 1
+
+
+async def test_what_holds_personal_data_is_asked_each_time_unless_a_project_says_so(project: CachedProject) -> None:
+    telling = f"I am jane.doe@example.com. {QUESTION}"
+    async with project.opened() as rag:
+        assert [(await rag.ask(telling)).cached for _ in range(2)] == [False, False]
+        project.say = lambda _, __: f"{ANSWER} Call +49 231 555 0142."
+        assert [(await rag.ask(QUESTION)).cached for _ in range(2)] == [False, False]
+        assert ROOM not in (await project.cache.stats(context=Context())).entries
+        trace = await rag.trace((await rag.ask(telling)).trace_id)
+    assert trace is not None
+    assert [step.facts["why"] for step in trace.steps if step.name == "cache"] == [WHY]
+    project.answering(cache="{personal: true}")
+    async with project.opened() as rag:
+        assert [(await rag.ask(telling)).cached for _ in range(2)] == [False, True]

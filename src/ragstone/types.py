@@ -420,7 +420,7 @@ class Answer:
     """An answer with its evidence: `text` holds markers `[1]`, each with a citation of that number.
 
     `parsed` is what `prompt.output` asks for: a dict, or an instance of the caller's class. It is None for free text,
-    and where the answer does not fit; then the verdict `output` says what is wrong and where.
+    and where the answer does not fit: see the verdict `output`.
     """
 
     text: str
@@ -443,7 +443,6 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as `ragstone ask --json` and the service print it."""
-        usage = self.completion.usage
         output = self.prompt.output
         return {
             "text": self.text,
@@ -453,7 +452,7 @@ class Answer:
             "hits": [hit.as_dict() for hit in self.hits],
             "prompt": {"name": self.prompt.name, "version": self.prompt.version},
             "model": self.completion.model,
-            "usage": {name: getattr(usage, name) for name in ("input_tokens", "output_tokens", "cached_tokens")},
+            "usage": self.completion.usage.as_dict(),
             "cost": self.completion.cost,
             "calls": self.completion.calls,
             "confidence": self.confidence,
@@ -471,10 +470,10 @@ class Answer:
 class Context:
     """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
 
-    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `patient`: nobody
-    waits for it either, so that a slow cache is waited for. `confidential`: what is asked on the way to it goes to
-    models of your own alone. `cache` says whether what is kept is used, made anew (`refresh`), all that may be used
-    (`only`: NotCached is raised where there is nothing), or neither used nor kept (`off`).
+    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `patient`:
+    nobody waits for it either, so that a slow cache is waited for. `confidential`: what is asked on the way goes to
+    models of your own alone. `cache`: whether what is kept is used, made anew (`refresh`), all that may be used
+    (`only`, else NotCached is raised), or neither used nor kept (`off`).
     """
 
     tenant: str = "default"

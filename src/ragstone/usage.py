@@ -45,6 +45,10 @@ class Usage:
     cached_tokens: int = 0
     written_tokens: int = 0
 
+    def as_dict(self) -> dict[str, int]:
+        """The usage as the command line and the service print it."""
+        return {name: getattr(self, name) for name in ("input_tokens", "output_tokens", "cached_tokens")}
+
     @property
     def whole(self) -> bool:
         """Whether it tells both what was sent and what was said."""

@@ -34,6 +34,11 @@ class Process:
         return asyncio.ensure_future(self.cached.generate(prompt(), context=Context(**who)))
 
 
+async def says_nothing(_: Prompt, completion: Completion) -> str | None:
+    """A screen that keeps what says something."""
+    return None if completion.text else "it says nothing"
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "FIRST_PAUSE", 0.001)
@@ -160,16 +165,12 @@ async def test_a_failure_gives_the_turn_to_the_next() -> None:
     assert (await second).text == "Paris"
 
 
-async def wordless(prompt: Prompt, completion: Completion) -> str | None:
-    return None if completion.text else "it says nothing"
-
-
 @pytest.mark.parametrize("end", ["", ModelUnavailable("down")], ids=["refused by a screen", "failed"])
 async def test_who_has_waited_for_what_is_not_kept_waits_for_nobody_more(end: str | Exception) -> None:
     cache = MemoryCache()
     processes = [Process(cache) for _ in range(5)]
     for each in processes:
-        each.cached.screen = wordless
+        each.cached.screen = says_nothing
     first, *others = processes
     calls = [first.asks()]
     await until(lambda: first.model.calls == 1)
@@ -206,7 +207,7 @@ async def test_where_the_first_was_stopped_the_others_wait_for_the_next() -> Non
 async def test_what_is_kept_after_all_is_shared_again() -> None:
     cache = MemoryCache()
     one, two = Process(cache), Process(cache)
-    one.cached.screen = wordless
+    one.cached.screen = says_nothing
     first = one.asks()
     await one.model.says("")
     await first

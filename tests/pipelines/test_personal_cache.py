@@ -36,9 +36,8 @@ PRIVATE, PLAIN = "{models: [one], personal: true}", "{models: [one]}"
 @pytest.mark.parametrize(
     ("route", "cache", "asked"),
     [
-        (PLAIN, "true", 1),
+        (PLAIN, "true", 2),
         (PRIVATE, "true", 2),
-        (PLAIN, "{personal: false}", 2),
         (PLAIN, "{personal: true}", 1),
         (PRIVATE, "{personal: true}", 1),
     ],

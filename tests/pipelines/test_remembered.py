@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ragstone.caching.personal import Impersonal
 from ragstone.caching.spared import SparedCache
 from ragstone.errors import EmbedderError, ModelUnavailable
 from ragstone.stored import Found
 from ragstone.testing import HashingEmbedder, MemoryCache, ScriptedModel
 from ragstone.types import Answer, Completion, Context, Prompt
+from ragstone.validation.personal.check import PersonalCheck
 from remembering import FILES, SHIPS, SHIPS_TOO, TURBOT, RememberingParts, WordJudge, echo, opened
 
 
@@ -399,3 +401,14 @@ async def test_an_answer_is_the_same_as_without_a_cache_but_for_what_says_so() -
     )
     assert same == alone
     assert found.completion.text == alone.completion.text
+
+
+async def test_a_question_with_personal_data_is_not_remembered() -> None:
+    telling = "I am jane@example.com"
+    for screen, candidate in ((Impersonal(PersonalCheck()), None), (None, f"{telling}. {SHIPS}")):
+        parts = RememberingParts(screen=screen)
+        async with opened(parts) as rag:
+            await rag.ingest()
+            await rag.ask(f"{telling}. {SHIPS}")
+            trace = await rag.trace((await rag.ask(f"{telling}. {SHIPS_TOO}")).trace_id)
+        assert told(trace).get("candidate") == candidate

@@ -8,6 +8,7 @@ import pytest
 
 import ragstone
 from ragstone.caching.semantic.calibration import shipped
+from ragstone.caching.semantic.remembering import ROOM
 from ragstone.cli.init import Default, write
 from ragstone.errors import ConfigError
 from ragstone.pipelines.build import Builder
@@ -17,6 +18,7 @@ from ragstone.testing import MemoryCache
 DOCUMENT = """# Halibut
 
 The halibut project ships on 3 May 2031. Its lead is Ana Ruiz. It owns 1,250 boats, and they are red.
+The boats ana@example.com owns are blue.
 """
 
 
@@ -84,7 +86,7 @@ async def test_a_bound_below_that_of_the_calibration_is_refused_with_the_command
 async def test_the_default_embedder_and_judge_find_a_paraphrase_and_no_near_miss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_memory(monkeypatch)
+    cache = in_memory(monkeypatch)
     project(tmp_path, "true")
     (tmp_path / "documents").mkdir(exist_ok=True)
     (tmp_path / "documents" / "halibut.md").write_text(DOCUMENT)
@@ -97,3 +99,7 @@ async def test_the_default_embedder_and_judge_find_a_paraphrase_and_no_near_miss
         assert "When does the halibut project ship?" in same.notices[0]
         for other in ("When does the turbot project ship?", "When does the halibut project not ship?"):
             assert not (await rag.ask(other)).cached
+        assert not (await rag.ask("Which boats does ana@example.com own?")).abstained
+    remembered = [entry.stored.value for (room, _), entry in cache._entries.items() if room == ROOM]
+    assert any(b"turbot" in one for one in remembered)
+    assert not any(b"example.com" in one for one in remembered)

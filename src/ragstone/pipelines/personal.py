@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ragstone.caching.model import Screen
+from ragstone.caching.personal import Impersonal
 from ragstone.config import Located
 from ragstone.errors import ConfigError, NotAllowed, NotConfigured, RagstoneError
 from ragstone.pipelines.personal_text import Part, edited, fields_of, parts_of
@@ -245,26 +246,5 @@ def check_of(terms: PersonalSpec, spec: Located, parts: Parts) -> Check:
 
 
 def screen_of(wanted: RouteSpec, cache: CacheSpec, spec: Located, parts: Parts) -> Screen | None:
-    """Keeps answers out of a cache that hold personal data, or whose question does; None where they may be kept.
-
-    They may where `cache: {personal: true}` says so, and where nothing says that anybody minds.
-    """
-    keep = cache.personal if cache.personal is not None else wanted.personal is None
-    if keep:
-        return None
-    check = check_of(wanted.personal or PersonalSpec(), spec, parts)
-
-    async def screen(prompt: Prompt, completion: Completion) -> str | None:
-        for text in (*_own_words(prompt), completion.text, completion.reasoning):
-            if text and not (await check.check(Subject(text=text, stage="output"), context=Context())).passed:
-                return "it holds personal data"
-        return None
-
-    return screen
-
-
-def _own_words(prompt: Prompt) -> list[str]:
-    """What the person has written, in this turn and in earlier ones. Passages stand in the index anyway."""
-    if prompt.loose:
-        return [message.content for message in prompt.messages if message.role != "system"]
-    return [slot.text for slot in prompt.slots if slot.trust == "user" and slot.name != "examples"]
+    """Keeps what holds personal data out of a cache, as the route's own check finds it; None where it may be kept."""
+    return None if cache.personal else Impersonal(check_of(wanted.personal or PersonalSpec(), spec, parts))

@@ -276,18 +276,17 @@ class CacheSpec(Strict):
 
     `exact`: the same request is never sent twice. `sampled` keeps those too that are drawn by lot (a temperature above
     0). `scope: public` lets tenants share what rests on public passages alone. `days` is how long an answer counts.
-    `semantic` answers questions that mean the same. `store` names a connector; without one, or where that one is not
-    configured, it is SQLite in `.ragstone/`. `personal` says whether what holds personal data is kept, in its question,
-    in earlier turns or in its answer; it is not where the route has `personal`.
+    `personal` keeps those too that hold personal data. `semantic` answers questions that mean the same. `store` names a
+    connector; without one, or where that one is not configured, it is SQLite in `.ragstone/`.
     """
 
     exact: bool = True
     sampled: bool = False
     scope: Literal["caller", "public"] = "caller"
     days: float = Field(default=30.0, gt=0, le=3650)
+    personal: bool = False
     semantic: SemanticSpec | None = None
     store: str | None = None
-    personal: bool | None = None
 
     @field_validator("semantic", mode="before")
     @classmethod

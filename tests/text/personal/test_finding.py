@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone.text.personal.finding import apart, find
-from ragstone.text.personal.masks import finding, masked
+from ragstone.text.personal.masks import finding
 from ragstone.text.personal.spans import ABOUT, IDENTIFYING, TYPES, Span
 
 FOUND = [
@@ -151,12 +151,10 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=20).map("".join))
-def test_ranges_are_in_order_and_apart_and_a_masked_text_holds_none(text: str):
+def test_ranges_are_in_order_and_apart(text: str):
     spans = find(text)
     ends = [0, *(one.end for one in spans)]
     assert all(one.start >= end and one.start < one.end <= len(text) for one, end in zip(spans, ends, strict=False))
-    again = find(masked(text, spans), IDENTIFYING)
-    assert len(again) <= len(spans)
 
 
 UNITS = ["a", "1", "1 ", "a.", "@", "a@", "1-", ":", "1.", "A ", "12 A ", "+1 ", "(1", "1)", "http://a ", "12 Street "]

@@ -1,0 +1,66 @@
+"""Keeps personal data out of what is remembered: a screen for the caches of answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ragstone.protocols import Check
+from ragstone.types import Completion, Context, Prompt, Slot
+from ragstone.verdicts import Subject
+
+__all__ = ["WHY", "Impersonal"]
+
+WHY = "it holds personal data"
+
+
+class Impersonal:
+    """Says of an answer that it is not kept where `check` finds personal data in it, or in what was asked.
+
+    What an answer repeats from a passage is no reason, since it stands in the index anyway.
+    """
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+
+    async def __call__(self, prompt: Prompt, completion: Completion) -> str | None:
+        """Why an answer is not kept; None where it may be."""
+        for text in _asked(prompt):
+            if await self._values(text):
+                return WHY
+        passages: set[str] | None = None
+        for text in (completion.text, completion.reasoning):
+            for value in await self._values(text):
+                if passages is None:
+                    passages = {_plain(text) for slot in prompt.slots for text in _shown(slot)}
+                if not any(_plain(value) in passage for passage in passages):
+                    return WHY
+        return None
+
+    async def _values(self, text: str) -> list[str]:
+        """The personal data of a text; all of it where the check does not say which part."""
+        if not text:
+            return []
+        found = await self.check.check(Subject(text=text, stage="output"), context=Context())
+        if found.passed:
+            return []
+        return [text[flaw.start : flaw.end] for flaw in found.flaws] or [text]
+
+
+def _asked(prompt: Prompt) -> Iterator[str]:
+    """What the person has written, in this turn and in earlier ones."""
+    if prompt.loose:
+        return (message.content for message in prompt.messages if message.role != "system")
+    return (slot.text for slot in prompt.slots if slot.trust == "user" and slot.name != "examples")
+
+
+def _shown(slot: Slot) -> Iterator[str]:
+    """The passages of a slot as they were cut, and as they were shown: with more around them, or encoded."""
+    if slot.hits:
+        yield slot.text
+        yield from (hit.chunk.text for hit in slot.hits)
+
+
+def _plain(text: str) -> str:
+    """A text without marks, spaces and capitals, as which `0231 / 555-0142` and `0231 5550142` are the same."""
+    return re.sub(r"[\W_]+", "", text).casefold()
