@@ -100,13 +100,15 @@ async def test_what_differs_is_asked_by_itself(project: CachedProject) -> None:
 
 
 async def test_a_stream_is_replayed_as_one(project: CachedProject) -> None:
+    told_at_length = f"{ANSWER} Its lead is Ana Ruiz [1]. Nobody says when it sails. It ships. It does."
+    project.say = lambda _, __: told_at_length
     async with project.opened() as rag:
         first = rag.stream(QUESTION)
         said = [delta async for delta in first]
         second = rag.stream(QUESTION)
         again = [delta async for delta in second]
-    assert len(again) > 3
-    assert text(said) == text(again) == ANSWER
+    assert len(again) == len(said) > 2
+    assert text(said) == text(again) == told_at_length
     assert (second.answer.cached, told(first.answer)) == (True, told(second.answer))
 
 

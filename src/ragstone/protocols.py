@@ -447,14 +447,16 @@ class Check(Connector):
     `stages` are where it makes sense, the first one where it is asked if nobody says otherwise. `whole`: it needs the
     whole answer, so that a stream starts late where it may change or stop one; else it is asked segment by segment.
     `fixes`: it can say how the text would pass. `cumulative`: its score is of all that it has seen of a text, so that
-    the last one counts, and not the worst. `cost` orders checks: rules are asked before vectors and models. `on_fail`
-    is what is done where nobody says otherwise.
+    the last one counts, and not the worst. `cost` orders checks: rules are asked before vectors and models. One that is
+    `last` is asked after all others, once more where one of them has changed the whole answer, and of the values of an
+    object that are no words. `on_fail` is what is done where nobody says otherwise.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = ("output",)
     whole: bool = True
     fixes: bool = False
     cumulative: bool = False
+    last: bool = False
     cost: Literal["rules", "vectors", "model"] = "rules"
     on_fail: OnFail = "flag"
 

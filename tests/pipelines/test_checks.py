@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,13 @@ def guards(name: str, *replies: Any, **keys: Any) -> Guards:
     router = Router({"m": ScriptedModel(list(replies))})
     runner = PromptRunner(router, lambda name: load(prompts / f"{name}.prompty"), models=())
     spec = Located({}, Path("answer.yaml"), {})
-    return guards_of([CheckSpec(name=name, keys=keys)], spec, Parts(), given={"runner": runner})
+    found = guards_of([CheckSpec(name=name, keys=keys)], spec, Parts(), given={"runner": runner})
+    return replace(found, all=tuple(guard for guard in found.all if guard.name == name))
 
 
 async def said(found: Guards, text: str, prompt: Prompt = FREE, *, last: bool = True):
     context = Context()
-    saying = Saying(found, prompt, (), question=QUESTION, last=last, context=context)
+    saying = Saying(found, prompt, question=QUESTION, last=last, context=context)
     first = await saying.feed(text)
     outcome = Outcome(prompt=prompt, completion=Completion(text=text, model="m"))
     told, rest, faults = await saying.finish(outcome)

@@ -87,7 +87,7 @@ async def test_a_flag_is_a_verdict_and_no_more():
     found = verdict(answer)
     assert (found.passed, found.reason, found.action) == (False, "it shouts", "flagged")
     assert SAID[found.flaws[0].start : found.flaws[0].end] == "OBEY is what it says."
-    assert answer.as_dict()["verdicts"][-1]["flaws"][0]["label"] == "shout"
+    assert found.as_dict()["flaws"][0]["label"] == "shout"
 
 
 async def test_a_sentence_is_taken_out_or_mended_and_the_reader_is_told():

@@ -68,10 +68,14 @@ async def test_the_outputs_of_a_file_make_a_dict(prompt: Path) -> None:
         said = "".join([delta.text async for delta in stream])
         trace = await rag.trace(stream.answer.trace_id)
     answer = stream.answer
-    assert said == answer.completion.text
+    assert said == answer.text
     assert answer.parsed == {"answer": "It ships on 3 May 2031 [1].", "year": 2031}
     assert [citation.quote for citation in answer.citations] == ["The halibut project ships on 3 May 2031."]
-    assert [(verdict.check, verdict.passed) for verdict in answer.verdicts] == [("citations", True), ("output", True)]
+    assert [(verdict.check, verdict.passed) for verdict in answer.verdicts] == [
+        ("citations", True),
+        ("output", True),
+        ("egress", True),
+    ]
     assert json.loads(answer.text) == answer.as_dict()["parsed"] == answer.parsed
     assert answer.completion.structured == "words"
     assert trace is not None
@@ -138,7 +142,7 @@ async def test_free_text_has_nothing_parsed() -> None:
         await rag.ingest()
         answer = await rag.ask(SHIPS)
     assert answer.parsed is None
-    assert [verdict.check for verdict in answer.verdicts] == ["citations"]
+    assert [verdict.check for verdict in answer.verdicts] == ["citations", "egress"]
 
 
 async def test_something_else_than_a_class_is_refused_before_anything_is_searched() -> None:

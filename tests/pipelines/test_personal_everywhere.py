@@ -88,7 +88,7 @@ class Parts(LooseParts):
     def __init__(self, *, searches: str = "", files: dict[str, str] = FILES, **parts: Any) -> None:
         self.others = Repeating(searches=searches)
         source = MemorySource(files)
-        source.name = "documents"
+        source.name, source.trust = "documents", "author"  # an answer may give their addresses
         super().__init__(
             store=MemoryStore(),
             lexical=MemoryLexicalIndex(),
@@ -174,6 +174,7 @@ async def test_follow_ups_and_their_rewriting_tell_names(rewrite: str, tmp_path:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, route: str, cache: str = "false") -> Any:
     made = CachedProject(tmp_path, monkeypatch)
     made.write("documents/salaries.md", FILES["salaries.md"])
+    made.write("connectors/documents.yaml", "kind: source\ntype: files\npath: documents\ntrust: author\n")
     for name in ("api", "second"):
         keys = f"kind: model\ntype: openai\nbase_url: {url}\nmodel: {name}\napi_key: none\nlocal: false\n"
         made.write(f"connectors/{name}.yaml", keys)

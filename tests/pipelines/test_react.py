@@ -86,7 +86,7 @@ async def test_what_the_tools_found_is_cited_beside_what_was_found_before(tmp_pa
         "weather.md": "it rains on 239 days",
         "halibut.md": "The halibut project is led by Ana Ruiz.",
     }
-    assert [verdict.passed for verdict in answer.verdicts] == [True]
+    assert all(verdict.passed for verdict in answer.verdicts)
     assert {hit.chunk.uri for hit in answer.hits} == set(FILES)
     assert (answer.completion.calls, answer.notices) == (4, ())
     told = model.prompts[-1].messages[-1].content

@@ -14,7 +14,6 @@ from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.labels import trust_of
-from ragstone.pipelines.checking import shown
 from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards
 from ragstone.pipelines.index import Index
@@ -329,6 +328,8 @@ class AnswerPipeline:
         answer = await asyncio.to_thread(
             partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
         )
+        if told.form is not None:
+            yield Delta(answer.text)  # it is read, checked and cited when it is whole
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
         yield replace(answer, notices=(*stale, *request.notices, *found.notices, *answer.notices))
 
@@ -363,8 +364,7 @@ class AnswerPipeline:
         left = self.guards.reasks if self.router.writes else 0
 
         def saying(prompt: Prompt) -> Saying:
-            passages = shown(prompt)
-            return Saying(self.guards, prompt, passages, question=request.question, last=not left, context=within)
+            return Saying(self.guards, prompt, question=request.question, last=not left, context=within)
 
         now = saying(prompt)
         async with aclosing(self._completed(file, prompt, tools, runner, within)) as pieces:
@@ -386,8 +386,6 @@ class AnswerPipeline:
         if told.refrained:
             told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None)
             rest = told.texts[0]
-        elif told.form is not None:
-            rest = outcome.completion.text
         if rest:
             yield Delta(rest)
         yield outcome, told

@@ -18,9 +18,10 @@ __all__ = ["Said", "answered", "left_out", "said"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What may be said: the words of an answer, and the form that they stand in, where it has one."""
+    """What may be said: the words of an answer, and the form that they stand in with its `values`, where it has one."""
 
     texts: tuple[str, ...]
+    values: tuple[str, ...] = ()
     form: Opened | None = None
     verdicts: tuple[Verdict, ...] = ()
     refrained: bool = False
@@ -32,7 +33,7 @@ def said(prompt: Prompt, completion: Completion) -> Said:
     if prompt.output is None:
         return Said(texts=(text,))
     form = opened(text, prompt.output)
-    return Said(texts=form.texts, form=form)
+    return Said(texts=form.texts, values=form.values, form=form)
 
 
 def answered(
@@ -45,7 +46,7 @@ def answered(
             text, citations, verdict = cite(found.texts[0], passages)
             parsed, formed = None, None
         else:
-            read = closed(found.form, found.texts, prompt.output, passages)
+            read = closed(found.form, found.texts, found.values, prompt.output, passages)
             text, citations, verdict, formed, parsed = read.text, read.citations, read.cited, read.formed, read.parsed
         abstained = completion.abstained or found.refrained or any(prompt.abstains(text) for text in found.texts)
         if abstained:

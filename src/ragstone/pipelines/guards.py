@@ -108,11 +108,14 @@ class Guards:
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)) if len(kept) != len(hits) else kept
         return Passed(values={}, hits=tuple(ranked), verdicts=tuple(one for one in verdicts if not one.passed))
 
-    def screening(self, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context) -> Screening:
-        """An answer on its way past its guards; one of a form is checked when it is whole."""
+    def screening(
+        self, prompt: Prompt, hits: Sequence[Hit], *, question: str, last: bool = False, context: Context
+    ) -> Screening:
+        """An answer on its way past its guards, or the `last` of them; one of a form is checked when it is whole."""
         subject = _answer("", prompt, hits, question)
         read = partial(mend, slots=prompt.slots)
-        return Screening(self.at("output"), subject, context=context, late=prompt.output is not None, read=read)
+        guards = [guard for guard in self.at("output") if guard.check.last or not last]
+        return Screening(guards, subject, context=context, late=prompt.output is not None, read=read)
 
     async def formed(
         self, text: str, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context

@@ -80,8 +80,7 @@ async def layered(
                 raise
             failure = error
     if outcome is not None:
-        yield Delta(outcome.text)
-        yield outcome
+        yield outcome  # what it may cite is only known now, so that nothing was said yet
         return
     why = f"{failure}. " if failure is not None else ""
     said = f"{why}{names} {'was' if ' and ' not in names else 'were'} not used, which takes a model that writes."

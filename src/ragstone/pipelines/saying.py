@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from ragstone.errors import ModelError, NotConfigured
 from ragstone.inference.router import Router
+from ragstone.pipelines.checking import shown
 from ragstone.pipelines.finishing import Said, said
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.layered import LayerCalls, Runs
@@ -17,7 +18,8 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.words import words
 from ragstone.prompts.wire import mend
 from ragstone.samples import used
-from ragstone.types import Context, Hit, Prompt
+from ragstone.types import Context, Prompt
+from ragstone.validation.outputs import Opened
 from ragstone.validation.screening import Screened, Screening
 from ragstone.verdicts import Verdict
 
@@ -34,21 +36,16 @@ class Saying:
     read when it is whole.
     """
 
-    def __init__(
-        self, guards: Guards, prompt: Prompt, hits: Sequence[Hit], *, question: str, last: bool, context: Context
-    ) -> None:
+    def __init__(self, guards: Guards, prompt: Prompt, *, question: str, last: bool, context: Context) -> None:
         self.guards = guards.at_last() if last else guards
-        self._screening: Callable[[], Screening] = partial(
-            self.guards.screening, prompt, hits, question=question, context=context
-        )
-        self._forms = partial(self.guards.formed, hits=hits, question=question, context=context)
+        self._question, self._context = question, context
         self._prompt = prompt
-        self._heard = list[str]()
-        self._now = self._screening()
+        self.restart()
 
     def restart(self) -> None:
         """What came before is void."""
-        self._heard, self._now = [], self._screening()
+        self._heard = list[str]()
+        self._now = self._screening(self._prompt)
 
     async def feed(self, text: str) -> str:
         """What may be said now. Raises CheckFailed."""
@@ -61,41 +58,52 @@ class Saying:
         """What may be said in all, what of it was not yet, and what is wrong with it. Raises CheckFailed."""
         found = await asyncio.to_thread(said, outcome.prompt, outcome.completion)
         if found.form is not None:
-            return await self._formed(outcome, found)
-        if "".join(self._heard) != outcome.completion.text:  # a layer has read the answer out of what was said
-            self.restart()
-            rest = await self._now.feed(outcome.completion.text)
+            return await self._formed(outcome, found, found.form)
+        if "".join(self._heard) == outcome.completion.text:
             screened = await self._now.finish()
-            screened = replace(screened, rest="" if self._heard else rest + screened.rest)
-        else:
-            screened = await self._now.finish()
+        else:  # a layer has made the answer, or has read it out of what was said
+            screened = await self._screened(outcome.completion.text, outcome.prompt)
+            screened = replace(screened, rest="" if self._heard else screened.text)
         return _said(found, [screened]), screened.rest, screened.faults
 
-    async def _formed(self, outcome: Outcome, found: Said) -> tuple[Said, str, tuple[str, ...]]:
+    async def _formed(self, outcome: Outcome, found: Said, form: Opened) -> tuple[Said, str, tuple[str, ...]]:
         prompt, verdicts, faults = outcome.prompt, list[Verdict](), list[str]()
         if self.guards.form and not any(prompt.abstains(text) for text in found.texts):
-            judged = await self._forms(mend(outcome.completion.text, prompt.slots), prompt)
+            text = mend(outcome.completion.text, prompt.slots)
+            judged = await self.guards.formed(
+                text, prompt, shown(prompt), question=self._question, context=self._context
+            )
             verdicts, faults = list(judged.verdicts), judged.faults
             if judged.refrains:
                 return replace(found, verdicts=tuple(verdicts), refrained=True), "", ()
-        screened: list[Screened] = []
-        for text in found.texts:
-            self.restart()
-            await self._now.feed(text)
-            screened.append(await self._now.finish())
-        faults += [fault for one in screened for fault in one.faults]
-        whole = _said(found, screened)
+        texts = [await self._screened(text, prompt) for text in found.texts]
+        values = [await self._screened(value, prompt, last=True) for value in form.values]
+        faults += [fault for one in (*texts, *values) for fault in one.faults]
+        whole = _said(found, texts, values)
         return replace(whole, verdicts=(*verdicts, *whole.verdicts)), "", tuple(dict.fromkeys(faults))
 
+    async def _screened(self, text: str, prompt: Prompt, *, last: bool = False) -> Screened:
+        screening = self._screening(prompt, last=last)
+        await screening.feed(text)
+        return await screening.finish()
 
-def _said(found: Said, screened: Sequence[Screened]) -> Said:
-    verdicts = [verdict for one in screened for verdict in one.verdicts]
-    merged = {one.check: one for one in verdicts} | {one.check: one for one in verdicts if not one.passed}
+    def _screening(self, prompt: Prompt, *, last: bool = False) -> Screening:
+        """One text of an answer on its way; a value that is no words passes those alone that come `last`."""
+        return self.guards.screening(prompt, shown(prompt), question=self._question, last=last, context=self._context)
+
+
+def _said(found: Said, texts: Sequence[Screened], values: Sequence[Screened] = ()) -> Said:
+    verdicts = [verdict for one in (*texts, *values) for verdict in one.verdicts]
+    if len(texts) + len(values) > 1:
+        verdicts = (
+            {one.check: one for one in verdicts} | {one.check: one for one in verdicts if not one.passed}
+        ).values()
     return replace(
         found,
-        texts=tuple(one.text for one in screened),
-        verdicts=tuple(merged.values()),
-        refrained=any(one.refrained for one in screened),
+        texts=tuple(one.text for one in texts),
+        values=tuple(one.text for one in values),
+        verdicts=tuple(verdicts),
+        refrained=any(one.refrained for one in (*texts, *values)),
     )
 
 

@@ -101,9 +101,10 @@ class _Tally:
         self.scores(found)
 
     def scores(self, found: Finding) -> None:
-        if found.score is not None:
-            worst = self.score if self.score is not None and not self.guard.check.cumulative else 0.0
-            self.score = max(worst, found.score)
+        if self.guard.check.cumulative:
+            self.score = found.score
+        elif found.score is not None:
+            self.score = max(self.score or 0.0, found.score)
 
     def verdict(self, stage_of: Subject, where: str) -> Verdict:
         reason = "; ".join(self.reasons or self.remarks)
@@ -129,6 +130,7 @@ class Inspection:
     def __init__(
         self, guards: Sequence[Guard], subject: Subject, *, context: Context, where: str = "", blank: str = ""
     ) -> None:
+        self._given = guards
         self.guards = [replace(guard, check=guard.check.begin(subject)) for guard in guards]
         guards = self.guards
         self.subject, self.context, self.where, self._blank = subject, context, where, blank
@@ -140,6 +142,11 @@ class Inspection:
     def verdicts(self) -> tuple[Verdict, ...]:
         """One for each guard, in their order."""
         return tuple(self._tallies[id(guard)].verdict(self.subject, self.where) for guard in self.guards)
+
+    def at_last(self) -> Inspection:
+        """Another one, past the guards that must see what the others have made of the text."""
+        guards = [guard for guard in self._given if guard.check.last]
+        return Inspection(guards, self.subject, context=self.context, where=self.where, blank=self._blank)
 
     async def take(self, subject: Subject, *, whole: bool | None = None) -> str | None:
         """The text as it may go on; None where it may not. Raises CheckFailed.
@@ -192,7 +199,9 @@ class Inspection:
         if mended is None and found.flaws:
             mended = without(subject.text, found.flaws, blank=self._blank)
         if mended is None or mended == subject.text or not mended.replace(self._blank or " ", "").strip():
-            return ""
+            mended = ""
+            if not guard.check.cumulative:
+                return mended
         again = await self._found(guard, replace(subject, text=mended), tell=False)
         return mended if again.passed else ""
 

@@ -11,9 +11,9 @@ property that may be missing is taken out, and the markers of all texts are renu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from ragstone.output import Output, fitted, read_json
 from ragstone.types import Citation, Hit, Verdict
@@ -24,7 +24,18 @@ __all__ = ["Opened", "Read", "closed", "opened", "read_form", "read_object", "re
 Node: TypeAlias = Mapping[str, Any]
 Change: TypeAlias = Callable[[str], str]
 
-_OWN_WORDS = {"enum", "const", "format", "pattern"}  # what makes a text a value instead of words
+Kind: TypeAlias = Literal["words", "shaped", "chosen"]
+
+_WORDS: Kind = "words"
+_SHAPED: Kind = "shaped"
+
+
+def _kind(nodes: Iterable[Node]) -> Kind:
+    """Whether a text is a model's own words, has a form, or was chosen from what the schema says."""
+    named = {name for node in nodes for name in node}
+    if named & {"enum", "const"}:
+        return "chosen"
+    return "shaped" if named & {"format", "pattern"} else "words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +54,12 @@ class Read:
 class Opened:
     """An answer whose own words were taken out of it, so that they can be checked before they are put back.
 
-    `value` is None for what is no JSON object: then all of it is words. `remark` says what was done to read it.
+    `values` are its other texts, whose form the schema says. `value` is None for what is no JSON object: then all of it
+    is words. `remark` says what was done to read it.
     """
 
     texts: tuple[str, ...]
+    values: tuple[str, ...] = ()
     value: Mapping[str, Any] | None = None
     remark: str = ""
     fault: str = ""
@@ -59,11 +72,11 @@ def opened(text: str, output: Output) -> Opened:
         return Opened((text,), fault=fault)
     schemas = _Schemas(output.schema)
     value = schemas.without_nulls(value, output.schema)
-    return Opened(tuple(schemas.texts(value)), value, remark)
+    return Opened(tuple(schemas.texts(value)), tuple(schemas.texts(value, _SHAPED)), value, remark)
 
 
-def closed(found: Opened, texts: Sequence[str], output: Output, hits: Sequence[Hit]) -> Read:
-    """The answer with these words in place of its own, cited from `hits`, as free text is where it is no object.
+def closed(found: Opened, texts: Sequence[str], values: Sequence[str], output: Output, hits: Sequence[Hit]) -> Read:
+    """The answer with these texts in place of its own, cited from `hits`, as free text is where it is no object.
 
     It fails the check `output` where it does not fit.
     """
@@ -74,8 +87,9 @@ def closed(found: Opened, texts: Sequence[str], output: Output, hits: Sequence[H
     words, citations, cited = cite_all(texts, hits)
     if not texts:
         cited = Verdict(check="citations", passed=True, reason="the answer has no text that could cite")
-    changed = iter(words)
-    value = _Schemas(output.schema).with_texts(dict(found.value), lambda _: next(changed))
+    schemas, said, shaped = _Schemas(output.schema), iter(words), iter(values)
+    value = schemas.with_texts(dict(found.value), lambda _: next(said))
+    value = schemas.with_texts(value, lambda _: next(shaped), _SHAPED)
     parsed, fault = fitted(value, output)
     return Read(
         text=json.dumps(value, ensure_ascii=False, indent=2),
@@ -90,7 +104,7 @@ def closed(found: Opened, texts: Sequence[str], output: Output, hits: Sequence[H
 def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
     """The answer in the form of `output`, its own words cited as they stand."""
     found = opened(text, output)
-    return closed(found, found.texts, output, hits)
+    return closed(found, found.texts, found.values, output, hits)
 
 
 def read_object(text: str, output: Output) -> tuple[Any, str]:
@@ -118,33 +132,33 @@ class _Schemas:
 
     root: Node
 
-    def texts(self, value: dict[str, Any]) -> list[str]:
-        """The texts that are a model's own words, in the order of the schema, `answer` first."""
+    def texts(self, value: dict[str, Any], kind: Kind = _WORDS) -> list[str]:
+        """The texts of one kind, a model's own words if nothing is said, in the order of the schema, `answer` first."""
         found: list[str] = []
 
         def keep(text: str) -> str:
             found.append(text)
             return text
 
-        self.with_texts(value, keep)
+        self.with_texts(value, keep, kind)
         return found
 
-    def with_texts(self, value: dict[str, Any], change: Change) -> dict[str, Any]:
-        """The same value with each of its texts changed; `answer` comes first, so that its citations do."""
+    def with_texts(self, value: dict[str, Any], change: Change, kind: Kind = _WORDS) -> dict[str, Any]:
+        """The same value with each of its texts of a kind changed; `answer` comes first, so that its citations do."""
         first = {"answer": value["answer"]} if "answer" in value else {}
-        changed = self._changed({**first, **value}, [self.root], change)
+        changed = self._changed({**first, **value}, [self.root], change, kind)
         return {name: changed[name] for name in value}
 
-    def _changed(self, value: Any, nodes: Sequence[Node], change: Change) -> Any:
+    def _changed(self, value: Any, nodes: Sequence[Node], change: Change, kind: Kind) -> Any:
         nodes = list(self._meant(nodes))
         if isinstance(value, str):
-            return value if any(_OWN_WORDS & node.keys() for node in nodes) else change(value)
+            return change(value) if _kind(nodes) == kind else value
         if isinstance(value, list):
             inside = [node["items"] for node in nodes if "items" in node]
-            return [self._changed(item, inside, change) for item in cast("list[Any]", value)]
+            return [self._changed(item, inside, change, kind) for item in cast("list[Any]", value)]
         if isinstance(value, dict):
             given = cast("dict[str, Any]", value)
-            return {name: self._changed(each, self._under(nodes, name), change) for name, each in given.items()}
+            return {name: self._changed(each, self._under(nodes, name), change, kind) for name, each in given.items()}
         return value
 
     def without_nulls(self, value: Any, *schemas: Node) -> Any:

@@ -83,5 +83,6 @@ class Guard:
 
 
 def at(stage: Stage, guards: Iterable[Guard]) -> Sequence[Guard]:
-    """The guards of a stage, in their order, cheap ones first."""
-    return sorted((guard for guard in guards if stage in guard.stages), key=lambda one: COSTS.index(one.check.cost))
+    """The guards of a stage, in their order, cheap ones first, and at the end those that see what others have made."""
+    there = (guard for guard in guards if stage in guard.stages)
+    return sorted(there, key=lambda one: (one.check.last, COSTS.index(one.check.cost)))

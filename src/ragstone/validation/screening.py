@@ -75,14 +75,20 @@ class Screening:
             )
             rest = heard if not self._said else heard[len("".join(self._kept[: self._said])) :]
             return Screened(text=heard, rest=rest, verdicts=verdicts)
+        again: Inspection | None = None
         if not found.refrains:
-            text = await found.take(replace(self._subject, text=text), whole=True) or ""
+            made = await found.take(replace(self._subject, text=text), whole=True) or ""
+            if made not in ("", text):
+                again = found.at_last()
+                made = await again.take(replace(self._subject, text=made)) or ""
+            text = made
+        inspected = [found] if again is None else [found, again]
         return Screened(
             text=text,
             rest=text if self.late else self._unsaid(),
-            verdicts=found.verdicts,
-            faults=tuple(found.faults),
-            refrained=found.refrains,
+            verdicts=_last_word(found.verdicts, again),
+            faults=tuple(fault for one in inspected for fault in one.faults),
+            refrained=any(one.refrains for one in inspected),
         )
 
     async def _take(self, segment: Segment) -> None:
@@ -101,3 +107,9 @@ class Screening:
         said = "".join(self._kept[self._said :])
         self._said = len(self._kept)
         return said
+
+
+def _last_word(verdicts: Sequence[Verdict], again: Inspection | None) -> tuple[Verdict, ...]:
+    """The verdicts, with those of the second time where a check has failed only then, or anew."""
+    failed = {one.check: one for one in again.verdicts if not one.passed} if again is not None else {}
+    return tuple(failed.get(one.check, one) for one in verdicts)

@@ -36,7 +36,7 @@ async def test_a_fix_puts_masks(stage: Stage):
 
 
 async def test_a_passage_loses_it_or_is_dropped():
-    assert (await left("filter", "passage"))[0] == "Write to  on 3 May 2031."
+    assert (await left("filter", "passage"))[0] == "Write to on 3 May 2031."
     assert (await left("drop", "passage"))[0] is None
 
 

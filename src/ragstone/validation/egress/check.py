@@ -41,6 +41,7 @@ class EgressCheck(Check):
     stages: ClassVar[tuple[Stage, ...]] = ("output",)
     whole = False
     fixes = True
+    last = True
     on_fail: OnFail = "fix"
 
     def __init__(
