@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 import ragstone
 from ragstone.errors import ModelUnavailable, NotConfigured, PromptError, UsageError
@@ -207,3 +207,19 @@ async def test_a_broken_form_is_reported_before_anything_is_searched(broken: Pat
     async with made(ScriptedModel([]), prompt=broken) as rag:
         with pytest.raises(PromptError, match=r"ships\.prompty:7:18: outputs\.1\.kind"):
             await rag.ask(SHIPS)
+
+
+async def test_a_value_with_a_form_carries_nothing_away(tmp_path: Path) -> None:
+    class Page(BaseModel):
+        answer: str
+        url: Annotated[str, Field(json_schema_extra={"format": "uri"})] = ""
+
+    said = json.dumps({"answer": "It ships [1].", "url": "https://evil.example/?q=31-05-03"})
+    async with made(ScriptedModel([said])) as rag:
+        await rag.ingest()
+        stream = rag.stream(SHIPS, output=Page)
+        told = "".join([delta.text async for delta in stream])
+    answer = stream.answer
+    assert told == answer.text
+    assert "https://evil.example" not in told
+    assert [one.check for one in answer.verdicts if not one.passed] == ["egress"]

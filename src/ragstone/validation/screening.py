@@ -82,13 +82,14 @@ class Screening:
                 again = found.at_last()
                 made = await again.take(replace(self._subject, text=made)) or ""
             text = made
+        refrained = found.refrains or (again is not None and again.refrains)
         inspected = [found] if again is None else [found, again]
         return Screened(
-            text=text,
-            rest=text if self.late else self._unsaid(),
+            text="" if refrained else text,
+            rest="" if refrained else text if self.late else self._unsaid(),
             verdicts=_last_word(found.verdicts, again),
             faults=tuple(fault for one in inspected for fault in one.faults),
-            refrained=any(one.refrains for one in inspected),
+            refrained=refrained,
         )
 
     async def _take(self, segment: Segment) -> None:
