@@ -302,8 +302,8 @@ class Prompt:
     the same for every question, so that a server's prefix cache can serve it. `shed` is what was left out, in order.
     `plan` are the calls of a model that its layers make. `reasons` asks for the model's own reasoning, `logprobs` for
     how likely its words were. What is `confidential` goes to models of your own alone. `sample` tells calls apart that
-    ask for the same thing on purpose, from 0. One that is `drawn` is answered by lot; one that is `loose` has no file.
-    `authored` are the words of its file, and of the examples that a person has verified.
+    ask for the same thing on purpose, from 0. One that is `drawn` is answered by lot; one that is `loose` has no file,
+    whose words, with those of verified examples, are `authored`.
     """
 
     name: str
