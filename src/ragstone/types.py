@@ -257,8 +257,7 @@ class Slot:
     """A value as it was put into a prompt. Where it holds passages, `hits` are these in their numbered order.
 
     `broken` are the special tokens of a model that stood in it and were broken up: `<|im_start|>` is sent with a space.
-    `mark` is how it was told apart from the instructions, and `sign` what a datamark puts before each word. `tokens` is
-    its length as the prompt's counter counts it.
+    `mark` is how it was told apart from the instructions, and `sign` what a datamark puts before each word.
     """
 
     name: str
@@ -266,7 +265,7 @@ class Slot:
     text: str
     hits: tuple[Hit, ...] = ()
     broken: tuple[str, ...] = ()
-    tokens: int = 0
+    tokens: int = 0  # as the prompt's counter counts them
     mark: Mark = "none"
     sign: str = ""
 
