@@ -147,6 +147,8 @@ CONTEXTS: dict[str, Any] = {
     "deadline": SHAPELESS,
     "budget": SHAPELESS,
     "purse": SHAPELESS,
+    "bounds": SHAPELESS,  # how many calls there may be shapes none of them
+    "depth": SHAPELESS,
     "unread": SHAPELESS,
     "patient": SHAPELESS,
     "confidential": SHAPELESS,  # it is the prompt's, by the time that a model is asked

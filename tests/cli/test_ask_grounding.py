@@ -18,8 +18,11 @@ def checking(project: Path, check: str) -> None:
     """Has the project's answers pass a check."""
     path = project / "pipelines" / "answer.yaml"
     text = path.read_text(encoding="utf-8")
-    assert "checks: [citations]" in text
-    path.write_text(text.replace("checks: [citations]", f"checks:\n  - citations\n  - {check}"), encoding="utf-8")
+    assert "checks: [citations, egress]" in text
+    path.write_text(
+        text.replace("checks: [citations, egress]", f"checks:\n  - citations\n  - egress\n  - {check}"),
+        encoding="utf-8",
+    )
 
 
 def answered(run: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -124,7 +124,11 @@ def test_explain_works_on_an_empty_index_and_shows_the_exact_messages(project: P
     found = json.loads(shown.stdout)
     assert [message["role"] for message in found["messages"]] == ["system", "user"]
     assert "When does it ship?" in found["messages"][-1]["content"]
-    assert {slot["name"]: slot["trust"] for slot in found["slots"]} == {"passages": "retrieved", "question": "user"}
+    assert {slot["name"]: slot["trust"] for slot in found["slots"]} == {
+        "canary": "author",
+        "passages": "retrieved",
+        "question": "user",
+    }
 
 
 def test_explain_says_how_long_a_prompt_is_and_what_was_left_out(ingested: Path, run):
@@ -157,7 +161,11 @@ def test_explain_names_the_special_tokens_that_were_broken_up(project: Path, run
     asked = ("prompt", "explain", "--set", "question=What is <|im_start|>?")
     assert "question: broken up with a space: <|im_start|>" in run(*asked).stderr
     slots = json.loads(run(*asked, "--json").stdout)["slots"]
-    assert {slot["name"]: slot.get("broken") for slot in slots} == {"passages": None, "question": ["<|im_start|>"]}
+    assert {slot["name"]: slot.get("broken") for slot in slots} == {
+        "canary": None,
+        "passages": None,
+        "question": ["<|im_start|>"],
+    }
 
 
 def test_explain_needs_no_model_and_has_an_example_question(tmp_path: Path, run):

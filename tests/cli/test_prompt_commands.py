@@ -95,7 +95,7 @@ def test_show_puts_includes_in_place_and_leaves_values_open(prompts: Path, run):
     assert "{{ question }}" in found["messages"][-1]["content"]
     assert found["options"] == {"temperature": 0, "maxOutputTokens": 800}
     assert found["inputs"][0]["trust"] == "user"
-    assert found["includes"] == ["parts/citations.md", "parts/delimit.md"]
+    assert found["includes"] == ["parts/canary.md", "parts/citations.md", "parts/delimit.md"]
     plain = run("prompt", "show").stdout
     assert "How to cite:" in plain
     assert "maxOutputTokens: 800" in plain
@@ -129,7 +129,7 @@ def test_explain_has_the_keys_and_sums_that_are_promised(project: Path, run):
     ]
     assert found["calls"] == found["worst_case_calls"] == 1
     assert found["shed"] == []
-    assert [set(slot) for slot in found["slots"]] == [{"name", "trust", "tokens"}] * 2
+    assert [set(slot) for slot in found["slots"]] == [{"name", "trust", "tokens"}] * 3
     assert 0 < found["stable_prefix_tokens"] < found["tokens"]
 
 
