@@ -22,7 +22,7 @@ from ragstone.prompts.estimate import estimated
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Capabilities
 from ragstone.testing import ScriptedModel
-from ragstone.types import Completion, Context, Delta, Prompt
+from ragstone.types import Completion, Context, Prompt
 from thinking import Says, asked, kinds, last, likely, numbered, thoughts
 
 # ── The calls ───────────────────────────────────────────────────────────────────────────────────────────────────────
