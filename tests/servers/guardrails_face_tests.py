@@ -73,7 +73,7 @@ def test_a_guard_does_with_what_is_found_what_it_always_does():
     fixed = Guard().use(as_validator("length", most=5, on_fail="fix")).validate(TEXT)
     assert fixed.validated_output == "It is"
     less = Guard().use(as_validator(Bad(), on_fail="fix")).validate(TEXT)
-    assert less.validated_output == "It is , and  it is.", "what is left passes, so it is a fix"
+    assert less.validated_output == "It is , and it is.", "what is left passes, so it is a fix"
     with pytest.raises(ValidationError, match="a bad word"):
         Guard().use(as_validator(Bad(), on_fail="exception")).validate(TEXT)
 
