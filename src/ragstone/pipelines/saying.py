@@ -91,13 +91,11 @@ class Saying:
 def _said(found: Said, screened: Sequence[Screened]) -> Said:
     verdicts = [verdict for one in screened for verdict in one.verdicts]
     merged = {one.check: one for one in verdicts} | {one.check: one for one in verdicts if not one.passed}
-    texts = tuple(one.text for one in screened)
-    emptied = found.form is None and "".join(found.texts).strip() and not "".join(texts).strip()
     return replace(
         found,
-        texts=texts,
+        texts=tuple(one.text for one in screened),
         verdicts=tuple(merged.values()),
-        refrained=bool(emptied) or any(one.refrained for one in screened),  # no words are no answer
+        refrained=any(one.refrained for one in screened),
     )
 
 
