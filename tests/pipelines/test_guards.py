@@ -260,6 +260,8 @@ def test_a_project_names_its_checks(project: Path):
         ("checks:\n  - length: {moist: 3}", 2, "unknown key 'moist'"),
         ("checks:\n  - length: {most: 3, on_fail: drop}", 2, "cannot `drop` at the stage output"),
         ("checks:\n  - length: {most: 3, on: passage, on_fail: reask}", 2, "cannot `reask` at the stage passage"),
+        ("checks:\n  - length: {most: 3, on_fail: fix, reasks: 2}", 2, "'reasks' has no effect here"),
+        ("checks:\n  - length: {most: 3, otherwise: flag}", 2, "expected `on_fail: reask`"),
         ("checks:\n  - length: {most: 3, on: nowhere}", 2, "on"),
         ("checks:\n  - length: {most: 3, timeout: 0}", 2, "timeout"),
         ("checks:\n  - length: {most: x}", 2, "should be a whole number"),
