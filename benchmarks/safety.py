@@ -20,6 +20,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 PARTS = ("injection", "egress", "personal", "grounding")
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     part = parser.parse_args(arguments[:1]).part
     if part == "injection":
         return injection(arguments[1:])
+    if part == "egress" and find_spec("linkify_it") is None:
+        parser.error("the judge of leaks needs one more package: pip install linkify-it-py")
     return import_module(f"safeguards.{part}").main(arguments[1:])  # each needs packages that the others do not
 
 

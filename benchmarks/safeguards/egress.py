@@ -21,7 +21,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from escaping.attempts import PASSAGE, QUESTION, attempts
@@ -194,8 +193,6 @@ def main(args: Sequence[str]) -> int:
     asked.add_argument("--show", type=int, default=10, help="so many faults are printed")
     asked.add_argument("--times", action="store_true", help="also print how long hard answers take")
     given = asked.parse_args(args)
-    if find_spec("linkify_it") is None:
-        asked.error("the judge of leaks needs one more package: pip install linkify-it-py")
     leaks = asyncio.run(attacked(given.attempts, given.seed, given.show)) if given.attempts else 0
     share = asyncio.run(unharmed(given.answers, given.seed, given.show)) if given.answers else 0.0
     if given.times:
