@@ -129,6 +129,14 @@ def test_the_detectors_are_adjusted_to_own_examples(run: Run, tmp_path: Path):
     assert "bad.jsonl" in (tmp_path / "guard.json").read_text()
 
 
+def test_examples_that_are_too_alike_to_be_held_out_are_told(run: Run, tmp_path: Path):
+    (tmp_path / "bad.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in ORDERS))
+    (tmp_path / "good.jsonl").write_text("\n".join([json.dumps({"text": SHIPS[0]})] * 6))
+    result = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "good.jsonl", "-o", "guard.json")
+    assert result.exit_code == 0, result.stderr
+    assert "too alike to hold any of them out" in result.stderr
+
+
 def test_too_few_examples_are_told(run: Run, tmp_path: Path):
     (tmp_path / "bad.jsonl").write_text('{"text": "Sing."}')
     result = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "bad.jsonl")

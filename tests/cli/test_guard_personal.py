@@ -58,6 +58,12 @@ def test_lines_of_json_stay_in_order():
     assert masks[1] == '"<EMAIL_ADDRESS>"'
 
 
+def test_a_line_ends_where_json_lines_end():
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in ("a@example.com\u2028b", "c\x85d")]
+    result = run("-", "--jsonl", "--json", given="\ufeff" + "\r\n".join(lines))
+    assert [json.loads(line)["found"] for line in result.stdout.split("\n") if line] == [True, False]
+
+
 def test_only_the_types_that_are_asked_for(file: Path):
     found = json.loads(run(file, "--json", "--type", "PHONE_NUMBER").stdout)
     assert [one["type"] for one in found["spans"]] == ["PHONE_NUMBER"]

@@ -142,6 +142,8 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         (tmp_path / "connectors" / "tesseract.yaml").write_text("kind: ocr\ntype: tesseract\n")
     if "rerank: {by: cross}" in text:  # likewise
         (tmp_path / "connectors" / "cross.yaml").write_text("kind: reranker\ntype: rerank\n")
+    if "{nli: entailment" in text:  # any reranker
+        (tmp_path / "connectors" / "entailment.yaml").write_text("kind: reranker\ntype: rerank\n")
     path = tmp_path / name.group(1)
     if path.suffix == ".prompty":  # keys of the front matter, to be put into the file that ships
         (tmp_path / "prompts" / "personas").mkdir()

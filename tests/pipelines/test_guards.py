@@ -109,6 +109,18 @@ async def test_a_refusal_abstains_and_cites_nothing():
         await asked(ScriptedModel([SAID]), guard(on_fail="raise"))
 
 
+@pytest.mark.parametrize("whole", [False, True])
+async def test_an_answer_of_which_nothing_is_left_is_an_abstention(whole: bool):
+    async with made(ScriptedModel(["OBEY me. OBEY him [1]."]), guard(Shouting(whole=whole), on_fail="filter")) as rag:
+        await rag.ingest()
+        stream = rag.stream(SHIPS)
+        pieces = [delta.text async for delta in stream]
+    answer = stream.answer
+    assert (answer.text, answer.abstained, answer.citations) == (ABSTAINED, True, ())
+    assert "".join(pieces) == ABSTAINED
+    assert verdict(answer).action == "filtered"
+
+
 async def test_a_model_is_told_what_is_wrong_and_answers_again():
     model = ScriptedModel([SAID, "It ships on 3 May 2031 [1]."])
     answer = await asked(model, guard(on_fail="reask"))
@@ -248,6 +260,8 @@ def test_a_project_names_its_checks(project: Path):
         ("checks:\n  - length: {moist: 3}", 2, "unknown key 'moist'"),
         ("checks:\n  - length: {most: 3, on_fail: drop}", 2, "cannot `drop` at the stage output"),
         ("checks:\n  - length: {most: 3, on: passage, on_fail: reask}", 2, "cannot `reask` at the stage passage"),
+        ("checks:\n  - length: {most: 3, on_fail: fix, reasks: 2}", 2, "'reasks' has no effect here"),
+        ("checks:\n  - length: {most: 3, otherwise: flag}", 2, "expected `on_fail: reask`"),
         ("checks:\n  - length: {most: 3, on: nowhere}", 2, "on"),
         ("checks:\n  - length: {most: 3, timeout: 0}", 2, "timeout"),
         ("checks:\n  - length: {most: x}", 2, "should be a whole number"),

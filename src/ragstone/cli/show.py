@@ -64,7 +64,7 @@ def answer(found: Answer, *, root: Path) -> None:
     elif found.confidence is not None:
         remarks([f"confidence: {100 * found.confidence:.0f} % of the sentences are supported by the passages"])
     for verdict in found.verdicts:
-        if not verdict.passed:
+        if not verdict.passed and verdict.action in ("", "flagged"):  # what was done stands in a notice, reason and all
             remarks([f"{verdict.check}: {verdict.reason}"])
 
 

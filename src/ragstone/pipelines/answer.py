@@ -383,8 +383,9 @@ class AnswerPipeline:
             left -= 1
             outcome = await asked_again(file, outcome, faults, router=self.router.writing, runs=runner, context=within)
             told, rest, faults = await saying(outcome.prompt).finish(outcome)
-        if told.refrained:
-            told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None)
+        gone = told.form is None and outcome.completion.text.strip() and not told.texts[0].strip()
+        if told.refrained or gone:  # no words are no answer
+            told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None, refrained=True)
             rest = told.texts[0]
         if rest:
             yield Delta(rest)

@@ -191,6 +191,16 @@ def _guard(name: str, located: Located, parts: Parts, given: Mapping[str, Any], 
         reasks=chosen.reasks,
         otherwise=chosen.otherwise,
     )
+    if policy.on_fail != "reask" and (idle := [key for key in ("reasks", "otherwise") if key in located.value]):
+        hint = "It says what comes after a model was asked again."
+        expected = f"`on_fail: reask` beside `{idle[0]}`"
+        raise ConfigError(
+            f"{idle[0]!r} has no effect here",
+            where=located.where((idle[0],)),
+            expected=expected,
+            found=f"on_fail: {policy.on_fail}",
+            hint=hint,
+        )
     if stage is not None and chosen.on not in (None, (stage,)):
         raise UsageError(f"the check {name!r} is asked of documents here", expected=f"no `on`, or `on: {stage}`")
     return Guard(name=name, check=check, policy=policy, stages=chosen.on or ((stage,) if stage is not None else ()))

@@ -91,11 +91,11 @@ def _finder(types: list[str] | None, names: str | None, *, presidio: bool) -> Fi
 def _texts(file: Path, field: str | None) -> Iterator[tuple[str, str]]:
     """Each text with its place. Raises UsageError for a line that is none."""
     data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    text = data.decode("utf-8", errors="replace")
+    text = data.decode("utf-8-sig", errors="replace")
     if field is None:
         yield "", text
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         where = f"{'standard input' if str(file) == '-' else file}:{number}"

@@ -65,6 +65,8 @@ def train_detectors(
         return
     for figure in figures:
         show.out.print(figure.as_text(), markup=False)
+    if not figures:
+        show.remarks(["No figures: these examples are too alike to hold any of them out."])
     show.out.print(f"Written: {output}. To use it, write in the pipeline's file:", markup=False)
     show.out.print(f"  checks: [{{injection: {{weights: {output}}}}}]", markup=False)
 

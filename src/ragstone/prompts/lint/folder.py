@@ -17,6 +17,9 @@ __all__ = ["PARTS", "missing_tests", "near_duplicate", "unused_part"]
 PARTS = "parts"
 """The folder of what prompts include."""
 
+PSEUDONYMS = "parts/pseudonyms.md"
+"""Ships for those whose route sends names in place of personal data; most projects do not need it."""
+
 ALIKE = 0.97  # of the words, in order
 
 _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
@@ -24,7 +27,7 @@ _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 def unused_part(folder: Folder) -> Iterator[Fault]:
     """A file to be included that nothing includes; a prompt that does not load counts as well."""
-    root, named = folder.root, {OUTPUTS, CANARY, *MARKS.values()}
+    root, named = folder.root, {OUTPUTS, CANARY, PSEUDONYMS, *MARKS.values()}
     for path in [*root.rglob("*.prompty"), *(root / PARTS).rglob("*")]:
         if path.is_file():
             named |= set(_INCLUDED.findall(path.read_text(encoding="utf-8", errors="replace")))

@@ -1,6 +1,6 @@
 """Whether a passage says what a claim says: by its words, and where these leave it open, by vectors or by a model.
 
-The scales are fitted on public questions by benchmarks/grounding.py, which prints them and what they are worth.
+`benchmarks/safety.py grounding` fits the scales on public questions, and prints them and what they are worth.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ class PersonalCheck(Check):
         for name in self.types:
             if name not in TYPES:
                 hint = nearest(name, TYPES) or "Names take `type: presidio` with `names`."
-                raise ConfigError(f"unknown type {name!r}", expected="of " + ", ".join(TYPES), found=name, hint=hint)
+                raise ConfigError(
+                    f"unknown type {name!r}", expected="one of " + ", ".join(TYPES), found=name, hint=hint
+                )
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text that holds any."""

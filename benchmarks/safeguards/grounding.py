@@ -1,10 +1,10 @@
 """How well the check `grounding` tells sentences that their passage supports from those that it does not.
 
-    python benchmarks/grounding.py [--limit 600] [--plot confidence.png]
+    python benchmarks/safety.py grounding [--limit 600] [--plot confidence.png]
 
-Sentences are made from public questions (benchmarks/grounding_samples.py says how). Articles are dealt into two halves:
-the scales of validation/grounding/support.py are fitted on one and judged on the other, and so is the whole check; CMRC
-is judged alone. "flagged" is the share of a kind that fails, by any label and by each. A label's precision is the share
+Sentences are made from public questions (samples.py beside this file says how). Articles are dealt into two halves: the
+scales of validation/grounding/support.py are fitted on one and judged on the other, and so is the whole check; CMRC is
+judged alone. "flagged" is the share of a kind that fails, by any label and by each. A label's precision is the share
 of its flags that fall on false sentences; "AUC" is that of the probability of support against true claims.
 
 Last, answers of five sentences of the judged half are put together at random, and the confidence of each is compared
@@ -23,12 +23,11 @@ from typing import Any
 
 import numpy as np
 from extractive import data_folder
-from grounding_samples import FALSE, TRUE, Sample, from_paraphrases, from_questions, from_rgb
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from ragstone.connectors.openvino import OpenVINOEmbedder
-from ragstone.evaluation.plot_confidence import binned, calibration_error, drawn
+from ragstone.evaluation.plot_confidence import Bin, binned, calibration_error, drawn
 from ragstone.protocols import Embedder
 from ragstone.types import Chunk, Context, Hit
 from ragstone.validation.grounding import support
@@ -39,8 +38,10 @@ from ragstone.validation.policy import Guard
 from ragstone.validation.screening import Screening
 from ragstone.verdicts import Subject
 from ragstone.wrapped import WrappedEmbedder
+from safeguards.samples import FALSE, TRUE, Sample, from_paraphrases, from_questions, from_rgb
 
 LABELS = ("number", "name", "quote", "unsupported")
+WIDTHS = {label: max(8, len(label) + 2) for label in LABELS}
 UNTOLD = ("number", "date", "name", "negation")  # whose words are those of the passage but for one
 UNFITTED = (*UNTOLD, "answer")
 PENALTY = 1.0
@@ -130,8 +131,9 @@ def features(one: Judged, *, vectors: bool) -> list[float]:
 
 
 def show_fit(name: str, shipped: support.Scale, found: support.Scale) -> None:
-    same = "as shipped" if shipped == found else f"shipped: {shipped}"
-    print(f"{name:10} {found}  {same}", flush=True)
+    print(f"{name:10} {found}", flush=True)
+    if shipped != found:
+        print(f"{'  shipped':10} {shipped}", flush=True)
 
 
 # ── Figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +141,8 @@ def show_fit(name: str, shipped: support.Scale, found: support.Scale) -> None:
 
 def show(name: str, every: Sequence[Judged]) -> None:
     """One table: the kinds of sentences down, what is flagged across; then each label's precision."""
-    print(f"\n{name:24}{'n':>6}{'flagged':>9}" + "".join(f"{label:>13}" for label in LABELS) + f"{'AUC':>8}")
+    heads = "".join(f"{label:>{WIDTHS[label]}}" for label in LABELS)
+    print(f"\n{name:16}{'n':>5}{'flagged':>9}{heads}{'AUC':>8}")
     claims = [one for one in every if one.sample.kind in ("claim", "paraphrase")]
     for kind in (*TRUE, *FALSE):
         mine = [one for one in every if one.sample.kind == kind]
@@ -147,10 +150,11 @@ def show(name: str, every: Sequence[Judged]) -> None:
             continue
         shares = [share([label in one.labels for one in mine]) for label in LABELS]
         area = "" if kind in TRUE or kind in UNTOLD else f"{auc(claims, mine):8.3f}"
-        columns = "".join(f"{each:13.1%}" for each in shares)
-        print(f"{kind:24}{len(mine):6}{share([bool(one.labels) for one in mine]):9.1%}{columns}{area}", flush=True)
-    flags = [[not one.sample.supported for one in every if label in one.labels] for label in LABELS]
-    print(f"{'precision':39}" + "".join(f"{share(found):13.1%}" if found else f"{'':13}" for found in flags))
+        columns = "".join(f"{each:{WIDTHS[label]}.1%}" for label, each in zip(LABELS, shares, strict=True))
+        print(f"{kind:16}{len(mine):5}{share([bool(one.labels) for one in mine]):9.1%}{columns}{area}", flush=True)
+    flags = {label: [not one.sample.supported for one in every if label in one.labels] for label in LABELS}
+    said = (f"{share(found):.1%}" if found else "" for found in flags.values())
+    print(f"{'precision':30}" + "".join(f"{each:>{WIDTHS[label]}}" for label, each in zip(LABELS, said, strict=True)))
 
 
 def share(values: Sequence[bool]) -> float:
@@ -204,22 +208,33 @@ def samples_of(folder: Path, language: str, limit: int) -> list[Sample]:
     return found
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: Sequence[str]) -> int:
+    """Prints all of it."""
+    parser = argparse.ArgumentParser(
+        "safety.py grounding", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--limit", type=int, default=600, help="questions of each collection")
     parser.add_argument("--plot", type=Path, help="draw confidence against truth")
-    arguments = parser.parse_args()
+    given = parser.parse_args(arguments)
+    bins = asyncio.run(printed(given.limit))
+    if given.plot:
+        canvas = drawn(bins, title="Confidence of an answer, and what is true of it")
+        given.plot.write_bytes(canvas.png() if given.plot.suffix == ".png" else canvas.svg().encode())
+    return 0
+
+
+async def printed(limit: int) -> dict[str, list[Bin]]:
+    """Prints the tables, and gives the bins of confidence by language."""
     folder, embedder = data_folder(), Remembering(OpenVINOEmbedder())
     parts = {
-        language: halves(await judged(samples_of(folder, language, arguments.limit), embedder))
-        for language in ("en", "de", "zh")
+        language: halves(await judged(samples_of(folder, language, limit), embedder)) for language in ("en", "de", "zh")
     }
     show_fit("SEMANTIC", support.SEMANTIC, fitted(parts["en"][0], vectors=True))
     show_fit("LEXICAL", support.LEXICAL, fitted([*parts["en"][0], *parts["de"][0]], vectors=False))
     show_fit("SPACELESS", support.SPACELESS, fitted(parts["zh"][0], vectors=False))
     for language, (_, rest) in parts.items():
         show(f"{language}, judged half", rest)
-    cmrc = await judged(list(from_questions(folder / "retrieval/cmrc2018", "zh", limit=arguments.limit)), embedder)
+    cmrc = await judged(list(from_questions(folder / "retrieval/cmrc2018", "zh", limit=limit)), embedder)
     show("CMRC (zh)", cmrc)
     bins = {language: binned(await confidences(parts[language][1], embedder)) for language in ("en", "zh")}
     print()
@@ -227,10 +242,4 @@ async def main() -> None:
         print(f"confidence, {language}: expected calibration error {calibration_error(found):.3f}")
         for one in found:
             print(f"  said {one.confidence:5.1%}  true {one.true:5.1%} [{one.low:.0%}–{one.high:.0%}]  n {one.count}")
-    if arguments.plot:
-        canvas = drawn(bins, title="Confidence of an answer, and what is true of it")
-        arguments.plot.write_bytes(canvas.png() if arguments.plot.suffix == ".png" else canvas.svg().encode())
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+    return bins

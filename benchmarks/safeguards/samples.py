@@ -1,4 +1,4 @@
-"""Labelled sentences for benchmarks/grounding.py, made from public questions with their passages and answers.
+"""Labelled sentences for the measurement of grounding, made from public questions with their passages and answers.
 
 A claim is a question with its answer put in place of the word that asks, which is a paraphrase of what the passage
 says; `verbatim` is the passage's own sentence. The rest is wrong in one known way.

@@ -1,7 +1,7 @@
 """What leaves in an answer: generated attempts to carry something out, and answers that should come out as they are.
 
     pip install linkify-it-py
-    python benchmarks/egress.py --attempts 15000 --answers 20000
+    python benchmarks/safety.py egress --attempts 15000 --answers 20000
 
 The judge of a leak knows nothing of Ragstone's own rules. It renders what came out with markdown-it-py, once as
 CommonMark, once with tables and once with the extensions of GitHub and automatic links, each with HTML on. Then it
@@ -17,7 +17,6 @@ import json
 import os
 import random
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -185,7 +184,9 @@ async def timed() -> None:
 
 def main(args: Sequence[str]) -> int:
     """The exit code: 0 where nothing leaked, and at most 0.5 % of the answers were changed."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked = argparse.ArgumentParser(
+        "safety.py egress", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("--attempts", type=int, default=15_000)
     asked.add_argument("--answers", type=int, default=20_000)
     asked.add_argument("--seed", type=int, default=9)
@@ -197,7 +198,3 @@ def main(args: Sequence[str]) -> int:
     if given.times:
         asyncio.run(timed())
     return 0 if not leaks and share <= 0.005 else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

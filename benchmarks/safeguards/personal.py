@@ -1,6 +1,9 @@
 """Personal data: how much of it is found, side by side with plain Presidio, and what that takes.
 
-Run it with `RAGSTONE_DATA` set, and `pip install 'ragstone[personal]'`. The sentences of `pii/` were made from 157
+    pip install 'ragstone[personal]'
+    RAGSTONE_DATA=... python benchmarks/safety.py personal [--part judge|fit|all] [--exact]
+
+The sentences of `pii/` were made from 157
 templates: by a hash of the template one half was looked at while the patterns were written (`fit`), the other half was
 not (`judge`). A span counts as found where its type is right and the ranges share half of what they cover together;
 `exact` wants the same range. PERSON, LOCATION and ORGANIZATION take a language model, which neither side has here.
@@ -15,7 +18,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ragstone.text.personal.finding import find
@@ -85,12 +88,14 @@ def finders() -> dict[str, Finder]:
     return {"personal": find, "presidio": of(own=True), "plain Presidio": of(own=False)}
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> int:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "safety.py personal", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--part", choices=["fit", "judge", "all"], default="judge")
     parser.add_argument("--exact", action="store_true", help="want the same ranges")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     path = Path(os.environ.get("RAGSTONE_DATA", "../shared/data")) / "pii" / "presidio.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if given.part in ("all", part(row))]
@@ -104,13 +109,10 @@ def main() -> None:
         taken = 1000 * (time.perf_counter() - begun) / len(rows)
         print(f"{name}: {len(rows)} sentences ({given.part}), {taken:.2f} ms each")
     present = {name for one in counted.values() for name in one.right + one.missed} - NAMES
-    print("\nF1 (precision / recall) " + "".join(f"{name:>26}" for name in counted))
+    print("\nprecision, recall, F1   " + "".join(f"{name:>18}" for name in counted))
     lines = [(name, [name]) for name in sorted(present)]
-    lines += [("all of these", sorted(present)), ("with what is wrongly found", sorted(set(TYPES) | present))]
+    lines += [("all of these", sorted(present)), ("with wrong types", sorted(set(TYPES) | present))]
     for name, types in lines:
         cells = [one.figures(types) for one in counted.values()]
-        print(f"{name:27}" + "".join(f"{f:10.3f} ({p:.3f} / {r:.3f})" for p, r, f in cells))
-
-
-if __name__ == "__main__":
-    main()
+        print(f"{name:24}" + "".join("   " + "".join(f"{one:5.2f}" for one in cell) for cell in cells))
+    return 0
