@@ -23,12 +23,14 @@ BLOCK = 64
 
 SMOOTH = 0.05  # added to a spread, so that two alike neighbours make nobody strange
 NEAREST = 3
+BRIEF = np.float32(np.log1p(4))  # four words, as `length` has them
 
-OUTLYING = ("apart", "deviation", "nearest", "near", "alone", "prose", "script", "length", "asks")
+OUTLYING = ("apart", "deviation", "nearest", "near", "alone", "prose", "script", "length", "asks", "brief")
 """`apart`: the mean cosine to the others, less that of the others among themselves; `deviation`: the same in standard
 deviations of theirs; `nearest`, `near`: the highest cosine, and the mean of the three highest; `alone`: there is nobody
 to compare with; `prose`: the share of table lines around a sentence that is none; `script`: the share of others in
-another script; `length` in words; `asks`: how much the vector alone looks like a request."""
+another script; `length` in words; `asks`: how much the vector alone looks like a request; `brief`: how much shorter
+it is than four words, since a scrap of text has a vector like nobody's."""
 
 RARE = ("verbs", "second", "question", "please", "request")
 """Rules that weigh less where the other sentences meet them, too, as in instructions for use."""
@@ -176,6 +178,7 @@ def _outlying(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
     found[:, 6] = (shape.scripts[:, None] != shape.scripts[None, :]).sum(axis=1) / others
     found[:, 7] = shape.lengths
     found[:, 8] = asks
+    found[:, 9] = np.maximum(0, 1 - shape.lengths / BRIEF)
     return found
 
 
