@@ -163,7 +163,7 @@ def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
         (far * asks)[:, None],
         rules[:, _ONE] * rules[:, _OTHER],
     ]
-    return np.concatenate(columns, axis=1)
+    return np.concatenate(columns, axis=1).astype(np.float32, copy=False)
 
 
 def _outlying(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
