@@ -22,6 +22,9 @@ __all__ = ["Remembering", "hijacks", "judges_only", "lines", "own", "permitted",
 
 OWN = Path(__file__).parents[1] / "attacks"
 TABLES, PASSAGES, QUESTIONS = 300, 700, 300
+LEARNED_PAGES = "l"
+"""Passages of our handbook's pages from this letter on are among the harmless examples; the pages before it judge."""
+
 INNOCENT = {
     "Information Retrieval",
     "Content Creation",
@@ -88,7 +91,8 @@ def judges_only() -> dict[str, list[str]]:
     news = random.sample(lines(data / "retrieval" / "crud_news_zh" / "distractors.jsonl"), 100)
     abstracts = random.sample(lines(data / "retrieval" / "cranfield" / "corpus.jsonl"), 150)
     speech = (data / "retrieval" / "chunking_eval" / "corpora" / "state_of_the_union.md").read_text(encoding="utf-8")
-    handbook = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(OWN.parents[1].glob("docs/*.md"))[:25])
+    pages = [path for path in sorted(OWN.parents[1].glob("docs/*.md")) if path.name < LEARNED_PAGES]
+    handbook = "\n\n".join(path.read_text(encoding="utf-8") for path in pages)
     return {
         "user attack: Tensor Trust, hijacking": [row["attack"] for row in lines(trust / "hijacking.jsonl")],
         "user attack: Tensor Trust, extraction": [row["attack"] for row in lines(trust / "extraction.jsonl")],

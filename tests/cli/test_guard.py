@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +84,28 @@ def test_what_is_no_text_is_read_all_the_same(run: Run, tmp_path: Path, content:
 def test_an_empty_file_of_lines_has_no_answers(run: Run, tmp_path: Path):
     (tmp_path / "a.jsonl").write_text("")
     assert scanned(run("guard", "scan", "a.jsonl", "--jsonl", "--json")) == []
+
+
+COMMAND = [sys.executable, "-c", "import ragstone.cli; ragstone.cli.main()", "guard", "scan", "--json"]
+
+
+def test_a_closed_standard_input_is_told_in_one_line():
+    closed = " ".join(map(shlex.quote, COMMAND)) + " <&-"
+    done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "standard input" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text("{}\n" * 20_000)  # more lines than a pipe holds
+    with subprocess.Popen(
+        [*COMMAND, "--jsonl", "a.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["error"]
+        process.stdout.close()
+        assert process.wait() == 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from ragstone.errors import UsageError
 
@@ -28,16 +28,9 @@ class Line:
 def texts_of(file: str, *, jsonl: bool, field: str) -> Iterator[Line]:
     """The texts of a file, or of standard input where it is named `-`; bytes that are no UTF-8 are replaced.
 
-    Raises UsageError where there is no such file.
+    Raises UsageError where there is no such file, or standard input is closed.
     """
-    if file == "-":
-        source = sys.stdin.buffer
-    else:
-        path = Path(file)
-        if not path.is_file():
-            raise UsageError("there is no such file", where=file, hint="`-` reads standard input.")
-        source = path.open("rb")
-    with source:
+    with _opened(file) as source:
         if not jsonl:
             yield Line(1, source.read().decode("utf-8-sig", "replace"))
             return
@@ -45,7 +38,23 @@ def texts_of(file: str, *, jsonl: bool, field: str) -> Iterator[Line]:
             yield _line(number, line.decode("utf-8-sig" if number == 1 else "utf-8", "replace").strip("\r\n"), field)
 
 
+def _opened(file: str) -> BinaryIO:
+    if file == "-":
+        if (standard := cast("TextIO | None", sys.stdin)) is None:
+            raise UsageError("is closed", where="standard input", hint="Name a file, or pipe a text in.")
+        return standard.buffer
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError("there is no such file", where=file, hint="`-` reads standard input.")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UsageError("cannot be read", where=file, found=error.strerror) from error
+
+
 def _line(number: int, line: str, field: str) -> Line:
+    if not line.strip():
+        return Line(number, None, "the line is empty")
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -54,7 +55,11 @@ def scan_texts(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Find texts that give orders to a model although their author has no right to. Ends with 0 whatever is found."""
+    """Find texts that give orders to a model although their author has no right to.
+
+    Ends with 0 whatever is found, also where a line holds no text: its answer then has an `error`. A file that cannot
+    be opened is a mistake in the command, and ends with 2.
+    """
     if not 0 < threshold < 1:
         raise UsageError(
             "is out of range", where="--threshold", expected="a number between 0 and 1", found=f"{threshold:g}"
@@ -75,7 +80,10 @@ def scan_texts(
         finally:
             await embedder.close()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parts(lines: Iterable[Line]) -> Iterator[Sequence[Line]]:

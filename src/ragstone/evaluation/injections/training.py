@@ -22,12 +22,12 @@ __all__ = ["train", "train_retrieved", "train_user"]
 PLANTINGS = 1600  # texts with an attack that the detector of retrieved text sees
 PER_EXAMPLE = 10  # of these at most for each attack, so that a few attacks do not outweigh what was known before
 AROUND = 0.3  # the weight of a sentence beside an attack
-CLEAN = 400.0  # the weight of each kind of clean text together
+CLEAN = 1200.0  # the weight of each kind of clean text together
 SLICED = 0.3  # the share of texts of which a few sentences are taken: passages are short
 LONGEST_SLICE = 6
 BLENDED = 0.3  # the share of attacks that are made to fit their context, where a plain rule still gives them away
 _PLAIN = [list(RULES).index(name) for name in ("override", "roleplay", "secrets", "asked", "marker", "reply")]
-DIRECTION_PENALTY, PROMPT_PENALTY, PENALTY = 3.0, 1.0, 20.0
+DIRECTION_PENALTY, PROMPT_PENALTY, PENALTY = 6.0, 1.0, 20.0
 LEAN = 0.25  # log odds towards an attack: to miss one costs more than to strike out a sentence
 SPREAD = 0.05  # added to the spread of a feature, so that one that hardly occurs is not made large
 KIND, PER_PROMPT = 1000.0, 5.0  # the weight of a kind of prompts, and at most of each one
@@ -124,11 +124,15 @@ def _fitted(rows: _Rows, direction: Direction, known: RetrievedWeights | None) -
 
 
 def _direction(examples: Examples, reads: Mapping[str, Read]) -> Direction:
-    """What of a vector tells requests (planted ones, and what people ask) from sentences of documents."""
+    """What of a vector tells requests (planted ones, and what people ask) from sentences of documents.
+
+    Each kind of document counts as much as any other, so that instructions for use are not lost among articles.
+    """
+    kinds = _by_kind(examples.contexts)
     groups = [
         ([reads[one.text].vectors for one in examples.planted], True, 1000.0),
         ([reads[one.text].vectors[:2] for one in examples.prompts], True, 500.0),
-        ([reads[one.text].vectors for one in examples.contexts], False, 2000.0),
+        *(([reads[one.text].vectors for one in some], False, 2000.0 / len(kinds)) for some in kinds),
     ]
     vectors = [np.concatenate(some) for some, _, _ in groups if some]
     labels = [np.full(len(some), label) for some, (_, label, _) in zip(vectors, _filled(groups), strict=True)]

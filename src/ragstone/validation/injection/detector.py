@@ -10,6 +10,7 @@ from math import exp
 import numpy as np
 
 from ragstone.errors import ConfigError, EmbedderError
+from ragstone.labels import TRUSTED
 from ragstone.protocols import Embedder
 from ragstone.types import Context, Trust
 from ragstone.validation.injection.features import Matrix, Read, Shape, shape
@@ -54,7 +55,7 @@ async def scan(
     reads = await read_texts(texts, embedder, context=context)
 
     def judged() -> list[Scan]:
-        judge = _user if trust == "user" else _retrieved
+        judge = _user if trust in TRUSTED else _retrieved
         return [judge(read, weights, threshold) if read else Scan(0.0) for read in reads]
 
     return await asyncio.to_thread(judged)

@@ -23,12 +23,14 @@ BLOCK = 64
 
 SMOOTH = 0.05  # added to a spread, so that two alike neighbours make nobody strange
 NEAREST = 3
+BRIEF = np.float32(np.log1p(4))  # four words, as `length` has them
 
-OUTLYING = ("apart", "deviation", "nearest", "near", "alone", "prose", "script", "length", "asks")
+OUTLYING = ("apart", "deviation", "nearest", "near", "alone", "prose", "script", "length", "asks", "brief")
 """`apart`: the mean cosine to the others, less that of the others among themselves; `deviation`: the same in standard
 deviations of theirs; `nearest`, `near`: the highest cosine, and the mean of the three highest; `alone`: there is nobody
 to compare with; `prose`: the share of table lines around a sentence that is none; `script`: the share of others in
-another script; `length` in words; `asks`: how much the vector alone looks like a request."""
+another script; `length` in words; `asks`: how much the vector alone looks like a request; `brief`: how much shorter
+it is than four words, since a scrap of text has a vector like nobody's."""
 
 RARE = ("verbs", "second", "question", "please", "request")
 """Rules that weigh less where the other sentences meet them, too, as in instructions for use."""
@@ -63,7 +65,16 @@ FEATURES: tuple[str, ...] = (
 )
 
 _WORDS = re.compile(r"[^\W\d_]+")
+_HIDDEN = {
+    (encoded, masked): frozenset(["encoded"] * encoded + ["masked"] * masked)
+    for encoded in (False, True)
+    for masked in (False, True)
+}
 _COLUMN = {name: at for at, name in enumerate(RULES)}
+_RARE, _PAIRED, _FAR, _ONE, _OTHER = (
+    np.array([_COLUMN[name] for name in names])
+    for names in (RARE, PAIRED, FAR, [one for one, _ in TOGETHER], [other for _, other in TOGETHER])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,7 @@ def shape(text: str) -> Shape:
         cut,
         _rules_of(cut),
         np.array([piece.row for piece in cut], np.float32),
-        np.array([np.log1p(_long(piece.text)) for piece in cut], np.float32),
+        np.log1p([_long(piece.text) for piece in cut]).astype(np.float32),
         np.array([_script(piece.text) for piece in cut], np.str_),
     )
 
@@ -138,19 +149,21 @@ def features(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
     outlying = _outlying(shape, vectors, asks)
     apart = np.clip(-outlying[:, 0], -0.2, 0.6)
     far = np.clip(0.5 - outlying[:, 2], 0, 0.6)  # half: about the cosine of neighbours in an article
-    column = {name: shape.rules[:, at] for name, at in _COLUMN.items()}
-    others = max(1, len(vectors) - 1)
-    around = {name: (column[name].sum() - column[name]) / others for name in RARE}
+    rules = shape.rules
+    rare, paired = rules[:, _RARE], rules[:, _PAIRED]
+    around = (rare.sum(axis=0) - rare) / np.float32(max(1, len(vectors) - 1))
     columns = [
-        *(column[name] * (1 - around[name]) for name in RARE),
-        *(column[name] * apart for name in PAIRED),
-        *(column[name] * asks for name in PAIRED),
-        *(column[name] * far for name in FAR),
-        apart * asks,
-        far * asks,
-        *(column[one] * column[other] for one, other in TOGETHER),
+        rules,
+        outlying,
+        rare * (1 - around),
+        paired * apart[:, None],
+        paired * asks[:, None],
+        rules[:, _FAR] * far[:, None],
+        (apart * asks)[:, None],
+        (far * asks)[:, None],
+        rules[:, _ONE] * rules[:, _OTHER],
     ]
-    return np.concatenate([shape.rules, outlying, np.stack(columns, axis=1)], axis=1).astype(np.float32)
+    return np.concatenate(columns, axis=1).astype(np.float32, copy=False)
 
 
 def _outlying(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
@@ -165,6 +178,7 @@ def _outlying(shape: Shape, vectors: Matrix, asks: Matrix) -> Matrix:
     found[:, 6] = (shape.scripts[:, None] != shape.scripts[None, :]).sum(axis=1) / others
     found[:, 7] = shape.lengths
     found[:, 8] = asks
+    found[:, 9] = np.maximum(0, 1 - shape.lengths / BRIEF)
     return found
 
 
@@ -185,24 +199,16 @@ def _distances(vectors: Matrix) -> Matrix:
 
 
 def _rules_of(cut: Sequence[Piece]) -> Matrix:
-    met = np.zeros((len(cut), len(RULES)), np.float32)
-    for row, piece in enumerate(cut):
-        for name in found(piece.text):
-            met[row, _COLUMN[name]] = 1
-        met[row, _COLUMN["encoded"]] = bool(piece.by)
-        met[row, _COLUMN["masked"]] = bool(piece.masks)
-    return met
+    met = [found(piece.text) | _HIDDEN[bool(piece.by), bool(piece.masks)] for piece in cut]
+    return np.array([[name in names for name in RULES] for names in met], np.float32).reshape(-1, len(RULES))
 
 
 def _script(text: str) -> str:
     """The script of its first letter: the word with which its name in Unicode begins."""
-    for letter in text:
-        if letter.isalpha():
-            return unicodedata.name(letter, "").partition(" ")[0]
-    return ""
+    return next((unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter.isalpha()), "")
 
 
 def _long(text: str) -> int:
     """Its length in words; where they are not told apart, three characters are one."""
     words = _WORDS.findall(text)
-    return sum(max(1, len(word) // 3) if ord(word[0]) > 0x3000 else 1 for word in words)
+    return len(words) + sum([max(0, len(word) // 3 - 1) for word in words if word[0] > "\u3000"])

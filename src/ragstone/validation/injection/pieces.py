@@ -27,6 +27,7 @@ _BAR = re.compile(r"\s*\|\s*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
+_PLAIN = re.compile(r"[A-Za-z ]+")
 _INK = re.compile(r"\S")
 _PAUSE = re.compile(r"[;:,.!?，、；：。！？،\s]\s*")
 
@@ -73,8 +74,13 @@ def _masks(text: str, plain: Unmasked, place: tuple[int, int]) -> tuple[str, ...
 
 def _ranges(text: str) -> Iterator[tuple[int, int, bool]]:
     """The ranges of the pieces, and whether each is of a table."""
+    tabular = "|" in text
     for start, end in sentences(text):
         for first, last in _split(text, start, end, _NEW_LINE):
+            if not tabular:
+                for begin, stop in _split(text, first, last, _TOUCHING):
+                    yield from ((*short, False) for short in _short(text, begin, stop))
+                continue
             for one, other, row in _cells(text, first, last):
                 if row:
                     yield from ((*short, True) for short in _short(text, one, other))
@@ -137,6 +143,10 @@ def _short(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _reach(text: str, start: int, end: int) -> int:
     """How far a piece may go: a letter of Latin counts a third of a token, one of Hangul three, any other one."""
     if end - start <= LONGEST // 3 or (end - start <= LONGEST and not _HANGUL.search(text, start, end)):
+        return end
+    part = text[start:end]
+    others = _PLAIN.sub("", part)
+    if (len(part) - len(others)) / 3 + 3 * len(others) < LONGEST:  # even if all others were Hangul
         return end
     spent = 0.0
     for place in range(start, end):

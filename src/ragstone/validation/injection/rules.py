@@ -49,24 +49,26 @@ LISTS = frozenset({"verbs", "second", "question"})
 GAP, WIDE_GAP = 3, 8  # words, and characters where words are not told apart
 FIRST_WORDS = 4  # in which the verb of an order is looked for, after what may lead to it
 
-_WORD = re.compile(
-    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u0dff])*"
-    r"(?:['-](?:[^\W_]|[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u0dff])+)*"
-)
+_MARKS = r"\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0900-\u0dff"
+_WORD = re.compile(rf"[^\W_](?:[^\W_]++|[{_MARKS}]++)*+(?:['-](?:[^\W_]++|[{_MARKS}]++)++)*+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LEADING = frozenset(
     re.findall(r"\S+", "please now then also just kindly instead finally first next and but so bitte por favor s'il")
 )
-_MARKER = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?(?:system|assistant|user|instructions?)>|<(?:start|end)_of_turn>"
-    r"|^\W{0,4}(?:#{1,6}\s*)?(?:system|assistant|user|human|instructions?|developer|ai|admin)\b[^:\n]{0,20}:(?!/)"
-    r"|^\W{0,4}(?:系统|助手|用户|система|ассистент|système|sistema|asistente|システム)\s*[:：]",
+_TAG = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?(?:system|assistant|user|instructions?)>|<(?:start|end)_of_turn>",
+    re.IGNORECASE,
+)
+_SPEAKER = re.compile(
+    r"\W{0,4}(?:#{1,6}\s*)?(?:system|assistant|user|human|instructions?|developer|ai|admin)\b[^:\n]{0,20}:(?!/)"
+    r"|\W{0,4}(?:系统|助手|用户|система|ассистент|système|sistema|asistente|システム)\s*[:：]",
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(
-    r"https?://|www\.|[\w.+-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|io|biz|info|xyz|ru|cn|de|co|example|app|dev|site|top)\b"
-)
-_QUOTED = re.compile(r"[\"“”„«»「」『』]|(?<!\w)'[^']{2,}'")
+    r"[:@.](?:(?<=http:)//|(?<=https:)//|(?<=www\.)|(?<=[\w.+-]@)[\w-]+\.\w"
+    r"|(?<=\w\.)(?:com|org|net|io|biz|info|xyz|ru|cn|de|co|example|app|dev|site|top)\b)"
+)  # it begins with what is rare, so that most of a text is skipped quickly
+_QUOTED, _SINGLE = re.compile(r"[\"“”„«»「」『』]"), re.compile(r"(?<!\w)'[^']{2,}'")
 _ASKED = re.compile(r"[?？؟][\"'”’»)\]]*\s*$")
 
 
@@ -96,9 +98,10 @@ class _Phrase:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The rules of all languages: by the beginning of their first word, or by their first character."""
+    """The rules of all languages: by their first word, by three letters it begins with, or by one character."""
 
     phrases: dict[str, list[_Phrase]]
+    begun: dict[str, list[_Phrase]]
     lists: dict[str, frozenset[str]]
     unspaced: dict[str, list[tuple[str, re.Pattern[str]]]]
 
@@ -113,7 +116,7 @@ def found(text: str) -> frozenset[str]:
     names: set[str] = set()
     tokens = _WORD.findall(text.replace("’", "'").casefold())
     for place, token in enumerate(tokens):
-        for phrase in words.phrases.get(token[:3], ()):
+        for phrase in (*words.phrases.get(token, ()), *words.begun.get(token[:3], ())):
             if phrase.rule not in names and phrase.at(tokens, place):
                 names.add(phrase.rule)
     if not words.lists["second"].isdisjoint(tokens):
@@ -123,9 +126,20 @@ def found(text: str) -> frozenset[str]:
         names.update(_anywhere(text, words))
     if _ASKED.search(text):
         names.add("question")
-    forms = (("marker", _MARKER), ("address", _ADDRESS), ("quoted", _QUOTED))
-    names.update(rule for rule, form in forms if form.search(text))
+    if _marked(text):
+        names.add("marker")
+    if _ADDRESS.search(text):
+        names.add("address")
+    if _QUOTED.search(text) or ("'" in text and _SINGLE.search(text)):
+        names.add("quoted")
     return frozenset(names)
+
+
+def _marked(text: str) -> bool:
+    """Whether it has a mark of a message; what each needs is looked for first."""
+    if ("<" in text or "[" in text) and _TAG.search(text):
+        return True
+    return (":" in text or "：" in text) and _SPEAKER.match(text) is not None
 
 
 def _opening(tokens: Sequence[str], words: _Words) -> Iterator[str]:
@@ -152,7 +166,7 @@ def _anywhere(text: str, words: _Words) -> Iterator[str]:
 
 @cache
 def _words() -> _Words:
-    made = _Words({}, {}, {})
+    made = _Words({}, {}, {}, {})
     lists: dict[str, set[str]] = {name: set() for name in LISTS}
     for path in sorted((Path(__file__).parent / "words").glob("*.txt")):
         for rule, line in _lines(path):
@@ -184,8 +198,10 @@ def _add_phrase(made: _Words, rule: str, line: str) -> None:
         words.append(None if element == "~" else (exact, tuple(word[:-1] for word in each if word.endswith("*"))))
     phrase = _Phrase(rule, tuple(words))
     assert words[0] is not None, "a phrase begins with a word"
-    for beginning in {word[:3] for word in (*words[0][0], *words[0][1])}:
-        made.phrases.setdefault(beginning, []).append(phrase)
+    for word in words[0][0]:
+        made.phrases.setdefault(word, []).append(phrase)
+    for beginning in {word[:3] for word in words[0][1]}:
+        made.begun.setdefault(beginning, []).append(phrase)
 
 
 def _add_unspaced(made: _Words, rule: str, line: str) -> None:
