@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import codecs
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -166,14 +165,3 @@ def test_a_prefix_that_is_no_address_is_refused() -> None:
     for wrong in ("example.com", "https://", "https://a b", "javascript:alert(1)", "https://user@host/"):
         with pytest.raises(ConfigError):
             EgressCheck(allow=[wrong])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "shape", ["[", "<", "`", "(", "@", "%41", "![", "](", "a.", "a@b.", "QUJDREVGR0hJ", "[9", "tel:"]
-)
-def test_an_answer_of_a_million_characters_passes_before_its_check_is_given_up(shape: str) -> None:
-    began = time.monotonic()
-    verdict = screened((shape * 1_000_000)[:1_000_000])[1].verdicts[0]
-    assert "could not be checked" not in verdict.reason
-    assert time.monotonic() - began < 60

@@ -10,7 +10,7 @@ import base64
 import codecs
 import string
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ragstone.text.unmask import ALIKE
 
@@ -65,6 +65,8 @@ class Watch:
                 for at, crumb in enumerate(_grams(back, CRUMB)):
                     self._crumbs[crumb] = at if back == code else len(code) - at - CRUMB
         self._longest = max(self._pieces, default=1)
+        pieces = (piece for each in self._pieces.values() for piece in each)
+        self._heads = frozenset([*self._crumbs, *(piece[:CRUMB] for piece in pieces)])
         self._tail = ""
         self._told: set[int] = set()
 
@@ -72,6 +74,7 @@ class Watch:
         """The same, to read on from twice."""
         other = Watch(())
         other._pieces, other._crumbs, other._longest = self._pieces, self._crumbs, self._longest
+        other._heads = self._heads
         other._tail, other._told = self._tail, set(self._told)
         return other
 
@@ -87,26 +90,30 @@ class Watch:
 
     def holds(self, text: str) -> bool:
         """Whether a code stands in a text by itself."""
-        return bool(self._pieces) and self._whole(bare(text)) is not None
+        if not self._pieces:
+            return False
+        whole = bare(text)
+        return self._whole(whole, self._places(whole)) is not None
+
+    def _places(self, whole: str) -> list[int]:
+        """Where anything can begin that is looked for: one walk over the text for all lengths."""
+        return [at for at in range(len(whole) - CRUMB + 1) if whole[at : at + CRUMB] in self._heads]
 
     def _found(self, whole: str) -> int | None:
-        found = self._whole(whole)
+        places = self._places(whole)
+        found = self._whole(whole, places)
         if found is not None:
             return found
-        for at in range(len(whole) - CRUMB + 1):
+        for at in places:
             if (first := self._crumbs.get(whole[at : at + CRUMB])) is not None:
                 self._told.update(range(first, first + CRUMB))
                 if len(self._told) > MOST_CRUMBS:
                     return at
         return None
 
-    def _whole(self, whole: str) -> int | None:
-        places = [at for length, pieces in self._pieces.items() if (at := _first(whole, length, pieces)) is not None]
-        return min(places, default=None)
-
-
-def _first(whole: str, length: int, pieces: set[str]) -> int | None:
-    return next((at for at in range(len(whole) - length + 1) if whole[at : at + length] in pieces), None)
+    def _whole(self, whole: str, places: Sequence[int]) -> int | None:
+        pieces = self._pieces.items()
+        return next((at for at in places if any(whole[at : at + length] in each for length, each in pieces)), None)
 
 
 def _grams(text: str, length: int) -> Iterator[str]:

@@ -24,8 +24,9 @@ _MARKED = re.compile(r"[`~][ \t]{0,20}\[[ \t\d,;\[\]]{1,60}|\d[ \t\d,;]{0,60}\][
 DRAWN = frozenset(
     re.findall(
         r"\S+",
-        "abc d2 dot echarts flow geojson graphviz latex markmap math mermaid mscgen nomnoml plantuml puml "
-        "sequence svgbob tex topojson vega vega-lite wavedrom",
+        "abc asy bpmn bytefield c4plantuml chart d2 ditaa dot echarts embed erd excalidraw flow flowchart geojson gnuplot "
+        "graphviz iframe kroki latex markmap math mermaid mindmap mscgen nomnoml nwdiag pikchr plantuml puml sequence "
+        "stl structurizr svg svgbob tex tikz topojson typst vega vega-lite vegalite wavedrom wireviz youtube",
     )
 )
 """Languages whose code blocks some renderers draw as pictures, with the links in them."""
