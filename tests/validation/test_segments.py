@@ -152,8 +152,39 @@ def test_lines_of_code_that_are_joined_hold_no_prose():
 
 
 HARD = (
-    *("[", "![", "](", "[1]", "[a](", "<", "<a ", "&#", "%", "http://", "a@", "\\", "`", "` ``", "|", "- ", "(", ".", "。"),
-    *("QUJDREVGR0hJSktMTU5PUA", "The harbour opens at six. ", "a.", "```\n", "- ```\n", "\n", "\t", "www.", "[1]. ", "> "),
+    *(
+        "[",
+        "![",
+        "](",
+        "[1]",
+        "[a](",
+        "<",
+        "<a ",
+        "&#",
+        "%",
+        "http://",
+        "a@",
+        "\\",
+        "`",
+        "` ``",
+        "|",
+        "- ",
+        "(",
+        ".",
+        "。",
+    ),
+    *(
+        "QUJDREVGR0hJSktMTU5PUA",
+        "The harbour opens at six. ",
+        "a.",
+        "```\n",
+        "- ```\n",
+        "\n",
+        "\t",
+        "www.",
+        "[1]. ",
+        "> ",
+    ),
 )
 
 

@@ -83,6 +83,8 @@ def test_what_came_out_would_come_out_again(parts: list[str]) -> None:
         "".join(f"&#{one};" for one in CODE.encode()),
         "".join(chr(ord(one) + 0xFEE0) for one in CODE),
         "`" + CODE + "`",
+        " ".join(str(one) for one in CODE.encode()) + " 999",
+        CODE.encode().hex(" ") + "z",
         CODE[:7] + ". And then: " + CODE[7:],
     ],
 )
@@ -121,6 +123,7 @@ def test_instructions_that_a_passage_says_too_may_be_quoted() -> None:
         "xoxb-123456789012-a8Bv3kQ9zLw2",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.a8Bv3kQ9zLw2Xy7Rt5",
         "-----BEGIN RSA PRIVATE KEY-----\na8Bv3kQ9zLw2\n\nXy7Rt5Pm1Nc4\n-----END RSA PRIVATE KEY-----",
+        "sk_live_VYGQkzINkPwqFPrrYuEIpUlL",
         "hunter2Xyz!9",
     ],
 )

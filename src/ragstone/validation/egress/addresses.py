@@ -34,6 +34,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _TAIL = ".,;:!?*_~'\")]}|"
+_WWW = re.compile(r"(?<![A-Za-z0-9.-])www\d{0,3}\.", re.IGNORECASE)
 _CLOSING = ".,;:!?*_'\")]}"
 _HOST = re.compile(r"//[^\s<>]{1,100}")
 """As some read it: any sign that is no punctuation may stand in a host."""
@@ -73,7 +74,15 @@ def addresses(text: str, in_path: Callable[[int], bool] = lambda _: False) -> It
             yield Address(start, end, text[start:end], "address" if mail else "link", named=named)
             at = max(end, found.end()) if kind != "more" else end
         else:
-            at = max(opening, start + 1)
+            at = max(start + 1, _resumes(text, start, opening) if kind == "more" else opening)
+
+
+def _resumes(text: str, start: int, end: int) -> int:
+    """Where to look on after words with dots that are no host: another address may begin inside of them."""
+    inside = _WWW.search(text, start + 1, end)
+    if inside is not None:
+        return inside.start()
+    return end - len("https") if text.startswith("://", end) else end
 
 
 def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
