@@ -100,7 +100,7 @@ class Segments:
         self._begins = True  # whether a line begins there
         self._fence = ""
         self._open = _Open()
-        self._code = False  # whether what is being read lies in a fenced block
+        self._code: bool = False  # whether what is being read lies in a fenced block
         self._given = 0  # characters of the segments so far
 
     def feed(self, text: str) -> list[Segment]:
