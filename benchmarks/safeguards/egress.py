@@ -1,7 +1,7 @@
 """What leaves in an answer: generated attempts to carry something out, and answers that should come out as they are.
 
-    pip install linkify-it-py
-    python benchmarks/safety.py egress --attempts 15000 --answers 20000
+    grep 'egress$' benchmarks/peers.txt | pip install -r /dev/stdin
+    python benchmarks/safety.py egress --attempts 15000 --answers 20000 --jobs 2
 
 The judge of a leak knows nothing of Ragstone's own rules. It renders what came out with markdown-it-py, once as
 CommonMark, once with tables and once with the extensions of GitHub and automatic links, each with HTML on. Then it
@@ -19,8 +19,11 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from escaping.attempts import PASSAGE, QUESTION, attempts
@@ -37,6 +40,7 @@ from ragstone.validation.screening import Screening
 from ragstone.verdicts import Subject
 
 DATA = Path(os.environ.get("RAGSTONE_DATA", "../shared/data"))
+MOST_CHANGED = 0.005  # of the answers that should come out as they are
 ALLOWED = "https://allowed.example/docs/"
 
 
@@ -74,31 +78,63 @@ def cut(text: str, lot: random.Random) -> list[str]:
     return pieces
 
 
-async def attacked(count: int, seed: int, show: int) -> int:
-    """Makes the attempts, prints what came of them by kind, and gives how many leaked."""
+@dataclass(slots=True)
+class Tally:
+    """How many of each kind were tried, how many of them failed, and how some of these did."""
+
+    tried: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Counts those of another one, too."""
+        self.tried += other.tried
+        self.failed += other.failed
+        self.faults += other.faults
+
+    def show(self, what: str, failed: str, most: int) -> None:
+        """Prints it as a table."""
+        print(*self.faults[:most], sep="\n")
+        print(f"{what:24} {'tried':>7} {failed:>7}")
+        for kind in sorted(self.tried):
+            print(f"{kind:24} {self.tried[kind]:7,} {self.failed[kind]:7,}")
+        print(f"{'all':24} {self.tried.total():7,} {self.failed.total():7,}", flush=True)
+
+
+def shared(work: Callable[[int], Tally], jobs: int) -> Tally:
+    """What so many processes come to, each of which takes every so manieth."""
+    if jobs == 1:
+        return work(0)
+    found = Tally()
+    with ProcessPoolExecutor(jobs) as pool:
+        for each in pool.map(work, range(jobs)):
+            found.add(each)
+    return found
+
+
+def attacked(job: int, *, jobs: int, count: int, seed: int) -> Tally:
+    """Makes attempts, and judges what comes of this job's."""
+    return asyncio.run(_attacked(job, jobs, count, seed))
+
+
+async def _attacked(job: int, jobs: int, count: int, seed: int) -> Tally:
     prompt = prompted(PASSAGE, QUESTION)
     code = next(slot.text for slot in prompt.slots if slot.name == "canary")
     told = "\n".join(message.content for message in prompt.messages if message.role == "system")
     judge = Judge(code=code, told=told, trusted=("https://docs.example.com/guide", ALLOWED), passage=PASSAGE)
-    lot = random.Random(seed)
-    tried: Counter[str] = Counter()
-    leaked: Counter[str] = Counter()
-    for attempt in attempts(lot, count, code=code, told=told):
+    tally = Tally()
+    every = enumerate(attempts(random.Random(seed), count, code=code, told=told))
+    for number, attempt in islice(every, job, None, jobs):
         whole, _ = await left(prompt, [attempt.text])
-        streamed, final = await left(prompt, cut(attempt.text, lot))
+        streamed, final = await left(prompt, cut(attempt.text, random.Random(f"{seed} {number}")))
         found = judge.leaks(final, secrets=attempt.secrets)
         if whole != final or streamed != final:
             found.append("stream and whole differ")
-        tried[attempt.kind] += 1
+        tally.tried[attempt.kind] += 1
         if found:
-            leaked[attempt.kind] += 1
-            if sum(leaked.values()) <= show:
-                print(f"LEAK {attempt.kind} {found}\n  {attempt.text!r}\n  {final!r}")
-    print(f"{'attempts':24} {'tried':>7} {'leaked':>7}")
-    for kind in sorted(tried):
-        print(f"{kind:24} {tried[kind]:7,} {leaked[kind]:7,}")
-    print(f"{'all':24} {sum(tried.values()):7,} {sum(leaked.values()):7,}")
-    return sum(leaked.values())
+            tally.failed[attempt.kind] += 1
+            tally.faults.append(f"LEAK {attempt.kind} {found}\n  {attempt.text!r}\n  {final!r}")
+    return tally
 
 
 # ── Answers that should come out as they are ────────────────────────────────────────────────────────────────────────
@@ -141,45 +177,42 @@ def _quoted(source: str, text: str) -> Iterator[tuple[str, str, str]]:
         yield source, said, text
 
 
-async def unharmed(count: int, seed: int, show: int) -> float:
-    """Prints how many answers were changed, and gives their share."""
+def unharmed(job: int, *, jobs: int, count: int, seed: int) -> Tally:
+    """Sends this job's share of the answers out, and counts those that were changed."""
+    return asyncio.run(_unharmed(job, jobs, count, seed))
+
+
+async def _unharmed(job: int, jobs: int, count: int, seed: int) -> Tally:
     every = list(answers())
     random.Random(seed).shuffle(every)
     own = [one for one in every if one[0] == "docs"]
     every = [*own, *(one for one in every if one[0] != "docs")][:count]
     prompt = prompted("{}", QUESTION)
-    tried: Counter[str] = Counter()
-    changed: Counter[str] = Counter()
-    for source, said, passage in every:
+    tally = Tally()
+    for source, said, passage in every[job::jobs]:
         slots = tuple(slot for slot in prompt.slots if not slot.hits)
         with_passage = prompted(passage, QUESTION) if source == "docs" else None
         if with_passage is None:
             found = next(slot for slot in prompt.slots if slot.hits)
             with_passage = replace(prompt, slots=(*slots, replace(found, text=passage, hits=(hit(passage),))))
         _, final = await left(with_passage, [said])
-        tried[source] += 1
+        tally.tried[source] += 1
         if final != said:
-            changed[source] += 1
-            if sum(changed.values()) <= show:
-                print(f"CHANGED {source}\n  {said!r}\n  {final!r}")
-    print(f"{'answers':24} {'asked':>7} {'changed':>7}")
-    for source in sorted(tried):
-        print(f"{source:24} {tried[source]:7,} {changed[source]:7,}")
-    share = sum(changed.values()) / max(1, sum(tried.values()))
-    print(f"{'all':24} {sum(tried.values()):7,} {sum(changed.values()):7,}  {share:.2%}")
-    return share
+            tally.failed[source] += 1
+            tally.faults.append(f"CHANGED {source}\n  {said!r}\n  {final!r}")
+    return tally
 
 
 async def timed() -> None:
-    """Prints the seconds that an answer of a million characters takes, of the shapes that are hardest to read."""
+    """Prints the seconds of a processor that a million characters take, of the shapes that are hardest to read."""
     prompt = prompted(PASSAGE, QUESTION)
     shapes = ("[", "<", "`", "(", "@", "%", "![", "](", "[a](", "a.", "a@b.", "<a ", "``` ", "&#", "\\", "//", "[1]")
     longer = ("QUJDREVGR0hJSktMTU5PUA", "the code of ", "漢字かな。", "word. ", "-----BEGIN ", "x" * 50 + " ", "[9")
     for shape in (*shapes, *longer):
         text = (shape * (1_000_000 // len(shape) + 1))[:1_000_000]
-        began = time.perf_counter()
+        began = time.process_time()
         await left(prompt, [text])
-        print(f"{shape[:12]!r:16} {time.perf_counter() - began:6.1f} s")
+        print(f"{shape[:12]!r:16} {time.process_time() - began:6.1f} s", flush=True)
 
 
 def main(args: Sequence[str]) -> int:
@@ -191,10 +224,21 @@ def main(args: Sequence[str]) -> int:
     asked.add_argument("--answers", type=int, default=20_000)
     asked.add_argument("--seed", type=int, default=9)
     asked.add_argument("--show", type=int, default=10, help="so many faults are printed")
+    asked.add_argument("--jobs", type=int, default=1, help="so many processes share the work")
     asked.add_argument("--times", action="store_true", help="also print how long hard answers take")
     given = asked.parse_args(args)
-    leaks = asyncio.run(attacked(given.attempts, given.seed, given.show)) if given.attempts else 0
-    share = asyncio.run(unharmed(given.answers, given.seed, given.show)) if given.answers else 0.0
+    leaks = share = 0.0
+    began = time.perf_counter()
+    if given.attempts:
+        found = shared(partial(attacked, jobs=given.jobs, count=given.attempts, seed=given.seed), given.jobs)
+        found.show("attempts", "leaked", given.show)
+        leaks = found.failed.total()
+    if given.answers:
+        found = shared(partial(unharmed, jobs=given.jobs, count=given.answers, seed=given.seed), given.jobs)
+        found.show("answers", "changed", given.show)
+        share = found.failed.total() / found.tried.total()
+        print(f"{share:.2%} of the answers were changed")
+    print(f"{time.perf_counter() - began:.0f} s in {given.jobs} processes")
     if given.times:
         asyncio.run(timed())
-    return 0 if not leaks and share <= 0.005 else 1
+    return 0 if not leaks and share <= MOST_CHANGED else 1

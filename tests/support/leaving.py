@@ -45,7 +45,7 @@ def screened(pieces: Sequence[str] | str, given: Prompt | None = None, **setting
     async def run() -> tuple[str, Screened]:
         said = given or prompt()
         subject = Subject(text="", stage="output", trust="retrieved", prompt=said)
-        guard = Guard(name="egress", check=EgressCheck(**settings), policy=Policy(on_fail="fix"))
+        guard = Guard(name="egress", check=EgressCheck(**settings), policy=Policy(on_fail="fix", timeout=3600))
         screening = Screening([guard], subject, context=Context())
         heard = [await screening.feed(piece) for piece in ([pieces] if isinstance(pieces, str) else pieces)]
         ended = await screening.finish()

@@ -23,9 +23,14 @@ AHEAD = 40
 FREELY = 256
 """The part of what is held that may gather before it is looked at, so that a long paragraph is not copied each time."""
 
+FINELY = 4096
+"""A segment has at least one character for so many before it, so that a long answer has few thousands of them."""
+
 _STOPS = ".!?…。！？｡।॥؟۔"
 _HARD = frozenset("。！？｡।॥؟۔")  # no space need follow them
-_MARK = re.compile(rf"\n|`+|\]\(|[\[\]()<>]|https?://|www\.|\S@(?=\S)|[{_STOPS}]+", re.IGNORECASE)
+_MARK = re.compile(
+    rf"\n|`{{1,{AHEAD}}}|\]\(|[\[\]()<>]|https?://|www\.|\S@(?=\S)|[{_STOPS}]{{1,{AHEAD}}}", re.IGNORECASE
+)
 _CLOSING = re.compile(rf"[{_STOPS}]+[\"'”’»›)\]}}」』】）》〉*_]*")
 _MARKERS = re.compile(r"(?:[ \t]*\[[ \t]*\d+(?:[ \t]*[,;][ \t]*\d+)*[ \t]*\])+(?!\()")
 _SPACES = re.compile(r"(?:[ \t]*\n)+|[ \t]*")
@@ -36,7 +41,10 @@ _BLOCK = re.compile(r"[ \t]*(?:\n|$|[-*+•‣◦▪●–>][ \t]|\||#{1,6}[ \t]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of an answer with the whitespace after it; `code` is a line of a fenced block, its fences too."""
+    """A piece of an answer with the whitespace after it; `code` are lines of a fenced block, its fences too.
+
+    It is one sentence or one line where the answer is no longer than a few pages.
+    """
 
     text: str
     code: bool = False
@@ -92,6 +100,8 @@ class Segments:
         self._begins = True  # whether a line begins there
         self._fence = ""
         self._open = _Open()
+        self._code: bool = False  # whether what is being read lies in a fenced block
+        self._given = 0  # characters of the segments so far
 
     def feed(self, text: str) -> list[Segment]:
         """The segments that are sure now."""
@@ -108,23 +118,29 @@ class Segments:
         self._arrived, self._waiting = [], 0
         start = 0  # of the segment that is being read
         while self._at < (end := len(self._held) if final else len(self._held) - AHEAD + 1):
-            cut, code = 0, False
-            if self._begins and (self._fence or _FENCE.match(self._held, self._at, self._at + AHEAD)):
-                cut, code = self._fenced(final), True
-                if not cut:
-                    break
-            else:
-                self._begins = False
-                cut = self._prose(start, end)
+            code = self._begins and bool(self._fence or _FENCE.match(self._held, self._at, self._at + AHEAD))
+            if self._begins and start < self._at and code is not self._code:
+                yield self._segment(start, self._at)
+                start = self._at
+            self._code = code
+            cut = self._fenced(final) if code else self._prose(start, end)
+            if code and not cut:
+                break
             if cut:
-                yield Segment(self._held[start:cut], code)
                 self._begins = self._held[cut - 1] == "\n"
-                start = self._at = cut
+                self._at = cut
                 self._open = _Open()
+                if cut - start >= self._given // FINELY:
+                    yield self._segment(start, cut)
+                    start = cut
         if final and start < len(self._held):
-            yield Segment(self._held[start:])
+            yield self._segment(start, len(self._held))
             start = len(self._held)
         self._held, self._at = self._held[start:], self._at - start
+
+    def _segment(self, start: int, end: int) -> Segment:
+        self._given += end - start
+        return Segment(self._held[start:end], self._code)
 
     def _fenced(self, final: bool) -> int:
         """The end of a line of a fenced block; 0 where it has not arrived."""
@@ -144,7 +160,7 @@ class Segments:
 
     def _prose(self, start: int, end: int) -> int:
         """Reads on to where a segment ends, and gives that place; 0 where it has read on without an end."""
-        text = self._held
+        text, self._begins = self._held, False
         found = _MARK.search(text, self._at, min(len(text), end + AHEAD))
         place = end if found is None else min(found.start(), end)
         if self._open.address and any(map(str.isspace, text[self._at : place])):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import codecs
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +83,8 @@ def test_what_came_out_would_come_out_again(parts: list[str]) -> None:
         "".join(f"&#{one};" for one in CODE.encode()),
         "".join(chr(ord(one) + 0xFEE0) for one in CODE),
         "`" + CODE + "`",
+        " ".join(str(one) for one in CODE.encode()) + " 999",
+        CODE.encode().hex(" ") + "z",
         CODE[:7] + ". And then: " + CODE[7:],
     ],
 )
@@ -122,6 +123,7 @@ def test_instructions_that_a_passage_says_too_may_be_quoted() -> None:
         "xoxb-123456789012-a8Bv3kQ9zLw2",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.a8Bv3kQ9zLw2Xy7Rt5",
         "-----BEGIN RSA PRIVATE KEY-----\na8Bv3kQ9zLw2\n\nXy7Rt5Pm1Nc4\n-----END RSA PRIVATE KEY-----",
+        "sk_live_VYGQkzINkPwqFPrrYuEIpUlL",
         "hunter2Xyz!9",
     ],
 )
@@ -166,14 +168,3 @@ def test_a_prefix_that_is_no_address_is_refused() -> None:
     for wrong in ("example.com", "https://", "https://a b", "javascript:alert(1)", "https://user@host/"):
         with pytest.raises(ConfigError):
             EgressCheck(allow=[wrong])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "shape", ["[", "<", "`", "(", "@", "%41", "![", "](", "a.", "a@b.", "QUJDREVGR0hJ", "[9", "tel:"]
-)
-def test_an_answer_of_a_million_characters_passes_before_its_check_is_given_up(shape: str) -> None:
-    began = time.monotonic()
-    verdict = screened((shape * 1_000_000)[:1_000_000])[1].verdicts[0]
-    assert "could not be checked" not in verdict.reason
-    assert time.monotonic() - began < 60

@@ -51,6 +51,24 @@ def test_an_image_from_a_strangers_address_carries_no_data_away() -> None:
         f"[99] ```\nx\n```\n![x]({EVIL})\n```",
         f"<b>\n![x]({EVIL})",
         f"a\r![x]({EVIL})",
+        f"[a](https:{EVIL[8:]})",
+        f"[a](/\\{EVIL[8:]})",
+        f"[a](%2f%2f{EVIL[8:]})",
+        "[a](&Tab;javascript:alert(1))",
+        f"![a](<{EVIL} b>)",
+        f"![a]({EVIL}_(b)_(c(d)))",
+        f"![a\nb]({EVIL} 'c\nd')",
+        f"[^1]\n\n[^1]: ![x]({EVIL})",
+        f"[a\\]]: {EVIL}\n\n[a\\]]",
+        f"|a|\n|-|\n|![x]({EVIL})|",
+        f"[![a`b](<x>)]({EVIL}`abc`)",
+        f"![[{EVIL}]]",
+        "<b>x</b>\n<img src=x>",
+        "<br onload=alert(1)>",
+        "<![CDATA[<script>]]>",
+        "<?x?><script>",
+        "![x](data:image/svg+xml;utf8,<svg>)",
+        "![a](?q=secret)",
     ],
 )
 def test_nothing_that_a_renderer_would_fetch_or_follow_is_left(text: str) -> None:
@@ -90,6 +108,26 @@ def test_nothing_that_a_renderer_would_fetch_or_follow_is_left(text: str) -> Non
         "slack://open",
         "mailto:a@evil.example",
         "a@evil.example",
+        "//evil.`",
+        "a.evil-host.comhttps://evil-host.com/x",
+        "_www.evil-host.comhttps://evil-host.com/x",
+        "a_www.evil-host.nowhere/x",
+        "//evil`.com",
+        "http://127.1/x",
+        "http://0x7f000001/x",
+        "evil-host.photography/x",
+        "evil-host.com:8080/x",
+        "a＠evil.example",
+        "\\href{https://evil.example/x}{c}",
+        "\\url{evil-host.com/x}",
+        "\\includegraphics{//evil-host.com/x.png}",
+        "\\href{https:\\/\\/evil.example}{x}",
+        "\\href{https:/3221225991/x}{c}",
+        "[url=https://evil.example]x[/url]",
+        '"a":https://evil.example',
+        "{% embed https://evil.example %}",
+        "https://evil.example" + "/a" * 3_000,
+        "http://" + "a." * 500 + "com",
     ],
 )
 def test_no_address_of_a_stranger_is_left_as_it_was(text: str) -> None:
@@ -99,6 +137,24 @@ def test_no_address_of_a_stranger_is_left_as_it_was(text: str) -> None:
     assert "https://" not in said
     assert "www." not in said
     assert "@evil" not in said
+
+
+def test_an_attribute_in_braces_becomes_no_script() -> None:
+    assert left("# Hours {onclick=alert(1)}") == "# Hours {onclick =alert(1)}"
+    assert left("`# Hours {onclick=alert(1)}`") == "`# Hours {onclick=alert(1)}`"
+
+
+def test_an_image_in_a_trusted_link_is_taken_out_of_it() -> None:
+    said = left(f"[![a]({EVIL})](https://asked.example.com/a)")
+    assert "<img" not in rendered(said)
+    assert "evil" not in said
+
+
+@pytest.mark.parametrize("trust", ["author", "user"])
+def test_the_label_of_a_passage_alone_says_whether_it_is_trusted(trust: str) -> None:
+    text = f"[a]({EVIL})"
+    assert left(text, prompt(trust=trust)) == text
+    assert left(text, prompt(trust=trust.upper())) == "a [link removed]"
 
 
 def test_an_address_that_a_passage_gives_can_be_read_and_not_followed() -> None:

@@ -26,7 +26,7 @@ _STOP = r"\s<>\[\]`\"“”„«»（）【】「」『』《》〈〉。，、�
 _ADDRESS = re.compile(
     rf"(?P<scheme>(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{0,40}}+|https?|ftp|[A-Za-z]):/{{2}})(?:\[[0-9A-Fa-f:.]{{2,45}}\])?[^{_STOP}]{{0,2000}}+"
     r"|(?<![\w.+-])(?P<special>javascript|vbscript|livescript|data|blob|file|mailto|xmpp|tel|sms|callto|magnet|intent|"
-    rf"view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]{{0,2000}}+"
+    rf"https?|ftps?|wss?|view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]{{0,2000}}+"
     rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]{{0,2000}}+"
     rf"|(?P<bare>(?<![:/\w])//)(?=[\w\[])[^{_STOP}]{{0,2000}}+"
     r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w-]{1,63}+\.[\w-]|\[))\[?[\w.:-]*+"
@@ -34,6 +34,11 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _TAIL = ".,;:!?*_~'\")]}|"
+_WWW = re.compile(r"(?<![A-Za-z0-9.-])www\d{0,3}\.", re.IGNORECASE)
+_CLOSING = ".,;:!?*_'\")]}"
+_HOST = re.compile(r"//[^\s<>]{1,100}")
+"""As some read it: any sign that is no punctuation may stand in a host."""
+
 _OPENERS = {"javascript", "vbscript", "livescript", "blob", "mailto", "xmpp", "view-source"}
 _MEDIA = re.compile(r"data:(?:[\w.+-]+/|,|;|%)", re.IGNORECASE)
 _CLEAN = re.compile(r"[A-Za-z0-9._~:/?#@!$&+,;=%\[\]-]*")
@@ -69,7 +74,15 @@ def addresses(text: str, in_path: Callable[[int], bool] = lambda _: False) -> It
             yield Address(start, end, text[start:end], "address" if mail else "link", named=named)
             at = max(end, found.end()) if kind != "more" else end
         else:
-            at = max(opening, start + 1)
+            at = max(start + 1, _resumes(text, start, opening) if kind == "more" else opening)
+
+
+def _resumes(text: str, start: int, end: int) -> int:
+    """Where to look on after words with dots that are no host: another address may begin inside of them."""
+    inside = _WWW.search(text, start + 1, end)
+    if inside is not None:
+        return inside.start()
+    return end - len("https") if text.startswith("://", end) else end
 
 
 def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
@@ -82,7 +95,8 @@ def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
         case "www":
             return bool(text[found.end("www") : found.end("www") + 1].strip())
         case "bare":
-            return "." in said or "[" in said or "localhost" in said.lower()
+            host = _HOST.match(text, found.start())
+            return host is not None and ("." in host[0].rstrip(_CLOSING) or "localhost" in host[0].lower())
         case "mail":
             return True
         case _:

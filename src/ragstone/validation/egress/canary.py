@@ -10,7 +10,9 @@ import base64
 import codecs
 import string
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ragstone.text.unmask import ALIKE
 
@@ -51,33 +53,49 @@ def bare(text: str) -> str:
     return text.translate(_BARE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is looked for: pieces of codes by their length, and crumbs. Each begins with one of the `heads`."""
+
+    pieces: Mapping[int, frozenset[str]]
+    crumbs: Mapping[str, int]
+    heads: frozenset[str]
+
+
+@lru_cache(maxsize=64)  # a prompt file has one code, and many answers
+def _wanted(codes: tuple[str, ...]) -> _Wanted:
+    pieces: dict[int, set[str]] = {}
+    crumbs: dict[str, int] = {}
+    for planted in codes:
+        code = bare(planted)
+        for shape, length in _shapes(code, planted):
+            pieces.setdefault(length, set()).update(_grams(shape, length))
+        for back in (code, code[::-1]):
+            for at, crumb in enumerate(_grams(back, CRUMB)):
+                crumbs[crumb] = at if back == code else len(code) - at - CRUMB
+    heads = frozenset([*crumbs, *(piece[:CRUMB] for each in pieces.values() for piece in each)])
+    return _Wanted({length: frozenset(each) for length, each in pieces.items()}, crumbs, heads)
+
+
 class Watch:
     """Follows one answer. `tail` is the end of what was read of it."""
 
     def __init__(self, codes: tuple[str, ...]) -> None:
-        self._pieces: dict[int, set[str]] = {}
-        self._crumbs: dict[str, int] = {}
-        for planted in codes:
-            code = bare(planted)
-            for shape, length in _shapes(code, planted):
-                self._pieces.setdefault(length, set()).update(_grams(shape, length))
-            for back in (code, code[::-1]):
-                for at, crumb in enumerate(_grams(back, CRUMB)):
-                    self._crumbs[crumb] = at if back == code else len(code) - at - CRUMB
-        self._longest = max(self._pieces, default=1)
+        self._wanted = _wanted(codes)
+        self._longest = max(self._wanted.pieces, default=1)
         self._tail = ""
         self._told: set[int] = set()
 
     def copy(self) -> Watch:
         """The same, to read on from twice."""
         other = Watch(())
-        other._pieces, other._crumbs, other._longest = self._pieces, self._crumbs, self._longest
+        other._wanted, other._longest = self._wanted, self._longest
         other._tail, other._told = self._tail, set(self._told)
         return other
 
     def read(self, text: str) -> int | None:
         """Where in the next piece of the answer a code begins to come out; None where none does."""
-        if not self._pieces:
+        if not self._wanted.pieces:
             return None
         said = bare(text)
         whole, before = self._tail + said, len(self._tail)
@@ -87,26 +105,31 @@ class Watch:
 
     def holds(self, text: str) -> bool:
         """Whether a code stands in a text by itself."""
-        return bool(self._pieces) and self._whole(bare(text)) is not None
+        if not self._wanted.pieces:
+            return False
+        whole = bare(text)
+        return self._whole(whole, self._places(whole)) is not None
+
+    def _places(self, whole: str) -> list[int]:
+        """Where anything can begin that is looked for: one walk over the text for all lengths."""
+        heads = self._wanted.heads
+        return [at for at in range(len(whole) - CRUMB + 1) if whole[at : at + CRUMB] in heads]
 
     def _found(self, whole: str) -> int | None:
-        found = self._whole(whole)
+        places = self._places(whole)
+        found = self._whole(whole, places)
         if found is not None:
             return found
-        for at in range(len(whole) - CRUMB + 1):
-            if (first := self._crumbs.get(whole[at : at + CRUMB])) is not None:
+        for at in places:
+            if (first := self._wanted.crumbs.get(whole[at : at + CRUMB])) is not None:
                 self._told.update(range(first, first + CRUMB))
                 if len(self._told) > MOST_CRUMBS:
                     return at
         return None
 
-    def _whole(self, whole: str) -> int | None:
-        places = [at for length, pieces in self._pieces.items() if (at := _first(whole, length, pieces)) is not None]
-        return min(places, default=None)
-
-
-def _first(whole: str, length: int, pieces: set[str]) -> int | None:
-    return next((at for at in range(len(whole) - length + 1) if whole[at : at + length] in pieces), None)
+    def _whole(self, whole: str, places: Sequence[int]) -> int | None:
+        pieces = self._wanted.pieces.items()
+        return next((at for at in places if any(whole[at : at + length] in each for length, each in pieces)), None)
 
 
 def _grams(text: str, length: int) -> Iterator[str]:

@@ -10,16 +10,33 @@ GENERIC = frozenset(
     re.findall(
         r"\S+",
         """
-        aero agency app art asia bar best bet bid biz blog build cam casino cat center chat click cloud club codes com
-        company computer coop country cyou date dev digital directory domains download earth edu email energy events
-        exchange expert finance fit fun fyi games global gov group guru help host hosting icu info ink int international
-        jobs land life link live lol ltd market media mil mobi money monster museum name net network news ninja one
-        online org page party photos pics plus post press pro pub quest racing red rest review rocks run sale sbs
-        science services shop site social software solutions space stock store stream studio support surf systems tech
-        team tel tips today tools top toys trade travel trust tube vip voyage web webcam website wiki win work works
-        world wtf xxx xyz zip zone onion рф рус бел укр срб мкд бг қаз сайт онлайн орг дети ком
-        中国 公司 网络 网址 在线 中文网 商城
-        みんな コム 닷컴 한국 भारत संगठन ไทย مصر ایران امارات السعودية
+        academy accountant actor adult aero agency apartments app archi army art associates attorney auction audio auto
+        autos baby band bargains beauty beer bike bingo boats bond boston boutique builders business buzz cafe camera
+        camp capital car cards care careers cars cash catering cfd chat cheap church city claims cleaning clinic
+        clothing coach codes coffee college community condos construction consulting contractors cooking cool coupons
+        courses credit creditcard cricket cruises dance date dating deals degree delivery democrat dental dentist design
+        diamonds diet direct discount doctor dog domains education engineer engineering enterprises equipment estate
+        exposed express fail faith family fan fans farm fashion feedback film financial fish fishing fitness flights
+        florist flowers football forex forsale forum foundation fund furniture futbol gallery game garden gift gifts
+        gives glass gmbh gold golf graphics gratis green gripe guitars hair haus health healthcare hiphop hockey
+        holdings holiday homes horse hospital house how immo industries institute insure investments irish jetzt jewelry
+        juegos kaufen kim kitchen lat law lawyer lease legal lgbt lighting limited limo loans lotto love luxe luxury
+        maison makeup management marketing mba memorial men moda mortgage motorcycles nagoya navy nyc observer osaka
+        partners parts party pet photo photography pictures pink pizza place plumbing poker porn productions promo
+        properties property protection quebec realty recipes rehab reise reisen ren rent rentals repair report
+        republican restaurant rich rip rodeo ruhr ryukyu salon sarl school schule scot security sex sexy shoes shopping
+        show singles skin soccer solar storage studio style sucks supplies supply surf surgery tattoo tax taxi tennis
+        theater theatre tickets tienda tires tokyo town trading training tube university uno vacations vegas ventures
+        vet viajes video villas vin vision vodka vote voting voto voyage watch watches wedding wien wine wtf yachts yoga
+        yokohama zuerich asia bar best bet bid biz blog build cam casino cat center click cloud club com company
+        computer coop country cyou dev digital directory download earth edu email energy events exchange expert finance
+        fit fun fyi games global gov group guru help host hosting icu info ink int international jobs land life link
+        live lol ltd market media mil mobi money monster museum name net network news ninja one online org page photos
+        pics plus post press pro pub quest racing red rest review rocks run sale sbs science services shop site social
+        software solutions space stock store stream support systems tech team tel tips today tools top toys trade travel
+        trust vip web webcam website wiki win work works world xxx xyz zip zone onion рф рус бел укр срб мкд бг қаз сайт
+        онлайн орг дети ком 中国 公司 网络 网址 在线 中文网 商城 みんな コム 닷컴 한국 भारत संगठन ไทย مصر ایران
+        امارات السعودية
         """,
     )
 )

@@ -22,13 +22,13 @@ DEEPEST = 3  # encodings inside of one another
 _RUN = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{LONGEST_WORD},}}+={{0,2}}")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}[A-Za-z0-9._~+-]{0,4}+){12,}+")
 _BYTE = r"(?:0x|\\x)?[0-9A-Fa-f]{2}"
-_PAIRS = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:]{{0,2}}+{_BYTE}){{19,}}+(?![0-9A-Za-z])")
-_BITS = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){5,}+(?!\d)")
+_PAIRS = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:]{{0,2}}+{_BYTE}){{19,}}+")
+_BITS = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){5,}+")
 _WORD = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{SHORTEST},}}+={{0,6}}")
 _ESCAPED = re.compile(r"(?:[A-Za-z0-9._~+-]{0,8}%[0-9A-Fa-f]{2}){4,}+[A-Za-z0-9._~+-]*+")
-_HEX = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:-]{{0,2}}+{_BYTE}){{5,}}+(?![0-9A-Za-z])")
-_CODES = re.compile(r"(?<!\d)\d{2,3}(?:[ ,;.|-]{1,3}+\d{2,3}){5,}+(?!\d)")
-_BYTES = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){4,}+(?!\d)")
+_HEX = re.compile(rf"(?<![0-9A-Za-z]){_BYTE}(?:[ ,:-]{{0,2}}+{_BYTE}){{5,}}+")
+_CODES = re.compile(r"(?<!\d)\d{2,3}(?:[ ,;.|-]{1,3}+\d{2,3}){5,}+")
+_BYTES = re.compile(r"(?<!\d)(?:[01]{8}[ ,]?+){4,}+")
 MOST_CHANGES, FEWEST_CHANGES = 1.0, 0.2
 """Changes between capitals, small letters and digits for each character. Paths and names in code have fewer."""
 
@@ -81,9 +81,7 @@ def _once(text: str) -> Iterator[tuple[int, int, str]]:
         if (said := _read(bytes.fromhex(digits))) is not None:
             yield *found.span(), said
     for found in _CODES.finditer(text):
-        numbers = [int(one) for one in re.findall(r"\d+", found[0])]
-        if all(32 <= one < 127 for one in numbers):
-            yield *found.span(), bytes(numbers).decode()
+        yield *found.span(), "".join(chr(one) for one in map(int, re.findall(r"\d+", found[0])) if 32 <= one < 127)
     for found in _BYTES.finditer(text):
         bits = re.sub("[^01]", "", found[0])
         if (said := _read(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)))) is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ragstone.labels import TRUSTED, trust_of
 from ragstone.types import Hit, Prompt, Slot
 from ragstone.validation.egress.addresses import Prefix, addresses
 from ragstone.verdicts import Subject
@@ -70,12 +71,12 @@ def grounds(subject: Subject, allow: Sequence[Prefix] = ()) -> Grounds:
     asked = tuple(slot.text for slot in said if slot.trust == "user" and _own(slot, replies))
     others = tuple(slot for slot in said if not _trusted(slot, replies))
     hits = (*subject.hits, *(hit for slot in prompt.slots for hit in slot.hits))
-    by_author = tuple(hit.chunk.embedded for hit in hits if _by_author(hit))
+    vouched = tuple(hit.chunk.embedded for hit in hits if _vouched(hit))
     told = tuple(_told(prompt, others))
     given = tuple(slot.text for slot in said if slot.trust == "author")
     return Grounds(
-        free=not others and all(_by_author(hit) for hit in hits),
-        trusted=(*asked, *given, *by_author, *_authored(prompt, others)),
+        free=not others and all(_vouched(hit) for hit in hits),
+        trusted=(*asked, *given, *vouched, *_authored(prompt, others)),
         asked=asked,
         found=(*(hit.chunk.embedded for hit in hits), *(slot.text for slot in others)),
         told=told,
@@ -86,8 +87,9 @@ def grounds(subject: Subject, allow: Sequence[Prefix] = ()) -> Grounds:
     )
 
 
-def _by_author(hit: Hit) -> bool:
-    return hit.chunk.metadata.get("trust") == "author"
+def _vouched(hit: Hit) -> bool:
+    """Whether the policy of its source trusts a passage."""
+    return trust_of(hit.chunk.metadata) in TRUSTED
 
 
 def _own(slot: Slot, replies: set[str]) -> bool:
@@ -97,7 +99,7 @@ def _own(slot: Slot, replies: set[str]) -> bool:
 
 def _trusted(slot: Slot, replies: set[str]) -> bool:
     if slot.hits:
-        return all(_by_author(hit) for hit in slot.hits)
+        return all(_vouched(hit) for hit in slot.hits)
     return slot.trust == "author" or (slot.trust == "user" and _own(slot, replies))
 
 

@@ -27,7 +27,7 @@ NEAR = 200  # characters before a tag that are looked through for words
 LINK, MAIL, REMOVED = "[link removed]", "[address removed]", "[text removed]"
 
 _HAZARD = re.compile(
-    r"[<&@\\＜]|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
+    r"[<&@\\＜]|(?i:on[a-z]{3,30}=)|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
 )
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>[^\[\]]{0,2000}+(?:\[[^\[\]]{0,500}+\][^\[\]]{0,500}+){0,20}+)\]"
@@ -38,6 +38,9 @@ _LINK = re.compile(
 _AUTOLINK = re.compile(r"<(?P<address>(?:[A-Za-z][A-Za-z0-9+.-]{1,31}+:|[^\s<>`@]{1,64}@)[^\s<>`]{0,4000}+)>")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PLAIN_TAG = re.compile(r"</?(?:b|br|del|em|i|ins|kbd|mark|s|small|strong|sub|sup|u)[ \t]?/?>", re.IGNORECASE)
+_HANDLER = re.compile(r"\{[^{}\n]{0,300}?\bon[a-z]{3,30}(?==)", re.IGNORECASE)
+"""An attribute in braces, of which some renderers make one of the markup: `# Hours {onclick=steal()}`."""
+
 _TOUCHING = re.compile(r"\](?=[(:])")
 _TICKER = re.compile(r"\d{4,6}\.[A-Z]{2}")  # of a share at an exchange: 002594.SZ
 _PAGE = re.compile(r"(?:[A-Za-z0-9_-]+/){0,8}[A-Za-z0-9_-]+\.(?:html?|md|pdf|rst|txt)(?:#[\w-]+)?|#[\w-]+")
@@ -91,6 +94,7 @@ class _Disarming:
         yield from self._links()
         yield from self._autolinks()
         yield from self._tags()
+        yield from self._handlers()
         yield from self._touching()
         yield from self._addresses()
         yield from self._encoded()
@@ -202,6 +206,11 @@ class _Disarming:
             first, last = self.seen.starts[place], self.seen.starts[place + 1]
             said = self.text[first : self.seen.ends[place]].removeprefix("\\")
             yield Edit(first, last, f"{said} ", "html", "what a renderer would take for markup")
+
+    def _handlers(self) -> Iterator[Edit]:
+        for found in _HANDLER.finditer(self.seen.text):
+            if not self._in_code(found.end()):
+                yield self._edit(found.end(), found.end(), " ", "html", "what some renderers would make a script of")
 
     def _inline(self, place: int) -> bool:
         """Whether words stand before a place on its line, so that no block of markup begins there."""

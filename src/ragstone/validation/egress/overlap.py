@@ -6,6 +6,7 @@ import codecs
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ragstone.text.unmask import unmask
 
@@ -27,14 +28,20 @@ class Instructions:
 
     def __init__(self, told: Sequence[str], allowed: Sequence[str], *, words: int) -> None:
         self.words = words
-        self.runs: set[str] = set()
-        for text in told if words else ():
-            own = tokens(text)
-            for said in (own, [codecs.encode(one, "rot13") for one in own], [one[::-1] for one in reversed(own)]):
-                self.runs.update(_runs(said, words))
+        self.runs = set(_told(tuple(told), words)) if words else set[str]()
         if self.runs:
             for text in allowed:
                 self.runs.difference_update(_runs(tokens(text), words))
+
+
+@lru_cache(maxsize=64)  # a prompt file tells many requests the same
+def _told(texts: tuple[str, ...], words: int) -> frozenset[str]:
+    runs: set[str] = set()
+    for text in texts:
+        own = tokens(text)
+        for said in (own, [codecs.encode(one, "rot13") for one in own], [one[::-1] for one in reversed(own)]):
+            runs.update(_runs(said, words))
+    return frozenset(runs)
 
 
 class Overlap:

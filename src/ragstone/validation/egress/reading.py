@@ -21,11 +21,13 @@ _FENCE = re.compile(r"(?P<indent> {0,3})(?P<mark>`{3,}+|~{3,}+)(?P<info>.*)", re
 _DEEP = re.compile(r"[ \t]*+(?:(?:[-*+>]|\d{1,9}[.)]|\[\^?[^\]\[\n]{0,99}\]:?)[ \t]*+)*+(?:`{3}|~{3})")
 _TICKS = re.compile("`+")
 _MARKED = re.compile(r"[`~][ \t]{0,20}\[[ \t\d,;\[\]]{1,60}|\d[ \t\d,;]{0,60}\][ \t]{0,20}[`~]")
+_BRACKET = re.compile(r"\[(?![\d ,;]{1,40}\])")
 DRAWN = frozenset(
     re.findall(
         r"\S+",
-        "abc d2 dot echarts flow geojson graphviz latex markmap math mermaid mscgen nomnoml plantuml puml "
-        "sequence svgbob tex topojson vega vega-lite wavedrom",
+        "abc asy bpmn bytefield c4plantuml chart d2 ditaa dot echarts embed erd excalidraw flow flowchart geojson "
+        "gnuplot graphviz iframe kroki latex markmap math mermaid mindmap mscgen nomnoml nwdiag pikchr plantuml puml "
+        "sequence stl structurizr svg svgbob tex tikz topojson typst vega vega-lite vegalite wavedrom wireviz youtube",
     )
 )
 """Languages whose code blocks some renderers draw as pictures, with the links in them."""
@@ -53,6 +55,7 @@ class Reading:
     _drawn: bool = False
     _doubt: _Doubt = field(default=_Doubt.NONE)
     _unclear: bool = False  # a backtick of this paragraph closes none
+    _label: bool = False  # a bracket stands before it in this paragraph: some look for links before they look for code
     _row: bool = False  # a bar stands in code of this line: in a table it ends a cell
 
     def copy(self) -> Reading:
@@ -99,7 +102,7 @@ class Reading:
 
     def _ends(self, line: str) -> None:
         if not self._long and not (self.line + line).strip(" \t"):
-            self._unclear = False
+            self._unclear = self._label = False
         self.line, self._long, self._row = "", False, False
 
     def _fenced(self, line: str) -> bool:
@@ -141,6 +144,7 @@ class Reading:
     def _spans(self, line: str, place: int, code: list[tuple[int, int]]) -> None:
         """Adds the code spans of a line, or of a part of it. A span over two lines is not sure to be one."""
         if "`" not in line:
+            self._label = self._label or _BRACKET.search(line) is not None
             return
         runs = [one.span() for one in _TICKS.finditer(line)]
         closing: dict[int, list[int]] = {}
@@ -148,7 +152,7 @@ class Reading:
             closing.setdefault(end - start, []).append(index)
         for same in closing.values():
             same.reverse()
-        at = 0
+        at = told = 0
         while at < len(runs) and not self._unclear:
             start, end = runs[at]
             same = closing[end - start]
@@ -158,7 +162,13 @@ class Reading:
                 self._unclear = True
                 break
             stop = runs[same[-1]][1]
+            self._label = self._label or _BRACKET.search(line, told, start) is not None
+            told = stop
+            if self._label and "](" in line[start:stop]:
+                self._unclear = True
+                break
             self._row = self._row or "|" in line[start:stop]
             if not self._row and self._doubt is _Doubt.NONE:
                 code.append((place + start, place + stop))
             at = same[-1] + 1
+        self._label = self._label or _BRACKET.search(line, told) is not None

@@ -19,8 +19,8 @@ __all__ = ["BEGINS_KEY", "ENDS_KEY", "SECRET", "Secret", "secrets"]
 
 SECRET = "[secret removed]"  # noqa: S105 - it stands where one stood
 
-BEGINS_KEY = re.compile(r"-{3,}\s?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}", re.IGNORECASE)
-ENDS_KEY = re.compile(r"-{3,}\s?END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}", re.IGNORECASE)
+BEGINS_KEY = re.compile(r"---\s?BEGIN (?:[A-Z0-9]++ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}+", re.IGNORECASE)
+ENDS_KEY = re.compile(r"---\s?END (?:[A-Z0-9]++ ){0,4}PRIVATE KEY(?: BLOCK)?\s?-{3,}+", re.IGNORECASE)
 
 LEAST_BITS = 2.5  # of a character, after Shannon: words of a language that are repeated have fewer
 _PLACEHOLDER = re.compile(
@@ -86,22 +86,22 @@ _WORDS = (
 )
 _KEYS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("an AWS key", r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b", _drawn),
-    ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{40,255}\b", _mixed),
-    ("a GitLab token", r"\bgl(?:pat|dt|rt|ptt|oas)-[A-Za-z0-9_-]{20,100}", _mixed),
+    ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{40,255}\b", _drawn),
+    ("a GitLab token", r"\bgl(?:pat|dt|rt|ptt|oas)-[A-Za-z0-9_-]{20,100}", _drawn),
     ("an Anthropic key", r"\bsk-ant-[A-Za-z0-9_-]{20,200}", _mixed),
     ("an OpenAI key", r"\bsk-(?:proj-|svcacct-|admin-|None-)?[A-Za-z0-9_-]{20,250}", _mixed),
     ("a Slack token", r"\bx(?:ox[abcdeprs]|app)-[A-Za-z0-9-]{10,250}", _mixed),
     ("a Slack address", r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{20,200}", _mixed),
-    ("a Stripe key", r"\b(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,250}", _mixed),
-    ("a Google key", r"\bAIza[A-Za-z0-9_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{28}|\bya29\.[A-Za-z0-9_-]{20,250}", _mixed),
-    ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", _mixed),
-    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b", _mixed),
-    ("a PyPI token", r"\bpypi-AgE[A-Za-z0-9_-]{40,250}", _mixed),
+    ("a Stripe key", r"\b(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,250}", _drawn),
+    ("a Google key", r"\bAIza[A-Za-z0-9_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{28}|\bya29\.[A-Za-z0-9_-]{20,250}", _drawn),
+    ("a SendGrid key", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", _drawn),
+    ("an npm token", r"\bnpm_[A-Za-z0-9]{36}\b", _drawn),
+    ("a PyPI token", r"\bpypi-AgE[A-Za-z0-9_-]{40,250}", _drawn),
     ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{30,40}\b", _drawn),
     ("a DigitalOcean token", r"\bdo[opr]_v1_[a-f0-9]{64}\b", _mixed),
-    ("a Telegram token", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,34}", _mixed),
-    ("an Azure key", r"\bAccountKey=[A-Za-z0-9+/]{60,100}={0,2}", _mixed),
-    ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,1000}", _token),
+    ("a Telegram token", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,34}", _drawn),
+    ("an Azure key", r"\bAccountKey=[A-Za-z0-9+/]{60,100}={0,2}", _drawn),
+    ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,2000}+\.[A-Za-z0-9_-]{8,4000}+\.[A-Za-z0-9_-]{8,1000}", _token),
     ("a password", r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@`\"'<>]{0,64}:(?P<v>[^\s:/@`\"'<>]{3,200})@[\w.\[-]",
      _put),
     ("a password", rf"(?:{_WORDS})[\"'`*]{{0,3}}[ \t]{{0,3}}(?::=|=>|=|:|：)[ \t]{{0,3}}(?:Bearer )?[\"'`*]{{0,3}}"
