@@ -485,5 +485,5 @@ class AsyncChat:
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Answer):
-                    talk.remember(question, part)
+                    talk.remember(part)
                 yield part

@@ -60,8 +60,7 @@ class Item:
 class Span:
     """A range of a document's text with a meaning: page 3, or the section under a heading (ancestors enclose it).
 
-    A page, slide or row has its number from 1 as label, a sheet its name, a table its caption or nothing. In a table
-    each row is a line, the first one the header.
+    A page, slide or row has its number from 1 as label, a sheet its name, a table (one line a row) its caption or none.
     """
 
     kind: Literal["page", "heading", "table", "slide", "sheet", "row"]
@@ -419,7 +418,7 @@ class Answer:
     """An answer with its evidence: `text` holds markers `[1]`, each with a citation of that number.
 
     `parsed` is what `prompt.output` asks for: a dict, or an instance of the caller's class. It is None for free text,
-    and where the answer does not fit: see the verdict `output`.
+    and where the answer does not fit: see the verdict `output`. `question` is as it passed its checks, if it did.
     """
 
     text: str
@@ -433,6 +432,7 @@ class Answer:
     notices: tuple[str, ...] = ()
     cached: bool = False
     parsed: Any = None
+    question: str = field(default="", repr=False)
 
     @property
     def confidence(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ def guards(name: str, *replies: Any, **keys: Any) -> Guards:
 
 async def said(found: Guards, text: str, prompt: Prompt = FREE, *, last: bool = True):
     context = Context()
-    saying = Saying(found, prompt, question=QUESTION, last=last, context=context)
+    saying = Saying(found, prompt, question=QUESTION, reasks=inf if last else 0, context=context)
     first = await saying.feed(text)
     outcome = Outcome(prompt=prompt, completion=Completion(text=text, model="m"))
     told, rest, faults = await saying.finish(outcome)
     answer = answered(prompt, (), outcome.completion, told, cites=False, context=context)
-    return answer, first + rest, faults, told
+    return answer, first + rest.text, faults, told
 
 
 async def test_an_object_that_misfits_is_asked_for_again_with_what_is_wrong() -> None:

@@ -12,7 +12,7 @@ import pytest
 from ragstone.pipelines.remembered import CachedAnswers
 from ragstone.pipelines.request import Request
 from ragstone.trace import Trace
-from ragstone.types import Context, Message
+from ragstone.types import Context, Message, Verdict
 from ragstone.usage import Bounds, Purse
 from remembering import SHIPS, TURBOT, RememberingParts
 
@@ -35,6 +35,8 @@ SHAPELESS: Mapping[type, Mapping[str, Any]] = {
     Request: {
         "question": TURBOT,  # what is compared
         "notices": ("A turn was left out.",),
+        "verdicts": (Verdict(check="words", passed=False),),  # what they have changed is
+        "refrains": True,  # then nothing is looked for
     },
     Context: {
         "key": "k2",  # who pays

@@ -23,11 +23,13 @@ class Conversation:
     topic: str = ""
     confidential: bool = False
 
-    def remember(self, question: str, answer: Answer) -> None:
-        """Adds a turn."""
-        if not points_back(question):
-            self.topic = question
-        self.turns.append((question, answer.text))
+    def remember(self, answer: Answer) -> None:
+        """Adds a turn, with its question as it has passed; none where a check has refused it."""
+        if not answer.question:
+            return
+        if not points_back(answer.question):
+            self.topic = answer.question
+        self.turns.append((answer.question, answer.text))
         self.confidential = self.confidential or answer.prompt.confidential
 
     def history(self) -> tuple[Message, ...]:

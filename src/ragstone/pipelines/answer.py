@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from typing import Any
 
 from ragstone.errors import UsageError
@@ -15,7 +16,7 @@ from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.labels import trust_of
 from ragstone.pipelines.finishing import Said, answered
-from ragstone.pipelines.guards import NO_GUARDS, Guards
+from ragstone.pipelines.guards import NO_GUARDS, Guards, Seen
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.layered import layered
 from ragstone.pipelines.limits import LIMITS, Limits
@@ -23,11 +24,11 @@ from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.remembered import CachedAnswers, Semantic
 from ragstone.pipelines.request import Request
-from ragstone.pipelines.retrieve import Asked, Candidate, Ranking, as_hits, check, check_k, own
+from ragstone.pipelines.retrieve import check
 from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.saying import Saying, asked_again
-from ragstone.pipelines.shape import Shaping
+from ragstone.pipelines.searching import Searching, check_search
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, Tools, built_in, taken
 from ragstone.prompts.classes import with_class
@@ -35,10 +36,6 @@ from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.retrieving import sought
 from ragstone.protocols import Embedder, Reranker, Tool
-from ragstone.reports import Explained, Stage
-from ragstone.retrieval import where
-from ragstone.retrieval.rewrite import Query
-from ragstone.trace import Step
 from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Verdict
 
 __all__ = ["AnswerPipeline"]
@@ -59,8 +56,8 @@ class _Found:
     refrains: bool = False
 
 
-class AnswerPipeline:
-    """Answers from one index.
+class AnswerPipeline(Searching):
+    """Answers from one index, and searches it.
 
     `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
     route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
@@ -88,10 +85,8 @@ class AnswerPipeline:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self.confidential, self._begin = confidential, begin
-        self.index, self.router, self.retrieve = index, router, retrieve
-        self.ranking = Ranking(index, retrieve, reranker=reranker)
-        self.shaping = Shaping(self.ranking)
-        self.timeout, self.limits, self.guards, self.lookups = timeout, limits, guards, lookups
+        super().__init__(index, retrieve, reranker=reranker, limits=limits)
+        self.router, self.timeout, self.guards, self.lookups = router, timeout, guards, lookups
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
         self.prompt, self._prompt_file = prompt, prompt_file
         self._embedder, self._tool = embedder, tool
@@ -119,84 +114,6 @@ class AnswerPipeline:
             tool=self._tool,
             confidential=self.confidential,
         )
-
-    # ── Search ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def search(
-        self,
-        question: str,
-        *,
-        k: int | None = None,
-        filters: Mapping[str, Any] | None = None,
-        others: Sequence[Query] = (),
-        context: Context,
-    ) -> list[Hit]:
-        """The best k chunks that the caller may see. Raises UsageError for a blank question or a k out of range.
-
-        `others` are searched for beside the question; all is judged by the question itself.
-        """
-        with self._retrieving(question, k, filters, context) as step:
-            asked, found = await self._found(question, step, filters, context, others)
-            hits = await self.shaping.shape(asked, found, k=step.facts["k"], context=context) if asked else []
-            step.facts["found"] = len(hits)
-        return hits
-
-    async def explain_search(
-        self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
-    ) -> Explained:
-        """What `search` finds, and what each stage made of the candidates."""
-        hits = await self.search(question, k=k, filters=filters, context=context)
-        steps = [step for step in context.trace.steps if step.name.startswith("retrieve")]
-        named = {id_ for step in steps for id_, _ in step.facts.get("best", ())}
-        seen = {"public", *context.principals}
-        chunks = {id_: own(c) for id_, c in (await self.index.chunks(sorted(named))).items() if seen & set(c.acl)}
-        stages = (
-            Stage(
-                name=step.name,
-                milliseconds=1000 * step.seconds,
-                facts={key: value for key, value in step.facts.items() if key not in ("best", "rerank")},
-                best=tuple((chunks[id_], score) for id_, score in step.facts.get("best", ()) if id_ in chunks),
-            )
-            for step in steps
-        )
-        return Explained(hits=tuple(hits), stages=tuple(stages))
-
-    async def rank(
-        self, question: str, *, k: int | None = None, filters: Mapping[str, Any] | None = None, context: Context
-    ) -> list[Hit]:
-        """The best k chunks as they are stored: nothing is widened, trimmed or packed."""
-        with self._retrieving(question, k, filters, context) as step:
-            _, found = await self._found(question, step, filters, context)
-            hits = as_hits(found[: step.facts["k"]])
-            step.facts["found"] = len(hits)
-        return hits
-
-    @contextmanager
-    def _retrieving(
-        self, question: str, k: int | None, filters: Mapping[str, Any] | None, context: Context
-    ) -> Generator[Step]:
-        """The step that all others of a search lie inside; what is asked is checked before."""
-        k = self.retrieve.k if k is None else k
-        check(question)
-        self.limits.admit(question)
-        _check_search(k, filters)
-        with context.trace.step("retrieve", mode=self.retrieve.mode, k=k) as step:
-            yield step
-
-    async def _found(
-        self,
-        question: str,
-        step: Step,
-        filters: Mapping[str, Any] | None,
-        context: Context,
-        others: Sequence[Query] = (),
-    ) -> tuple[Asked | None, list[Candidate]]:
-        facts = await self.index.facts()
-        if facts.empty:
-            step.facts["note"] = "the index is empty"
-            return None, []
-        asked = await self.ranking.ask(question, facts, context, others=others)
-        return asked, await self.ranking.rank(asked, k=step.facts["k"], filters=filters, context=context)
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,7 +147,7 @@ class AnswerPipeline:
         values = {**(inputs or {}), "question": asked}
         check(asked)
         self.limits.admit(asked, inputs)
-        _check_search(self.retrieve.k if k is None else k, filters)
+        check_search(self.retrieve.k if k is None else k, filters)
         reads = "passages" in file.body.uses
         hits = await self.search(sought(file, values), k=k, filters=filters, context=context) if reads else []
         return await self._prompted(file, values, hits, (), context)
@@ -287,19 +204,19 @@ class AnswerPipeline:
             notices=notices,
             context=context,
         )
+        request = await self.guards.admitted(replace(request, context=replace(context, bounds=self.limits.bounds)))
         answering = self._answered
-        said = self.remembered.stream(request, answering) if self.remembered is not None else answering(request)
+        remembered = None if request.refrains else self.remembered
+        said = answering(request) if remembered is None else remembered.stream(request, answering)
         async with aclosing(said) as pieces:
             async for piece in pieces:
                 yield piece
 
     async def _answered(self, request: Request) -> AsyncGenerator[Delta | Answer]:
-        file, context = request.file, replace(request.context, bounds=self.limits.bounds)
-        request = replace(request, context=context)
-        passed = await self.guards.inputs(file, {**request.inputs, "question": request.question}, context=context)
-        values = {**passed.values}
-        found = _Found() if passed.refrains else await self._gathered(request, values)
-        verdicts = [*passed.verdicts, *found.verdicts]
+        file, context = request.file, request.context
+        values = {**request.inputs, "question": request.question}
+        found = _Found() if request.refrains else await self._gathered(request, values)
+        verdicts = [*request.verdicts, *found.verdicts]
         with context.trace.step("prompt") as step:
             values |= found.values
             built = await self._prompted(file, values, found.hits, request.history, context)
@@ -307,7 +224,7 @@ class AnswerPipeline:
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
             step.facts.update(trust=dict(Counter(trust_of(hit.chunk.metadata) for hit in found.hits)))
-        if passed.refrains or found.refrains:
+        if request.refrains or found.refrains:
             words = built.abstain or REFRAINED
             yield Delta(words)
             completion = Completion(text=words, model="none", abstained=True, calls=0)
@@ -331,7 +248,8 @@ class AnswerPipeline:
         if told.form is not None:
             yield Delta(answer.text)  # it is read, checked and cited when it is whole
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
-        yield replace(answer, notices=(*stale, *request.notices, *found.notices, *answer.notices))
+        notices = (*stale, *request.notices, *found.notices, *answer.notices)
+        yield replace(answer, question="" if request.refrains else request.question, notices=notices)
 
     async def _gathered(self, request: Request, values: Mapping[str, Any]) -> _Found:
         """What is searched for and looked up, as far as it may be read."""
@@ -341,13 +259,14 @@ class AnswerPipeline:
             search, file, values, context=context.within(self.timeout)
         )
         passed = await self.guards.passages(hits, question=request.question, context=context)
+        read = await self.guards.found(looked.values, question=request.question, context=context)
         return _Found(
             hits=passed.hits,
-            values=looked.values,
+            values=read.values,
             completions=rewritten.completions,
             notices=(*rewritten.notices, *looked.notices),
-            verdicts=passed.verdicts,
-            refrains=passed.refrains,
+            verdicts=(*passed.verdicts, *read.verdicts),
+            refrains=passed.refrains or read.refrains,
         )
 
     async def _said(
@@ -355,16 +274,17 @@ class AnswerPipeline:
     ) -> AsyncGenerator[Delta | tuple[Outcome, Said]]:
         """What a model says, as far as it may be said, then all of it, last."""
         file, context = request.file, request.context
-        tools = await self._tools(file, k=request.k, filters=request.filters)
+        seen = Seen()
+        tools = await self._tools(file, seen, k=request.k, filters=request.filters)
         within = replace(context.within(self.timeout), confidential=prompt.confidential)
         runner = PromptRunner(
             self.router.writing, self._prompt_file, models=(), lookups=self.lookups, limits=self.limits
         )
         outcome: Outcome | None = None
-        left = self.guards.reasks if self.router.writes else 0
+        reasks = 0.0 if self.router.writes else inf  # how often it was asked for again
 
         def saying(prompt: Prompt) -> Saying:
-            return Saying(self.guards, prompt, question=request.question, last=not left, context=within)
+            return Saying(self.guards, prompt, question=request.question, reasks=reasks, context=within)
 
         now = saying(prompt)
         async with aclosing(self._completed(file, prompt, tools, runner, within)) as pieces:
@@ -380,15 +300,18 @@ class AnswerPipeline:
         assert outcome is not None, "an answer ends with its outcome"
         told, rest, faults = await now.finish(outcome)
         while faults:
-            left -= 1
-            outcome = await asked_again(file, outcome, faults, router=self.router.writing, runs=runner, context=within)
+            outcome, asked = await asked_again(
+                file, outcome, faults, router=self.router.writing, runs=runner, context=within
+            )
+            reasks = reasks + 1 if asked else inf
             told, rest, faults = await saying(outcome.prompt).finish(outcome)
+        told = replace(told, verdicts=(*seen.verdicts, *told.verdicts))
         gone = told.form is None and outcome.completion.text.strip() and not told.texts[0].strip()
-        if told.refrained or gone:  # no words are no answer
+        if told.refrained or seen.refrains or gone:  # no words are no answer
             told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None, refrained=True)
-            rest = told.texts[0]
-        if rest:
-            yield Delta(rest)
+            rest = Delta(told.texts[0], restart=rest.restart)
+        if rest.text or rest.restart:
+            yield rest
         yield outcome, told
 
     async def _sought(
@@ -402,7 +325,7 @@ class AnswerPipeline:
         context: Context,
     ) -> tuple[list[Hit], Rewritten]:
         """The hits for what a prompt file searches for, in the words that it asks for."""
-        _check_search(self.retrieve.k if k is None else k, filters)  # before a model is asked
+        check_search(self.retrieve.k if k is None else k, filters)  # before a model is asked
         text, wanted = sought(file, values), file.retrieve
         if wanted is not None and not wanted.on:
             return [], Rewritten(text)
@@ -438,15 +361,15 @@ class AnswerPipeline:
         confidential = context.confidential or self.confidential(hits)
         return replace(built, confidential=confidential, plan=(*built.plan, *self.guards.plan(built)))
 
-    async def _tools(self, file: PromptFile, *, k: int | None, filters: Mapping[str, Any] | None) -> Tools:
+    async def _tools(self, file: PromptFile, seen: Seen, *, k: int | None, filters: Mapping[str, Any] | None) -> Tools:
         """Those that the prompt file names. What `search` finds is what this caller's question could."""
 
         async def search(given: str, context: Context) -> Sequence[Hit]:
             most = min(MOST_FOUND, k or self.retrieve.k)
-            found = await self.search(given, k=most, filters=filters, context=context)
-            return (await self.guards.passages(found, question=given, context=context)).hits
+            return await self.search(given, k=most, filters=filters, context=context)
 
-        return await taken(file.layers.tools, self._tool, search=SearchTool(search))
+        read = partial(self.guards.read, seen=seen)
+        return await taken(file.layers.tools, self._tool, search=SearchTool(search), read=read)
 
     async def _completed(
         self, file: PromptFile, prompt: Prompt, tools: Tools, runner: PromptRunner, context: Context
@@ -476,12 +399,6 @@ class AnswerPipeline:
         async with aclosing(way) as pieces:
             async for piece in pieces:
                 yield piece
-
-
-def _check_search(k: int, filters: Mapping[str, Any] | None) -> None:
-    """Raises UsageError for a wrong k, and for a wrong filter also where there is nothing to be filtered."""
-    check_k(k)
-    where.parse({} if filters is None else filters)
 
 
 def _example(file: PromptFile) -> str:

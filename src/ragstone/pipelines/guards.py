@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from ragstone.errors import ToolFailed
 from ragstone.labels import trust_of
+from ragstone.pipelines.request import Request
 from ragstone.plan import Call
-from ragstone.prompts.file import PromptFile
 from ragstone.prompts.wire import mend
+from ragstone.replies import Observation
 from ragstone.retrieval.expand import unheaded
 from ragstone.retrieval.trim import cut
-from ragstone.types import Context, Hit, Prompt
+from ragstone.types import Context, Hit, Prompt, Trust
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard, at
 from ragstone.validation.screening import Screening
 from ragstone.verdicts import Stage, Subject, Verdict
 
-__all__ = ["NO_GUARDS", "Guards", "Passed"]
+__all__ = ["NO_GUARDS", "Guards", "Passed", "Seen"]
 
 TOLD = 500  # tokens in which a model is told what is wrong with its answer
 GONE = "\0"
@@ -34,6 +36,14 @@ class Passed:
     values: Mapping[str, Any]
     hits: tuple[Hit, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    refrains: bool = False
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was wrong with what tools have found on the way to one answer."""
+
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
     refrains: bool = False
 
 
@@ -65,28 +75,36 @@ class Guards:
         more = self.reasks * ((longest or 0) + TOLD)
         return (Call(layer="checks", does="correct", usual=0, most=self.reasks, more=more),) if self.reasks else ()
 
-    def at_last(self) -> Guards:
-        """The same for an answer that is not asked for again."""
-        all_, form = (tuple(guard.at_last for guard in guards) for guards in (self.all, self.form))
+    def after(self, reasks: float) -> Guards:
+        """The same for an answer that was asked for again so often: who has had that many does what it does then."""
+        all_, form = (tuple(guard.after(reasks) for guard in guards) for guards in (self.all, self.form))
         return replace(self, all=all_, form=form)
 
-    async def inputs(self, file: PromptFile, values: Mapping[str, Any], *, context: Context) -> Passed:
-        """What the person gave, past its guards. Raises CheckFailed."""
-        guards = self.at("input")
-        asked = str(values.get("question", ""))
-        passed: dict[str, Any] = {}
-        verdicts: list[Verdict] = []
-        for name, value in values.items() if guards else ():
-            if not isinstance(value, str) or file.trust.get(name) != "user":
-                continue
-            subject = Subject(text=value, stage="input", trust="user", question=asked)
-            inspection = Inspection(guards, subject, context=context, where=name)
-            text = await inspection.take(subject)
-            verdicts += inspection.verdicts
-            if text is None:
-                return Passed(values=values, verdicts=tuple(verdicts), refrains=True)
-            passed[name] = text
-        return Passed(values={**values, **passed}, verdicts=tuple(verdicts))
+    async def admitted(self, request: Request) -> Request:
+        """What the person gave as it may go on; earlier turns have passed in their time. Raises CheckFailed."""
+        inspecting = _Inspecting(self, question=request.question, context=request.context)
+        trust = request.file.trust.get
+        question = await inspecting.value(request.question, "question", trust("question") or "user")
+        inputs = {
+            name: await inspecting.value(given, name, trust(name) or "user")
+            for name, given in request.inputs.items()
+            if name != "question"
+        }
+        query = request.query and request.query.replace(request.question, question)
+        return replace(
+            request,
+            question=question,
+            query=query,
+            inputs=inputs,
+            verdicts=(*request.verdicts, *inspecting.verdicts),
+            refrains=inspecting.refrains,
+        )
+
+    async def found(self, values: Mapping[str, Any], *, question: str, context: Context) -> Passed:
+        """What was looked up, by name, as it may be read. Raises CheckFailed."""
+        inspecting = _Inspecting(self, question=question, context=context)
+        values = {name: await inspecting.value(value, name, "tool") for name, value in values.items()}
+        return Passed(values=values, verdicts=tuple(inspecting.verdicts), refrains=inspecting.refrains)
 
     async def passages(self, hits: Sequence[Hit], *, question: str, context: Context) -> Passed:
         """The passages that may be read. One that a sentence was taken out of becomes two. Raises CheckFailed."""
@@ -108,6 +126,17 @@ class Guards:
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)) if len(kept) != len(hits) else kept
         return Passed(values={}, hits=tuple(ranked), verdicts=tuple(one for one in verdicts if not one.passed))
 
+    async def read(self, observation: Observation, name: str, context: Context, *, seen: Seen) -> Observation:
+        """What a tool has found, as it may be read; `seen` takes note of what was wrong. Raises CheckFailed."""
+        inspecting = _Inspecting(self, question="", context=context)
+        text = await inspecting.value(observation.text, name, "tool")
+        passed = await self.passages(observation.hits, question="", context=context)
+        seen.verdicts += [*inspecting.verdicts, *passed.verdicts]
+        seen.refrains = seen.refrains or inspecting.refrains or passed.refrains
+        if not text and not passed.hits and (observation.text or observation.hits):
+            raise ToolFailed("what was found may not be read", where=name, hint="Look for something else.")
+        return replace(observation, text=text, hits=passed.hits)
+
     def screening(
         self, prompt: Prompt, hits: Sequence[Hit], *, question: str, last: bool = False, context: Context
     ) -> Screening:
@@ -128,6 +157,47 @@ class Guards:
 
 
 NO_GUARDS = Guards()
+
+
+class _Inspecting:
+    """The values of a prompt on their way past the guards of those who wrote them.
+
+    What a person gave passes those of inputs, what others wrote those of passages, and the author's own words none.
+    Lists and objects are gone through.
+    """
+
+    def __init__(self, guards: Guards, *, question: str, context: Context) -> None:
+        self._guards, self._question, self._context = guards, question, context
+        self.verdicts: list[Verdict] = []
+        self.refrains = False
+
+    async def value(self, value: Any, where: str, trust: Trust) -> Any:
+        """A value as it may go on, empty where it may not."""
+        stage: Stage = "input" if trust == "user" else "passage"
+        guards = self._guards.at(stage)
+        if trust == "author" or not guards:
+            return value
+        subject = Subject(text="", stage=stage, trust=trust, question=self._question)
+        return await self._through(value, guards, subject, where)
+
+    async def _through(self, value: Any, guards: Sequence[Guard], subject: Subject, where: str) -> Any:
+        if isinstance(value, str):
+            return await self._text(value, guards, subject, where) if value else value
+        if isinstance(value, Mapping):
+            given = cast("Mapping[Any, Any]", value)
+            return {name: await self._through(each, guards, subject, where) for name, each in given.items()}
+        if isinstance(value, list | tuple):
+            return [await self._through(each, guards, subject, where) for each in cast("Sequence[Any]", value)]
+        return value
+
+    async def _text(self, text: str, guards: Sequence[Guard], subject: Subject, where: str) -> str:
+        subject = replace(subject, text=text)
+        inspection = Inspection(guards, subject, context=self._context, where=where)
+        passed = await inspection.take(subject)
+        failed_alone = subject.stage == "passage"
+        self.verdicts += [one for one in inspection.verdicts if not (failed_alone and one.passed)]
+        self.refrains = self.refrains or inspection.refrains or (passed is None and subject.stage == "input")
+        return passed or ""
 
 
 def _answer(text: str, prompt: Prompt, hits: Sequence[Hit], question: str) -> Subject:

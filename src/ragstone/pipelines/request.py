@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ragstone.prompts.file import PromptFile
-from ragstone.types import Answer, Context, Delta, Message
+from ragstone.types import Answer, Context, Delta, Message, Verdict
 
 __all__ = ["Answering", "Request"]
 
@@ -16,7 +16,8 @@ __all__ = ["Answering", "Request"]
 class Request:
     """What an answer pipeline was asked: its question is checked, and its prompt file read.
 
-    `query` is what is searched for, where the question does not say it by itself.
+    `query` is what is searched for, where the question does not say it by itself. `verdicts` are those on what the
+    person gave, which stands here as it has passed; it is not answered where a check `refrains`.
     """
 
     question: str
@@ -27,6 +28,8 @@ class Request:
     filters: Mapping[str, Any] | None = None
     history: Sequence[Message] = ()
     notices: tuple[str, ...] = ()  # what a reader must know of how it was read
+    verdicts: tuple[Verdict, ...] = ()
+    refrains: bool = False
     context: Context
 
 

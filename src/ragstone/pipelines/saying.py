@@ -18,7 +18,7 @@ from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.layers.words import words
 from ragstone.prompts.wire import mend
 from ragstone.samples import used
-from ragstone.types import Context, Prompt
+from ragstone.types import Context, Delta, Prompt
 from ragstone.validation.outputs import Opened
 from ragstone.validation.screening import Screened, Screening
 from ragstone.verdicts import Verdict
@@ -32,12 +32,12 @@ ASKED = "The answer was asked for again, since it failed its check: {faults}"
 class Saying:
     """Takes an answer piece by piece, and gives what may be said of it.
 
-    `last`: it is not asked for again, so what a guard says otherwise counts. Nothing is given of what has a form: it is
-    read when it is whole.
+    It was asked for again `reasks` times; who may not have that done once more does what it does otherwise. Nothing is
+    given of what has a form: it is read when it is whole.
     """
 
-    def __init__(self, guards: Guards, prompt: Prompt, *, question: str, last: bool, context: Context) -> None:
-        self.guards = guards.at_last() if last else guards
+    def __init__(self, guards: Guards, prompt: Prompt, *, question: str, reasks: float, context: Context) -> None:
+        self.guards = guards.after(reasks)
         self._question, self._context = question, context
         self._prompt = prompt
         self.restart()
@@ -45,6 +45,7 @@ class Saying:
     def restart(self) -> None:
         """What came before is void."""
         self._heard = list[str]()
+        self._told = False
         self._now = self._screening(self._prompt)
 
     async def feed(self, text: str) -> str:
@@ -52,35 +53,39 @@ class Saying:
         if self._prompt.output is not None:
             return ""
         self._heard.append(text)
-        return await self._now.feed(text)
+        told = await self._now.feed(text)
+        self._told = self._told or bool(told)
+        return told
 
-    async def finish(self, outcome: Outcome) -> tuple[Said, str, tuple[str, ...]]:
-        """What may be said in all, what of it was not yet, and what is wrong with it. Raises CheckFailed."""
+    async def finish(self, outcome: Outcome) -> tuple[Said, Delta, tuple[str, ...]]:
+        """What may be said in all, what of it was not yet, and what is wrong with it. Raises CheckFailed.
+
+        Where a model has said one thing and ended with another, the reader begins anew with that.
+        """
         found = await asyncio.to_thread(said, outcome.prompt, outcome.completion)
         if found.form is not None:
             return await self._formed(outcome, found, found.form)
-        if "".join(self._heard) == outcome.completion.text:
+        if self._heard and "".join(self._heard).strip() == outcome.completion.text.strip():
             screened = await self._now.finish()
-        else:  # a layer has made the answer, or has read it out of what was said
-            screened = await self._screened(outcome.completion.text, outcome.prompt)
-            screened = replace(screened, rest="" if self._heard else screened.text)
-        return _said(found, [screened]), screened.rest, screened.faults
+            return _said(found, [screened]), Delta(screened.rest), screened.faults
+        screened = await self._screened(outcome.completion.text, outcome.prompt)
+        return _said(found, [screened]), Delta(screened.text, restart=self._told), screened.faults
 
-    async def _formed(self, outcome: Outcome, found: Said, form: Opened) -> tuple[Said, str, tuple[str, ...]]:
+    async def _formed(self, outcome: Outcome, found: Said, form: Opened) -> tuple[Said, Delta, tuple[str, ...]]:
         prompt, verdicts, faults = outcome.prompt, list[Verdict](), list[str]()
         if self.guards.form and not any(prompt.abstains(text) for text in found.texts):
             text = mend(outcome.completion.text, prompt.slots)
             judged = await self.guards.formed(
-                text, prompt, shown(prompt), question=self._question, context=self._context
+                text, prompt, shown(prompt), question=self._question, context=_of(prompt, self._context)
             )
             verdicts, faults = list(judged.verdicts), judged.faults
             if judged.refrains:
-                return replace(found, verdicts=tuple(verdicts), refrained=True), "", ()
+                return replace(found, verdicts=tuple(verdicts), refrained=True), Delta(""), ()
         texts = [await self._screened(text, prompt) for text in found.texts]
         values = [await self._screened(value, prompt, last=True) for value in form.values]
         faults += [fault for one in (*texts, *values) for fault in one.faults]
         whole = _said(found, texts, values)
-        return replace(whole, verdicts=(*verdicts, *whole.verdicts)), "", tuple(dict.fromkeys(faults))
+        return replace(whole, verdicts=(*verdicts, *whole.verdicts)), Delta(""), tuple(dict.fromkeys(faults))
 
     async def _screened(self, text: str, prompt: Prompt, *, last: bool = False) -> Screened:
         screening = self._screening(prompt, last=last)
@@ -89,7 +94,8 @@ class Saying:
 
     def _screening(self, prompt: Prompt, *, last: bool = False) -> Screening:
         """One text of an answer on its way; a value that is no words passes those alone that come `last`."""
-        return self.guards.screening(prompt, shown(prompt), question=self._question, last=last, context=self._context)
+        context = _of(prompt, self._context)
+        return self.guards.screening(prompt, shown(prompt), question=self._question, last=last, context=context)
 
 
 def _said(found: Said, texts: Sequence[Screened], values: Sequence[Screened] = ()) -> Said:
@@ -107,18 +113,23 @@ def _said(found: Said, texts: Sequence[Screened], values: Sequence[Screened] = (
     )
 
 
+def _of(prompt: Prompt, context: Context) -> Context:
+    """Where a check may ask, which a tool has read for on the way, too."""
+    return replace(context, confidential=context.confidential or prompt.confidential)
+
+
 async def asked_again(
     file: PromptFile, outcome: Outcome, faults: Sequence[str], *, router: Router, runs: Runs, context: Context
-) -> Outcome:
-    """The answer that a model gives when it is told what is wrong; the same one, where it cannot be told."""
+) -> tuple[Outcome, bool]:
+    """The answer that a model gives when it is told what is wrong; the same one and False, where it cannot be told."""
     again = await asyncio.to_thread(partial(words, file.root, "reflect/again.md", needs=["faults"]))
-    calls = LayerCalls(router, runs, layers=file.layers, most=1, context=context)
+    calls = LayerCalls(router, runs, layers=file.layers, most=1, context=_of(outcome.prompt, context))
     told = again.say({"faults": tuple(faults)}, trust="tool", tokens=calls.tokens)
     try:
         router.require()
         (answer, *_) = await calls.answer(calls.turn(outcome, told, name="faults"))
     except (ModelError, NotConfigured) as error:
-        return outcome.noting(NOT_ASKED.format(error=error))
+        return outcome.noting(NOT_ASKED.format(error=error)), False
     before, after = outcome.completion, answer.completion
     whole = replace(
         after,
@@ -129,4 +140,4 @@ async def asked_again(
         calls=before.calls + 1,
         cached=before.cached and after.cached,
     )
-    return replace(answer, completion=whole).noting(ASKED.format(faults="; ".join(faults)))
+    return replace(answer, completion=whole).noting(ASKED.format(faults="; ".join(faults))), True

@@ -43,6 +43,8 @@ LONGEST_WORDS = 500  # characters of each part of its error
 NOTED = 500  # characters of what was given, in a trace
 
 Searching = Callable[[str, Context], Awaitable[Sequence[Hit]]]
+Read = Callable[[Observation, str, Context], Awaitable[Observation]]
+"""What of a tool's words and passages may be read, by its name. Raises CheckFailed."""
 
 
 class SearchTool(Tool):
@@ -74,8 +76,10 @@ class Tools:
     '12'
     """
 
-    def __init__(self, tools: Mapping[str, Tool], *, seconds: float = SECONDS, most: int = MOST) -> None:
-        self._tools, self.seconds, self.most = dict(tools), seconds, most
+    def __init__(
+        self, tools: Mapping[str, Tool], *, seconds: float = SECONDS, most: int = MOST, read: Read | None = None
+    ) -> None:
+        self._tools, self.seconds, self.most, self._read = dict(tools), seconds, most, read
 
     @property
     def descriptions(self) -> dict[str, str]:
@@ -105,7 +109,7 @@ class Tools:
                 step.facts["raised"] = _raised(error)
                 raise ToolFailed("it is out of order", where=name, hint="Go on without it.") from error
             step.facts.update(characters=len(kept.text), cut=kept.cut, found=len(kept.hits))
-            return kept
+        return kept if self._read is None else await self._read(kept, name, context)
 
     async def _bounded(self, tool: Tool, name: str, given: str, context: Context) -> Observation:
         """What it finds in time. One that does not even end when it is stopped is left behind, and holds up nobody."""
@@ -193,9 +197,15 @@ def built_in(name: str) -> Tool | None:
 
 
 async def taken(
-    names: Collection[str], connector: Callable[[str], Tool | None], *, search: Tool | None = None
+    names: Collection[str],
+    connector: Callable[[str], Tool | None],
+    *,
+    search: Tool | None = None,
+    read: Read | None = None,
 ) -> Tools:
     """The tools of these names. `connector` gives one by its name and may block; `search` is there unless it does.
+
+    What they find is `read` first.
 
     Raises ConfigError for one that is not there.
     """
@@ -209,7 +219,7 @@ async def taken(
                 raise unknown_tool(name, BUILT_IN, of=ConfigError)
         return {name: tool for name, tool in found.items() if tool is not None}
 
-    return Tools(await asyncio.to_thread(made))
+    return Tools(await asyncio.to_thread(made), read=read)
 
 
 def unknown_tool(name: str, names: Collection[str], *, of: Any = ToolFailed) -> Any:

@@ -69,10 +69,9 @@ class Guard:
                 found="on_fail: fix",
             )
 
-    @property
-    def at_last(self) -> Guard:
-        """The same where no model is asked again."""
-        if self.policy.on_fail != "reask":
+    def after(self, reasks: float) -> Guard:
+        """The same where a model was asked again so often: who has had that many does what it does `otherwise`."""
+        if self.policy.on_fail != "reask" or reasks < self.policy.reasks:
             return self
         return replace(self, policy=replace(self.policy, on_fail=self.policy.otherwise))
 
