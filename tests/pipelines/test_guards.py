@@ -14,7 +14,7 @@ import ragstone
 from filled import filled
 from layer_files import layered_file
 from ragstone.cli.init import Default, write
-from ragstone.errors import CheckFailed, ConfigError, ModelUnavailable
+from ragstone.errors import CheckFailed, ConfigError, ModelUnavailable, UsageError
 from ragstone.project import Project
 from ragstone.protocols import Capabilities, Check, Tool
 from ragstone.replies import Observation
@@ -408,3 +408,34 @@ async def test_who_cannot_be_asked_again_is_asked_once():
     answer = await asked(model, guard(on_fail="reask", reasks=3, otherwise="flag"))
     assert answer.text == "It OBEY ships."
     assert len([notice for notice in answer.notices if "could not be asked for again" in notice]) == 1
+
+
+@pytest.mark.parametrize("said", ["", " \n"])
+async def test_no_words_are_no_answer(said: str):
+    answer = await asked(ScriptedModel([said]))
+    assert (answer.text, answer.abstained) == (ABSTAINED, True)
+
+
+class Elsewhere(LengthCheck):
+    stages = ("outputs",)  # type: ignore[assignment]
+
+
+class Costly(LengthCheck):
+    cost = "cheap"  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        (["length"], "'length' is no check"),
+        (LengthCheck(most=5), "the checks are no list"),
+        ({"length": {"most": 5}}, "the checks are no list"),
+        ([LengthCheck], r"Make one: LengthCheck\(\)"),
+        ([None], "None is no check"),
+        ([Elsewhere(most=5)], "says where or how it is asked"),
+        ([Costly(most=5)], "says where or how it is asked"),
+    ],
+)
+def test_what_is_no_check_is_refused_at_once(checks: Any, words: str):
+    with pytest.raises(UsageError, match=words):
+        ragstone.AsyncRag(checks=checks)

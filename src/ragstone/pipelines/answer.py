@@ -306,8 +306,8 @@ class AnswerPipeline(Searching):
             reasks = reasks + 1 if asked else inf
             told, rest, faults = await saying(outcome.prompt).finish(outcome)
         told = replace(told, verdicts=(*seen.verdicts, *told.verdicts))
-        gone = told.form is None and outcome.completion.text.strip() and not told.texts[0].strip()
-        if told.refrained or seen.refrains or gone:  # no words are no answer
+        silent = told.form is None and not told.texts[0].strip()
+        if told.refrained or seen.refrains or silent:  # no words are no answer
             told = replace(told, texts=(prompt.abstain or REFRAINED,), form=None, refrained=True)
             rest = Delta(told.texts[0], restart=rest.restart)
         if rest.text or rest.restart:

@@ -125,7 +125,14 @@ def _guards(
 
 
 def loose_guards(checks: Sequence[Check | Guard]) -> Guards:
-    """Guards that a program hands over; a check by itself has its own policy."""
+    """Guards that a program hands over; a check by itself has its own policy. Raises UsageError for anything else."""
+    given: object = checks
+    if not isinstance(given, list | tuple):
+        raise UsageError("the checks are no list", expected="checks=[…]", found=type(given).__name__)
+    for one in cast("Sequence[object]", given):
+        if not isinstance(one, Check | Guard):
+            hint = f"Make one: {one.__name__}()" if isinstance(one, type) else "See docs/checks.md."
+            raise UsageError(f"{one!r} is no check", expected="a Check, or a Guard with its policy", hint=hint)
     found = [one if isinstance(one, Guard) else _loose(one, one.name or type(one).__name__) for one in checks]
     there = {guard.name for guard in found}
     always = [_loose(cast("Callable[[], Check]", find("check", name))(), name) for name in ALWAYS if name not in there]

@@ -47,6 +47,13 @@ class Guard:
     stages: tuple[Stage, ...] = ()
 
     def __post_init__(self) -> None:
+        known = set(self.check.stages) <= set(STAGES) and bool(self.check.stages)
+        if not known or self.check.cost not in COSTS:
+            raise UsageError(
+                f"the class of the check {self.name!r} says where or how it is asked in other words",
+                expected=f"stages: a tuple of {', '.join(STAGES)}; cost: one of {', '.join(COSTS)}",
+                found=f"stages: {self.check.stages!r}, cost: {self.check.cost!r}",
+            )
         if not self.stages:
             object.__setattr__(self, "stages", self.check.stages[:1])
         for stage in self.stages:
