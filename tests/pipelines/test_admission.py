@@ -280,6 +280,39 @@ def test_what_is_said_of_a_check_changes_the_fingerprint(tmp_path: Path) -> None
     assert len({index(Orders(), on_fail=policy).fingerprint for policy in ("flag", "drop", "raise")}) == 3
 
 
+def test_an_edit_of_a_file_that_a_check_reads_changes_the_fingerprint(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    own = {"secret": "kind: check\ntype: words\nfile: words.txt\n"}
+
+    def prints() -> list[str]:
+        found = [built(tmp_path, "  - words: {file: words.txt}"), built(tmp_path, "  - secret", files=own)]
+        return [one.fingerprint for one in found if one is not None]
+
+    words.write_text("turbine\n")
+    first = prints()
+    assert prints() == first
+    words.write_text("turbine\nhalibut\n")
+    assert len({*first, *prints()}) == 4
+    words.write_text("turbine\n")
+    assert prints() == first
+
+
+def test_a_word_that_can_name_no_file_is_a_word(tmp_path: Path) -> None:
+    said = ["x" * 5000, "~nobody-of-that-name/words", "a\\0b", "/dev/null", "../x"]
+    quoted = ", ".join(f'"{word}"' for word in said)
+    assert built(tmp_path, f"  - words: {{forbid: [{quoted}]}}") is not None
+
+
+def test_an_edit_of_a_connector_that_a_check_names_changes_the_fingerprint(tmp_path: Path) -> None:
+    def found(threads: int) -> str:
+        files = {"near": f"kind: embedder\ntype: openvino\nmodel: minilm\nthreads: {threads}\n"}
+        admission = built(tmp_path, "  - injection: {embedder: near}", files=files)
+        assert admission is not None
+        return admission.fingerprint
+
+    assert found(1) == found(1) != found(2)
+
+
 @pytest.mark.parametrize(
     ("checks", "message"),
     [
