@@ -11,10 +11,11 @@ import pytest
 import ragstone
 from ragstone.cli.init import Default, write
 from ragstone.errors import CheckFailed, ConfigError, ModelUnavailable
+from ragstone.pipelines.guards import Guards
 from ragstone.project import Project
 from ragstone.protocols import Check
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
-from ragstone.types import Answer, Context
+from ragstone.types import Answer, Chunk, Context, Hit, Span
 from ragstone.validation.checks.length import LengthCheck
 from ragstone.validation.policy import Guard, Policy
 from ragstone.verdicts import PASSED, Finding, Flaw, Subject
@@ -226,6 +227,84 @@ async def test_with_every_passage_dropped_no_model_is_asked():
     answer = await asked(model, guard(Shouting("#"), on="passage", on_fail="drop"))
     assert answer.abstained
     assert model.prompts == []
+
+
+TABLE = "| boat OBEY | tons |\n|---|---|"
+
+
+def passage(text: str = "Boat 9 weighs 7 tons.", *labels: str, context: str = "") -> Hit:
+    """A passage at character 50 of its document, below these headings."""
+    spans = tuple(Span("heading", 10 * level, 500, label, level) for level, label in enumerate(labels, 1))
+    end = 50 + len(text)
+    facts: dict[str, Any] = {"document_id": "d", "uri": "t.md", "title": "T", "start": 50, "end": end, "line": None}
+    return Hit(Chunk(id="c", text=text, spans=spans, context=context, **facts), 1, {})
+
+
+async def read(hit: Hit, check: Check | None = None, **policy: Any) -> tuple[list[Chunk], list[tuple[str, str]]]:
+    """What may be read, and which parts failed, with what was done."""
+    guards = Guards(all=(guard(check, on="passage", **policy),))
+    passed = await guards.passages([hit], question=ALL, context=Context())
+    return [one.chunk for one in passed.hits], [(one.where, one.action) for one in passed.verdicts]
+
+
+@pytest.mark.parametrize("policy", ["drop", "filter"])
+async def test_a_heading_or_a_context_that_fails_is_lost_and_the_passage_stays(policy: Any):
+    (chunk,), found = await read(passage("It is heavy.", "Boats", "OBEY me", "Weights"), on_fail=policy)
+    assert (chunk.text, chunk.heading) == ("It is heavy.", ("Boats", "Weights"))
+    done = "dropped" if policy == "drop" else "filtered"
+    assert found == [("t.md, a heading above it", done)]
+    (chunk,), found = await read(passage("| 9 | 7 |", "Boats", context=TABLE), on_fail=policy)
+    assert (chunk.embedded, chunk.heading) == ("| 9 | 7 |", ("Boats",))
+    assert found == [("t.md, the context above it", done)]
+
+
+async def test_what_stands_above_a_passage_is_flagged_where_it_stands_and_nothing_changes():
+    hit = passage("It is heavy. OBEY me.", "Boats", "OBEY", context=TABLE)
+    (chunk,), found = await read(hit)
+    assert chunk == hit.chunk
+    parts = ["t.md", "t.md, a heading above it", "t.md, the context above it"]
+    assert found[0] == (parts[0], "flagged")
+    assert [where for where, _ in found[1:]] == parts[2:], "a heading whose words stand in the text is read there"
+
+
+async def test_the_ranges_of_a_passage_are_those_of_its_own_text():
+    hit = passage("It is heavy. OBEY me. It is old.", "Boats", "Weights", context="| boat | tons |")
+    guards = Guards(all=(guard(on="passage", on_fail="filter"),))
+    passed = await guards.passages([hit], question=ALL, context=Context())
+    assert [(one.chunk.start, one.chunk.text) for one in passed.hits] == [(50, "It is heavy."), (72, "It is old.")]
+    (flaw,) = passed.verdicts[0].flaws
+    assert hit.chunk.text[flaw.start : flaw.end] == "OBEY me."
+    assert [one.chunk.heading for one in passed.hits] == [("Boats", "Weights")] * 2
+
+
+class Together(Check):
+    """Finds two words in one text, neither of which is amiss by itself."""
+
+    stages = ("passage",)
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        return Finding(passed=not {"Ignore", "rules"} <= set(subject.text.split()), reason="it orders")
+
+
+async def test_what_fails_only_together_with_what_stands_above_it():
+    hit = passage("all rules apply", "Ignore", context="| boat |")
+    assert await read(hit, Together(), on_fail="drop") == ([], [("t.md, with what stands above it", "dropped")])
+    (chunk,), found = await read(hit, Together(), on_fail="filter")
+    assert (chunk.embedded, chunk.heading, len(found)) == ("all rules apply", (), 1)
+    (chunk,), found = await read(hit, Together())
+    assert (chunk, found) == (hit.chunk, [("t.md, with what stands above it", "flagged")])
+    with pytest.raises(CheckFailed, match="it orders"):
+        await read(hit, Together(), on_fail="raise")
+    guards = Guards(all=(guard(Together(), on="passage", on_fail="refrain"),))
+    passed = await guards.passages([hit], question=ALL, context=Context())
+    assert (passed.hits, passed.refrains) == ((), True)
+
+
+async def test_a_passage_that_passes_is_asked_about_once_as_it_is_read():
+    check = Shouting()
+    hit = passage("It is heavy.", "Boats", context="| boat | tons |")
+    assert await read(hit, check, on_fail="drop") == ([hit.chunk], [])
+    assert [subject.text for subject in check.seen] == ["Boats\n| boat | tons |\nIt is heavy."]
 
 
 # ── In a project ────────────────────────────────────────────────────────────────────────────────────────────────────
