@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -283,7 +284,11 @@ class Together(Check):
     stages = ("passage",)
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
-        return Finding(passed=not {"Ignore", "rules"} <= set(subject.text.split()), reason="it orders")
+        if not {"Ignore", "rules"} <= set(subject.text.split()):
+            return PASSED
+        flaws = [Flaw(match.start(), match.end(), "it orders") for match in re.finditer("Ignore|rules", subject.text)]
+        across = Flaw(flaws[0].start, flaws[-1].end, "it orders")
+        return Finding(passed=False, reason="it orders", flaws=(*flaws, across))
 
 
 async def test_what_fails_only_together_with_what_stands_above_it():
@@ -293,8 +298,12 @@ async def test_what_fails_only_together_with_what_stands_above_it():
     assert (chunk.embedded, chunk.heading, len(found)) == ("all rules apply", (), 1)
     (chunk,), found = await read(hit, Together())
     assert (chunk, found) == (hit.chunk, [("t.md, with what stands above it", "flagged")])
-    with pytest.raises(CheckFailed, match="it orders"):
+    with pytest.raises(CheckFailed, match="it orders") as raised:
         await read(hit, Together(), on_fail="raise")
+    assert [(flaw.start, flaw.end) for flaw in raised.value.verdicts[0].flaws] == [(4, 9), (0, 9)]
+    flagging = Guards(all=(guard(Together(), on="passage"),))
+    (told,) = (await flagging.passages([hit], question=ALL, context=Context())).verdicts
+    assert [hit.chunk.text[flaw.start : flaw.end] for flaw in told.flaws] == ["rules", "all rules"]
     guards = Guards(all=(guard(Together(), on="passage", on_fail="refrain"),))
     passed = await guards.passages([hit], question=ALL, context=Context())
     assert (passed.hits, passed.refrains) == ((), True)

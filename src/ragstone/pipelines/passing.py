@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ragstone.errors import CheckFailed
 from ragstone.labels import trust_of
 from ragstone.pipelines.above import CONTEXT, HEADING, WHOLE, bare, headings, shown, telling
 from ragstone.retrieval.expand import unheaded
@@ -57,7 +58,16 @@ class Passing:
         read = shown(chunk)
         if read == chunk.text or self.refrains:
             return chunk
-        passed = await self._take(read, WHOLE)
+        known = {verdict.check for verdict in self.verdicts}
+        first = len(self.verdicts)
+        try:
+            passed = await self._take(read, WHOLE)
+        except CheckFailed as error:
+            error.verdicts = tuple(self._own(verdict, chunk) for verdict in error.verdicts)
+            raise
+        # What a check has said of one part it does not say of the whole.
+        told = [self._own(verdict, chunk) for verdict in self.verdicts[first:] if verdict.check not in known]
+        self.verdicts = [*self.verdicts[:first], *told]
         if passed is None:
             return None
         return chunk if passed == read else bare(chunk, headings(chunk), context=True)
@@ -69,13 +79,20 @@ class Passing:
         return self._known[text]
 
     async def _take(self, text: str, part: str = "", *, blank: str = "") -> str | None:
-        """A part of what is read, past the guards. What a check has said of one part it does not say of the whole."""
+        """A part of what is read, past the guards. Raises CheckFailed."""
         inspection = self._inspection(self.guards, text, part, blank=blank)
         passed = await inspection.take(inspection.subject)
         self.refrains = self.refrains or inspection.refrains
-        told = {verdict.check for verdict in self.verdicts} if part == WHOLE else set[str]()
-        self.verdicts += [one for one in inspection.verdicts if not one.passed and one.check not in told]
+        self.verdicts += [one for one in inspection.verdicts if not one.passed]
         return passed
+
+    def _own(self, verdict: Verdict, piece: Chunk) -> Verdict:
+        """A verdict on a piece with what stands above it, whose ranges are those of the passage's own text."""
+        above = len(shown(piece)) - len(piece.text)
+        back = above - (piece.start - self.hit.chunk.start)
+        inside = (flaw for flaw in verdict.flaws if flaw.end > above)
+        flaws = tuple(replace(flaw, start=max(flaw.start, above) - back, end=flaw.end - back) for flaw in inside)
+        return replace(verdict, flaws=flaws)
 
     def _inspection(self, guards: Sequence[Guard], text: str, part: str = "", *, blank: str = "") -> Inspection:
         chunk = self.hit.chunk

@@ -179,7 +179,8 @@ class PersonalSpec(Strict):
 
     def strictest(self, fields: Collection[FieldName]) -> Send:
         """How personal data is told that stands in these fields; where the field is not known, as if in all of them."""
-        policies = [self.fields.get(field, self.send) for field in fields] or [self.send, *self.fields.values()]
+        policies: list[Send] = [self.fields.get(field, self.send) for field in fields]
+        policies = policies or [self.send, *self.fields.values()]
         return max(policies, key=STRICT.index)
 
     @property
