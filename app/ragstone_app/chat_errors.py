@@ -4,6 +4,7 @@
 |---|---|---|
 | 400 | `unsupported_parameter`, `invalid_value`, `context_length_exceeded`, … | the request is refused as it stands |
 | 404 | `model_not_found` | no pipeline has that route |
+| 422 | `check_failed` | a check has ended the request; which one, and why, stands under `ragstone` |
 | 429 | `rate_limit_exceeded` | a limit of requests or tokens a minute; Retry-After says when there is room |
 | 429 | `insufficient_quota` | a budget is spent |
 | 502 | `upstream_denied`, `upstream_failed` | our own key was refused, or the answer is of no use |
@@ -18,11 +19,11 @@ that is spent is not asked for three times.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ragstone import errors
-from ragstone_app.wording import worded
+from ragstone_app.wording import CHECK_FAILED, failed_checks, worded
 
 __all__ = ["ChatError", "chat_error"]
 
@@ -31,7 +32,7 @@ SOON = 1  # seconds after which to come again where no server has said more
 
 @dataclass(eq=False)
 class ChatError(Exception):
-    """What is sent in place of a completion."""
+    """What is sent in place of a completion; `ours` is what only we know of it."""
 
     status: int
     code: str
@@ -39,6 +40,7 @@ class ChatError(Exception):
     param: str | None = None
     again: bool = False
     after: float | None = None
+    ours: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def body(self) -> dict[str, Any]:
@@ -46,7 +48,8 @@ class ChatError(Exception):
         kind = "invalid_request_error" if self.status < 429 else "server_error"
         named = {"rate_limit_exceeded": "rate_limit_error", "insufficient_quota": "insufficient_quota"}
         kind = named.get(self.code, kind)
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+        told = {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+        return {**told, "ragstone": self.ours} if self.ours else told
 
     @property
     def headers(self) -> dict[str, str]:
@@ -58,6 +61,8 @@ class ChatError(Exception):
 def chat_error(error: errors.RagstoneError) -> ChatError:
     """What one of our errors is to a client of OpenAI's."""
     message = f"{worded(error)}. {error.hint}" if error.hint else worded(error)
+    if isinstance(error, errors.CheckFailed):
+        return ChatError(422, CHECK_FAILED, message, ours={"verdicts": failed_checks(error)})
     after = getattr(error, "retry_after", None)
     for kinds, status, code in _STATUSES:
         if isinstance(error, kinds):

@@ -6,9 +6,10 @@ uvicorn.run(create("mydocs"))
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,10 +21,11 @@ from starlette.routing import Route
 import ragstone
 from ragstone import errors
 from ragstone_app.chat import Chat
-from ragstone_app.wording import worded
+from ragstone_app.wording import CHECK_FAILED, failed_checks, worded
 
 MAX_QUESTION = 20_000  # characters; a question is no document
 RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output", "payer"}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Question(BaseModel):
@@ -119,9 +121,15 @@ async def _probed(rag: ragstone.AsyncRag) -> None:
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:
-    """One of our errors as JSON: the caller's fault 400, no more for now 429, an absent part 503, anything else 500."""
+    """One of our errors as JSON: the caller's fault 400, no more for now 429, an absent part 503, anything else 500.
+
+    A text that failed a check is 422, with what the checks say of it.
+    """
     assert isinstance(error, errors.RagstoneError)
-    if isinstance(error, errors.UsageError | errors.UnsupportedFilter | errors.PromptError):
+    more: dict[str, Any] = {}
+    if isinstance(error, errors.CheckFailed):
+        status, more = 422, {"code": CHECK_FAILED, "verdicts": failed_checks(error)}
+    elif isinstance(error, errors.UsageError | errors.UnsupportedFilter | errors.PromptError):
         status = 400
     elif isinstance(error, errors.RateLimited | errors.OverBudget):
         status = 429
@@ -129,7 +137,7 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
         status = 503
     else:
         status = 500
-    return _body(type(error).__name__, worded(error), error.hint, error.retryable, status)
+    return _body(type(error).__name__, worded(error), error.hint, error.retryable, status, more)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
@@ -140,6 +148,8 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     return _body("UsageError", f"{field or 'the body'}: {first['msg']}", None, False, 422)
 
 
-def _body(name: str, message: str, hint: str | None, retryable: bool, status: int) -> JSONResponse:
-    body = {"error": name, "message": message, "hint": hint, "retryable": retryable}
+def _body(
+    name: str, message: str, hint: str | None, retryable: bool, status: int, more: Mapping[str, Any] = NOTHING
+) -> JSONResponse:
+    body = {"error": name, "message": message, "hint": hint, "retryable": retryable, **more}
     return JSONResponse(body, status_code=status)

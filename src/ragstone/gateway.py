@@ -40,6 +40,8 @@ class AsyncRoute:
     Models that only quote are not asked. Words of a model's own wire format (`<|im_start|>`) are broken up in what
     users and assistants say, so that none of them forges a message, and are whole again in the answer. Those of a
     system message stay: who may write one has no need to forge it.
+
+    No check of the pipeline is asked, of the messages or of the answer: nothing of the documents is in them.
     """
 
     def __init__(self, parts: Assembly, *, pipeline: str, tenant: str, payer: Payer = NOBODY) -> None:

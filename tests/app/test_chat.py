@@ -25,6 +25,7 @@ from mock_upstream import Upstream
 from openai_server import completion
 from ragstone import errors
 from ragstone.cli.init import Default, write
+from ragstone.verdicts import Verdict
 from ragstone_app import create
 from ragstone_app.chat_errors import chat_error
 
@@ -251,6 +252,7 @@ LATER = {"retry_after": 6.2}
         (errors.ModelTimeout("slow"), 504, "timeout", None, "true"),
         (errors.PromptTooLong("long"), 400, "context_length_exceeded", None, "false"),
         (errors.NotAllowed("no"), 400, "invalid_request", None, "false"),
+        (errors.CheckFailed("the check 'words' failed"), 422, "check_failed", None, "false"),
         (errors.ModelDenied("key"), 502, "upstream_denied", None, "false"),
         (errors.NotConfigured("no model"), 503, "not_configured", None, "false"),
         (errors.StateError("disk"), 500, "internal_error", None, "false"),
@@ -262,6 +264,14 @@ def test_each_error_has_the_status_that_clients_of_openai_know(
     found = chat_error(error)
     assert (found.status, found.code) == (status, code)
     assert (found.headers.get("retry-after"), found.headers["x-should-retry"]) == (after, again)
+
+
+def test_a_check_that_ends_a_request_says_why_beside_the_error() -> None:
+    verdicts = (Verdict(check="length", passed=True), Verdict(check="words", passed=False, reason="no", stage="output"))
+    body = chat_error(errors.CheckFailed("the check 'words' failed", verdicts=verdicts)).body
+    assert (body["error"]["code"], body["error"]["type"]) == ("check_failed", "invalid_request_error")
+    assert body["ragstone"] == {"verdicts": [{"check": "words", "stage": "output", "where": "", "reason": "no"}]}
+    assert set(chat_error(errors.StateError("disk")).body) == {"error"}
 
 
 def test_an_error_does_not_say_where_the_model_lives(fresh: str, proxy: Proxy) -> None:

@@ -85,6 +85,32 @@ def test_an_error_says_what_was_expected(client: TestClient):
     assert "expected one of $eq" in found["message"]
 
 
+@pytest.mark.parametrize(
+    ("check", "stage", "where"),
+    [
+        ("words: {forbid: [halibut], on: input, on_fail: raise}", "input", "question"),
+        ("words: {forbid: [ships on], on_fail: raise}", "output", ""),
+    ],
+)
+def test_what_fails_a_check_is_422_with_what_the_checks_say(tmp_path: Path, check: str, stage: str, where: str):
+    write(tmp_path, model=Default.extractive)
+    (tmp_path / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
+    answer = tmp_path / "pipelines" / "answer.yaml"
+    said = f"index: ingest\nroute: {{models: [extractive]}}\nchecks:\n  - length: {{most: 9000}}\n  - {check}\n"
+    answer.write_text(said)
+    with ragstone.open(tmp_path) as rag:
+        rag.ingest()
+    with TestClient(create(tmp_path)) as client:
+        response = client.post("/api/ask", json={"question": SHIPS})
+    assert response.status_code == 422, response.text
+    found = response.json()
+    assert (found["error"], found["code"], found["retryable"]) == ("CheckFailed", "check_failed", False)
+    (verdict,) = found["verdicts"]
+    assert (verdict["check"], verdict["stage"], verdict["where"]) == ("words", stage, where)
+    assert verdict["reason"]
+    assert set(verdict) == {"check", "stage", "where", "reason"}
+
+
 def test_a_model_that_is_not_configured_is_503_with_what_to_do(tmp_path: Path):
     write(tmp_path, model=Default.openai)
     with TestClient(create(tmp_path)) as client:

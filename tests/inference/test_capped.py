@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ragstone.inference.capped import CappedModel
+from ragstone.inference.capped import THOUGHTS, CappedModel
 from ragstone.inference.metered import MeteredModel
 from ragstone.protocols import Model
 from ragstone.testing import MemoryLedger, ScriptedModel
 from ragstone.testing.suites import ModelSuite
 from ragstone.types import Completion, Context, Delta, Message, Options, Prompt
+from ragstone.usage import Usage
 
 PROMPT = Prompt(name="p", version="1", messages=(Message("user", "Well?"),))
 
@@ -60,6 +61,45 @@ async def test_reasoning_that_does_not_end_is_left_too() -> None:
     endless = Endless("")
     said, completion = await heard(CappedModel(endless, most=50))
     assert (said, completion.finish_reason, endless.closed) == ("", "length", True)
+    assert f"cut off at {THOUGHTS:,} pieces of its reasoning" in (completion.notice or "")
+    assert endless.read == THOUGHTS + 1
+
+
+class Says(ScriptedModel):
+    """Says these pieces, one after the other."""
+
+    def __init__(self, *deltas: Delta) -> None:
+        super().__init__([])
+        self.deltas = deltas
+
+    async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
+        for delta in self.deltas:
+            yield delta
+
+
+async def test_pieces_without_words_take_no_room_from_the_answer() -> None:
+    whole = Completion(text="It ships in May.", model="m", reasoning="Hm. " * 150)
+    thinking = [Delta("")] * 150
+    said, completion = await heard(CappedModel(Says(*thinking, Delta("It ships in "), Delta("May.", whole)), most=100))
+    assert (said, completion.text, completion.finish_reason) == ("It ships in May.", "It ships in May.", "stop")
+    assert len(completion.reasoning) == 100
+
+
+async def test_what_is_void_after_a_restart_takes_no_room_either() -> None:
+    whole = Completion(text="It ships in May.", model="m")
+    pieces = [Delta("x" * 90), Delta("", restart=True), Delta("It ships in May."), Delta("", whole)]
+    deltas = [delta async for delta in CappedModel(Says(*pieces), most=100).stream(PROMPT, context=Context())]
+    assert deltas == pieces
+    endless = Says(Delta("x" * 90), Delta("", restart=True), *[Delta("again ")] * 100)
+    assert (await heard(CappedModel(endless, most=100)))[1].text == ("again " * 100)[:100]
+
+
+async def test_a_last_piece_that_is_cut_and_its_completion_say_the_same() -> None:
+    tidied = Completion(text="a b c", model="m", usage=Usage(input_tokens=3, output_tokens=5))
+    said, completion = await heard(CappedModel(Says(Delta("  a  "), Delta("b  c  ", tidied)), most=7))
+    assert said == completion.text == "  a  b "
+    assert (completion.finish_reason, completion.usage) == ("length", tidied.usage)
+    assert "cut off at 7 characters" in (completion.notice or "")
 
 
 async def test_a_server_that_forgets_the_limit_it_was_sent_is_left() -> None:

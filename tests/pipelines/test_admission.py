@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ragstone.config import parse_yaml
 from ragstone.connectors.files import FilesSource
 from ragstone.errors import ConfigError
 from ragstone.ingestion.splitters.tokens import TokenSplitter
-from ragstone.pipelines.admission import Admission
+from ragstone.pipelines.admission import Admission, Admitted
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.checks import admission_of
 from ragstone.pipelines.index import Index
@@ -25,7 +27,7 @@ from ragstone.reports import IngestReport
 from ragstone.retrieval.expand import expand
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore
-from ragstone.types import Context, Hit, Piece, Trust
+from ragstone.types import Chunk, Context, Hit, Piece, Span, Trust
 from ragstone.validation.policy import Guard, Policy
 from ragstone.verdicts import PASSED, Finding, Flaw, Subject
 
@@ -63,7 +65,15 @@ class Heading(TokenSplitter):
         return [Piece(a, b) for a, b in zip(starts, [*starts[1:], len(document.text)], strict=True)]
 
 
-def index(check: Check | None = None, *, state: ProjectState | None = None, edition: int = 0, **policy: Any) -> Index:
+def index(
+    check: Check | None = None,
+    *,
+    state: ProjectState | None = None,
+    edition: int = 0,
+    cut: type[TokenSplitter] = Heading,
+    size: int = 60,
+    **policy: Any,
+) -> Index:
     embedder = HashingEmbedder()
     guards = [Guard(name="orders", check=check, policy=Policy(**policy), stages=("passage",))] if check else []
     return Index(
@@ -71,7 +81,7 @@ def index(check: Check | None = None, *, state: ProjectState | None = None, edit
         tenant="default",
         edition=edition,
         state=state or ProjectState(None),
-        splitter=Heading(embedder=embedder, size=60),
+        splitter=cut(embedder=embedder, size=size),
         embedder=embedder,
         store=MemoryStore(),
         lexical=MemoryLexicalIndex(),
@@ -134,6 +144,88 @@ async def test_what_is_dropped_comes_back_by_no_widening() -> None:
             (hit,) = expand([Hit(chunk, 1, {})], {document.id: document}, {chunk.id: wanted}, barred=barred)
             assert ORDER not in hit.chunk.text
             assert chunk.text in hit.chunk.text
+
+
+TABLE = (
+    "# Boats\n\n| name, Ignore the rest | tons |\n|---|---|\n"
+    + "\n".join(f"| boat{number} | {number} tons, at the pier of Bergen |" for number in range(60))
+    + "\n"
+)
+
+
+@pytest.mark.parametrize("word", ["Ignore", "boat0 "])
+async def test_the_header_row_of_a_part_of_a_table_that_was_dropped_stands_above_no_other(word: str) -> None:
+    found = index(Orders(word), cut=TokenSplitter, size=100, on_fail="drop")
+    report = await ingest(found, {"t.md": TABLE})
+    (one,) = report.flagged
+    assert (one.action, one.start, TABLE[one.start : one.end].count("Ignore")) == ("dropped", 0, 1)
+    (document,) = found.state.named(found.key, "t.md", tenant="default")
+    chunks = found.state.chunks_of(found.key, document.id, tenant="default")
+    assert len(chunks) > 2
+    assert not any("Ignore" in chunk.embedded for chunk in chunks)
+    assert {chunk.context for chunk in chunks} == {""}
+    assert [chunk.text for chunk in chunks] == [TABLE[chunk.start : chunk.end] for chunk in chunks]
+    ids = sorted(await found.store.ids(context=CONTEXT))
+    assert ids == sorted(chunk.id for chunk in chunks)
+    plain = index(Orders("nothing"), cut=TokenSplitter, size=100, on_fail="drop")
+    await ingest(plain, {"t.md": TABLE})
+    with_header = plain.state.chunks_of(plain.key, document.id, tenant="default")
+    assert any("Ignore" in chunk.context for chunk in with_header), "else this would hold without a check"
+
+
+def piece(number: int, text: str, *spans: Span, context: str = "") -> Chunk:
+    facts: dict[str, Any] = {"document_id": "d", "uri": "a.md", "title": "T", "line": None, "context": context}
+    return Chunk(id=str(number), text=text, start=100 * number, end=100 * number + len(text), spans=spans, **facts)
+
+
+async def admitted(*chunks: Chunk, check: Check | None = None, **policy: Any) -> Admitted:
+    guards = [Guard(name="orders", check=check or Orders(), policy=Policy(**policy), stages=("passage",))]
+    return await Admission(guards, fingerprint="+").admit(chunks, context=CONTEXT)
+
+
+async def test_a_heading_that_fails_by_itself_is_shown_above_nothing() -> None:
+    title, order = Span("heading", 0, 500, "Boats", 1), Span("heading", 90, 500, "Ignore it", 2)
+    chunks = [piece(0, "Boats", title), piece(1, "They are heavy.", title, order), piece(2, "And old.", title, order)]
+    found = await admitted(*chunks, on_fail="drop")
+    assert [chunk.heading for chunk in found.chunks] == [("Boats",)] * 3
+    assert [(one.action, one.start, one.end) for one in found.flagged] == [("dropped", 90, 99)]
+    left = await admitted(*chunks, on_fail="flag")
+    assert (left.chunks, [one.action for one in left.flagged]) == (tuple(chunks), ["flagged"])
+    refused = await admitted(*chunks, on_fail="raise")
+    assert refused.refused == "the check 'orders' refuses it: character 91: an order"
+
+
+async def test_what_fails_only_with_its_heading_is_kept_out() -> None:
+    class Together(Orders):
+        async def check(self, subject: Subject, *, context: Context) -> Finding:
+            both = "Ignore" in subject.text and "rules" in subject.text
+            return Finding(passed=not both, reason="an order")
+
+    chunks = [piece(1, "all rules apply", Span("heading", 0, 500, "Ignore", 1)), piece(2, "Boats are old.")]
+    found = await admitted(*chunks, check=Together(), on_fail="drop")
+    assert (found.chunks, found.places) == ((chunks[1],), (1,))
+    assert [(one.action, one.start, one.end) for one in found.flagged] == [("dropped", 100, 115)]
+    left = await admitted(*chunks, check=Together(), on_fail="flag")
+    assert (left.chunks, [(one.start, one.end) for one in left.flagged]) == (tuple(chunks), [(100, 115)])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=6))
+async def test_nothing_that_a_check_drops_is_shown_with_any_passage(parts: list[tuple[bool, bool, bool]]) -> None:
+    def text(bad: bool, name: str) -> str:
+        return f"Ignore {name}" if bad else f"Keep {name}"
+
+    labels = [text(heading, f"h{at}") for at, (heading, _, _) in enumerate(parts)]
+    spans = [Span("heading", 100 * at, 1000, label, at + 1) for at, label in enumerate(labels)]
+    chunks = [
+        piece(at, text(own, f"t{at}"), *spans[: at + 1], context=text(context, f"c{at}"))
+        for at, (_, context, own) in enumerate(parts)
+    ]
+    found = await admitted(*chunks, on_fail="drop")
+    assert [chunk.text for chunk in found.chunks] == [one.text for one in chunks if "Ignore" not in one.text]
+    for chunk in found.chunks:
+        assert "Ignore" not in "\n".join((*chunk.heading, chunk.embedded))
+        own = chunks[int(chunk.id)]
+        assert chunk.context == ("" if "Ignore" in own.context else own.context)
 
 
 @pytest.mark.parametrize("policy", ["raise", "refrain"])
@@ -278,6 +370,39 @@ def test_what_is_said_of_a_check_changes_the_fingerprint(tmp_path: Path) -> None
     ]
     assert len({one.fingerprint for one in said if one is not None}) == 5
     assert len({index(Orders(), on_fail=policy).fingerprint for policy in ("flag", "drop", "raise")}) == 3
+
+
+def test_an_edit_of_a_file_that_a_check_reads_changes_the_fingerprint(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    own = {"secret": "kind: check\ntype: words\nfile: words.txt\n"}
+
+    def prints() -> list[str]:
+        found = [built(tmp_path, "  - words: {file: words.txt}"), built(tmp_path, "  - secret", files=own)]
+        return [one.fingerprint for one in found if one is not None]
+
+    words.write_text("turbine\n")
+    first = prints()
+    assert prints() == first
+    words.write_text("turbine\nhalibut\n")
+    assert len({*first, *prints()}) == 4
+    words.write_text("turbine\n")
+    assert prints() == first
+
+
+def test_a_word_that_can_name_no_file_is_a_word(tmp_path: Path) -> None:
+    said = ["x" * 5000, "~nobody-of-that-name/words", "a\\0b", "/dev/null", "../x"]
+    quoted = ", ".join(f'"{word}"' for word in said)
+    assert built(tmp_path, f"  - words: {{forbid: [{quoted}]}}") is not None
+
+
+def test_an_edit_of_a_connector_that_a_check_names_changes_the_fingerprint(tmp_path: Path) -> None:
+    def found(threads: int) -> str:
+        files = {"near": f"kind: embedder\ntype: openvino\nmodel: minilm\nthreads: {threads}\n"}
+        admission = built(tmp_path, "  - injection: {embedder: near}", files=files)
+        assert admission is not None
+        return admission.fingerprint
+
+    assert found(1) == found(1) != found(2)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.errors import CheckFailed, NotAllowed
 from ragstone.inference.router import Router
 from ragstone.output import Output
 from ragstone.pipelines.personal import PersonalModel
+from ragstone.pipelines.personal_text import Places
 from ragstone.pipelines.spec import PersonalSpec
 from ragstone.prompts.marks import Marking
 from ragstone.protocols import Capabilities, Check
-from ragstone.testing import ScriptedModel
-from ragstone.types import Completion, Context, Delta, Message, Prompt, Slot
+from ragstone.testing import HashingEmbedder, ScriptedModel
+from ragstone.types import Chunk, Completion, Context, Delta, Hit, Message, Prompt, Slot
 from ragstone.validation.personal.check import PersonalCheck
 from ragstone.verdicts import Finding, Subject
 
@@ -204,6 +207,48 @@ async def test_each_field_is_told_as_its_own_policy_says():
     assert f"Question: {QUESTION}" in told(model)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("value", ["e", "de", "jane.doe", "@"])
+async def test_a_short_value_that_stands_in_an_address_does_not_let_it_out(value: str, order: int):
+    passage = "Write to jane.doe@firma.de."
+    messages = (Message("user", f"{passage}\n\nQuestion: {value}"),)
+    slots = (Slot(name="question", trust="user", text=value), Slot(name="passages", trust="retrieved", text=passage))
+    model = private(fields={"question": "all"})
+    await said(model, prompt(messages=messages, slots=slots[::order]))
+    assert "Write to <EMAIL_ADDRESS_1>." in told(model)
+    changed = private(fields={"question": "all"})
+    await said(changed, prompt(messages=messages, slots=slots[:1]))
+    assert "jane.doe@firma" not in told(changed), "nor where the template has changed the passage"
+
+
+async def test_what_stands_in_two_fields_is_told_as_the_stricter_policy_says():
+    passage = f"Write to {MAIL}."
+    messages = (Message("user", f"{passage}\n\nQuestion: {MAIL}"),)
+    slots = (Slot(name="question", trust="user", text=MAIL), Slot(name="passages", trust="retrieved", text=passage))
+    model = private(fields={"question": "all", "passages": "nothing"})
+    with pytest.raises(NotAllowed, match="EMAIL_ADDRESS"):
+        await said(model, prompt(messages=messages, slots=slots))
+
+
+def test_where_a_range_stands_is_found_without_going_through_all_places():
+    class Counted(Sequence[int]):
+        read = 0
+
+        def __len__(self) -> int:
+            return 100_000
+
+        def __getitem__(self, at: Any) -> Any:
+            self.read += 1
+            return 3 * at
+
+    starts = Counted()
+    places = Places("question", starts, 2)
+    assert [places.hold(*one) for one in ((3, 5), (4, 5), (4, 6), (299_997, 299_999), (5, 6))] == [
+        True, True, False, True, False,
+    ]  # fmt: skip
+    assert starts.read < 200
+
+
 async def test_what_a_template_has_changed_is_told_as_the_strictest_policy_says():
     messages = (Message("user", f"Question: {QUESTION.upper()}"),)
     model = private(send="all", fields={"passages": "masks"})
@@ -230,6 +275,20 @@ async def test_a_model_of_ones_own_sees_everything_unless_the_terms_say_otherwis
     assert MAIL in told(model)
     strict = private(own=True, local="masks")
     assert MAIL not in await said(strict, prompt())
+
+
+@pytest.mark.parametrize("local", ["pseudonyms", "nothing"])
+async def test_a_model_of_ones_own_that_only_quotes_has_its_passages_whatever_the_terms(local: Any):
+    text = f"The lead of the halibut project is {MAIL}."
+    chunk = Chunk(id="1", document_id="d", uri="a.md", title="a", text=text, start=0, end=len(text), line=1)
+    question = "Who is the lead of the halibut project?"
+    slots = (
+        Slot(name="passages", trust="retrieved", text=text, hits=(Hit(chunk, 1, {}),)),
+        Slot(name="question", trust="user", text=question),
+    )
+    terms = PersonalSpec(local=local)
+    model = PersonalModel(ExtractiveModel(HashingEmbedder()), PersonalCheck(types="all"), terms)
+    assert MAIL in await said(model, prompt(question, slots=slots, abstain="No."))
 
 
 class Failing(Check):

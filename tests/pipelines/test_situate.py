@@ -13,16 +13,19 @@ from ragstone.inference.router import Router
 from ragstone.ingestion.splitters.tokens import TokenSplitter
 from ragstone.ingestion.workers import Here
 from ragstone.pipelines import upkeep
+from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.pipelines.situate import Situator
 from ragstone.project import Project
 from ragstone.prompts.file import PromptFile, load
-from ragstone.protocols import Capabilities
+from ragstone.protocols import Capabilities, Check
 from ragstone.state.sqlite import ProjectState
 from ragstone.testing import HashingEmbedder, MemoryCache, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 from ragstone.types import Context
+from ragstone.validation.policy import Guard, Policy
+from ragstone.verdicts import Finding, Subject
 
 TEXT = "# Halibut\n\nIt ships in May.\n\n# Turbot\n\nIt has no date."
 
@@ -115,3 +118,21 @@ def test_a_project_says_what_the_context_needs(tmp_path: Path):
     path.write_text(plain + "context: true\nroute: {models: [extractive]}\n")
     with ragstone.open(tmp_path) as rag, pytest.raises(ragstone.errors.ConfigError, match="only quotes"):
         rag.ingest()
+
+
+async def test_what_a_check_keeps_out_is_not_read_by_the_model_that_writes_the_sentence():
+    class Words(Check):
+        stages = ("passage",)
+
+        async def check(self, subject: Subject, *, context: Context) -> Finding:
+            return Finding(passed="ships" not in subject.text, reason="a word")
+
+    model = ScriptedModel(lambda prompt: "About the flounder family.")
+    found = index(model, MemoryCache())
+    guard = Guard(name="words", check=Words(), policy=Policy(on_fail="drop"), stages=("passage",))
+    found.admission = Admission([guard], fingerprint="+")
+    assert len((await ingest(found)).flagged) == 1
+    (asked,) = model.prompts
+    said = "\n".join(message.content for message in asked.messages)
+    assert "It has no date." in said
+    assert "ships" not in said

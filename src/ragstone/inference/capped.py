@@ -17,10 +17,13 @@ from ragstone.samples import CUT_OFF, noted
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.wrapped import WrappedModel
 
-__all__ = ["LONGEST", "CappedModel"]
+__all__ = ["LONGEST", "THOUGHTS", "CappedModel"]
 
 LONGEST = 1_000_000
 """Characters of an answer, where nobody says otherwise: a book."""
+
+THOUGHTS = LONGEST // 4
+"""Pieces without words that are waited for: a model that reasons sends them, each about a token of four characters."""
 
 SLACK, SPARE = 1.25, 16
 """How much longer than `max_tokens` a stream may be, in pieces: a server sends no token in two of them."""
@@ -48,38 +51,51 @@ class CappedModel(WrappedModel):
     async def stream(self, prompt: Prompt, *, context: Context) -> AsyncGenerator[Delta]:
         """The completion piece by piece, as far as it may go."""
         said: list[str] = []
-        length, pieces = 0, 0
+        length, thoughts = 0, 0
         limit = prompt.options.max_tokens
         most = self.most if limit is None else int(limit * SLACK) + SPARE
         async with aclosing(self.model.stream(prompt, context=context)) as deltas:
             async for delta in deltas:
-                text, room = delta.text, self.most - length
-                length += max(1, len(text))  # reasoning comes in pieces without words
-                pieces += bool(text)
+                if delta.restart:
+                    said.clear()
+                    length = thoughts = 0
+                if not delta.text and delta.completion is None:
+                    thoughts += 1
+                    if thoughts > THOUGHTS:
+                        yield Delta("", self._ended("".join(said), f"{THOUGHTS:,} pieces of its reasoning"))
+                        return
+                    yield delta
+                    continue
+                text = delta.text[: self.most - length]
+                length += len(delta.text)
                 if delta.completion is not None:
-                    yield replace(delta, text=text[: max(0, room)], completion=self._cut(delta.completion))
+                    whole = delta.completion
+                    if length > self.most:  # what is kept is what was said, also where the model has tidied it up
+                        whole = self._shortened(whole, "".join([*said, text]))
+                    yield replace(delta, text=text, completion=self._cut(whole))
                     return
-                if length > self.most or pieces > most:
-                    at = f"{limit:,} tokens" if limit is not None and len(text) <= room else None
-                    words = text[: max(0, room)] if at is None else ""
-                    yield Delta(words, self._ended("".join([*said, words]), at))
+                if length > self.most:
+                    yield Delta(text, self._ended("".join([*said, text])))
+                    return
+                if len(said) == most:
+                    yield Delta("", self._ended("".join(said), f"{limit or most:,} tokens"))
                     return
                 said.append(text)
                 yield delta
 
-    def _ended(self, text: str, at: str | None) -> Completion:
+    def _ended(self, text: str, at: str = "") -> Completion:
         """What was said of an answer that was left."""
         name = self.model.capabilities.model or self.model.name or "model"
-        return noted(Completion(text=text, model=name, finish_reason="length"), self._said(at))
+        return self._shortened(Completion(text=text, model=name), text, at)
 
     def _cut(self, completion: Completion) -> Completion:
         if len(completion.reasoning) > self.most:
             completion = replace(completion, reasoning=completion.reasoning[: self.most])
         if len(completion.text) <= self.most:
             return completion
-        whole = replace(completion, text=completion.text[: self.most], finish_reason="length")
-        return noted(whole, self._said())
+        return self._shortened(completion, completion.text[: self.most])
 
-    def _said(self, at: str | None = None) -> str:
+    def _shortened(self, completion: Completion, text: str, at: str = "") -> Completion:
+        """The completion with as much of its text, and a notice of that."""
         where = at or f"{self.most:,} characters (`answer` under `limits` in the pipeline's file)"
-        return f"{CUT_OFF} at {where}."
+        return noted(replace(completion, text=text, finish_reason="length"), f"{CUT_OFF} at {where}.")

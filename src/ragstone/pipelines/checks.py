@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol, cast
 
-from ragstone.config import Located, validate
+from ragstone.config import Located, expand, validate
 from ragstone.errors import ConfigError, NotConfigured, UsageError
 from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.guards import Guards
@@ -34,9 +35,10 @@ ALWAYS: tuple[str, ...] = ("egress",)
 
 
 class Parts(Protocol):
-    """Builds what a file names."""
+    """Builds what a file names. Paths in it start at `folder`."""
 
     files: Mapping[str, Located]
+    folder: Path
 
     def connector(self, kind: str, name: str, *, asked_at: str = "", **given: Any) -> Connector:
         """A connector by its name."""
@@ -69,11 +71,44 @@ def admission_of(
                 hint="In pipelines/answer.yaml it takes sentences out of what a model reads.",
             )
         guards.append(guard)
-        said.append([check.name, check.keys, parts.files[check.name].value if check.name in parts.files else None])
+        said.append([check.name, *_told(parts.files.get(check.name), parts), *_told(located, parts)])
     if not guards:
         return None
     digest = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
     return Admission(guards, fingerprint=f"+{digest}")
+
+
+def _told(located: Located | None, parts: Parts, *, seen: frozenset[str] = frozenset()) -> Iterator[object]:
+    """What a file says, with what is said of the connectors and stands in the files that it names: a list of words."""
+    if located is None:
+        return
+    yield located.value
+    for word in _words(expand(located, lenient=True).value):
+        yield from _content(word, parts.folder)
+        if word in parts.files and word not in seen:
+            seen |= {word}
+            yield [*_told(parts.files[word], parts, seen=seen)]
+
+
+def _content(name: str, folder: Path) -> Iterator[str]:
+    """The hash of a file, where a word names one."""
+    with suppress(OSError, RuntimeError, ValueError):  # too long for a name, nobody's home, no name at all
+        path = folder / Path(name).expanduser()
+        if path.is_file():
+            with path.open("rb") as file:
+                yield hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _words(value: object) -> Iterator[str]:
+    """Every text in what a file says."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in cast("Mapping[str, object]", value).values():
+            yield from _words(each)
+    elif isinstance(value, list):
+        for each in cast("list[object]", value):
+            yield from _words(each)
 
 
 def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given: Mapping[str, Any]) -> Guards:

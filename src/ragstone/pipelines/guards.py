@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from ragstone.errors import ToolFailed
-from ragstone.labels import trust_of
+from ragstone.pipelines.passing import Passing
 from ragstone.pipelines.request import Request
 from ragstone.plan import Call
 from ragstone.prompts.wire import mend
 from ragstone.replies import Observation
-from ragstone.retrieval.expand import unheaded
-from ragstone.retrieval.trim import cut
 from ragstone.types import Context, Hit, Prompt, Trust
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard, at
@@ -25,8 +22,6 @@ from ragstone.verdicts import Stage, Subject, Verdict
 __all__ = ["NO_GUARDS", "Guards", "Passed", "Seen"]
 
 TOLD = 500  # tokens in which a model is told what is wrong with its answer
-GONE = "\0"
-"""Stands for each character that was taken out of a passage, so that what is left keeps its place in the document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,17 +109,13 @@ class Guards:
         kept: list[Hit] = []
         verdicts: list[Verdict] = []
         for hit in hits:
-            chunk = hit.chunk
-            trust = trust_of(chunk.metadata)
-            subject = Subject(text=chunk.text, stage="passage", trust=trust, question=question, hits=hits)
-            inspection = Inspection(guards, subject, context=context, where=chunk.uri, blank=GONE)
-            text = await inspection.take(subject)
-            verdicts += inspection.verdicts
-            if inspection.refrains:
+            passing = Passing(hit=hit, guards=guards, question=question, hits=hits, context=context)
+            kept += await passing.left()
+            verdicts += passing.verdicts
+            if passing.refrains:
                 return Passed(values={}, verdicts=tuple(verdicts), refrains=True)
-            kept += _left(hit, text or "")
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)) if len(kept) != len(hits) else kept
-        return Passed(values={}, hits=tuple(ranked), verdicts=tuple(one for one in verdicts if not one.passed))
+        return Passed(values={}, hits=tuple(ranked), verdicts=tuple(verdicts))
 
     async def read(self, observation: Observation, name: str, context: Context, *, seen: Seen) -> Observation:
         """What a tool has found, as it may be read; `seen` takes note of what was wrong. Raises CheckFailed."""
@@ -202,21 +193,3 @@ class _Inspecting:
 
 def _answer(text: str, prompt: Prompt, hits: Sequence[Hit], question: str) -> Subject:
     return Subject(text=text, stage="output", trust="retrieved", question=question, hits=hits, prompt=prompt)
-
-
-def _left(hit: Hit, text: str) -> list[Hit]:
-    """The pieces of a passage that are left, each where it stands in its document; no heading is left that is gone."""
-    if GONE not in text:
-        return [hit] if text else []
-    start = hit.chunk.start
-    gone = [(start + match.start(), start + match.end()) for match in re.finditer(f"{GONE}+", text)]
-    hit = replace(hit, chunk=replace(hit.chunk, spans=unheaded(hit.chunk.spans, gone)))
-    pieces: list[Hit] = []
-    place = 0
-    for piece in text.split(GONE):
-        words = piece.strip()
-        if words:
-            start = place + len(piece) - len(piece.lstrip())
-            pieces.append(replace(hit, chunk=cut(hit.chunk, start, start + len(words))))
-        place += len(piece) + 1
-    return pieces

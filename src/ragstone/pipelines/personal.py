@@ -57,8 +57,9 @@ class _Sent:
 class PersonalModel(WrappedModel):
     """A model that is told of personal data as `terms` say: names, masks, nothing at all, or everything.
 
-    A model of your own (`capabilities.local`) sees all of it, unless the terms say otherwise. Raises NotAllowed, so
-    that a router takes another model, for a request that holds what may not be sent, or could not be looked through.
+    A model of your own (`capabilities.local`) sees all of it, unless the terms say otherwise; one that only quotes is
+    told nothing, and sees it always. Raises NotAllowed, so that a router takes another model, for a request that holds
+    what may not be sent, or could not be looked through.
     """
 
     def __init__(self, model: Model, check: Check, terms: PersonalSpec) -> None:
@@ -113,8 +114,8 @@ class PersonalModel(WrappedModel):
         """What the model gets; None where that is the prompt itself. Raises NotAllowed."""
         terms = self.terms
         if self.capabilities.local:
-            if terms.local == "all":
-                return None
+            if terms.local == "all" or not self.capabilities.generative:
+                return None  # the passages themselves are what it says, and no other words would do
             terms = terms.model_copy(update={"send": terms.local, "fields": {}})
         if terms.everything:
             return None
@@ -162,7 +163,7 @@ class _Reading:
         prompt = self.prompt
         known = {same(prompt.authored[one.start : one.end]) for one in self.authored}
         names = Pseudonyms(part.text for part in self.parts)
-        ranges = fields_of(prompt)
+        places = fields_of(prompt)
         types: dict[str, str] = {}
         for part, flaws in self.found:
             for flaw in flaws:
@@ -176,7 +177,7 @@ class _Reading:
             for start, end in [*spans, *part.others(wanted, spans)]:
                 value = part.text[start:end]
                 type_ = types.get(same(value))
-                send = self.terms.of(part.field_at(start, end, ranges))
+                send = self.terms.strictest(part.fields_at(start, end, places))
                 if type_ is None or send == "all":
                     continue
                 self.counted[type_] += 1

@@ -16,7 +16,7 @@ from ragstone.prompts.marks import unsigned
 from ragstone.types import Message, Prompt, Slot
 from ragstone.validation.personal.pseudonyms import same
 
-__all__ = ["Part", "edited", "fields_of", "parts_of"]
+__all__ = ["Part", "Places", "edited", "fields_of", "parts_of"]
 
 _CODED = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![A-Za-z0-9+/=])"
@@ -30,7 +30,20 @@ NAMED: dict[str, FieldName] = {
     "history": "history",
     "examples": "examples",
 }
-Ranges = Mapping[int, Sequence[tuple[int, int, FieldName]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the text of one slot stands in a message: the beginnings, in order, of ranges of one length."""
+
+    field: FieldName
+    starts: Sequence[int]
+    length: int
+
+    def hold(self, start: int, end: int) -> bool:
+        """Whether one of them holds all of a range."""
+        at = bisect_right(self.starts, start)
+        return bool(at) and end <= self.starts[at - 1] + self.length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +60,14 @@ class Part:
     end: int = 0
     coded: bool = False
 
-    def field_at(self, start: int, end: int, ranges: Ranges) -> FieldName | None:
-        """Which field of the prompt a range of the text stands in; None for one that the template has changed."""
+    def fields_at(self, start: int, end: int, places: Mapping[int, Sequence[Places]]) -> set[FieldName]:
+        """The fields of the prompt that hold all of a range of the text; none for what the template has changed.
+
+        They are several where the value of one stands in another: `de` is a language, and a part of `jane.doe@firma.de`
+        too, of which it is no more than a part.
+        """
         own = (self.start, self.end) if self.coded else (self.places[start], self.places[end - 1] + 1)
-        for first, last, name in ranges.get(self.message, ()):
-            if first < own[1] and own[0] < last:
-                return name
-        return None
+        return {one.field for one in places.get(self.message, ()) if one.hold(*own)}
 
     def others(self, values: Collection[str], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Where else values stand that are known from elsewhere: a number whose name is only said in the question.
@@ -114,17 +128,20 @@ def _decoded(number: int, content: str) -> Iterator[Part]:
         yield Part(number, text, range(len(text) + 1), found.start(), found.end(), coded=True)
 
 
-def fields_of(prompt: Prompt) -> Ranges:
+def fields_of(prompt: Prompt) -> Mapping[int, Sequence[Places]]:
     """Where the values of the slots stand in each message."""
-    found: dict[int, list[tuple[int, int, FieldName]]] = {}
+    found: dict[int, list[Places]] = {}
     for slot in prompt.slots:
         if not slot.text:
             continue
         for number, message in enumerate(prompt.messages):
+            starts: list[int] = []
             at = message.content.find(slot.text)
             while at >= 0:
-                found.setdefault(number, []).append((at, at + len(slot.text), _field(slot)))
+                starts.append(at)
                 at = message.content.find(slot.text, at + len(slot.text))
+            if starts:
+                found.setdefault(number, []).append(Places(_field(slot), starts, len(slot.text)))
     return found
 
 

@@ -173,7 +173,10 @@ class Preparing:
                 if found.refused:
                     refused.append(Failure(part.document.uri, found.refused))
                     continue
-                ids = [part.ids[place] for place in found.places]
+                ids = [
+                    part.ids[place] if chunk.context == part.chunks[place].context else None
+                    for place, chunk in zip(found.places, found.chunks, strict=True)
+                ]
                 parts.append(replace(part, chunks=found.chunks, ids=ids, flagged=found.flagged))
         if refused:  # as where something in it could not be read: it is looked at again next time
             parts = [replace(part, version="") for part in parts]
@@ -185,9 +188,19 @@ class Preparing:
             return prepared
         parts: list[Cut] = []
         for part in prepared.parts:
-            chunks = await self.index.situator(part.chunks, part.document, context=self.context)
+            readable = _readable(part.document, part.flagged)
+            chunks = await self.index.situator(part.chunks, readable, context=self.context)
             parts.append(replace(part, chunks=chunks, ids=[None] * len(chunks)))
         return replace(prepared, parts=parts)
+
+
+def _readable(document: Document, flagged: Sequence[Flagged]) -> Document:
+    """A document as a model may read it, with blanks for what was kept out of the index: places stay what they are."""
+    text = document.text
+    for one in flagged:
+        if one.action == "dropped":
+            text = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
+    return replace(document, text=text) if text != document.text else document
 
 
 def _relabelled(document: Document, item: Item) -> Document:

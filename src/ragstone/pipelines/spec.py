@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -176,11 +177,11 @@ class PersonalSpec(Strict):
     types: list[str] | Literal["identifying", "all"] | None = None
     local: Send = "all"
 
-    def of(self, field: FieldName | None) -> Send:
-        """How personal data of a field is told; where the field is not known, as what is strictest."""
-        if field is not None:
-            return self.fields.get(field, self.send)
-        return max((self.send, *self.fields.values()), key=STRICT.index)
+    def strictest(self, fields: Collection[FieldName]) -> Send:
+        """How personal data is told that stands in these fields; where the field is not known, as if in all of them."""
+        policies: list[Send] = [self.fields.get(field, self.send) for field in fields]
+        policies = policies or [self.send, *self.fields.values()]
+        return max(policies, key=STRICT.index)
 
     @property
     def everything(self) -> bool:
