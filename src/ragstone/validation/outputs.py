@@ -30,12 +30,24 @@ _WORDS: Kind = "words"
 _SHAPED: Kind = "shaped"
 
 
-def _kind(nodes: Iterable[Node]) -> Kind:
-    """Whether a text is a model's own words, has a form, or was chosen from what the schema says."""
-    named = {name for node in nodes for name in node}
-    if named & {"enum", "const"}:
-        return "chosen"
-    return "shaped" if named & {"format", "pattern"} else "words"
+def _kind(text: str, nodes: Iterable[Node]) -> Kind:
+    """Whether a text is a model's own words, has a form, or was chosen from what the schema says.
+
+    A model may take any branch of a schema, so one that lets it write freely makes words of what no other one names.
+    """
+    free: list[Node] = []
+    for node in nodes:
+        if "enum" in node or "const" in node:
+            if text in (*node.get("enum", ()), *((node["const"],) if "const" in node else ())):
+                return "chosen"
+        elif _takes_text(node):
+            free.append(node)
+    return "shaped" if free and all("format" in node or "pattern" in node for node in free) else "words"
+
+
+def _takes_text(node: Node) -> bool:
+    said = node.get("type", "string")
+    return said == "string" if isinstance(said, str) else "string" in said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +164,7 @@ class _Schemas:
     def _changed(self, value: Any, nodes: Sequence[Node], change: Change, kind: Kind) -> Any:
         nodes = list(self._meant(nodes))
         if isinstance(value, str):
-            return change(value) if _kind(nodes) == kind else value
+            return change(value) if _kind(value, nodes) == kind else value
         if isinstance(value, list):
             inside = [node["items"] for node in nodes if "items" in node]
             return [self._changed(item, inside, change, kind) for item in cast("list[Any]", value)]
