@@ -64,7 +64,8 @@ class Finding:
     """What a check found. `fixed` is the text as it would pass, where the check can make it so.
 
     `score` is the check's own measure in [0, 1], higher is worse, where it has one; `repaired` says what was mended on
-    the way to a text that passes.
+    the way to a text that passes. `told` stands for a `reason` that repeats words of the text, or what is forbidden,
+    where readers must not get these.
     """
 
     passed: bool
@@ -73,6 +74,7 @@ class Finding:
     fixed: str | None = None
     score: float | None = None
     repaired: str = ""
+    told: str | None = None
 
 
 PASSED = Finding(passed=True)

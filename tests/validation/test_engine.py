@@ -1,10 +1,12 @@
 import asyncio
+import logging
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from ragstone.errors import CheckFailed, UsageError
+from ragstone.errors import CheckFailed, ModelUnavailable, NotConfigured, UsageError
 from ragstone.protocols import Check
 from ragstone.testing import ScriptedCheck
 from ragstone.types import Context
@@ -41,6 +43,9 @@ class Odd(Check):
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         if self.deed == "hang":
             await asyncio.Event().wait()
+        if self.deed == "block":
+            time.sleep(0.06)  # noqa: ASYNC251 - longer than its policy lets it
+            return PASSED
         if isinstance(self.deed, Exception):
             raise self.deed
         return self.deed
@@ -113,10 +118,28 @@ async def test_what_a_model_must_mend_is_gathered():
     assert (said, found.text) == ("", TEXT)
 
 
+class Unsayable(Exception):
+    """It has no words at all."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 @pytest.mark.parametrize(
     "deed",
-    ["hang", ValueError("no"), None, "nonsense", Finding(passed=False, flaws=(Flaw(0, 10**6, "far"),))],
-    ids=["hangs", "raises", "gives nothing", "gives a text", "points nowhere"],
+    [
+        *("hang", "block", ValueError("no"), Unsayable(), None, "nonsense"),
+        Finding(passed=False, flaws=(Flaw(0, 10**6, "far"),)),
+        Finding(passed=False, reason=5),  # type: ignore[arg-type]
+        Finding(passed=False, repaired=7),  # type: ignore[arg-type]
+        Finding(passed=False, score="high"),  # type: ignore[arg-type]
+        Finding(passed=False, score=float("nan")),
+        Finding(passed="no"),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=(Flaw(0.0, 3.0, "float"),)),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=(Flaw(0, 3, "none", None),)),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=("none",)),  # type: ignore[arg-type]
+    ],
+    ids=lambda deed: repr(deed)[:60],
 )
 async def test_a_check_that_fails_is_closed_or_open_as_its_policy_says(deed: Any):
     closed, _ = await screened(guard(Odd(deed), timeout=0.05))
@@ -128,6 +151,52 @@ async def test_a_check_that_fails_is_closed_or_open_as_its_policy_says(deed: Any
     assert verdict.passed
     assert verdict.reason.startswith("not checked: ")
     assert closed.text == opened.text == TEXT
+
+
+class Begins(Bad):
+    """Begins with an error, or with what is no check."""
+
+    def __init__(self, begun: Any) -> None:
+        super().__init__()
+        self.begun = begun
+
+    def begin(self, subject: Subject) -> Any:
+        if isinstance(self.begun, Exception):
+            raise self.begun
+        return self.begun
+
+
+@pytest.mark.parametrize("begun", [KeyError("no model"), None, "a text"])
+async def test_a_check_that_cannot_begin_is_closed_or_open_as_its_policy_says(begun: Any):
+    closed, _ = await screened(guard(Begins(begun), on_fail="filter"))
+    assert closed.text == ""
+    assert closed.verdicts[0].reason.startswith("could not be checked: ")
+    opened, _ = await screened(guard(Begins(begun), on_fail="filter", on_error="open"))
+    assert opened.text == TEXT
+    assert opened.verdicts[0].passed
+    assert opened.verdicts[0].reason.startswith("not checked: ")
+
+
+async def test_the_message_of_a_foreign_error_is_told_to_nobody(caplog: pytest.LogCaptureFixture):
+    def wrapped() -> Exception:
+        try:
+            raise ConnectionError("key=sk-51H8")
+        except ConnectionError as error:
+            try:
+                raise ModelUnavailable(f"no answer: {error}") from error
+            except ModelUnavailable as ours:
+                return ours
+
+    with caplog.at_level(logging.INFO):
+        for error in (ConnectionError("key=sk-51H8"), wrapped()):
+            found, _ = await screened(guard(Odd(error)))
+            assert found.verdicts[0].reason == f"could not be checked: {type(error).__name__}"
+    assert "sk-51H8" not in caplog.text
+    with caplog.at_level(logging.DEBUG):
+        await screened(guard(Odd(ConnectionError("key=sk-51H8"))))
+    assert "sk-51H8" in caplog.text
+    own, _ = await screened(guard(Odd(NotConfigured("no model is configured"))))
+    assert own.verdicts[0].reason == "could not be checked: no model is configured"
 
 
 async def test_who_gives_up_stops_a_check():

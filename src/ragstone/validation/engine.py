@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any
 
 from ragstone.errors import CheckFailed, RagstoneError
+from ragstone.protocols import Check
 from ragstone.types import Context
+from ragstone.validation.edits import Change, Places, changes, cuts, without
 from ragstone.validation.policy import Guard
 from ragstone.verdicts import ACTIONS, Action, Finding, Flaw, Subject, Verdict
 
-__all__ = ["Inspection", "asked", "without"]
+__all__ = ["Inspection", "asked"]
 
 LONGEST_REASON = 300  # characters of all that a verdict says
 MOST_FLAWS = 100  # that one verdict names
@@ -27,54 +29,101 @@ _log = logging.getLogger("ragstone")
 
 
 async def asked(guard: Guard, subject: Subject, *, context: Context) -> Finding:
-    """What a check finds, whatever it does."""
+    """What a check finds, whatever it does.
+
+    One that blocks the event loop cannot be stopped; when it comes back too late, what it says does not count.
+    """
+    begun = time.perf_counter()
     try:
         async with asyncio.timeout(guard.policy.timeout):
             found = await guard.check.check(subject, context=context)
-        _sound(found, subject)
     except TimeoutError:
-        return _unanswered(guard, f"it took longer than {guard.policy.timeout:g} s")
-    except RagstoneError as error:
-        return _unanswered(guard, str(error))
+        return _late(guard)
     except Exception as error:
-        _log.warning("The check %r failed: %s: %s", guard.name, type(error).__name__, error)
-        return _unanswered(guard, f"{type(error).__name__}: {error}")
-    return found
+        return _unanswered(guard, _words(error), told=type(error).__name__, error=error)
+    if time.perf_counter() - begun > guard.policy.timeout:
+        return _late(guard)
+    nonsense = _nonsense(found, len(subject.text))
+    return _unanswered(guard, nonsense) if nonsense else found
 
 
-def _sound(found: object, subject: Subject) -> None:
-    """Raises TypeError or ValueError for what is no finding of this text."""
-    if not isinstance(found, Finding):
-        raise TypeError(f"it gave {type(found).__name__}, and no Finding")
-    fixed = cast("object", found.fixed)
-    if not isinstance(fixed, str | None):
-        raise TypeError(f"its fixed text is of the type {type(fixed).__name__}")
-    for flaw in found.flaws:
-        if not 0 <= flaw.start <= flaw.end <= len(subject.text):
-            raise ValueError(f"it names the range {flaw.start} to {flaw.end} of {len(subject.text)} characters")
+def _late(guard: Guard) -> Finding:
+    return _unanswered(guard, f"it took longer than {guard.policy.timeout:g} s")
 
 
-def _unanswered(guard: Guard, why: str) -> Finding:
-    if guard.policy.on_error == "open":
-        return Finding(passed=True, reason=f"not checked: {why}")
-    return Finding(passed=False, reason=f"could not be checked: {why}")
+def _words(error: Exception) -> str:
+    """An error of our own in its words, and any other by its type: its message may repeat a text, an address or a key.
 
-
-def without(text: str, flaws: Iterable[Flaw], *, blank: str = "") -> str:
-    """The text less these ranges, which may overlap, or with a `blank` in place of each of their characters.
-
-    >>> without("One. Two. Three.", [Flaw(5, 9, "no")])
-    'One. Three.'
+    So may that of an error of our own which stands for another's.
     """
-    kept: list[str] = []
-    at = 0
-    for flaw in sorted(flaws, key=lambda one: (one.start, one.end)):
-        if flaw.end > at:
-            start, end = max(at, flaw.start), flaw.end
-            kept += [text[at:start], blank * (end - start)]
-            spaced = not blank and text[:start][-1:] in ("", " ")
-            at = end + (len(text) - end - len(text[end:].lstrip(" ")) if spaced else 0)
-    return "".join([*kept, text[at:]])
+    own = isinstance(error, RagstoneError) and error.__context__ is None
+    return str(error) if own else type(error).__name__
+
+
+def _nonsense(found: Any, length: int) -> str:
+    """Why something is no finding of a text of this length; nothing where it is one."""
+    if not isinstance(found, Finding):
+        return f"it gave {type(found).__name__}, and no Finding"
+    parts: tuple[tuple[str, Any, type | tuple[type, ...]], ...] = (
+        ("passed", found.passed, bool),
+        ("reason", found.reason, str),
+        ("repaired", found.repaired, str),
+        ("fixed", found.fixed, (str, type(None))),
+        ("told", found.told, (str, type(None))),
+        ("flaws", found.flaws, (tuple, list)),
+        ("score", found.score, (int, float, type(None))),
+    )
+    for name, part, kind in parts:
+        if not isinstance(part, kind):
+            return f"its {name} is of the type {type(part).__name__}"
+    if found.score is not None and not 0 <= found.score <= 1:
+        return "its score is not between 0 and 1"
+    return next(filter(None, (_odd(flaw, length) for flaw in found.flaws)), "")
+
+
+def _odd(flaw: Any, length: int) -> str:
+    """What is wrong with a flaw in a text of this length."""
+    if not isinstance(flaw, Flaw):
+        return f"it names a flaw of the type {type(flaw).__name__}"
+    kinds: tuple[tuple[Any, type], ...] = (flaw.start, int), (flaw.end, int), (flaw.reason, str), (flaw.label, str)
+    for part, kind in kinds:
+        if not isinstance(part, kind):
+            return f"it names a flaw with {type(part).__name__} for {kind.__name__}"
+    if not 0 <= flaw.start <= flaw.end <= length:
+        return f"it names the range {flaw.start} to {flaw.end} of {length} characters"
+    return ""
+
+
+def _unanswered(guard: Guard, why: str, *, told: str | None = None, error: Exception | None = None) -> Finding:
+    if error is not None:
+        _log.warning("The check %r failed: %s", guard.name, type(error).__name__)
+        _log.debug("The check %r failed:", guard.name, exc_info=error)
+    passed = guard.policy.on_error == "open"
+    how = "not checked" if passed else "could not be checked"
+    return Finding(passed=passed, reason=f"{how}: {why}", told=None if told is None else f"{how}: {told}")
+
+
+class _Unbegun(Check):
+    """Stands for a check that could not begin."""
+
+    def __init__(self, check: Check, error: Exception) -> None:
+        self.whole, self.cumulative, self.last, self.cost = check.whole, check.cumulative, check.last, check.cost
+        self.fixes, self._error = check.fixes, error
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        """Raises the error that it could not begin with."""
+        raise self._error.with_traceback(None)
+
+
+def _begun(guard: Guard, subject: Subject) -> Guard:
+    """The guard with a check for this text, or with one that always fails."""
+    try:
+        begun: Any = guard.check.begin(subject)
+        if not isinstance(begun, Check):
+            raise TypeError(f"it began with {type(begun).__name__}, and no Check")
+    except Exception as error:
+        begun = _Unbegun(guard.check, error)
+    return replace(guard, check=begun)
 
 
 @dataclass(slots=True)
@@ -131,7 +180,7 @@ class Inspection:
         self, guards: Sequence[Guard], subject: Subject, *, context: Context, where: str = "", blank: str = ""
     ) -> None:
         self._given = guards
-        self.guards = [replace(guard, check=guard.check.begin(subject)) for guard in guards]
+        self.guards = [_begun(guard, subject) for guard in guards]
         guards = self.guards
         self.subject, self.context, self.where, self._blank = subject, context, where, blank
         self._tallies = {id(guard): _Tally(guard) for guard in guards}
