@@ -112,6 +112,66 @@ async def test_a_refusal_says_nothing_at_all():
     assert [one.action for one in raised.value.verdicts] == ["raised"]
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("policy", ["fix", "filter"])
+async def test_flaws_point_into_the_text_as_its_reader_sees_it(whole: bool, policy: str):
+    guards = (
+        guard(Bad("Three"), "before"),
+        guard(Bad(whole=whole), on_fail=policy),
+        guard(Bad("fine", whole=True), "after"),
+    )
+    found, _ = await screened(*guards, text="One is bad. Two is bad. Three is fine, not bad.")
+    said = [[found.text[one.start : one.end] for one in verdict.flaws] for verdict in found.verdicts]
+    assert said == [["Three"], [{"fix": "good", "filter": ""}[policy]] * 3, ["fine"]]
+    assert len({one.start for one in found.verdicts[1].flaws}) == 3
+
+
+async def test_flaws_point_into_what_the_last_check_has_made_of_a_text():
+    last = Bad("good")
+    last.last = True
+    guards = (guard(Bad("fine"), "flag"), guard(Bad(whole=True), on_fail="fix"), guard(last, "last", on_fail="filter"))
+    found, _ = await screened(*guards)
+    assert found.text == "One is fine. Two is . Three is fine."
+    said = [[found.text[one.start : one.end] for one in verdict.flaws] for verdict in found.verdicts]
+    assert said == [["fine", "fine"], [""], [""]]
+
+
+async def test_an_empty_text_is_asked_about_like_any_other():
+    least = ScriptedCheck(lambda text: bool(text) or "it is empty", whole=True)
+    found, _ = await screened(guard(Bad(whole=True), "first"), guard(least, "least"), text="")
+    assert [(one.check, one.passed) for one in found.verdicts] == [("first", True), ("least", False)]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_who_is_not_asked_any_more_says_so(whole: bool):
+    guards = guard(Bad(whole=whole), on_fail="filter"), guard(ScriptedCheck([], whole=True), "never", on_fail="raise")
+    found, _ = await screened(*guards, text="bad")
+    assert (found.text, found.refrained) == ("", False)
+    assert [(one.check, one.passed, one.reason) for one in found.verdicts] == [
+        ("bad", False, "a bad word"),
+        ("never", True, "not asked"),
+    ]
+
+
+async def test_a_reason_that_repeats_a_text_is_told_only_where_all_of_the_text_is():
+    def quoting(policy: str) -> Guard:
+        found = Finding(passed=False, reason=f"it says {TEXT}", flaws=(Flaw(0, 1, TEXT, "one"),), told="it says so")
+        return guard(ScriptedCheck(lambda text: found, whole=True), "quoting", on_fail=policy)
+
+    flagged, _ = await screened(quoting("flag"))
+    assert (flagged.verdicts[0].reason, flagged.verdicts[0].flaws[0].reason) == (f"it says {TEXT}", TEXT)
+    asked, _ = await screened(quoting("reask"))
+    assert asked.faults == (f"quoting: it says {TEXT}",)
+    for guards in ([quoting("refrain")], [quoting("filter")], [quoting("flag"), guard(Bad(), on_fail="fix")]):
+        found, _ = await screened(*guards)
+        assert (found.verdicts[0].reason, found.verdicts[0].flaws[0].reason) == ("it says so", "one")
+        assert TEXT not in repr(found.verdicts)
+    with pytest.raises(CheckFailed) as raised:
+        await screened(quoting("raise"))
+    assert "it says so" in str(raised.value)
+    assert TEXT not in str(raised.value) + repr(raised.value.verdicts)
+
+
 async def test_what_a_model_must_mend_is_gathered():
     found, said = await screened(guard(Bad(), on_fail="reask"))
     assert found.faults == ("bad: a bad word",)

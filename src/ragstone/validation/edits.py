@@ -83,8 +83,11 @@ def without(text: str, flaws: Iterable[Flaw], *, blank: str = "") -> str:
 
 
 def changes(before: str, after: str, flaws: Iterable[Flaw]) -> list[Change]:
-    """What was replaced to make one text of the other: the ranges of the flaws where the rest is the same, or else all
-    between the beginning and the end that both share."""
+    """What was replaced to make one text of the other.
+
+    It is the ranges of the flaws where the rest is the same, and else all that lies between what both begin and end
+    with. Texts of one length keep their places.
+    """
     found = _replaced(before, after, flaws)
     if found is not None or len(before) == len(after):
         return found or []
