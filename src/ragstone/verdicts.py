@@ -149,7 +149,7 @@ class Verdict:
 def discreet(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Verdicts on one text as readers may get them: where it was changed or withheld, no reason repeats its words.
 
-    >>> discreet([Verdict(check="words", passed=False, reason="it holds 'halibut'", told="no", action="fixed")])[0].reason
+    >>> discreet([Verdict(check="words", passed=False, reason="it holds 'x'", told="no", action="fixed")])[0].reason
     'no'
     """
     if all(one.action in ("", "flagged") for one in verdicts):

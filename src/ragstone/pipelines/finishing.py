@@ -11,7 +11,7 @@ from ragstone.prompts.wire import mend
 from ragstone.types import Answer, Completion, Context, Hit, Prompt, Verdict
 from ragstone.validation.grounding.citing import cite
 from ragstone.validation.outputs import Opened, closed, opened
-from ragstone.verdicts import Action, Flaw
+from ragstone.verdicts import Action, Flaw, discreet
 
 __all__ = ["Said", "answered", "left_out", "said"]
 
@@ -57,10 +57,11 @@ def answered(
             formed = replace(formed, passed=True, reason="abstained")
         with context.trace.step("check.output") as step:
             step.facts.update(passed=formed.passed, reason=formed.reason)
-    for one in found.verdicts:
+    verdicts = _discreet(found.verdicts)
+    for one in verdicts:
         with context.trace.step(f"check.{one.check}") as step:
             step.facts.update(passed=one.passed, reason=one.reason, action=one.action, milliseconds=one.milliseconds)
-    judged = any(one.check == "output" and one.stage == "output" for one in found.verdicts)  # it has a policy, too
+    judged = any(one.check == "output" and one.stage == "output" for one in verdicts)  # it has a policy, too
     own = (*((verdict,) if cites else ()), *((formed,) if formed and not judged else ()))
     return Answer(
         text=text,
@@ -72,13 +73,19 @@ def answered(
         completion=completion,
         cached=completion.cached,
         trace_id=context.trace.id,
-        verdicts=(*own, *_moved(found.verdicts, found.texts[0] if len(found.texts) == 1 else text, text)),
+        verdicts=(*own, *_moved(verdicts, found.texts[0] if len(found.texts) == 1 else text, text)),
         notices=(
             *(completion.notice.splitlines() if completion.notice else ()),
             *left_out(prompt),
-            *_changed(found.verdicts),
+            *_changed(verdicts),
         ),
     )
+
+
+def _discreet(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts in their order, those on all texts of the answer as readers may get them."""
+    said = iter(discreet([one for one in verdicts if one.stage == "output"]))
+    return [next(said) if one.stage == "output" else one for one in verdicts]
 
 
 _MARKERS = re.compile(r"[ \t]*(?:\[[ \t]*\d+(?:[ \t]*[,;][ \t]*\d+)*[ \t]*\])+")

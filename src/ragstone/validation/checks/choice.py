@@ -49,7 +49,8 @@ class ChoiceCheck(Check):
         listed = ", ".join(map(repr, self.choices.values()))
         short = said if len(said) <= LONGEST_SHOWN else f"{said[:LONGEST_SHOWN]}…"
         reason = f"it is none of {listed}" + (f", but {short!r}" if said else ", but empty")
-        return Finding(passed=False, reason=reason, fixed=self.choices[named.pop()] if len(named) == 1 else None)
+        fixed = self.choices[named.pop()] if len(named) == 1 else None
+        return Finding(passed=False, reason=reason, fixed=fixed, told=f"it is none of {listed}")
 
     def _plain(self, text: str) -> str:
         said = _SPACES.sub(" ", unmask(text).text).strip()

@@ -20,6 +20,12 @@ from ragstone.verdicts import PASSED, Finding, Flaw, Stage, Subject
 __all__ = ["RegexCheck"]
 
 MOST = 50  # flaws that are looked for
+TOLD = {
+    "match": "it is not of the form that it must have",
+    "search": "it lacks what it must hold",
+    "forbid": "it holds what is forbidden",
+}
+"""What readers are told who must not get the pattern, which may be the very words."""
 
 
 class RegexCheck(Check):
@@ -63,7 +69,7 @@ class RegexCheck(Check):
         if passed:
             return PASSED
         flaws = tuple(self._flaws(subject.text, reason)) if self.way == "forbid" else ()
-        return Finding(passed=False, reason=reason, flaws=flaws)
+        return Finding(passed=False, reason=reason, flaws=flaws, told=TOLD[self.way])
 
     def _flaws(self, text: str, reason: str) -> Iterator[Flaw]:
         """The ranges that match; where they are not found, the sentences that do, and the whole where none does."""

@@ -87,7 +87,10 @@ class WordsCheck(Check):
         reasons = list(dict.fromkeys(flaw.reason.removeprefix("it holds ") for flaw in flaws))
         more = f" and {len(reasons) - MOST_SHOWN} more" if len(reasons) > MOST_SHOWN else ""
         reason = "it holds " + ", ".join(reasons[:MOST_SHOWN]) + more
-        return Finding(passed=False, reason=reason, flaws=tuple(flaws), fixed=_starred(subject.text, flaws))
+        topics = ", ".join(repr(label) for label in dict.fromkeys(one.label for one in flaws) if label != "forbidden")
+        told = f"it touches the topic {topics}" if topics else "it holds a forbidden word"
+        fixed = _starred(subject.text, flaws)
+        return Finding(passed=False, reason=reason, flaws=tuple(flaws), fixed=fixed, told=told)
 
     def _phrase(self, words: str, label: str) -> _Phrase:
         plain = unmask(words).text.casefold().strip()

@@ -23,6 +23,14 @@ HEARD = 2_000  # characters of an answer by which its language is told
 TELLING = 60  # with fewer, one of the passages' languages is assumed
 THOROUGH = 500  # claims of one answer whose names are looked for in every form: an answer of 1 MB must end
 MOST_NAMED = 3  # reasons of one segment
+TOLD = {
+    "marker": "a marker points nowhere",
+    "quote": "no passage says a quote of it",
+    "number": "no passage holds a number of it",
+    "name": "no passage holds a name of it",
+    "unsupported": "no passage supports a sentence of it",
+}
+"""What is said of each kind of flaw where its sentence was taken out."""
 
 
 class GroundingCheck(Check):
@@ -103,7 +111,8 @@ class _Answer(Check):
         telling = [flaw for flaw in flaws if flaw.label != "unsupported"] or flaws
         reason = "; ".join(list(dict.fromkeys(flaw.reason for flaw in telling))[:MOST_NAMED])
         score = 1 - self._supported / self._claims if self._claims else None
-        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=score)
+        told = "; ".join(TOLD[label] for label in dict.fromkeys(flaw.label for flaw in telling))
+        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=score, told=told)
 
     def _count(self, offset: int, found: _Judged) -> None:
         """Takes a segment into account, in place of what stood there before."""
