@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ragstone.output import Output
 from ragstone.types import Chunk, Hit
-from ragstone.validation.outputs import Read, opened, read_output
+from ragstone.validation.outputs import Read, closed, opened, read_output
 
 RULES = ("First class is allowed on long journeys.", "A long journey takes more than four hours.")
 
@@ -216,6 +216,29 @@ def test_a_text_has_a_form_only_where_every_branch_asks_for_one() -> None:
     assert opened('{"link": "now"}', an_object(link=chosen)).values == ("now",)
     assert opened('{"link": "now"}', an_object(link={"enum": ["none"]})).texts == ("now",)
     assert opened('{"link": "now"}', an_object(link=NUMBER)).texts == ("now",)
+
+
+def test_each_text_is_named_by_the_path_of_its_field() -> None:
+    steps: Any = {"type": "array", "items": {"type": "object", "properties": {"text": TEXT, "day": {"format": "date"}}}}
+    value = {"steps": [{"text": "a", "day": "x"}, {"text": "b"}], "answer": "c"}
+    found = opened(json.dumps(value), an_object(answer=TEXT, steps=steps))
+    assert dict(zip(found.paths, found.texts, strict=True)) == {
+        "answer": "c",
+        "steps[0].text": "a",
+        "steps[1].text": "b",
+    }
+    assert (found.value_paths, found.values) == (("steps[0].day",), ("x",))
+
+
+def test_a_name_that_a_model_has_made_up_is_checked_like_a_value() -> None:
+    output = an_object(answer=TEXT)
+    found = opened('{"![x](https://evil.example/)": {"it": "b"}, "answer": "c"}', output)
+    assert (found.texts, found.values) == (("c", "b"), ("![x](https://evil.example/)", "it"))
+    assert found.value_paths == ("*", "*.*")
+    assert json.loads(closed(found, found.texts, ("gone", "it"), output, ()).text) == {
+        "gone": {"it": "b"},
+        "answer": "c",
+    }
 
 
 def test_an_answer_without_texts_has_nothing_to_cite() -> None:
