@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.types import Context
+from ragstone.validation.apart import Breaths, apart
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard
 from ragstone.validation.segments import Segment, Segments
@@ -55,7 +56,7 @@ class Screening:
         self._inspection = Inspection(guards, subject, context=context, where=where, before=earlier, base=self._base)
         self._partly = any(not guard.check.whole for guard in guards)
         self._subject, self._reads = subject, read
-        self._cut = Segments()
+        self._cut, self._breaths = Segments(), Breaths()
         self._heard: list[str] = []
         self._kept: list[str] = []
         self._length = 0
@@ -63,7 +64,7 @@ class Screening:
 
     async def feed(self, text: str) -> str:
         """What may be said now. Raises CheckFailed."""
-        for segment in self._cut.feed(text):
+        for segment in await apart(len(text), lambda: self._cut.feed(text)):
             await self._take(segment)
         return "" if self.late else self._unsaid()
 
@@ -102,6 +103,7 @@ class Screening:
     async def _take(self, segment: Segment) -> None:
         text: str | None = self._reads(segment.text)
         self._heard.append(text)
+        await self._breaths.take()
         if self._inspection.refrains:
             return
         if self._partly:

@@ -14,6 +14,7 @@ from ragstone.errors import ConfigError
 from ragstone.patterns import NARROWED, Pattern
 from ragstone.protocols import Check
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.validation.segments import segments
 from ragstone.verdicts import PASSED, Finding, Flaw, Stage, Subject
 
@@ -60,15 +61,18 @@ class RegexCheck(Check):
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text in which the pattern is not found, or is. For `forbid` it says where."""
+        return await apart(len(subject.text), lambda: self._judged(subject.text))
+
+    def _judged(self, text: str) -> Finding:
         if self.way == "match":
-            passed, reason = self.pattern.matches(subject.text), f"it is not of the form {self.pattern.source!r}"
+            passed, reason = self.pattern.matches(text), f"it is not of the form {self.pattern.source!r}"
         elif self.way == "search":
-            passed, reason = self.pattern.found(subject.text), f"it holds nothing of the form {self.pattern.source!r}"
+            passed, reason = self.pattern.found(text), f"it holds nothing of the form {self.pattern.source!r}"
         else:
-            passed, reason = not self.pattern.found(subject.text), f"it holds what {self.pattern.source!r} forbids"
+            passed, reason = not self.pattern.found(text), f"it holds what {self.pattern.source!r} forbids"
         if passed:
             return PASSED
-        flaws = tuple(self._flaws(subject.text, reason)) if self.way == "forbid" else ()
+        flaws = tuple(self._flaws(text, reason)) if self.way == "forbid" else ()
         return Finding(passed=False, reason=reason, flaws=flaws, told=TOLD[self.way])
 
     def _flaws(self, text: str, reason: str) -> Iterator[Flaw]:
