@@ -61,7 +61,9 @@ async def test_others_have_their_turn_while_a_check_reads_a_long_text(check: Che
     assert await turns(lambda: check.begin(subject).check(subject, context=Context())) > 2
 
 
-@pytest.mark.parametrize("check", [None, WordsCheck(forbid=["halibut"]), GroundingCheck()], ids=str)
+@pytest.mark.parametrize(
+    "check", [None, WordsCheck(forbid=["halibut"]), GroundingCheck()], ids=lambda one: type(one).__name__
+)
 async def test_others_have_their_turn_between_the_sentences_of_a_long_answer(check: Check | None) -> None:
     guards = [] if check is None else [Guard(name="it", check=check, policy=Policy())]
     subject = Subject(text="", stage="output", hits=(Hit(CHUNK, 1, {}),))
