@@ -70,3 +70,14 @@ def test_what_is_no_object_is_none(said: str) -> None:
 
 def test_the_first_object_counts_whatever_follows() -> None:
     assert first_json('Well, {"a": {"b": 1}} {"c": 2}') == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("text", ['{"a": 1e999}', '{"a": -1e999}', '{"a": [1e999,]}', "{'a': 1e999}"])
+def test_a_number_that_is_too_large_is_no_json(text: str) -> None:
+    assert read_json(text)[0] is None
+    assert first_json(text) is None
+    assert read_json(text.replace("1e999", "1e99"))[0] is not None
+
+
+def test_a_whole_number_may_be_as_long_as_python_reads_one() -> None:
+    assert read_json('{"a": 1' + 400 * "0" + ",}")[0] == {"a": 10**400}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ragstone.patterns import Pattern
@@ -229,7 +230,7 @@ def first_json(text: str) -> dict[str, Any] | None:
     if start < 0:
         return None
     try:
-        value: object = json.JSONDecoder(parse_constant=_refuse).raw_decode(text, start)[0]
+        value: object = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode(text, start)[0]
     except (ValueError, RecursionError):
         return None
     value = _usable(value)
@@ -252,7 +253,7 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
 def _json(text: str) -> tuple[Any, str]:
     """What a text is that is JSON as it stands, or what is wrong with it."""
     try:
-        value: object = json.loads(text, parse_constant=_refuse)
+        value: object = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         return None, TOO_DEEP
     except json.JSONDecodeError as error:
@@ -282,6 +283,12 @@ def _inside(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return cast("dict[str, object]", value).values()
     return cast("list[object]", value) if isinstance(value, list) else ()
+
+
+def _finite(digits: str) -> float:
+    """The number; Python takes 1e999 for infinity, which is no JSON any more when it is written."""
+    number = float(digits)
+    return number if isfinite(number) else _refuse("a number that is too large")
 
 
 def _refuse(word: str) -> NoReturn:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, NoReturn, cast
 
 __all__ = ["ODD_SPACES", "Repaired", "repaired"]
@@ -311,9 +312,12 @@ class _Reader:
                 self._unclear()
             self._note("a number as JSON writes none")
         try:
-            return float(said) if any(sign in said for sign in ".eE") else int(said)
+            number = float(said) if any(sign in said for sign in ".eE") else int(said)
         except ValueError:  # thousands of digits
             self._unclear()
+        if isinstance(number, float) and not isfinite(number):  # 1e999, which no JSON can say again
+            self._unclear()
+        return number
 
     # ── Texts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,13 +9,25 @@ verdict on the `Answer` says both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from ragstone.types import Hit, Prompt, Trust
 
-__all__ = ["ACTIONS", "PASSED", "STAGES", "Action", "Finding", "Flaw", "OnFail", "Stage", "Subject", "Verdict"]
+__all__ = [
+    "ACTIONS",
+    "PASSED",
+    "STAGES",
+    "Action",
+    "Finding",
+    "Flaw",
+    "OnFail",
+    "Stage",
+    "Subject",
+    "Verdict",
+    "discreet",
+]
 
 Stage: TypeAlias = Literal["input", "passage", "output"]
 """Where a text comes by: what the person asks, one passage that was found, what the model says."""
@@ -64,7 +76,8 @@ class Finding:
     """What a check found. `fixed` is the text as it would pass, where the check can make it so.
 
     `score` is the check's own measure in [0, 1], higher is worse, where it has one; `repaired` says what was mended on
-    the way to a text that passes.
+    the way to a text that passes. `told` stands for a `reason` that repeats words of the text, or what is forbidden,
+    where readers must not get these.
     """
 
     passed: bool
@@ -73,6 +86,7 @@ class Finding:
     fixed: str | None = None
     score: float | None = None
     repaired: str = ""
+    told: str | None = None
 
 
 PASSED = Finding(passed=True)
@@ -101,8 +115,10 @@ class Subject:
 class Verdict:
     """What one check said, and what was done about it.
 
-    `flaws` are ranges of the text as it was checked; `where` names the passage or input that it was. `milliseconds` are
-    those of all its calls together, and no part of what makes two verdicts equal.
+    `flaws` are ranges of the text as it went on, an empty one where something was taken out; of a passage they are
+    ranges of what was found. `where` names the passage or input that it was, or the field of an answer of a form.
+    `milliseconds` are those of all its calls together, and no part of what makes two verdicts equal. `told` is what
+    stands for a reason that readers must not get, see `discreet`.
     """
 
     check: str
@@ -114,6 +130,7 @@ class Verdict:
     flaws: tuple[Flaw, ...] = ()
     score: float | None = None
     milliseconds: float = field(default=0.0, compare=False)
+    told: str | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as the command line and the service print it: what it says nothing of is left out."""
@@ -127,3 +144,19 @@ class Verdict:
             "milliseconds": round(self.milliseconds, 3),
         }
         return said | {name: value for name, value in more.items() if value or (name == "score" and value == 0)}
+
+
+def discreet(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Verdicts on one text as readers may get them: where it was changed or withheld, no reason repeats its words.
+
+    >>> discreet([Verdict(check="words", passed=False, reason="it holds 'x'", told="no", action="fixed")])[0].reason
+    'no'
+    """
+    if all(one.action in ("", "flagged") for one in verdicts):
+        return tuple(verdicts)
+    return tuple(one if one.told is None else _discreet(one, one.told) for one in verdicts)
+
+
+def _discreet(verdict: Verdict, told: str) -> Verdict:
+    flaws = tuple(replace(flaw, reason=flaw.label or told) for flaw in verdict.flaws)
+    return replace(verdict, reason=told, flaws=flaws, told=None)

@@ -214,7 +214,7 @@ async def test_all_tries_end_at_the_deadline_of_the_call(way: str, waits: Waits)
 async def test_a_stream_that_stops_midway_ends_at_the_deadline_of_the_call(waits: Waits) -> None:
     model = PlayingModel(["Good ", SILENCE])
     with pytest.raises(ModelTimeout, match="the time for this call was over"):
-        await ask(made(model, waits, attempt=0.001), "stream", Context().within(0.02))
+        await ask(made(model, waits, attempt=0.3), "stream", Context().within(0.5))
     assert model.under_way == 0
 
 
@@ -222,7 +222,7 @@ async def test_a_sign_of_life_is_enough_for_the_deadline_of_a_try(waits: Waits) 
     """A model that reasons for long is not cut off; it may still be followed, since no word was said."""
     model = PlayingModel([LIFE, SILENCE])
     with pytest.raises(ModelTimeout, match="the time for this call was over"):
-        await ask(made(model, waits, attempt=0.005), "stream", Context().within(0.02))
+        await ask(made(model, waits, attempt=0.3), "stream", Context().within(0.5))
     again = PlayingModel([LIFE, LIFE, DOWN], [LIFE, "ok"])
     assert (await ask(made(again, waits), "stream")).text == "ok"
 

@@ -279,7 +279,7 @@ async def test_a_check_that_fails_counts_as_its_policy_says() -> None:
     closed = index(Broken(), on_fail="drop")
     report = await ingest(closed)
     assert await texts(closed) == []
-    assert {one.reason for one in report.flagged} == {"could not be checked: ValueError: no"}
+    assert {one.reason for one in report.flagged} == {"could not be checked: ValueError"}
     opened = index(Broken(), on_fail="drop", on_error="open")
     assert (await ingest(opened)).flagged == ()
     assert len(await texts(opened)) == 5

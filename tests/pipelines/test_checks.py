@@ -73,7 +73,7 @@ async def test_an_object_that_misfits_is_asked_for_again_with_what_is_wrong() ->
     assert found.reasks == 2
     _, _, faults, _ = await said(found, '{"answer": 1}', FORMED, last=False)
     assert faults == ("output: answer: 1 is not of type 'string'",)
-    with pytest.raises(CheckFailed, match="answer: 1 is not of type 'string'"):
+    with pytest.raises(CheckFailed, match="the check 'output' failed: it does not have its form"):
         await said(found, '{"answer": 1}', FORMED)
     answer, _, faults, _ = await said(found, '{"answer": "six"}', FORMED, last=False)
     assert (faults, answer.parsed) == ((), {"answer": "six"})
@@ -110,7 +110,7 @@ async def test_a_judge_lets_a_good_answer_pass_and_stops_a_bad_one() -> None:
     found = guards("judge", "It is about something else.\nGrade: 2", on_fail="refrain", rubric="It names the hour.")
     _, _, _, told = await said(found, "Fish.")
     assert told.refrained
-    assert (told.verdicts[0].reason, told.verdicts[0].score) == ("grade 2: It is about something else.", 0.75)
+    assert (told.verdicts[0].reason, told.verdicts[0].score) == ("grade 2", 0.75)
 
 
 @pytest.mark.parametrize("reply", [ModelUnavailable("down"), "It is good."], ids=["fails", "gives no grade"])

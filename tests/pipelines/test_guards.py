@@ -73,7 +73,7 @@ async def test_a_model_is_told_what_is_wrong_and_answers_again():
     assert [message.role for message in model.prompts[1].messages[-3:]] == ["user", "assistant", "user"]
     assert "shouting: it shouts" in model.prompts[1].messages[-1].content
     assert answer.completion.calls == 2
-    assert answer.notices == ("The answer was asked for again, since it failed its check: shouting: it shouts",)
+    assert answer.notices == ("The answer was asked for again, since it failed: shouting",)
 
 
 @pytest.mark.parametrize(("otherwise", "text"), [("refrain", ABSTAINED), ("flag", SAID)])
@@ -294,6 +294,11 @@ def test_a_project_names_its_checks(project: Path):
         ("checks:\n  - length: {most: 3, otherwise: flag}", 2, "expected `on_fail: reask`"),
         ("checks:\n  - length: {most: 3, on: nowhere}", 2, "on"),
         ("checks:\n  - length: {most: 3, timeout: 0}", 2, "timeout"),
+        ("checks:\n  - length: {most: 3, timeout: .inf}", 2, "timeout"),
+        ("checks:\n  - length: {most: 3, on: []}", 2, "on"),
+        ("checks:\n  - egress\n  - egress: {on_fail: flag}", 3, "'egress' is named twice for the same texts"),
+        ("checks:\n  - egress\n  - egress: {words: 9}", 3, "'egress' is named twice for the same texts"),
+        ("checks:\n  - length: {most: 3}\n  - length: {most: 3, on_fail: fix}", 3, "one entry, with one policy"),
         ("checks:\n  - length: {most: x}", 2, "should be a whole number"),
         ("checks:\n  - length: {}", 2, "nothing is limited"),
         ("checks:\n  - {length: {most: 3}, words: {}}", 2, "one name with its keys"),
@@ -308,6 +313,14 @@ def test_what_is_wrong_is_said_with_its_place(project: Path, text: str, line: in
     assert len(faults) == 1, [str(fault) for fault in faults]
     assert said in str(faults[0])
     assert str(faults[0]).startswith(f"{path}:{first + line - 1}:"), str(faults[0])
+
+
+def test_a_check_may_be_named_twice_for_other_texts_or_with_other_keys(project: Path):
+    checks(
+        project,
+        "checks:\n  - length: {most: 9}\n  - length: {most: 99, on_fail: fix}\n  - length: {most: 9, on: input}",
+    )
+    assert [fault for fault in Project(project).faults() if isinstance(fault, ConfigError)] == []
 
 
 def test_nothing_is_asked_while_a_check_is_wrong(project: Path):

@@ -42,9 +42,9 @@ async def test_an_answer_passes_the_validators_of_its_pipeline(project: CachedPr
     assert answer.text == "It ships on 3 May 2031 [1]. Call [phone] for more. It ships from here."
     told = {verdict.check: verdict for verdict in answer.verdicts}
     assert (told["phones"].passed, told["phones"].action) == (False, "fixed")
-    assert told["phones"].reason == "it holds a telephone number"
+    assert told["phones"].reason == "it fails ours/no_phone"
     assert (told["guardrails"].stage, told["guardrails"].passed) == ("input", False)
-    assert answer.notices == ("The answer was changed by the check 'phones': it holds a telephone number.",)
+    assert answer.notices == ("The answer was changed by the check 'phones': it fails ours/no_phone.",)
 
 
 async def test_a_stream_of_it_says_the_same(project: CachedProject):

@@ -1,10 +1,12 @@
 import asyncio
+import logging
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from ragstone.errors import CheckFailed, UsageError
+from ragstone.errors import CheckFailed, ModelUnavailable, NotConfigured, UsageError
 from ragstone.protocols import Check
 from ragstone.testing import ScriptedCheck
 from ragstone.types import Context
@@ -41,6 +43,9 @@ class Odd(Check):
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         if self.deed == "hang":
             await asyncio.Event().wait()
+        if self.deed == "block":
+            time.sleep(0.06)  # noqa: ASYNC251 - longer than its policy lets it
+            return PASSED
         if isinstance(self.deed, Exception):
             raise self.deed
         return self.deed
@@ -107,16 +112,94 @@ async def test_a_refusal_says_nothing_at_all():
     assert [one.action for one in raised.value.verdicts] == ["raised"]
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("policy", ["fix", "filter"])
+async def test_flaws_point_into_the_text_as_its_reader_sees_it(whole: bool, policy: str):
+    guards = (
+        guard(Bad("Three"), "before"),
+        guard(Bad(whole=whole), on_fail=policy),
+        guard(Bad("fine", whole=True), "after"),
+    )
+    found, _ = await screened(*guards, text="One is bad. Two is bad. Three is fine, not bad.")
+    said = [[found.text[one.start : one.end] for one in verdict.flaws] for verdict in found.verdicts]
+    assert said == [["Three"], [{"fix": "good", "filter": ""}[policy]] * 3, ["fine"]]
+    assert len({one.start for one in found.verdicts[1].flaws}) == 3
+
+
+async def test_flaws_point_into_what_the_last_check_has_made_of_a_text():
+    last = Bad("good")
+    last.last = True
+    guards = (guard(Bad("fine"), "flag"), guard(Bad(whole=True), on_fail="fix"), guard(last, "last", on_fail="filter"))
+    found, _ = await screened(*guards)
+    assert found.text == "One is fine. Two is . Three is fine."
+    said = [[found.text[one.start : one.end] for one in verdict.flaws] for verdict in found.verdicts]
+    assert said == [["fine", "fine"], [""], [""]]
+
+
+async def test_an_empty_text_is_asked_about_like_any_other():
+    least = ScriptedCheck(lambda text: bool(text) or "it is empty", whole=True)
+    found, _ = await screened(guard(Bad(whole=True), "first"), guard(least, "least"), text="")
+    assert [(one.check, one.passed) for one in found.verdicts] == [("first", True), ("least", False)]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_who_is_not_asked_any_more_says_so(whole: bool):
+    guards = guard(Bad(whole=whole), on_fail="filter"), guard(ScriptedCheck([], whole=True), "never", on_fail="raise")
+    found, _ = await screened(*guards, text="bad")
+    assert (found.text, found.refrained) == ("", False)
+    assert [(one.check, one.passed, one.reason) for one in found.verdicts] == [
+        ("bad", False, "a bad word"),
+        ("never", True, "not asked"),
+    ]
+
+
+async def test_a_reason_that_repeats_a_text_is_told_only_where_all_of_the_text_is():
+    def quoting(policy: str) -> Guard:
+        found = Finding(passed=False, reason=f"it says {TEXT}", flaws=(Flaw(0, 1, TEXT, "one"),), told="it says so")
+        return guard(ScriptedCheck(lambda text: found, whole=True), "quoting", on_fail=policy)
+
+    flagged, _ = await screened(quoting("flag"))
+    assert (flagged.verdicts[0].reason, flagged.verdicts[0].flaws[0].reason) == (f"it says {TEXT}", TEXT)
+    asked, _ = await screened(quoting("reask"))
+    assert asked.faults == (f"quoting: it says {TEXT}",)
+    for guards in ([quoting("refrain")], [quoting("filter")], [quoting("flag"), guard(Bad(), on_fail="fix")]):
+        found, _ = await screened(*guards)
+        assert (found.verdicts[0].reason, found.verdicts[0].flaws[0].reason) == ("it says so", "one")
+        assert TEXT not in repr(found.verdicts)
+    with pytest.raises(CheckFailed) as raised:
+        await screened(quoting("raise"))
+    assert "it says so" in str(raised.value)
+    assert TEXT not in str(raised.value) + repr(raised.value.verdicts)
+
+
 async def test_what_a_model_must_mend_is_gathered():
     found, said = await screened(guard(Bad(), on_fail="reask"))
     assert found.faults == ("bad: a bad word",)
     assert (said, found.text) == ("", TEXT)
 
 
+class Unsayable(Exception):
+    """It has no words at all."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 @pytest.mark.parametrize(
     "deed",
-    ["hang", ValueError("no"), None, "nonsense", Finding(passed=False, flaws=(Flaw(0, 10**6, "far"),))],
-    ids=["hangs", "raises", "gives nothing", "gives a text", "points nowhere"],
+    [
+        *("hang", "block", ValueError("no"), Unsayable(), None, "nonsense"),
+        Finding(passed=False, flaws=(Flaw(0, 10**6, "far"),)),
+        Finding(passed=False, reason=5),  # type: ignore[arg-type]
+        Finding(passed=False, repaired=7),  # type: ignore[arg-type]
+        Finding(passed=False, score="high"),  # type: ignore[arg-type]
+        Finding(passed=False, score=float("nan")),
+        Finding(passed="no"),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=(Flaw(0.0, 3.0, "float"),)),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=(Flaw(0, 3, "none", None),)),  # type: ignore[arg-type]
+        Finding(passed=False, flaws=("none",)),  # type: ignore[arg-type]
+    ],
+    ids=lambda deed: repr(deed)[:60],
 )
 async def test_a_check_that_fails_is_closed_or_open_as_its_policy_says(deed: Any):
     closed, _ = await screened(guard(Odd(deed), timeout=0.05))
@@ -128,6 +211,52 @@ async def test_a_check_that_fails_is_closed_or_open_as_its_policy_says(deed: Any
     assert verdict.passed
     assert verdict.reason.startswith("not checked: ")
     assert closed.text == opened.text == TEXT
+
+
+class Begins(Bad):
+    """Begins with an error, or with what is no check."""
+
+    def __init__(self, begun: Any) -> None:
+        super().__init__()
+        self.begun = begun
+
+    def begin(self, subject: Subject) -> Any:
+        if isinstance(self.begun, Exception):
+            raise self.begun
+        return self.begun
+
+
+@pytest.mark.parametrize("begun", [KeyError("no model"), None, "a text"])
+async def test_a_check_that_cannot_begin_is_closed_or_open_as_its_policy_says(begun: Any):
+    closed, _ = await screened(guard(Begins(begun), on_fail="filter"))
+    assert closed.text == ""
+    assert closed.verdicts[0].reason.startswith("could not be checked: ")
+    opened, _ = await screened(guard(Begins(begun), on_fail="filter", on_error="open"))
+    assert opened.text == TEXT
+    assert opened.verdicts[0].passed
+    assert opened.verdicts[0].reason.startswith("not checked: ")
+
+
+async def test_the_message_of_a_foreign_error_is_told_to_nobody(caplog: pytest.LogCaptureFixture):
+    def wrapped() -> Exception:
+        try:
+            raise ConnectionError("key=sk-51H8")
+        except ConnectionError as error:
+            try:
+                raise ModelUnavailable(f"no answer: {error}") from error
+            except ModelUnavailable as ours:
+                return ours
+
+    with caplog.at_level(logging.INFO):
+        for error in (ConnectionError("key=sk-51H8"), wrapped()):
+            found, _ = await screened(guard(Odd(error)))
+            assert found.verdicts[0].reason == f"could not be checked: {type(error).__name__}"
+    assert "sk-51H8" not in caplog.text
+    with caplog.at_level(logging.DEBUG):
+        await screened(guard(Odd(ConnectionError("key=sk-51H8"))))
+    assert "sk-51H8" in caplog.text
+    own, _ = await screened(guard(Odd(NotConfigured("no model is configured"))))
+    assert own.verdicts[0].reason == "could not be checked: no model is configured"
 
 
 async def test_who_gives_up_stops_a_check():

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ragstone.output import Output
 from ragstone.types import Chunk, Hit
-from ragstone.validation.outputs import Read, read_output
+from ragstone.validation.outputs import Read, closed, opened, read_output
 
 RULES = ("First class is allowed on long journeys.", "A long journey takes more than four hours.")
 
@@ -196,6 +196,49 @@ def test_values_are_no_words_and_keep_what_looks_like_a_marker() -> None:
     )
     given = {"code": "x[2]", "kind": "rule [2]", "list": [2], "answer": "Yes [1]."}
     assert read(given, output).parsed == given
+
+
+@pytest.mark.parametrize("other", [{"enum": ["none"]}, {"const": "none"}, {"type": "string", "format": "date"}])
+@pytest.mark.parametrize("word", ["anyOf", "oneOf"])
+def test_a_text_is_words_where_one_branch_of_its_schema_lets_a_model_write_freely(other: Any, word: str) -> None:
+    output = an_object(link={word: [other, TEXT]})
+    assert opened('{"link": "![x](https://evil.example/)"}', output).texts == ("![x](https://evil.example/)",)
+    if "format" not in other:
+        assert (found := opened('{"link": "none"}', output)).texts == found.values == ()
+
+
+def test_a_text_has_a_form_only_where_every_branch_asks_for_one() -> None:
+    shaped: Any = {
+        "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "pattern": "x"}, {"type": "null"}]
+    }
+    assert opened('{"link": "now"}', an_object(link=shaped)).values == ("now",)
+    chosen: Any = {"anyOf": [{"enum": ["none"]}, {"type": "string", "pattern": "x"}]}
+    assert opened('{"link": "now"}', an_object(link=chosen)).values == ("now",)
+    assert opened('{"link": "now"}', an_object(link={"enum": ["none"]})).texts == ("now",)
+    assert opened('{"link": "now"}', an_object(link=NUMBER)).texts == ("now",)
+
+
+def test_each_text_is_named_by_the_path_of_its_field() -> None:
+    steps: Any = {"type": "array", "items": {"type": "object", "properties": {"text": TEXT, "day": {"format": "date"}}}}
+    value = {"steps": [{"text": "a", "day": "x"}, {"text": "b"}], "answer": "c"}
+    found = opened(json.dumps(value), an_object(answer=TEXT, steps=steps))
+    assert dict(zip(found.paths, found.texts, strict=True)) == {
+        "answer": "c",
+        "steps[0].text": "a",
+        "steps[1].text": "b",
+    }
+    assert (found.value_paths, found.values) == (("steps[0].day",), ("x",))
+
+
+def test_a_name_that_a_model_has_made_up_is_checked_like_a_value() -> None:
+    output = an_object(answer=TEXT)
+    found = opened('{"![x](https://evil.example/)": {"it": "b"}, "answer": "c"}', output)
+    assert (found.texts, found.values) == (("c", "b"), ("![x](https://evil.example/)", "it"))
+    assert found.value_paths == ("*", "*.*")
+    assert json.loads(closed(found, found.texts, ("gone", "it"), output, ()).text) == {
+        "gone": {"it": "b"},
+        "answer": "c",
+    }
 
 
 def test_an_answer_without_texts_has_nothing_to_cite() -> None:

@@ -14,7 +14,8 @@ from ragstone.protocols import Check
 from ragstone.registry import find
 from ragstone.sync.loop import running_loop, waited
 from ragstone.types import Context
-from ragstone.validation.engine import asked, without
+from ragstone.validation.edits import without
+from ragstone.validation.engine import asked
 from ragstone.validation.policy import Guard, Policy
 from ragstone.verdicts import Finding, Stage, Subject
 

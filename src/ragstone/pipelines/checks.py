@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +70,8 @@ def admission_of(
                 expected="on_fail: one of drop, flag, raise, refrain",
                 hint="In pipelines/answer.yaml it takes sentences out of what a model reads.",
             )
+        if (again := _again(check, guard, zip(checks, guards, strict=False), located)) is not None:
+            raise again
         guards.append(guard)
         said.append([check.name, *_told(parts.files.get(check.name), parts), *_told(located, parts)])
     if not guards:
@@ -147,16 +149,41 @@ def _guards(
 ) -> Iterator[Guard | ConfigError]:
     """Each guard, or why there is none."""
     there = {check.name for check in checks}
+    made: list[tuple[CheckSpec, Guard]] = []
     for place, check in [*enumerate(checks), *((None, CheckSpec(name=name)) for name in ALWAYS if name not in there)]:
         if check.name == CITATIONS and not check.keys:
             continue
         located = _section(check, spec, place)
         try:
-            yield _placed(check.name, located, parts, given)
+            guard = _placed(check.name, located, parts, given)
         except NotConfigured:
             raise
         except ConfigError as error:
             yield error
+            continue
+        yield _again(check, guard, made, located) or guard
+        made.append((check, guard))
+
+
+def _again(
+    check: CheckSpec, guard: Guard, made: Iterable[tuple[CheckSpec, Guard]], located: Located
+) -> ConfigError | None:
+    """What is wrong with a check that was asked of the same texts before: two policies would contradict each other."""
+    own = _own_keys(check)
+    for before, other in made:
+        alike = before.name == check.name and (check.name in ALWAYS or _own_keys(before) == own)
+        if alike and {*other.stages} & {*guard.stages}:
+            return ConfigError(
+                f"the check {check.name!r} is named twice for the same texts",
+                where=located.where(),
+                expected="one entry, with one policy",
+            )
+    return None
+
+
+def _own_keys(check: CheckSpec) -> dict[str, Any]:
+    """The keys of a check that say what it looks for."""
+    return {key: value for key, value in check.keys.items() if key not in CheckTerms.model_fields}
 
 
 def loose_guards(checks: Sequence[Check | Guard]) -> Guards:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.prompts.wire import mend
 from ragstone.types import Answer, Completion, Context, Hit, Prompt, Verdict
 from ragstone.validation.grounding.citing import cite
 from ragstone.validation.outputs import Opened, closed, opened
-from ragstone.verdicts import Action, Flaw
+from ragstone.verdicts import Action, discreet
 
-__all__ = ["Said", "answered", "left_out", "said"]
+__all__ = ["Said", "answered", "left_out", "merged", "said"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,10 @@ class Said:
     form: Opened | None = None
     verdicts: tuple[Verdict, ...] = ()
     refrained: bool = False
+
+    def abstains(self, prompt: Prompt) -> bool:
+        """Whether it says that there is no answer: of an object its first text does, which is that of `answer`."""
+        return bool(self.texts) and prompt.abstains(self.texts[0])
 
 
 def said(prompt: Prompt, completion: Completion) -> Said:
@@ -44,11 +48,12 @@ def answered(
     with context.trace.step("check.citations") as step:
         if prompt.output is None or found.form is None:
             text, citations, verdict = cite(found.texts[0], passages)
-            parsed, formed = None, None
+            parsed, formed, made = None, None, {"": (found.texts[0], text)}
         else:
             read = closed(found.form, found.texts, found.values, prompt.output, passages)
             text, citations, verdict, formed, parsed = read.text, read.citations, read.cited, read.formed, read.parsed
-        abstained = completion.abstained or found.refrained or any(prompt.abstains(text) for text in found.texts)
+            made = dict(zip(found.form.paths, zip(found.texts, read.said, strict=True), strict=True))
+        abstained = completion.abstained or found.refrained or found.abstains(prompt)
         if abstained:
             citations, verdict = (), replace(verdict, passed=True, reason="abstained")
         step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
@@ -57,10 +62,11 @@ def answered(
             formed = replace(formed, passed=True, reason="abstained")
         with context.trace.step("check.output") as step:
             step.facts.update(passed=formed.passed, reason=formed.reason)
-    for one in found.verdicts:
+    verdicts = _discreet(found.verdicts)
+    for one in verdicts:
         with context.trace.step(f"check.{one.check}") as step:
             step.facts.update(passed=one.passed, reason=one.reason, action=one.action, milliseconds=one.milliseconds)
-    judged = any(one.check == "output" and one.stage == "output" for one in found.verdicts)  # it has a policy, too
+    judged = any(one.check == "output" and one.stage == "output" for one in verdicts)  # it has a policy, too
     own = (*((verdict,) if cites else ()), *((formed,) if formed and not judged else ()))
     return Answer(
         text=text,
@@ -72,28 +78,70 @@ def answered(
         completion=completion,
         cached=completion.cached,
         trace_id=context.trace.id,
-        verdicts=(*own, *_moved(found.verdicts, found.texts[0] if len(found.texts) == 1 else text, text)),
+        verdicts=(*own, *_moved(verdicts, {} if found.refrained else made)),
         notices=(
             *(completion.notice.splitlines() if completion.notice else ()),
             *left_out(prompt),
-            *_changed(found.verdicts),
+            *_changed(verdicts),
         ),
     )
+
+
+def _discreet(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts in their order, those on all texts of the answer as readers may get them."""
+    said = iter(discreet([one for one in verdicts if one.stage == "output"]))
+    return [next(said) if one.stage == "output" else one for one in verdicts]
 
 
 _MARKERS = re.compile(r"[ \t]*(?:\[[ \t]*\d+(?:[ \t]*[,;][ \t]*\d+)*[ \t]*\])+")
 
 
-def _moved(verdicts: Sequence[Verdict], before: str, after: str) -> tuple[Verdict, ...]:
-    """Verdicts on an answer whose flaws point into the text with its markers renumbered."""
-    if before == after or not any(one.flaws and one.stage == "output" for one in verdicts):
-        return tuple(verdicts)
-    places = _places(before, after)
+def _moved(verdicts: Sequence[Verdict], made: Mapping[str, tuple[str, str]]) -> Iterator[Verdict]:
+    """Verdicts on an answer whose flaws point into its texts as they are read, with their markers renumbered.
 
-    def moved(flaw: Flaw) -> Flaw:
-        return replace(flaw, start=places[min(flaw.start, len(before))], end=places[min(flaw.end, len(before))])
+    `made` holds each text before and after that, by its field. Of a text that nobody reads no place is left.
+    """
+    for one in verdicts:
+        if not one.flaws or one.stage != "output":
+            yield one
+        elif one.where in made:
+            before, after = made[one.where]
+            places = _places(before, after) if before != after else range(len(before) + 1)
+            last = len(before)
+            moved = (
+                replace(flaw, start=places[min(flaw.start, last)], end=places[min(flaw.end, last)])
+                for flaw in one.flaws
+            )
+            yield replace(one, flaws=tuple(moved))
+        elif made:
+            yield one  # a value, which holds no markers
+        else:
+            yield replace(one, flaws=tuple(replace(flaw, start=0, end=0) for flaw in one.flaws))
 
-    return tuple(replace(one, flaws=tuple(map(moved, one.flaws))) if one.stage == "output" else one for one in verdicts)
+
+def merged(each: Sequence[Sequence[Verdict]], *, adding: Collection[str] = ()) -> Iterator[Verdict]:
+    """The verdicts on several texts of one answer: of each check one for every text that it found something in, or one.
+
+    The score of a check in `adding` is of all texts so far, so the last one counts.
+    """
+    by_check: dict[tuple[str, int], list[Verdict]] = {}
+    for verdicts in each:
+        named = Counter[str]()  # a check may be named twice
+        for one in verdicts:
+            by_check.setdefault((one.check, named[one.check]), []).append(one)
+            named[one.check] += 1
+    for (name, _), said in by_check.items():
+        scores = [one.score for one in said if one.score is not None]
+        score = None if not scores else scores[-1] if name in adding else max(scores)
+        telling = [one for one in said if one.action or one.flaws or not one.passed]
+        if telling:
+            rest = sum(one.milliseconds for one in said) - sum(one.milliseconds for one in telling)
+            telling[0] = replace(telling[0], milliseconds=telling[0].milliseconds + rest)
+            yield from (replace(one, score=score) if name in adding else one for one in telling)
+        else:
+            reason = "; ".join(dict.fromkeys(one.reason for one in said if one.reason))
+            took = sum(one.milliseconds for one in said)
+            yield replace(said[0], where="", reason=reason, score=score, milliseconds=took)
 
 
 def _places(before: str, after: str) -> list[int]:

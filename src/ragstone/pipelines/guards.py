@@ -59,6 +59,11 @@ class Guards:
         return at(stage, self.all)
 
     @property
+    def adding(self) -> frozenset[str]:
+        """The checks of an answer whose score is of all that they have seen of it."""
+        return frozenset(guard.name for guard in self.at("output") if guard.check.cumulative)
+
+    @property
     def reasks(self) -> int:
         """How often a model may be asked for an answer again."""
         asking = (guard.policy for guard in (*self.all, *self.form) if guard.policy.on_fail == "reask")
@@ -129,13 +134,25 @@ class Guards:
         return replace(observation, text=text, hits=passed.hits)
 
     def screening(
-        self, prompt: Prompt, hits: Sequence[Hit], *, question: str, last: bool = False, context: Context
+        self,
+        prompt: Prompt,
+        hits: Sequence[Hit],
+        *,
+        question: str,
+        last: bool = False,
+        where: str = "",
+        before: Screening | None = None,
+        context: Context,
     ) -> Screening:
-        """An answer on its way past its guards, or the `last` of them; one of a form is checked when it is whole."""
+        """An answer on its way past its guards, or the `last` of them; one of a form is checked when it is whole.
+
+        `where` names one text of a form, and `before` is the one that came before it.
+        """
         subject = _answer("", prompt, hits, question)
         read = partial(mend, slots=prompt.slots)
         guards = [guard for guard in self.at("output") if guard.check.last or not last]
-        return Screening(guards, subject, context=context, late=prompt.output is not None, read=read)
+        late = prompt.output is not None
+        return Screening(guards, subject, context=context, late=late, read=read, where=where, before=before)
 
     async def formed(
         self, text: str, prompt: Prompt, hits: Sequence[Hit], *, question: str, context: Context

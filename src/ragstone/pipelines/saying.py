@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
 from ragstone.errors import ModelError, NotConfigured
 from ragstone.inference.router import Router
 from ragstone.pipelines.checking import shown
-from ragstone.pipelines.finishing import Said, said
+from ragstone.pipelines.finishing import Said, merged, said
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.layered import LayerCalls, Runs
 from ragstone.prompts.file import PromptFile
@@ -26,7 +26,7 @@ from ragstone.verdicts import Verdict
 __all__ = ["Saying", "asked_again"]
 
 NOT_ASKED = "The answer failed its check, and could not be asked for again: {error}"
-ASKED = "The answer was asked for again, since it failed its check: {faults}"
+ASKED = "The answer was asked for again, since it failed: {checks}"
 
 
 class Saying:
@@ -73,7 +73,7 @@ class Saying:
 
     async def _formed(self, outcome: Outcome, found: Said, form: Opened) -> tuple[Said, Delta, tuple[str, ...]]:
         prompt, verdicts, faults = outcome.prompt, list[Verdict](), list[str]()
-        if self.guards.form and not any(prompt.abstains(text) for text in found.texts):
+        if self.guards.form and not found.abstains(prompt):
             text = mend(outcome.completion.text, prompt.slots)
             judged = await self.guards.formed(
                 text, prompt, shown(prompt), question=self._question, context=_of(prompt, self._context)
@@ -81,34 +81,49 @@ class Saying:
             verdicts, faults = list(judged.verdicts), judged.faults
             if judged.refrains:
                 return replace(found, verdicts=tuple(verdicts), refrained=True), Delta(""), ()
-        texts = [await self._screened(text, prompt) for text in found.texts]
-        values = [await self._screened(value, prompt, last=True) for value in form.values]
+        texts: list[Screened] = []
+        before: Screening | None = None
+        for path, text in zip(form.paths, found.texts, strict=True):
+            before = self._screening(prompt, where=path, before=before)
+            await before.feed(text)
+            texts.append(await before.finish())
+        named = zip(form.value_paths, form.values, strict=True)
+        values = [await self._screened(value, prompt, last=True, where=path) for path, value in named]
         faults += [fault for one in (*texts, *values) for fault in one.faults]
-        whole = _said(found, texts, values)
+        whole = _said(found, texts, values, adding=self.guards.adding)
+        if any(map(str.strip, found.texts)) and not any(map(str.strip, whole.texts)):
+            whole = replace(whole, refrained=True)  # of its words nothing is left
         return replace(whole, verdicts=(*verdicts, *whole.verdicts)), Delta(""), tuple(dict.fromkeys(faults))
 
-    async def _screened(self, text: str, prompt: Prompt, *, last: bool = False) -> Screened:
-        screening = self._screening(prompt, last=last)
+    async def _screened(self, text: str, prompt: Prompt, *, last: bool = False, where: str = "") -> Screened:
+        screening = self._screening(prompt, last=last, where=where)
         await screening.feed(text)
         return await screening.finish()
 
-    def _screening(self, prompt: Prompt, *, last: bool = False) -> Screening:
+    def _screening(
+        self, prompt: Prompt, *, last: bool = False, where: str = "", before: Screening | None = None
+    ) -> Screening:
         """One text of an answer on its way; a value that is no words passes those alone that come `last`."""
-        context = _of(prompt, self._context)
-        return self.guards.screening(prompt, shown(prompt), question=self._question, last=last, context=context)
+        return self.guards.screening(
+            prompt,
+            shown(prompt),
+            question=self._question,
+            last=last,
+            where=where,
+            before=before,
+            context=_of(prompt, self._context),
+        )
 
 
-def _said(found: Said, texts: Sequence[Screened], values: Sequence[Screened] = ()) -> Said:
-    verdicts = [verdict for one in (*texts, *values) for verdict in one.verdicts]
-    if len(texts) + len(values) > 1:
-        verdicts = (
-            {one.check: one for one in verdicts} | {one.check: one for one in verdicts if not one.passed}
-        ).values()
+def _said(
+    found: Said, texts: Sequence[Screened], values: Sequence[Screened] = (), *, adding: Collection[str] = ()
+) -> Said:
+    """What came of the texts of an answer. The scores of the checks in `adding` are of all texts so far."""
     return replace(
         found,
         texts=tuple(one.text for one in texts),
         values=tuple(one.text for one in values),
-        verdicts=tuple(verdicts),
+        verdicts=tuple(merged([one.verdicts for one in (*texts, *values)], adding=adding)),
         refrained=any(one.refrained for one in (*texts, *values)),
     )
 
@@ -140,4 +155,5 @@ async def asked_again(
         calls=before.calls + 1,
         cached=before.cached and after.cached,
     )
-    return replace(answer, completion=whole).noting(ASKED.format(faults="; ".join(faults))), True
+    failed = ", ".join(dict.fromkeys(fault.partition(":")[0] for fault in faults))  # what it said is withheld
+    return replace(answer, completion=whole).noting(ASKED.format(checks=failed)), True

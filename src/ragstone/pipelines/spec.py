@@ -308,10 +308,10 @@ def _one_or_several(given: object) -> object:
 class CheckTerms(Strict):
     """What may stand beside a check's own keys: where it is asked, and what is done; see `validation/policy.py`."""
 
-    on: Annotated[tuple[Stage, ...] | None, BeforeValidator(_one_or_several)] = None
+    on: Annotated[tuple[Stage, ...] | None, BeforeValidator(_one_or_several), Field(min_length=1)] = None
     on_fail: OnFail | None = None
     on_error: Literal["open", "closed"] = "closed"
-    timeout: float = Field(default=10.0, gt=0)
+    timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     reasks: int = Field(default=1, ge=1, le=5)
     otherwise: Literal["raise", "refrain", "flag"] = "refrain"
 

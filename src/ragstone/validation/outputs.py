@@ -22,7 +22,8 @@ from ragstone.validation.grounding.citing import cite, cite_all
 __all__ = ["Opened", "Read", "closed", "opened", "read_form", "read_object", "read_output"]
 
 Node: TypeAlias = Mapping[str, Any]
-Change: TypeAlias = Callable[[str], str]
+Change: TypeAlias = Callable[[str, str], str]
+"""From the path of a text and the text to what stands there instead."""
 
 Kind: TypeAlias = Literal["words", "shaped", "chosen"]
 
@@ -30,20 +31,36 @@ _WORDS: Kind = "words"
 _SHAPED: Kind = "shaped"
 
 
-def _kind(nodes: Iterable[Node]) -> Kind:
-    """Whether a text is a model's own words, has a form, or was chosen from what the schema says."""
-    named = {name for node in nodes for name in node}
-    if named & {"enum", "const"}:
-        return "chosen"
-    return "shaped" if named & {"format", "pattern"} else "words"
+def _kind(text: str, nodes: Iterable[Node]) -> Kind:
+    """Whether a text is a model's own words, has a form, or was chosen from what the schema says.
+
+    A model may take any branch of a schema, so one that lets it write freely makes words of what no other one names.
+    """
+    free: list[Node] = []
+    for node in nodes:
+        if "enum" in node or "const" in node:
+            if text in (*node.get("enum", ()), *((node["const"],) if "const" in node else ())):
+                return "chosen"
+        elif _takes_text(node):
+            free.append(node)
+    return "shaped" if free and all("format" in node or "pattern" in node for node in free) else "words"
+
+
+def _takes_text(node: Node) -> bool:
+    said = node.get("type", "string")
+    return said == "string" if isinstance(said, str) else "string" in said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """An answer that was read. `texts` are its own words before they were cited; `parsed` is None where it misfits."""
+    """An answer that was read; `parsed` is None where it misfits.
+
+    `texts` are its own words before they were cited, and `said` the same with their citations.
+    """
 
     text: str
     texts: tuple[str, ...]
+    said: tuple[str, ...]
     parsed: Any
     citations: tuple[Citation, ...]
     cited: Verdict
@@ -54,12 +71,15 @@ class Read:
 class Opened:
     """An answer whose own words were taken out of it, so that they can be checked before they are put back.
 
-    `values` are its other texts, whose form the schema says. `value` is None for what is no JSON object: then all of it
-    is words. `remark` says what was done to read it.
+    `values` are its other texts, whose form the schema says, and the names that the schema does not know. `value` is
+    None for what is no JSON object: then all of it is words. `remark` says what was done to read it. `paths` and
+    `value_paths` name the fields of the texts and values: `answer`, `steps[2].text`, counted from 0.
     """
 
     texts: tuple[str, ...]
     values: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ("",)
+    value_paths: tuple[str, ...] = ()
     value: Mapping[str, Any] | None = None
     remark: str = ""
     fault: str = ""
@@ -72,7 +92,15 @@ def opened(text: str, output: Output) -> Opened:
         return Opened((text,), fault=fault)
     schemas = _Schemas(output.schema)
     value = schemas.without_nulls(value, output.schema)
-    return Opened(tuple(schemas.texts(value)), tuple(schemas.texts(value, _SHAPED)), value, remark)
+    texts, values = schemas.texts(value), schemas.texts(value, _SHAPED)
+    return Opened(
+        texts=tuple(text for _, text in texts),
+        values=tuple(text for _, text in values),
+        paths=tuple(path for path, _ in texts),
+        value_paths=tuple(path for path, _ in values),
+        value=value,
+        remark=remark,
+    )
 
 
 def closed(found: Opened, texts: Sequence[str], values: Sequence[str], output: Output, hits: Sequence[Hit]) -> Read:
@@ -83,17 +111,20 @@ def closed(found: Opened, texts: Sequence[str], values: Sequence[str], output: O
     if found.value is None:
         said, citations, cited = cite(texts[0], hits)
         formed = Verdict(check="output", passed=False, reason=found.fault)
-        return Read(text=said, texts=tuple(texts), parsed=None, citations=citations, cited=cited, formed=formed)
+        return Read(
+            text=said, texts=tuple(texts), said=(said,), parsed=None, citations=citations, cited=cited, formed=formed
+        )
     words, citations, cited = cite_all(texts, hits)
     if not texts:
         cited = Verdict(check="citations", passed=True, reason="the answer has no text that could cite")
     schemas, said, shaped = _Schemas(output.schema), iter(words), iter(values)
-    value = schemas.with_texts(dict(found.value), lambda _: next(said))
-    value = schemas.with_texts(value, lambda _: next(shaped), _SHAPED)
+    value = schemas.with_texts(dict(found.value), lambda _, __: next(said))
+    value = schemas.with_texts(value, lambda _, __: next(shaped), _SHAPED)
     parsed, fault = fitted(value, output)
     return Read(
         text=json.dumps(value, ensure_ascii=False, indent=2),
         texts=tuple(texts),
+        said=words,
         parsed=parsed,
         citations=citations,
         cited=cited,
@@ -132,12 +163,12 @@ class _Schemas:
 
     root: Node
 
-    def texts(self, value: dict[str, Any], kind: Kind = _WORDS) -> list[str]:
-        """The texts of one kind, a model's own words if nothing is said, in the order of the schema, `answer` first."""
-        found: list[str] = []
+    def texts(self, value: dict[str, Any], kind: Kind = _WORDS) -> list[tuple[str, str]]:
+        """The paths and texts of one kind, a model's own words if nothing is said, in their order, `answer` first."""
+        found: list[tuple[str, str]] = []
 
-        def keep(text: str) -> str:
-            found.append(text)
+        def keep(path: str, text: str) -> str:
+            found.append((path, text))
             return text
 
         self.with_texts(value, keep, kind)
@@ -146,20 +177,31 @@ class _Schemas:
     def with_texts(self, value: dict[str, Any], change: Change, kind: Kind = _WORDS) -> dict[str, Any]:
         """The same value with each of its texts of a kind changed; `answer` comes first, so that its citations do."""
         first = {"answer": value["answer"]} if "answer" in value else {}
-        changed = self._changed({**first, **value}, [self.root], change, kind)
-        return {name: changed[name] for name in value}
+        changed = self._members({**first, **value}, list(self._meant([self.root])), change, kind, "")
+        return dict(changed[name] for name in value)
 
-    def _changed(self, value: Any, nodes: Sequence[Node], change: Change, kind: Kind) -> Any:
+    def _changed(self, value: Any, nodes: Sequence[Node], change: Change, kind: Kind, path: str) -> Any:
         nodes = list(self._meant(nodes))
         if isinstance(value, str):
-            return change(value) if _kind(nodes) == kind else value
+            return change(path, value) if _kind(value, nodes) == kind else value
         if isinstance(value, list):
-            inside = [node["items"] for node in nodes if "items" in node]
-            return [self._changed(item, inside, change, kind) for item in cast("list[Any]", value)]
+            inside, items = [node["items"] for node in nodes if "items" in node], cast("list[Any]", value)
+            return [self._changed(item, inside, change, kind, f"{path}[{at}]") for at, item in enumerate(items)]
         if isinstance(value, dict):
-            given = cast("dict[str, Any]", value)
-            return {name: self._changed(each, self._under(nodes, name), change, kind) for name, each in given.items()}
+            return dict(self._members(cast("dict[str, Any]", value), nodes, change, kind, path).values())
         return value
+
+    def _members(
+        self, given: dict[str, Any], nodes: Sequence[Node], change: Change, kind: Kind, path: str
+    ) -> dict[str, tuple[str, Any]]:
+        """Each member by its name, with its name and value as they are now; a name that a model made up is a text."""
+        changed: dict[str, tuple[str, Any]] = {}
+        for name, each in given.items():
+            known = any(name in node.get("properties", {}) for node in nodes)
+            place = f"{path}.{name if known else '*'}".lstrip(".")
+            said = change(place, name) if kind == _SHAPED and not known else name
+            changed[name] = said, self._changed(each, self._under(nodes, name), change, kind, place)
+        return changed
 
     def without_nulls(self, value: Any, *schemas: Node) -> Any:
         """The value without each null that stands for a missing property: strict servers know no other way."""

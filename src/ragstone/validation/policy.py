@@ -22,7 +22,8 @@ class Policy:
 
     `on_fail` is explained in `ragstone.verdicts`. A model is asked anew at most `reasks` times; if it fails then too,
     `otherwise` is done. A check that raises, says nonsense or takes more than `timeout` seconds counts as failed where
-    it is `closed`, and as passed where it is `open`.
+    it is `closed`, and as passed where it is `open`. One that blocks the event loop, as code without an await does,
+    cannot be interrupted: it holds up everything else, and only then counts as too late.
     """
 
     on_fail: OnFail = "flag"

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.types import Context
+from ragstone.validation.apart import Breaths, apart
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard
 from ragstone.validation.segments import Segment, Segments
-from ragstone.verdicts import Subject, Verdict
+from ragstone.verdicts import Subject, Verdict, discreet
 
 __all__ = ["Screened", "Screening"]
 
@@ -35,6 +36,7 @@ class Screening:
 
     `subject` says what is known of it; its text does not count. `read` is what becomes of each segment first. Where a
     check must see all of the answer before any of it is said, or `late` asks for that, nothing is said before the end.
+    One text of an object is named by `where`, and goes on from the one `before` it.
     """
 
     def __init__(
@@ -45,12 +47,16 @@ class Screening:
         context: Context,
         late: bool = False,
         read: Callable[[str], str] = str,
+        where: str = "",
+        before: Screening | None = None,
     ) -> None:
         self.late = late or any(guard.late for guard in guards)
-        self._inspection = Inspection(guards, subject, context=context)
+        self._base = 0 if before is None else before._base + before._length + 1
+        earlier = None if before is None else before._inspection
+        self._inspection = Inspection(guards, subject, context=context, where=where, before=earlier, base=self._base)
         self._partly = any(not guard.check.whole for guard in guards)
         self._subject, self._reads = subject, read
-        self._cut = Segments()
+        self._cut, self._breaths = Segments(), Breaths()
         self._heard: list[str] = []
         self._kept: list[str] = []
         self._length = 0
@@ -58,7 +64,7 @@ class Screening:
 
     async def feed(self, text: str) -> str:
         """What may be said now. Raises CheckFailed."""
-        for segment in self._cut.feed(text):
+        for segment in await apart(len(text), lambda: self._cut.feed(text)):
             await self._take(segment)
         return "" if self.late else self._unsaid()
 
@@ -71,16 +77,18 @@ class Screening:
         found = self._inspection
         if prompt is not None and prompt.abstains(heard):
             verdicts = tuple(
-                Verdict(check=one.check, passed=True, reason="abstained", stage=one.stage) for one in found.verdicts
+                Verdict(check=one.check, passed=True, reason="abstained", stage=one.stage, where=one.where)
+                for one in found.verdicts
             )
             rest = heard if not self._said else heard[len("".join(self._kept[: self._said])) :]
             return Screened(text=heard, rest=rest, verdicts=verdicts)
         again: Inspection | None = None
-        if not found.refrains:
-            made = await found.take(replace(self._subject, text=text), whole=True) or ""
+        if not found.refrains and (text or not heard):
+            subject = replace(self._subject, text=text, offset=self._base)
+            made = await found.take(subject, whole=True) or ""
             if made not in ("", text):
                 again = found.at_last()
-                made = await again.take(replace(self._subject, text=made)) or ""
+                made = await again.take(replace(subject, text=made)) or ""
             text = made
         refrained = found.refrains or (again is not None and again.refrains)
         inspected = [found] if again is None else [found, again]
@@ -95,10 +103,11 @@ class Screening:
     async def _take(self, segment: Segment) -> None:
         text: str | None = self._reads(segment.text)
         self._heard.append(text)
+        await self._breaths.take()
         if self._inspection.refrains:
             return
         if self._partly:
-            subject = replace(self._subject, text=text, code=segment.code, offset=self._length)
+            subject = replace(self._subject, text=text, code=segment.code, offset=self._base + self._length)
             text = await self._inspection.take(subject, whole=False)
         if text:
             self._kept.append(text)
@@ -113,4 +122,4 @@ class Screening:
 def _last_word(verdicts: Sequence[Verdict], again: Inspection | None) -> tuple[Verdict, ...]:
     """The verdicts, with those of the second time where a check has failed only then, or anew."""
     failed = {one.check: one for one in again.verdicts if not one.passed} if again is not None else {}
-    return tuple(failed.get(one.check, one) for one in verdicts)
+    return discreet([failed.get(one.check, one) for one in verdicts])

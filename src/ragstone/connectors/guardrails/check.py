@@ -116,7 +116,8 @@ class GuardrailsCheck(Check):
         flaws = tuple(dict.fromkeys(_flaws(failed)))
         reason = "; ".join(dict.fromkeys(one.reason for one in failed))
         if failed:
-            return Finding(passed=False, reason=reason, flaws=flaws, fixed=fixed)
+            told = "it fails " + ", ".join(dict.fromkeys(one.label or "a validator" for one in failed))
+            return Finding(passed=False, reason=reason, flaws=flaws, fixed=fixed, told=told)
         return Finding(passed=True, fixed=fixed, repaired="changed by a validator" if fixed is not None else "")
 
     def _fixed(self, text: str, results: Sequence[Result], stage: Stage) -> str | None:

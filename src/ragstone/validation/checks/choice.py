@@ -12,6 +12,7 @@ from ragstone.errors import ConfigError
 from ragstone.protocols import Check
 from ragstone.text.unmask import unmask
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.verdicts import PASSED, Finding, Stage, Subject
 
 __all__ = ["ChoiceCheck"]
@@ -42,14 +43,18 @@ class ChoiceCheck(Check):
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails what is none of them."""
-        said = self._plain(subject.text)
+        return await apart(len(subject.text), lambda: self._judged(subject.text))
+
+    def _judged(self, text: str) -> Finding:
+        said = self._plain(text)
         if said in self.choices:
             return PASSED
         named = {found[0] for found in self._named.finditer(said)}
         listed = ", ".join(map(repr, self.choices.values()))
         short = said if len(said) <= LONGEST_SHOWN else f"{said[:LONGEST_SHOWN]}…"
         reason = f"it is none of {listed}" + (f", but {short!r}" if said else ", but empty")
-        return Finding(passed=False, reason=reason, fixed=self.choices[named.pop()] if len(named) == 1 else None)
+        fixed = self.choices[named.pop()] if len(named) == 1 else None
+        return Finding(passed=False, reason=reason, fixed=fixed, told=f"it is none of {listed}")
 
     def _plain(self, text: str) -> str:
         said = _SPACES.sub(" ", unmask(text).text).strip()

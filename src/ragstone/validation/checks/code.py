@@ -59,7 +59,7 @@ class CodeCheck(Check):
         if not flaws:
             return PASSED
         reason = f"its {self.language} cannot be read: " + "; ".join(flaw.reason for flaw in flaws[:3])
-        return Finding(passed=False, reason=reason, flaws=tuple(flaws))
+        return Finding(passed=False, reason=reason, flaws=tuple(flaws), told=f"its {self.language} cannot be read")
 
 
 def _blocks(text: str, names: frozenset[str]) -> Iterator[tuple[int, int, str]]:

@@ -48,7 +48,7 @@ class JsonSchemaCheck(Check):
             return Finding(passed=False, reason=fault.replace("the answer", "it"))
         fault = misfit(value, self.schema).replace("the answer", "it")
         if fault:
-            return Finding(passed=False, reason=fault, repaired=remark)
+            return Finding(passed=False, reason=fault, repaired=remark, told="it does not obey its schema")
         if not remark:
             return PASSED
         fixed = json.dumps(value, ensure_ascii=False, indent=2)

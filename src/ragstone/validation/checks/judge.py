@@ -72,5 +72,7 @@ class JudgeCheck(Check):
             raise ValueError(f"the prompt {self.prompt!r} gave no grade from 1 to {BEST}")
         words = " ".join(said.rpartition("\n")[0].split())
         words = words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
-        reason = f"grade {grade}" + (f": {words}" if words else "")
-        return Finding(passed=grade >= self.at_least, reason=reason, score=(BEST - grade) / (BEST - 1))
+        told = f"grade {grade}"
+        reason = f"{told}: {words}" if words else told
+        score = (BEST - grade) / (BEST - 1)
+        return Finding(passed=grade >= self.at_least, reason=reason, score=score, told=told)

@@ -13,6 +13,7 @@ from ragstone.errors import ConfigError, nearest
 from ragstone.protocols import Check
 from ragstone.text.language import LANGUAGES, UNKNOWN, detect
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.verdicts import PASSED, Finding, Stage, Subject
 
 __all__ = ["LanguageCheck"]
@@ -49,7 +50,7 @@ class LanguageCheck(Check):
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text that is surely in another language."""
-        found = _sure(subject.text)
+        found = await apart(len(subject.text), lambda: _sure(subject.text))
         if found == UNKNOWN:
             return PASSED
         expected = self.expected if self.expected != SAME else _asked(subject.question, found)

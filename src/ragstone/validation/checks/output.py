@@ -28,4 +28,4 @@ class OutputCheck(Check):
         if subject.prompt is None or subject.prompt.output is None:
             return PASSED
         remark, fault = await asyncio.to_thread(read_form, subject.text, subject.prompt.output)
-        return Finding(passed=not fault, reason=fault, repaired=remark)
+        return Finding(passed=not fault, reason=fault, repaired=remark, told=fault and "it does not have its form")

@@ -14,12 +14,19 @@ from ragstone.errors import ConfigError
 from ragstone.patterns import NARROWED, Pattern
 from ragstone.protocols import Check
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.validation.segments import segments
 from ragstone.verdicts import PASSED, Finding, Flaw, Stage, Subject
 
 __all__ = ["RegexCheck"]
 
 MOST = 50  # flaws that are looked for
+TOLD = {
+    "match": "it is not of the form that it must have",
+    "search": "it lacks what it must hold",
+    "forbid": "it holds what is forbidden",
+}
+"""What readers are told who must not get the pattern, which may be the very words."""
 
 
 class RegexCheck(Check):
@@ -54,16 +61,19 @@ class RegexCheck(Check):
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text in which the pattern is not found, or is. For `forbid` it says where."""
+        return await apart(len(subject.text), lambda: self._judged(subject.text))
+
+    def _judged(self, text: str) -> Finding:
         if self.way == "match":
-            passed, reason = self.pattern.matches(subject.text), f"it is not of the form {self.pattern.source!r}"
+            passed, reason = self.pattern.matches(text), f"it is not of the form {self.pattern.source!r}"
         elif self.way == "search":
-            passed, reason = self.pattern.found(subject.text), f"it holds nothing of the form {self.pattern.source!r}"
+            passed, reason = self.pattern.found(text), f"it holds nothing of the form {self.pattern.source!r}"
         else:
-            passed, reason = not self.pattern.found(subject.text), f"it holds what {self.pattern.source!r} forbids"
+            passed, reason = not self.pattern.found(text), f"it holds what {self.pattern.source!r} forbids"
         if passed:
             return PASSED
-        flaws = tuple(self._flaws(subject.text, reason)) if self.way == "forbid" else ()
-        return Finding(passed=False, reason=reason, flaws=flaws)
+        flaws = tuple(self._flaws(text, reason)) if self.way == "forbid" else ()
+        return Finding(passed=False, reason=reason, flaws=flaws, told=TOLD[self.way])
 
     def _flaws(self, text: str, reason: str) -> Iterator[Flaw]:
         """The ranges that match; where they are not found, the sentences that do, and the whole where none does."""

@@ -19,6 +19,7 @@ from ragstone.text.analyzer import Term, placed_terms
 from ragstone.text.language import UNKNOWN
 from ragstone.text.unmask import unmask
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.verdicts import PASSED, Finding, Flaw, Stage, Subject
 
 __all__ = ["WordsCheck"]
@@ -76,7 +77,10 @@ class WordsCheck(Check):
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text that holds one of them, and says where."""
-        shown = unmask(subject.text)
+        return await apart(len(subject.text), lambda: self._judged(subject.text))
+
+    def _judged(self, text: str) -> Finding:
+        shown = unmask(text)
         found = sorted(self._found(shown.text), key=lambda one: one[:2])
         if not found:
             return PASSED
@@ -87,7 +91,10 @@ class WordsCheck(Check):
         reasons = list(dict.fromkeys(flaw.reason.removeprefix("it holds ") for flaw in flaws))
         more = f" and {len(reasons) - MOST_SHOWN} more" if len(reasons) > MOST_SHOWN else ""
         reason = "it holds " + ", ".join(reasons[:MOST_SHOWN]) + more
-        return Finding(passed=False, reason=reason, flaws=tuple(flaws), fixed=_starred(subject.text, flaws))
+        topics = ", ".join(repr(label) for label in dict.fromkeys(one.label for one in flaws) if label != "forbidden")
+        told = f"it touches the topic {topics}" if topics else "it holds a forbidden word"
+        fixed = _starred(text, flaws)
+        return Finding(passed=False, reason=reason, flaws=tuple(flaws), fixed=fixed, told=told)
 
     def _phrase(self, words: str, label: str) -> _Phrase:
         plain = unmask(words).text.casefold().strip()

@@ -10,6 +10,7 @@ from ragstone.errors import ConfigError
 from ragstone.protocols import Check, Embedder, Reranker
 from ragstone.text.language import detect
 from ragstone.types import Context
+from ragstone.validation.apart import Breaths, apart
 from ragstone.validation.grounding.claims import Claim, claims
 from ragstone.validation.grounding.facts import denies, faults
 from ragstone.validation.grounding.markers import markers
@@ -23,6 +24,14 @@ HEARD = 2_000  # characters of an answer by which its language is told
 TELLING = 60  # with fewer, one of the passages' languages is assumed
 THOROUGH = 500  # claims of one answer whose names are looked for in every form: an answer of 1 MB must end
 MOST_NAMED = 3  # reasons of one segment
+TOLD = {
+    "marker": "a marker points nowhere",
+    "quote": "no passage says a quote of it",
+    "number": "no passage holds a number of it",
+    "name": "no passage holds a name of it",
+    "unsupported": "no passage supports a sentence of it",
+}
+"""What is said of each kind of flaw where its sentence was taken out."""
 
 
 class GroundingCheck(Check):
@@ -94,7 +103,10 @@ class _Answer(Check):
             self._read = True
         flaws: list[Flaw] = []
         supported = judged = 0
-        for claim in claims(subject.text, language=self._language(subject.text), prompt=subject.prompt):
+        text, language, breaths = subject.text, self._language(subject.text), Breaths()
+        said = await apart(len(text), lambda: list(claims(text, language=language, prompt=subject.prompt)))
+        for claim in said:
+            await breaths.take()
             faulty, counted = await self._faulty(claim, subject.text, context)
             flaws += faulty
             judged += counted
@@ -103,7 +115,8 @@ class _Answer(Check):
         telling = [flaw for flaw in flaws if flaw.label != "unsupported"] or flaws
         reason = "; ".join(list(dict.fromkeys(flaw.reason for flaw in telling))[:MOST_NAMED])
         score = 1 - self._supported / self._claims if self._claims else None
-        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=score)
+        told = "; ".join(TOLD[label] for label in dict.fromkeys(flaw.label for flaw in telling))
+        return Finding(passed=not flaws, reason=reason, flaws=tuple(flaws), score=score, told=told)
 
     def _count(self, offset: int, found: _Judged) -> None:
         """Takes a segment into account, in place of what stood there before."""
@@ -115,7 +128,7 @@ class _Answer(Check):
     def _language(self, text: str) -> str:
         """Of the answer, as far as it was heard; a short one is in a language of the passages, where it may be."""
         if len(self._heard) < HEARD:
-            self._heard += text
+            self._heard += text[:HEARD]
             among = tuple(self._passages.languages) if len(self._heard) < TELLING else ()
             self._spoken = detect(self._heard, among=among)
         return self._spoken
@@ -132,7 +145,8 @@ class _Answer(Check):
         among = cited or list(range(len(self._passages.all)))
         whose = [self._passages.all[place] for place in among]
         native = any(self._support.reads(claim, place) for place in among)
-        stated = list(faults(claim, whose, native=native, thorough=self._claims < THOROUGH))
+        thorough = self._claims < THOROUGH
+        stated = await apart(len(claim.text), lambda: list(faults(claim, whose, native=native, thorough=thorough)))
         found += [Flaw(claim.start, claim.end, one.reason, one.label) for one in stated]
         support = await self._support.judge(claim, among, context=context)
         which = "no cited passage" if cited else "no passage"

@@ -14,6 +14,7 @@ from ragstone.errors import EmbedderError
 from ragstone.protocols import Embedder, Reranker
 from ragstone.text.language import UNKNOWN
 from ragstone.types import Context
+from ragstone.validation.apart import apart
 from ragstone.validation.grounding.claims import Claim
 from ragstone.validation.grounding.facts import UNSPACED
 from ragstone.validation.grounding.passages import Coverage, Passages
@@ -79,7 +80,7 @@ class Support:
     async def judge(self, claim: Claim, among: Sequence[int], *, context: Context) -> Supported | None:
         """How likely one of these passages supports a claim; None where nothing can tell."""
         native = [place for place in among if self.reads(claim, place)]
-        covered = self.passages.coverage(claim.text, native) if native else []
+        covered = await apart(len(claim.text), lambda: self.passages.coverage(claim.text, native) if native else [])
         near = tuple(text for place, one in covered[:READ] for text in self._near(place, one))
         scale = SPACELESS if claim.language in UNSPACED else LEXICAL
         best = max((scale.probability(one) for _, one in covered), default=None)
