@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from ragstone.errors import CheckFailed, ModelUnavailable, NotConfigured, UsageE
 from ragstone.protocols import Check
 from ragstone.testing import ScriptedCheck
 from ragstone.types import Context
+from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard, Policy, at
 from ragstone.validation.screening import Screening
 from ragstone.verdicts import PASSED, Finding, Flaw, Subject
@@ -300,3 +302,90 @@ def test_cheap_checks_are_asked_first():
     dear.cost = "model"
     guards = [guard(dear, "dear"), guard(cheap, "cheap")]
     assert [one.name for one in at("output", guards)] == ["cheap", "dear"]
+
+
+SUBJECT = Subject(text="It opens at six.", stage="output")
+
+
+class Deed(Check):
+    """Does what it is given."""
+
+    whole = False
+
+    def __init__(self, deed: Any) -> None:
+        self.deed, self.calls = deed, 0
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        self.calls += 1
+        await self.deed()
+        return PASSED
+
+
+def raising(error: BaseException) -> Any:
+    async def deed() -> None:
+        raise error
+
+    return deed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(2), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError(), BaseException("odd")],
+    ids=repr,
+)
+@pytest.mark.parametrize("on_error", ["open", "closed"])
+async def test_no_check_ends_the_program_or_a_request(error: BaseException, on_error: Any) -> None:
+    guard = Guard(name="g", check=Deed(raising(error)), policy=Policy(on_error=on_error))
+    inspection = Inspection([guard], SUBJECT, context=Context())
+    assert await inspection.take(SUBJECT) == SUBJECT.text
+    (verdict,) = inspection.verdicts
+    assert verdict.passed is (on_error == "open")
+    assert "checked" in verdict.reason
+
+
+async def test_a_request_that_is_cancelled_takes_its_check_with_it() -> None:
+    ended: list[bool] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    guard = Guard(name="g", check=Deed(hang))
+    asking = asyncio.ensure_future(Inspection([guard], SUBJECT, context=Context()).take(SUBJECT))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.sleep(0)
+    assert ended == [True]
+
+
+async def test_one_that_does_not_stop_is_left_behind_and_asked_no_more() -> None:
+    freed = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not freed.is_set():
+            with suppress(asyncio.CancelledError):
+                await freed.wait()
+
+    check = Deed(stubborn)
+    guard = Guard(name="g", check=check, policy=Policy(timeout=0.05))
+    inspection = Inspection([guard], SUBJECT, context=Context())
+    for _ in range(3):
+        assert await inspection.take(SUBJECT) == SUBJECT.text
+    freed.set()
+    assert check.calls == 1
+    assert inspection.verdicts[0].reason == "could not be checked: it took longer than 0.05 s"
+
+
+async def test_a_reason_stays_on_its_line_and_commands_no_terminal() -> None:
+    check = ScriptedCheck([Finding(passed=False, reason="a\nb \x1b[31mred\u202e" + "x" * 1_000)])
+    inspection = Inspection([Guard(name="g", check=check)], SUBJECT, context=Context())
+    await inspection.take(SUBJECT)
+    reason = inspection.verdicts[0].reason
+    assert reason.startswith("a b [31mred x")
+    assert reason.isprintable()
+    assert len(reason) == 301

@@ -181,10 +181,14 @@ _WHAT = {"input": "The question", "passage": "A passage", "output": "The answer"
 
 def _changed(verdicts: Sequence[Verdict]) -> list[str]:
     """What a reader must know of a text that did not pass as it was."""
-    return list(
-        dict.fromkeys(
-            f"{_WHAT[one.stage]} {_TOLD[one.action]} by the check {one.check!r}: {one.reason}."
-            for one in verdicts
-            if one.action in _TOLD
-        )
+    withheld = any(one.stage == "output" and one.action == "refrained" for one in verdicts)
+    telling = [
+        one
+        for one in verdicts
+        if one.action in _TOLD and not (withheld and one.stage == "output" and one.action != "refrained")
+    ]
+    said = (
+        f"{_WHAT[one.stage]} {_TOLD[one.action]} by the check {one.check!r}: {one.reason}".rstrip(": .") + "."
+        for one in telling
     )
+    return list(dict.fromkeys(said))

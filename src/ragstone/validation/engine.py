@@ -32,27 +32,53 @@ _log = logging.getLogger("ragstone")
 async def asked(guard: Guard, subject: Subject, *, context: Context) -> Finding:
     """What a check finds, whatever it does.
 
-    One that blocks the event loop cannot be stopped; when it comes back too late, what it says does not count.
+    One that blocks the event loop cannot be stopped; when it comes back too late, what it says does not count. One that
+    does not even end when it is stopped is left behind, and holds up nobody.
     """
     begun = time.perf_counter()
+    asking = asyncio.ensure_future(_contained(guard.check, subject, context))
     try:
-        async with asyncio.timeout(guard.policy.timeout):
-            found = await guard.check.check(subject, context=context)
-    except TimeoutError:
+        await asyncio.wait({asking}, timeout=guard.policy.timeout)
+    finally:
+        if not asking.done():
+            asking.cancel()
+            asking.add_done_callback(_heard)
+    if not asking.done() or time.perf_counter() - begun > guard.policy.timeout:
         return _late(guard)
-    except Exception as error:
+    error = _Stopped() if asking.cancelled() else asking.exception()
+    if error is not None:
         return _unanswered(guard, _words(error), told=type(error).__name__, error=error)
-    if time.perf_counter() - begun > guard.policy.timeout:
-        return _late(guard)
+    found = asking.result()
     nonsense = _nonsense(found, len(subject.text))
     return _unanswered(guard, nonsense) if nonsense else found
+
+
+class _Stopped(RagstoneError):
+    """A check has stopped itself, or wanted to end the program."""
+
+    def __init__(self) -> None:
+        super().__init__("it broke off")
+
+
+async def _contained(check: Check, subject: Subject, context: Context) -> Finding:
+    """A check whose `sys.exit()` ends nothing but itself."""
+    try:
+        return await check.check(subject, context=context)
+    except (SystemExit, KeyboardInterrupt):
+        raise _Stopped from None
+
+
+def _heard(asking: asyncio.Future[Finding]) -> None:
+    """Takes note of how it ended, so that one that was left behind does not complain later."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def _late(guard: Guard) -> Finding:
     return _unanswered(guard, f"it took longer than {guard.policy.timeout:g} s")
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     """An error of our own in its words, and any other by its type: its message may repeat a text, an address or a key.
 
     So may that of an error of our own which stands for another's.
@@ -95,7 +121,7 @@ def _odd(flaw: Any, length: int) -> str:
     return ""
 
 
-def _unanswered(guard: Guard, why: str, *, told: str | None = None, error: Exception | None = None) -> Finding:
+def _unanswered(guard: Guard, why: str, *, told: str | None = None, error: BaseException | None = None) -> Finding:
     if error is not None:
         _log.warning("The check %r failed: %s", guard.name, type(error).__name__)
         _log.debug("The check %r failed:", guard.name, exc_info=error)
@@ -136,6 +162,7 @@ class _Tally:
     remarks: dict[str, str] = field(default_factory=dict[str, str])
     flaws: list[Flaw] = field(default_factory=list[Flaw])
     score: float | None = None
+    late: bool = False
     asked: bool = False
     passed: bool = True
     action: Action = ""
@@ -176,8 +203,13 @@ class _Tally:
         )
 
 
+def _shown(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _short(said: Iterable[str]) -> str:
-    words = "; ".join(dict.fromkeys(filter(None, said)))
+    """What was said, on one line, without what a terminal would obey."""
+    words = "; ".join(dict.fromkeys(" ".join(_shown(one[: 2 * LONGEST_REASON]).split()) for one in said if one))
     return words if len(words) <= LONGEST_REASON else words[:LONGEST_REASON] + "…"
 
 
@@ -304,9 +336,11 @@ class Inspection:
 
     async def _found(self, guard: Guard, subject: Subject, *, tell: bool = True) -> Finding:
         tally, begun = self._tallies[id(guard)], time.perf_counter()
-        found = await asked(guard, subject, context=self.context)
+        found = _late(guard) if tally.late else await asked(guard, subject, context=self.context)
+        taken = time.perf_counter() - begun
+        tally.late = tally.late or taken > guard.policy.timeout  # and it is waited for no more
         tally.asked = True
-        tally.seconds += time.perf_counter() - begun
+        tally.seconds += taken
         if tell:
             tally.adds(found, subject.offset - self._base)
         elif guard.check.cumulative:

@@ -85,6 +85,8 @@ async def test_the_schema_stands_in_a_file(tmp_path: Path):
         ({"unevaluatedProperties": False}, "'unevaluatedProperties' is not known here"),
         ({"$ref": "https://example.com/schema.json"}, "no such reference"),
         ({"$ref": "#/$defs/a"}, "no such reference"),
+        ({"$ref": "#"}, "leads back to itself"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "leads back"),
     ],
 )
 def test_a_schema_that_cannot_be_followed_is_refused(schema, said):

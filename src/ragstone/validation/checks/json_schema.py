@@ -82,10 +82,13 @@ def _sound(schema: Mapping[str, Any], name: str) -> None:
                 Pattern(source, name=f"{name}: {source!r}")
         if "unevaluatedProperties" in node:
             raise ConfigError(f"{name}: 'unevaluatedProperties' is not known here", hint="Write additionalProperties.")
-        reference = node.get("$ref", node.get("$dynamicRef"))
-        if isinstance(reference, str) and _lost(schema, reference):
+        reference = _reference(node)
+        if reference and _target(schema, reference) is None:
             expected = "one of this schema, such as #/$defs/order"
             raise ConfigError(f"{name}: there is no such reference", expected=expected, found=reference)
+        if _circles(schema, node):
+            hint = "Describe the value that it stands for."
+            raise ConfigError(f"{name}: a reference leads back to itself", found=reference, hint=hint)
 
 
 def _nodes(schema: object) -> Iterator[Mapping[str, Any]]:
@@ -104,12 +107,31 @@ def _keys(node: object) -> list[str]:
     return list(cast("dict[str, object]", node)) if isinstance(node, dict) else []
 
 
-def _lost(schema: Mapping[str, Any], reference: str) -> bool:
-    """Whether a reference leads out of the schema: nothing is fetched."""
+def _reference(node: Mapping[str, Any]) -> str:
+    found = node.get("$ref", node.get("$dynamicRef"))
+    return found if isinstance(found, str) else ""
+
+
+def _circles(schema: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    """Whether what a node refers to is, by references alone, the node itself: no value would ever be looked at."""
+    seen = {id(node)}
+    while reference := _reference(node):
+        target = _target(schema, reference)
+        if not isinstance(target, dict):
+            return False
+        node = cast("dict[str, Any]", target)
+        if id(node) in seen:
+            return True
+        seen.add(id(node))
+    return False
+
+
+def _target(schema: Mapping[str, Any], reference: str) -> object:
+    """What a reference leads to; None for one that leads nowhere, or out of the schema: nothing is fetched."""
     if reference == "#":
-        return False
+        return schema
     if not reference.startswith("#/"):
-        return True
+        return None
     node: object = schema
     for part in reference[2:].split("/"):
         key = part.replace("~1", "/").replace("~0", "~")
@@ -118,5 +140,5 @@ def _lost(schema: Mapping[str, Any], reference: str) -> bool:
         elif isinstance(node, list) and key.isdigit() and int(key) < len(cast("list[object]", node)):
             node = cast("list[object]", node)[int(key)]
         else:
-            return True
-    return False
+            return None
+    return node
