@@ -253,10 +253,42 @@ def validate(model: type[M], located: Located, *, at: Keys = ()) -> M:
     try:
         return model.model_validate(located.value)
     except ValidationError as error:
-        faults = [_fault(model, located, at, detail) for detail in error.errors()]  # pyright: ignore[reportArgumentType]
+        details = _joined(located.value, error.errors())  # pyright: ignore[reportArgumentType]
+        faults = [_fault(model, located, at, detail) for detail in details]
         first = faults[0]
         first.faults = tuple(faults)
         raise first from None
+
+
+def _joined(value: Any, details: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The faults, with one for a value that may have several forms in place of one for each form."""
+    found: dict[object, Mapping[str, Any]] = {}
+    for number, detail in enumerate(details):
+        keys = _resolved(value, detail["loc"])
+        if detail["type"] in ("missing", "extra_forbidden") or keys == detail["loc"]:
+            found[number] = detail
+            continue
+        said = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Input ")
+        before = found.get(keys)
+        message = said if before is None else f"{before['msg']}, or {said}"
+        found[keys] = {"type": "value_error", "loc": keys, "msg": message, "input": _at(value, keys)}
+    return list(found.values())
+
+
+def _resolved(value: Any, loc: Keys) -> Keys:
+    """As much of the place of a fault as stands in the file: a form of a union has a name of its own there."""
+    for number, key in enumerate(loc):
+        try:
+            value = value[key]
+        except (TypeError, KeyError, IndexError):
+            return loc[:number]
+    return loc
+
+
+def _at(value: Any, keys: Keys) -> Any:
+    for key in keys:
+        value = value[key]
+    return value
 
 
 _PLAIN = {

@@ -246,13 +246,20 @@ class Project:
                 read_yaml(path)
             except ConfigError as error:
                 yield error
+        for error in self._faulty_connectors().values():
+            yield from error.faults or (error,)
+
+    def _faulty_connectors(self) -> dict[str, ConfigError]:
+        """What is wrong with the files of `connectors/` that can be read."""
         files = self._readable("connectors")
         builder = Builder(self.root, files, plugins=self.plugins)
+        found: dict[str, ConfigError] = {}
         for name, located in files.items():
             try:
                 builder.check(name, located)
             except ConfigError as error:
-                yield from error.faults or (error,)
+                found[name] = error
+        return found
 
     def _pipeline_faults(self) -> Iterator[ConfigError]:
         for path in sorted((self.root / "pipelines").glob("*.yaml")):
@@ -266,7 +273,8 @@ class Project:
                     builder.admission(spec, located, embedder=None)
                 else:
                     builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
-                    yield from check_faults(spec.checks, located, builder, self._other_prompt)
+                    told = self._faulty_connectors()
+                    yield from check_faults(spec.checks, located, builder, self._other_prompt, told=told)
                     if spec.cache is not None and spec.cache.semantic is not None:
                         calibration(located, spec.cache.semantic, embedder=None)
                 yield from self._reference_faults(located, spec)

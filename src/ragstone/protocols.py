@@ -449,7 +449,8 @@ class Check(Connector):
     `fixes`: it can say how the text would pass. `cumulative`: its score is of all that it has seen of a text, so that
     the last one counts, and not the worst. `cost` orders checks: rules are asked before vectors and models. One that is
     `last` is asked after all others, once more where one of them has changed the whole answer, and of the values of an
-    object that are no words. `on_fail` is what is done where nobody says otherwise.
+    object that are no words. `on_fail` is what is done where nobody says otherwise. `personal`: what it finds is
+    personal data, and its flaws say where, so that a route may go by it.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = ("output",)
@@ -457,6 +458,7 @@ class Check(Connector):
     fixes: bool = False
     cumulative: bool = False
     last: bool = False
+    personal: bool = False
     cost: Literal["rules", "vectors", "model"] = "rules"
     on_fail: OnFail = "flag"
 

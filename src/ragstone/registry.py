@@ -30,6 +30,8 @@ def find(kind: str, type_name: str) -> type[Connector]:
 
     Raises ConfigError for an unknown name, MissingExtra when the class needs a package that is not installed.
     """
+    if not type_name:
+        raise ConfigError("the key 'type' is missing", expected="one of " + ", ".join(names(kind)))
     point = _registered(kind).get(type_name)
     if point is None:
         raise ConfigError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +57,15 @@ def test_each_line_has_its_answer_in_its_place(run: Run, tmp_path: Path):
     found = scanned(result)
     assert [one["injected"] for one in found] == [False, None, True, None, None, None, False, False, None, True]
     assert [bool(one.get("error")) for one in found] == [one["injected"] is None for one in found]
-    assert [f"line {number}:" in result.stderr for number in (1, 2, 4, 5, 6, 9)] == [False, *[True] * 5]
+    assert result.stderr == "No text in 5 lines: see `error` there.\n"
+
+
+def test_a_line_without_a_text_is_told_once(run: Run, tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text('{no json\n{"text": "Salt."}\n')
+    result = run("guard", "scan", "a.jsonl", "--jsonl")
+    assert result.exit_code == 0
+    assert (result.stdout + result.stderr).count("no json") == 1
+    assert "line 1: not read" in result.stdout
 
 
 def test_the_trust_chooses_the_detector(run: Run, tmp_path: Path):
@@ -86,32 +96,54 @@ def test_an_empty_file_of_lines_has_no_answers(run: Run, tmp_path: Path):
     assert scanned(run("guard", "scan", "a.jsonl", "--jsonl", "--json")) == []
 
 
-COMMAND = [sys.executable, "-c", "import ragstone.cli; ragstone.cli.main()", "guard", "scan", "--json"]
+COMMAND = [sys.executable, "-c", "import ragstone.cli; ragstone.cli.main()", "guard"]
 
 
-def test_a_closed_standard_input_is_told_in_one_line():
-    closed = " ".join(map(shlex.quote, COMMAND)) + " <&-"
+@pytest.mark.parametrize("name", ["scan", "pii"])
+def test_a_closed_standard_input_is_told_in_one_line(name: str):
+    closed = " ".join(map(shlex.quote, [*COMMAND, name])) + " <&-"
     done = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "standard input" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path):
+@pytest.mark.parametrize("name", ["scan", "pii"])
+@pytest.mark.parametrize("form", [["--json"], []], ids=["json", "text"])
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, name: str, form: list[str]):
     (tmp_path / "a.jsonl").write_text("{}\n" * 20_000)  # more lines than a pipe holds
-    with subprocess.Popen(
-        [*COMMAND, "--jsonl", "a.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    command = [*COMMAND, name, "--jsonl", "a.jsonl", *form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["error"]
+        assert b"no text in the field 'text'" in process.stdout.readline()
         process.stdout.close()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize("name", ["scan", "pii"])
+def test_a_pipe_is_read_like_a_file(run: Run, tmp_path: Path, name: str):
+    os.mkfifo(tmp_path / "pipe")
+    writing = threading.Thread(target=(tmp_path / "pipe").write_text, args=("Mail jane@example.com.",), daemon=True)
+    writing.start()
+    result = run("guard", name, "pipe", "--json")
+    writing.join()
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["spans"] is not None
+
+
+def test_ctrl_c_says_that_nothing_is_kept():
+    program = "from ragstone.cli.guards.lines import printing\nwith printing(): raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert "interrupted. Nothing is kept" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["none.txt"], "there is no such file"),
+        (["."], "is a folder"),
+        (["-", "--field", "body"], "--jsonl beside it"),
         (["-", "--threshold", "2"], "--threshold"),
         (["-", "--weights", "none.json"], "none.json"),
     ],
@@ -151,7 +183,11 @@ def test_the_detectors_are_adjusted_to_own_examples(run: Run, tmp_path: Path):
     (tmp_path / "a.txt").write_text(SHIPS[0] + "\n" + ORDERS[0])
     (found,) = scanned(run("guard", "scan", "a.txt", "--weights", "guard.json", "--json"))
     assert found["injected"] is True
-    assert "bad.jsonl" in (tmp_path / "guard.json").read_text()
+    first = (tmp_path / "guard.json").read_text()
+    assert "bad.jsonl" in first
+    again = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "good.jsonl", "-o", "guard.json")
+    assert "guard.json was there already: it is kept as guard.json.bak." in again.stderr
+    assert (tmp_path / "guard.json.bak").read_text() == first
 
 
 def test_examples_that_are_too_alike_to_be_held_out_are_told(run: Run, tmp_path: Path):
@@ -164,9 +200,38 @@ def test_examples_that_are_too_alike_to_be_held_out_are_told(run: Run, tmp_path:
 
 def test_too_few_examples_are_told(run: Run, tmp_path: Path):
     (tmp_path / "bad.jsonl").write_text('{"text": "Sing."}')
-    result = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "bad.jsonl")
+    (tmp_path / "good.jsonl").write_text('{"text": "Salt."}')
+    result = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "good.jsonl")
     assert result.exit_code == 2
     assert "at least 4 attacks" in result.stderr
+
+
+def test_texts_that_are_attacks_and_none_are_refused(run: Run, tmp_path: Path):
+    (tmp_path / "bad.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in ORDERS))
+    result = run("guard", "train", "--attacks", "bad.jsonl", "--benign", "bad.jsonl")
+    assert result.exit_code == 2
+    assert "8 of the texts are attacks and none at once" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--attacks", "none.jsonl", "--benign", "none.jsonl"], "none.jsonl: there is no such file"),
+        (["--attacks", ".", "--benign", "none.jsonl"], ".: is a folder"),
+        (["--attacks", "none.jsonl", "--benign", "none.jsonl", "-o", "none/guard.json"], "--output: there is no such"),
+        (["--attacks", "none.jsonl", "--benign", "none.jsonl", "-o", "."], "--output: is a folder"),
+        (["--attacks", "none.jsonl", "--benign", "none.jsonl", "-o", "other.json"], "holds something else"),
+    ],
+)
+def test_files_that_cannot_be_used_are_told_before_the_training(
+    run: Run, tmp_path: Path, arguments: list[str], says: str
+):
+    (tmp_path / "other.json").write_text('{"mine": 1}')
+    result = run("guard", "train", *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert (tmp_path / "other.json").read_text() == '{"mine": 1}'
 
 
 @pytest.mark.parametrize("line", ["{", "3", '{"text": ""}', '{"text": "a", "trust": "author"}'])

@@ -64,6 +64,21 @@ def test_a_line_ends_where_json_lines_end():
     assert [json.loads(line)["found"] for line in result.stdout.split("\n") if line] == [True, False]
 
 
+def test_a_line_without_a_text_is_told_in_its_place_and_the_others_go_on():
+    given = 'x\n{"body": 1}\n\n{"text": "a@example.com"}\n'
+    told = run("-", "--jsonl", "--json", given=given)
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [one["found"] for one in found] == [None, None, None, True]
+    assert [bool(one.get("error")) for one in found] == [True, True, True, False]
+    assert (told.exit_code, told.stderr) == (0, "No text in 3 lines: see `error` there.\n")
+    masks = run("-", "--jsonl", "--mask", given=given)
+    assert masks.stdout.splitlines() == ["null", "null", "null", '"<EMAIL_ADDRESS>"']
+    assert "line 2: not read: no text in the field 'text'" in masks.stderr
+    listed = run("-", "--jsonl", given=given)
+    assert "line 1: not read: no JSON: 'x'" in listed.stdout
+    assert "4:0-13" in listed.stdout
+
+
 def test_only_the_types_that_are_asked_for(file: Path):
     found = json.loads(run(file, "--json", "--type", "PHONE_NUMBER").stdout)
     assert [one["type"] for one in found["spans"]] == ["PHONE_NUMBER"]
@@ -72,14 +87,14 @@ def test_only_the_types_that_are_asked_for(file: Path):
 @pytest.mark.parametrize(
     ("arguments", "given", "said"),
     [
-        (["-", "--jsonl"], "x", "standard input:1: is no line of --jsonl"),
-        (["-", "--jsonl"], '{"body": "x"}', 'an object with a text "text"'),
-        (["nowhere.txt"], None, "nowhere.txt"),
+        (["nowhere.txt"], None, "nowhere.txt: there is no such file"),
+        (["."], None, ".: is a folder"),
+        (["-", "--field", "body"], "x", "--jsonl beside it"),
         (["-", "--type", "EMAIL"], "x", "unknown type 'EMAIL'"),
     ],
 )
 def test_bad_input_gets_one_line(arguments: list[str], given: str | None, said: str):
     result = run(*arguments, given=given)
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr

@@ -84,6 +84,10 @@ async def test_what_is_amiss_is_said_with_its_place(
         ("{by: personal, types: all, send: masks, fields: {question: nothing}}", ""),
         ("{by: persnal}", "there is no check of type 'persnal'"),
         ("{types: [EMAIL]}", "unknown type 'EMAIL'"),
+        ("null", "route.personal: should be true, false, or keys and values: found nothing"),
+        ("{types: null}", "route.personal.types: should be identifying, all, or a list of one type or more"),
+        ("{types: []}", "route.personal.types: should be identifying, all, or a list of one type or more"),
+        ("{by: egress}", "the check 'egress' finds no personal data: expected `personal`, `presidio`"),
     ],
 )
 def test_a_project_is_checked_before_anything_is_asked(tmp_path: Path, personal: str, fault: str):

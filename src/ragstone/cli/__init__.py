@@ -28,8 +28,8 @@ def main() -> None:
         end_interrupted()
 
 
-def end_interrupted() -> NoReturn:
-    """Says so in one line and ends at once: what was written is whole at any moment, so nothing is waited for."""
-    sys.stderr.write("\nragstone: interrupted. What was finished is kept; run it again to go on.\n")
+def end_interrupted(left: str = "What was finished is kept; run it again to go on.") -> NoReturn:
+    """Says so in one line, with what is left of the work, and ends at once: what was written is whole at any moment."""
+    sys.stderr.write(f"\nragstone: interrupted. {left}\n")
     sys.stderr.flush()
     os._exit(INTERRUPTED)

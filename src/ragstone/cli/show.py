@@ -24,7 +24,13 @@ __all__ = ["answer", "as_json", "as_json_line", "err", "hits", "out", "place", "
 EXCERPT = 300  # characters of a hit
 SHOWN = 5  # candidates of a stage
 
-out = Console(highlight=False, soft_wrap=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # the command decides how it ends; rich would, with the code of a failure
+
+
+out = _Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 
 

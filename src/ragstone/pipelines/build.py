@@ -109,11 +109,13 @@ class Builder:
         """The file of a connector. Raises ConfigError when there is none, or when it is of another kind."""
         located = self.files.get(name)
         if located is None:
+            files = {other: cast("object", file.value) for other, file in self.files.items()}
+            alike = [other for other, value in files.items() if isinstance(value, dict) and value.get("kind") == kind]  # pyright: ignore[reportUnknownMemberType]
             raise ConfigError(
                 f"there is no connector {name!r}",
                 where=asked_at or str(self.folder / "connectors"),
                 expected="one of " + ", ".join(sorted(self.files)),
-                hint=nearest(name, self.files) or f"Write connectors/{name}.yaml",
+                hint=nearest(name, alike) or f"Write connectors/{name}.yaml",
             )
         found = declared_kind(located)
         if found != kind:
@@ -137,7 +139,7 @@ class Builder:
                 factory,
                 replace(filled, value=settings),
                 folder=self.folder,
-                connector=self.connector,
+                connector=partial(self._asked, located),
                 given=given,
                 state=self.state,
                 beside=BESIDE.get(kind),
@@ -204,6 +206,11 @@ class Builder:
                 found=error.found,
                 hint=error.hint,
             ) from None
+
+    def _asked(self, located: Located, kind: str, other: str) -> Connector:
+        """A connector that a file names; what is wrong with the name is told at that line."""
+        keys = [key for key, value in located.value.items() if value == other]
+        return self.connector(kind, other, asked_at=located.where((*keys[:1],)))
 
     def check_splitter(self, wanted: IngestSpec, spec: Located) -> None:
         """Checks the keys of `split:`. Raises ConfigError."""

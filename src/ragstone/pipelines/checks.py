@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from ragstone.config import Located, expand, validate
-from ragstone.errors import ConfigError, NotConfigured, UsageError
+from ragstone.errors import ConfigError, NotConfigured, PromptError, UsageError
 from ragstone.pipelines.admission import Admission
 from ragstone.pipelines.guards import Guards
 from ragstone.pipelines.judging import reviews
@@ -129,29 +129,38 @@ def guards_of(checks: Sequence[CheckSpec], spec: Located, parts: Parts, *, given
 
 
 def check_faults(
-    checks: Sequence[CheckSpec], spec: Located, parts: Parts, prompt: Callable[[str], PromptFile]
+    checks: Sequence[CheckSpec],
+    spec: Located,
+    parts: Parts,
+    prompt: Callable[[str], PromptFile],
+    *,
+    told: Collection[str] = (),
 ) -> Iterator[ConfigError]:
-    """What is wrong with the checks of a pipeline, and with the prompt files that they ask by."""
+    """What is wrong with the checks of a pipeline, and with the prompt files that they ask by.
+
+    `told` are the connectors whose own files have faults, which are said elsewhere.
+    """
     with suppress(NotConfigured):
-        for each in _guards(checks, spec, parts, {"embedder": None, "runner": None}):
+        for each in _guards(checks, spec, parts, {"embedder": None, "runner": None}, told):
             if isinstance(each, ConfigError):
                 yield from each.faults or (each,)
             elif isinstance(each.check, JudgeCheck):
                 try:
                     reviews(each.check, prompt)
-                except UsageError as error:
-                    where, expected, found = spec.where(("checks",)), error.expected, error.found
-                    yield ConfigError(error.message, where=where, expected=expected, found=found)
+                except (UsageError, PromptError) as error:
+                    place = next(place for place, check in enumerate(checks) if check.name == each.name)
+                    where, expected = spec.where(("checks", place, each.name, "prompt")), error.expected
+                    yield ConfigError(error.message, where=where, expected=expected, found=error.found, hint=error.hint)
 
 
 def _guards(
-    checks: Sequence[CheckSpec], spec: Located, parts: Parts, given: Mapping[str, Any]
+    checks: Sequence[CheckSpec], spec: Located, parts: Parts, given: Mapping[str, Any], told: Collection[str] = ()
 ) -> Iterator[Guard | ConfigError]:
     """Each guard, or why there is none."""
     there = {check.name for check in checks}
     made: list[tuple[CheckSpec, Guard]] = []
     for place, check in [*enumerate(checks), *((None, CheckSpec(name=name)) for name in ALWAYS if name not in there)]:
-        if check.name == CITATIONS and not check.keys:
+        if (check.name == CITATIONS and not check.keys) or check.name in told:
             continue
         located = _section(check, spec, place)
         try:
@@ -222,7 +231,10 @@ def _placed(
     try:
         return _guard(name, located, parts, given, stage)
     except UsageError as error:
-        where = located.where(("on_fail",) if ("on_fail",) in located.places else ("on",))
+        at, file = ("on_fail",), parts.files.get(name)
+        if at not in located.places and file is not None and at in file.places:
+            located = file  # it stands there, and not in the pipeline
+        where = located.where(at if at in located.places else ("on",))
         raise ConfigError(
             error.message, where=where, expected=error.expected, found=error.found, hint=error.hint
         ) from None

@@ -243,6 +243,13 @@ def check_of(terms: PersonalSpec, spec: Located, parts: Parts) -> Check:
             places["type",] = spec.places[at]
         check = parts.make("check", Located(settings, spec.path, places), name=terms.by)
     assert isinstance(check, Check), "the registry has checked it"
+    if not check.personal:
+        raise ConfigError(
+            f"the check {terms.by!r} finds no personal data",
+            where=spec.where(at),
+            expected="`personal`, `presidio`, or a connector of such a type",
+            hint="A check of your own says so with `personal = True`.",
+        )
     return check
 
 

@@ -177,6 +177,15 @@ class PersonalSpec(Strict):
     types: list[str] | Literal["identifying", "all"] | None = None
     local: Send = "all"
 
+    @field_validator("types", mode="before")
+    @classmethod
+    def _some(cls, given: object) -> object:
+        """Said here in one sentence; without a type all of it would be sent."""
+        some = cast("list[object]", given) if isinstance(given, list) else []
+        if not (some and all(isinstance(each, str) for each in some)) and given not in ("identifying", "all"):
+            raise ValueError("should be identifying, all, or a list of one type or more")
+        return cast("object", given)
+
     def strictest(self, fields: Collection[FieldName]) -> Send:
         """How personal data is told that stands in these fields; where the field is not known, as if in all of them."""
         policies: list[Send] = [self.fields.get(field, self.send) for field in fields]
@@ -218,7 +227,10 @@ class RouteSpec(Strict):
 
     @field_validator("personal", mode="before")
     @classmethod
-    def _on_or_off(cls, given: object) -> object:
+    def _said(cls, given: object) -> object:
+        """Nothing is no answer here: it might mean that nothing is kept back, or the opposite."""
+        if given is None:
+            raise ValueError("should be true, false, or keys and values")
         return _switched(given)
 
     @field_validator("data", mode="before")

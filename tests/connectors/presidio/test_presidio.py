@@ -72,8 +72,8 @@ async def test_a_spacy_pipeline_finds_names(names: Path):
 
 
 async def test_a_pipeline_that_is_not_there_or_finds_no_names_is_said(tmp_path: Path):
-    with pytest.raises(NotConfigured, match="'en_core_web_xx' is not installed"):
-        await PresidioCheck(names="en_core_web_xx").load()
+    with pytest.raises(ConfigError, match=r"names is no spaCy pipeline that is installed.*found en_core_web_xx"):
+        PresidioCheck(names="en_core_web_xx")
     spacy.blank("en").to_disk(tmp_path / "blank")
     with pytest.raises(NotConfigured, match="finds no names"):
         await PresidioCheck(names=str(tmp_path / "blank")).load()
@@ -83,6 +83,8 @@ def test_what_it_cannot_look_for_is_said():
     with pytest.raises(ConfigError, match="unknown type 'PERSON'") as raised:
         PresidioCheck(types=["PERSON"])
     assert "names: en_core_web_sm" in str(raised.value)
+    with pytest.raises(ConfigError, match="types is empty"):
+        PresidioCheck(types=[])
     with pytest.raises(ConfigError, match="threshold is out of range"):
         PresidioCheck(threshold=2)
 

@@ -57,3 +57,8 @@ async def test_a_long_text_is_looked_through_beside_the_loop():
 def test_an_unknown_type_is_named():
     with pytest.raises(ConfigError, match="unknown type 'EMAIL'"):
         PersonalCheck(types=["EMAIL"])
+
+
+def test_no_types_at_all_are_refused():
+    with pytest.raises(ConfigError, match="types is empty: nothing would be found"):
+        PersonalCheck(types=[])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.text import Text
 
 from ragstone.cli import show
+from ragstone.cli.guards.lines import Line, field_of, printing, texts_of, unread
 from ragstone.cli.options import Debug, Json, command
 from ragstone.errors import UsageError
 from ragstone.registry import find as registered
@@ -31,13 +31,17 @@ UNNAMED = (
 )
 
 Finder = Callable[[str], Sequence[Span]]
+Naming = Callable[[str, Sequence[Span]], str]
+"""A text with something in the place of each span."""
 
 
 @command
 def find_personal(
-    file: Annotated[Path, typer.Argument(metavar="[FILE|-]", help="A text, or - for what is piped in.")] = Path("-"),
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A text, or - for what is piped in.")] = "-",
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Each line is a JSON object with a text of its own.")] = False,
-    field: Annotated[str, typer.Option("--field", help="The key of that text in each line.")] = "text",
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="NAME", help="The key of that text, if not `text`.")
+    ] = None,
     types: Annotated[
         list[str] | None, typer.Option("--type", help="Look for this type alone; may be given several times.")
     ] = None,
@@ -52,28 +56,21 @@ def find_personal(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show the personal data in a text: its place and type. Exit code 0 whatever is found; nothing is sent anywhere."""
+    """Show the personal data in a text: its place and type. Nothing is sent anywhere.
+
+    Ends with 0 whatever is found, also where a line holds no text: its answer then has an `error`. A file that cannot
+    be opened is a mistake in the command, and ends with 2.
+    """
     if mask and pseudonyms:
         raise UsageError("--mask and --pseudonyms exclude each other")
+    key = field_of(field, jsonl=jsonl)
     finder = _finder(types, names, presidio=presidio)
-    counted = Counter[str]()
-    known = Pseudonyms()  # one for the whole file, so that a value has one name in it
-    for place, text in _texts(file, field if jsonl else None):
-        spans = finder(text)
-        counted.update(span.type for span in spans)
-        said = masked(text, spans) if mask else None
-        if pseudonyms:
-            said = masked(text, spans, lambda span, own=text: known.of(own[span.start : span.end], span.type))
-        if as_json:
-            show.as_json_line(_told(spans, text, said))
-        elif said is not None:
-            sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n" if jsonl else said)
-        else:
-            _listed(place, text, spans)
-    if as_json:
-        return
-    total = ", ".join(f"{number} {name}" for name, number in sorted(counted.items())) or "no personal data"
-    show.remarks([f"Found: {total}.", *([] if names is not None else [UNNAMED])])
+    naming = _masks if mask else _pseudonyms() if pseudonyms else None
+    printed = _Printed(finder, naming, as_json=as_json, jsonl=jsonl)
+    with printing():
+        for line in texts_of(file, key):
+            printed.line(line)
+        printed.end([] if names is not None else [UNNAMED])
 
 
 def _finder(types: list[str] | None, names: str | None, *, presidio: bool) -> Finder:
@@ -88,27 +85,62 @@ def _finder(types: list[str] | None, names: str | None, *, presidio: bool) -> Fi
     return made(names=names, types=types or "all").spans
 
 
-def _texts(file: Path, field: str | None) -> Iterator[tuple[str, str]]:
-    """Each text with its place. Raises UsageError for a line that is none."""
-    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    text = data.decode("utf-8-sig", errors="replace")
-    if field is None:
-        yield "", text
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{'standard input' if str(file) == '-' else file}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or not isinstance(found := cast("dict[str, Any]", row).get(field), str):
-            raise UsageError("is no line of --jsonl", where=where, expected=f'an object with a text "{field}"')
-        yield str(number), found
+def _masks(text: str, spans: Sequence[Span]) -> str:
+    return masked(text, spans)
 
 
-def _told(spans: Sequence[Span], text: str, said: str | None) -> dict[str, Any]:
+def _pseudonyms() -> Naming:
+    """One for a whole file, so that a value has one name in it."""
+    known = Pseudonyms()
+    return lambda text, spans: masked(text, spans, lambda span: known.of(text[span.start : span.end], span.type))
+
+
+class _Printed:
+    """What is found, line by line, as it was asked for; and how much it is in all."""
+
+    def __init__(self, finder: Finder, naming: Naming | None, *, as_json: bool, jsonl: bool) -> None:
+        self._finder, self._naming = finder, naming
+        self._as_json, self._jsonl = as_json, jsonl
+        self._counted = Counter[str]()
+        self._unread = 0
+
+    def line(self, line: Line) -> None:
+        """Prints what there is to say of one text, also where it could not be read."""
+        if line.text is None:
+            self._unread += 1
+            self._without(line)
+            return
+        spans = self._finder(line.text)
+        self._counted.update(span.type for span in spans)
+        said = self._naming(line.text, spans) if self._naming is not None else None
+        if self._as_json:
+            show.as_json_line(_told(spans, said))
+        elif said is not None:
+            sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n" if self._jsonl else said)
+        else:
+            _listed(str(line.number) if self._jsonl else "", line.text, spans)
+
+    def _without(self, line: Line) -> None:
+        if self._as_json:
+            show.as_json_line({"found": None, "spans": [], "error": line.error})
+            return
+        where = f"line {line.number}: not read: {line.error}"
+        if self._naming is None:
+            show.out.print(Text(where), soft_wrap=True)
+        else:
+            sys.stdout.write("null\n")  # so that each line still stands in its place
+            show.remarks([where])
+
+    def end(self, remarks: Sequence[str]) -> None:
+        """Says what was found in all."""
+        if self._as_json:
+            unread(self._unread)
+            return
+        total = ", ".join(f"{number} {name}" for name, number in sorted(self._counted.items())) or "no personal data"
+        show.remarks([f"Found: {total}.", *remarks])
+
+
+def _told(spans: Sequence[Span], said: str | None) -> dict[str, Any]:
     found = [{"type": one.type, "start": one.start, "end": one.end, "score": round(one.score, 2)} for one in spans]
     return {"found": bool(spans), "spans": found} | ({} if said is None else {"text": said})
 

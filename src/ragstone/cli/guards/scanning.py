@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
@@ -15,7 +13,7 @@ import typer
 from rich.text import Text
 
 from ragstone.cli import show
-from ragstone.cli.guards.lines import Line, texts_of
+from ragstone.cli.guards.lines import Line, field_of, printing, texts_of, unread
 from ragstone.cli.options import Debug, command
 from ragstone.errors import UsageError
 
@@ -44,7 +42,9 @@ def scan_texts(
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Each line is one JSON object with a text of its own.")
     ] = False,
-    field: Annotated[str, typer.Option("--field", metavar="NAME", help="Where its text stands.")] = "text",
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="NAME", help="The key of that text, if not `text`.")
+    ] = None,
     trust: Annotated[Trusted, typer.Option("--trust", help="Whose text it is.")] = Trusted.RETRIEVED,
     threshold: Annotated[float, typer.Option("--threshold", help="The score from which it is an attack.")] = 0.5,
     weights: Annotated[
@@ -64,6 +64,7 @@ def scan_texts(
         raise UsageError(
             "is out of range", where="--threshold", expected="a number between 0 and 1", found=f"{threshold:g}"
         )
+    key = field_of(field, jsonl=jsonl)
     from ragstone.registry import find
     from ragstone.validation.injection.detector import fits
     from ragstone.validation.injection.weights import load, shipped
@@ -71,19 +72,21 @@ def scan_texts(
     chosen = load(weights) if weights else shipped()
     embedder = cast("Callable[[], Embedder]", find("embedder", "openvino"))()
     fits(chosen, embedder)
-    lines = texts_of(file, jsonl=jsonl, field=field)
+    lines = texts_of(file, key)
 
     async def run() -> None:
+        missing = 0
         try:
             for some in _parts(lines):
                 _print(some, await _scanned(some, trust, threshold, chosen, embedder), threshold, as_json, jsonl)
+                missing += sum(line.text is None for line in some)
         finally:
             await embedder.close()
+        if as_json:
+            unread(missing)
 
-    try:
+    with printing():
         asyncio.run(run())
-    except BrokenPipeError:  # whoever reads has seen enough, as in `| head`; Python would complain once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parts(lines: Iterable[Line]) -> Iterator[Sequence[Line]]:
@@ -118,8 +121,6 @@ async def _scanned(
 
 def _print(lines: Sequence[Line], scans: dict[int, Scan], threshold: float, as_json: bool, numbered: bool) -> None:
     for line in lines:
-        if line.text is None:
-            sys.stderr.write(f"ragstone: line {line.number}: {line.error}\n")
         found = scans.get(line.number)
         if as_json:
             show.as_json_line(_as_dict(line, found, threshold))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ragstone.errors import ConfigError, nearest
@@ -27,6 +28,11 @@ THEIRS = ("CRYPTO", "MEDICAL_LICENSE", "MAC_ADDRESS")
 NAMED = ("PERSON", "LOCATION", "ORGANIZATION", "NRP")
 
 
+def _installed(names: str) -> bool:
+    """Whether there is such a package or folder; what it can do is seen when it is loaded."""
+    return Path(names).is_dir() or (names.isidentifier() and importlib.util.find_spec(names) is not None)
+
+
 class PresidioCheck(Check):
     """A text without personal data: what Presidio's patterns find, and ours in place of those that are weaker.
 
@@ -38,6 +44,7 @@ class PresidioCheck(Check):
 
     stages: ClassVar[tuple[Stage, ...]] = ("input", "passage", "output")
     fixes = True
+    personal = True
 
     def __init__(
         self,
@@ -50,6 +57,14 @@ class PresidioCheck(Check):
             raise ConfigError("threshold is out of range", expected="0 to 1", found=str(threshold))
         named = NAMED if names is not None else ()
         known = tuple(dict.fromkeys((*IDENTIFYING, *THEIRS, *ABOUT, *named)))
+        if not types:
+            raise ConfigError("types is empty: nothing would be found", expected="identifying, all, or a list of types")
+        if names is not None and not _installed(names):
+            raise ConfigError(
+                "names is no spaCy pipeline that is installed, and no folder",
+                found=names,
+                hint=f"Run: python -m spacy download {names}",
+            )
         sets = {"identifying": (*IDENTIFYING, *THEIRS, *(name for name in named if name != "NRP")), "all": known}
         self.types = sets[types] if isinstance(types, str) else tuple(types)
         for name in self.types:

@@ -63,6 +63,8 @@ def read_examples(paths: Iterable[Path], *, trust: Literal["user", "retrieved"])
             lines = path.read_text(encoding="utf-8").split("\n")  # U+2028 ends no line of JSON
         except UnicodeDecodeError:
             raise UsageError("is no text in UTF-8", where=str(path)) from None
+        except OSError as error:
+            raise UsageError("cannot be read", where=str(path), found=error.strerror) from error
         for number, line in enumerate(lines, 1):
             if line.strip():
                 level, example = _example(line, f"{path}:{number}", trust)

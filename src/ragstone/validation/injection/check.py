@@ -9,10 +9,19 @@ from ragstone.errors import ConfigError
 from ragstone.protocols import Check, Embedder
 from ragstone.types import Context
 from ragstone.validation.injection.detector import THRESHOLD, fits, scan
-from ragstone.validation.injection.weights import load, shipped
+from ragstone.validation.injection.weights import Weights, load, shipped
 from ragstone.verdicts import PASSED, Finding, Stage, Subject
 
 __all__ = ["InjectionCheck"]
+
+
+def _read(path: Path) -> Weights:
+    """The weights of a file, whose faults are those of the key that names it."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        message = "weights are not those of this check"
+        raise ConfigError(message, expected=error.expected, found=f"{path}: {error.found}") from None
 
 
 class InjectionCheck(Check):
@@ -29,7 +38,7 @@ class InjectionCheck(Check):
         if not 0 < threshold < 1:
             raise ConfigError("threshold is out of range", expected="a number between 0 and 1", found=f"{threshold:g}")
         self.embedder, self.threshold = embedder, threshold
-        self._weights = load(weights) if weights else None
+        self._weights = _read(weights) if weights else None
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """Fails a text that is an attack, with the sentences that make it one."""

@@ -143,7 +143,9 @@ def load(path: Path) -> Weights:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         found = f"{place}: {first['msg']}" if place else first["msg"]
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except OSError as error:
+        found = error.strerror or str(error)
+    except (UnicodeDecodeError, ValueError) as error:
         found = str(error)
     raise ConfigError(
         "these are no weights of the check for injections",

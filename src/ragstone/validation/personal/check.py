@@ -15,6 +15,7 @@ from ragstone.verdicts import Finding, Stage, Subject
 
 __all__ = ["PersonalCheck"]
 
+EXPECTED = "identifying, all, or a list of one type or more"
 SHORT = 4_000  # characters that are looked through at once: a thread costs more
 
 
@@ -28,11 +29,14 @@ class PersonalCheck(Check):
 
     stages: ClassVar[tuple[Stage, ...]] = ("input", "passage", "output")
     fixes = True
+    personal = True
 
     def __init__(self, *, types: list[str] | Literal["identifying", "all"] = "identifying") -> None:
         if isinstance(types, str):
             self.types = {"identifying": IDENTIFYING, "all": TYPES}[types]
             return
+        if not types:
+            raise ConfigError("types is empty: nothing would be found", expected=EXPECTED)
         self.types = tuple(types)
         for name in self.types:
             if name not in TYPES:
