@@ -16,7 +16,7 @@ from ragstone.caching.spared import SparedCache
 from ragstone.errors import EmbedderError, ModelUnavailable
 from ragstone.stored import Found
 from ragstone.testing import HashingEmbedder, MemoryCache, ScriptedModel
-from ragstone.types import Answer, Context, Prompt
+from ragstone.types import Answer, Completion, Context, Prompt
 from remembering import FILES, SHIPS, SHIPS_TOO, TURBOT, RememberingParts, WordJudge, echo, opened
 
 
@@ -398,3 +398,17 @@ async def test_a_question_with_personal_data_is_not_remembered() -> None:
             await rag.ask(f"{telling}. {SHIPS}")
             trace = await rag.trace((await rag.ask(f"{telling}. {SHIPS_TOO}")).trace_id)
         assert told(trace).get("candidate") == candidate
+
+
+async def test_an_answer_that_cannot_be_looked_through_is_given_and_kept_nowhere() -> None:
+    async def failing(prompt: Prompt, completion: Completion) -> str | None:
+        raise RuntimeError("no threads are left")
+
+    parts = RememberingParts(screen=failing)
+    async with opened(parts) as rag:
+        await rag.ingest()
+        found = [await rag.ask(question) for question in (SHIPS, SHIPS, SHIPS_TOO)]
+    assert [(each.abstained, each.cached) for each in found] == [(False, False)] * 3
+    assert len(parts.asked.prompts) == 3
+    kept = await parts.cache.stats(context=Context())
+    assert not {"calls", "questions"} & set(kept.entries)
