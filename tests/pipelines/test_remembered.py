@@ -412,3 +412,17 @@ async def test_a_question_with_personal_data_is_not_remembered() -> None:
             await rag.ask(f"{telling}. {SHIPS}")
             trace = await rag.trace((await rag.ask(f"{telling}. {SHIPS_TOO}")).trace_id)
         assert told(trace).get("candidate") == candidate
+
+
+async def test_an_answer_that_cannot_be_looked_through_is_given_and_kept_nowhere() -> None:
+    async def failing(prompt: Prompt, completion: Completion) -> str | None:
+        raise RuntimeError("no threads are left")
+
+    parts = RememberingParts(screen=failing)
+    async with opened(parts) as rag:
+        await rag.ingest()
+        found = [await rag.ask(question) for question in (SHIPS, SHIPS, SHIPS_TOO)]
+    assert [(each.abstained, each.cached) for each in found] == [(False, False)] * 3
+    assert len(parts.asked.prompts) == 3
+    kept = await parts.cache.stats(context=Context())
+    assert not {"calls", "questions"} & set(kept.entries)

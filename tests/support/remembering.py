@@ -10,7 +10,8 @@ from random import Random
 from typing import Any
 
 from ragstone.assembly import LooseParts
-from ragstone.caching.model import CachedModel, Screen
+from ragstone.caching.model import CachedModel
+from ragstone.caching.screen import Screen
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.questions import Asked
 from ragstone.caching.semantic.remembering import RememberedQuestions

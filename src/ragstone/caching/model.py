@@ -23,6 +23,7 @@ from ragstone.caching.flight import Flight, Flights
 from ragstone.caching.key import Scope, call_key
 from ragstone.caching.provenance import passages_of, tags_of
 from ragstone.caching.reading import Reader, everyones, pieces, told
+from ragstone.caching.screen import Screen, screened
 from ragstone.caching.turn import turn
 from ragstone.capabilities import Capabilities
 from ragstone.errors import ModelError, NotCached
@@ -34,15 +35,12 @@ from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage, summed
 from ragstone.wrapped import WrappedModel
 
-__all__ = ["ROOM", "CachedModel", "Screen"]
+__all__ = ["ROOM", "CachedModel"]
 
 ROOM = "calls"
 JITTER = 0.1  # of its time that an entry may be given less, so that those of one moment do not end together
 BETA = 1.0  # how eagerly an entry is made anew before its time is over: 1 is the best, where its cost is known
 AGAIN = 300.0  # seconds that a model has for that
-
-Screen: TypeAlias = Callable[[Prompt, Completion], Awaitable[str | None]]
-"""Says why a completion may not be kept, in a few words; None where it may."""
 
 Ask: TypeAlias = Callable[["Flight[_Made]"], Awaitable[Sequence[Completion]]]
 
@@ -343,7 +341,7 @@ class CachedModel(WrappedModel):
         for completion in completions:
             if completion.finish_reason != "stop":
                 return "unfinished", "unfinished"
-            if self.screen is not None and (why := await self.screen(asked.prompt, completion)) is not None:
+            if (why := await screened(self.screen, asked.prompt, completion)) is not None:
                 return "screened", why
         return None
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ragstone.caching.flight import Flights
-from ragstone.caching.model import CachedModel, Screen
+from ragstone.caching.model import CachedModel
+from ragstone.caching.screen import Screen
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.remembering import RememberedQuestions
 from ragstone.caching.semantic.watch import Watch

@@ -18,8 +18,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from ragstone.caching.model import Screen
 from ragstone.caching.personal import Impersonal
+from ragstone.caching.screen import Screen
 from ragstone.config import Located
 from ragstone.errors import ConfigError, NotAllowed, NotConfigured, RagstoneError
 from ragstone.pipelines.personal_text import Part, edited, fields_of, parts_of

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ragstone.caching.key import documents_of, scope_key
-from ragstone.caching.model import Screen
+from ragstone.caching.screen import Screen, screened
 from ragstone.caching.semantic import quiet
 from ragstone.caching.semantic.figures import Figures
 from ragstone.caching.semantic.population import Remembered
@@ -99,7 +99,7 @@ class Semantic:
         drawn = (answer.prompt.options.temperature or 0) > 0 or said.confidence is not None
         if said.calls == 0 or said.finish_reason != "stop" or (drawn and not self.sampled):
             return False
-        return self.screen is None or await self.screen(answer.prompt, said) is None
+        return await screened(self.screen, answer.prompt, said) is None
 
     def count(self, *names: str) -> None:
         """Adds one to figures, for all pipelines and for this one with its calibration."""
