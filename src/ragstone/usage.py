@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from ragstone.types import Completion
 
 __all__ = ["DEAREST", "MOST", "NANO", "UNBOUND", "Bounds", "Price", "Purse", "Usage", "count", "summed"]
 
@@ -84,11 +88,15 @@ def summed(usages: Iterable[Usage]) -> Usage:
 
 @dataclass(slots=True)
 class Purse:
-    """What one request has taken: billionths of a dollar, calls of models and uses of tools; all its parts share it."""
+    """What one request has taken: billionths of a dollar, calls of models and uses of tools; all its parts share it.
+
+    `checks` is what models said to its checks, and no part of its answer, until that has counted them.
+    """
 
     nano: int = 0
     calls: int = 0
     uses: int = 0
+    checks: list[Completion] = field(default_factory=list["Completion"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

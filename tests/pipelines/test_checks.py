@@ -23,6 +23,7 @@ from ragstone.prompts.file import load
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.testing import ScriptedModel
 from ragstone.types import Completion, Context, Message, Prompt
+from shouting import SAID, asked, guard
 
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 OUTPUT = Output(name="o", schema={**SCHEMA, "additionalProperties": False}, strict=SCHEMA, words="")
@@ -126,3 +127,16 @@ def test_a_judge_is_asked_last_and_a_grade_that_is_no_bar_is_refused() -> None:
         guards("judge", at_least=6)
     with pytest.raises(ConfigError, match="unknown key 'runner'"):
         guards("judge", runner="m")
+
+
+async def test_what_a_judge_takes_is_counted_with_the_answer_and_foretold() -> None:
+    found = guards("judge", "It is wrong.\nGrade: 1", "Nothing is wrong.\nGrade: 5", on_fail="reask", reasks=2)
+    answer = await asked(ScriptedModel(["It ships on 4 May 2031 [1].", SAID]), found.all[0])
+    assert answer.completion.calls == 4
+    alone = await asked(ScriptedModel(["It ships on 4 May 2031 [1].", SAID]), guard(on_fail="reask"))
+    assert answer.completion.usage.input_tokens > alone.completion.usage.input_tokens
+    plan = found.plan(answer.prompt)
+    assert [(call.does, call.usual, call.most) for call in plan] == [("correct", 0, 2), ("review", 1, 3)]
+    assert plan[1].more > answer.prompt.slot("retrieved").tokens
+    (before, *_) = guards("judge").plan(FREE)
+    assert (before.does, before.usual, before.most) == ("review", 1, 1)

@@ -187,7 +187,7 @@ async def read(hit: Hit, check: Check | None = None, **policy: Any) -> tuple[lis
     """What may be read, and which parts failed, with what was done."""
     guards = Guards(all=(guard(check, on="passage", **policy),))
     passed = await guards.passages([hit], question=ALL, context=Context())
-    return [one.chunk for one in passed.hits], [(one.where, one.action) for one in passed.verdicts]
+    return [one.chunk for one in passed.hits], [(one.where, one.action) for one in passed.verdicts if not one.passed]
 
 
 @pytest.mark.parametrize("policy", ["drop", "filter"])
@@ -256,6 +256,13 @@ async def test_a_passage_that_passes_is_asked_about_once_as_it_is_read():
     hit = passage("It is heavy.", "Boats", context="| boat | tons |")
     assert await read(hit, check, on_fail="drop") == ([hit.chunk], [])
     assert [subject.text for subject in check.seen] == ["Boats\n| boat | tons |\nIt is heavy."]
+
+
+async def test_a_check_says_once_how_long_all_passages_took_it():
+    answer = await asked(ScriptedModel(["It ships [1]."]), guard(on="passage"), question="Which ship?")
+    assert (verdict(answer).stage, verdict(answer).passed, verdict(answer).where) == ("passage", True, "")
+    assert verdict(answer).milliseconds > 0
+    assert len(answer.hits) > 1
 
 
 # ── In a project ────────────────────────────────────────────────────────────────────────────────────────────────────

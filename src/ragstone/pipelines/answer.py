@@ -23,7 +23,7 @@ from ragstone.pipelines.limits import LIMITS, Limits
 from ragstone.pipelines.lookups import NO_LOOKUPS, Lookups
 from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.remembered import CachedAnswers, Semantic
-from ragstone.pipelines.request import Request
+from ragstone.pipelines.request import NO_MODEL, Request
 from ragstone.pipelines.retrieve import check
 from ragstone.pipelines.rewriting import Rewriter, Rewritten, with_calls
 from ragstone.pipelines.runner import PromptRunner
@@ -187,6 +187,7 @@ class AnswerPipeline(Searching):
         self.router.require()
         check(question)
         self.limits.admit(question, inputs)
+        context.purse.checks.clear()  # an earlier request with this context may have ended in an error
         turns, notices = self.limits.recent(history)
         file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
         if file.output is not None:
@@ -227,7 +228,7 @@ class AnswerPipeline(Searching):
         if request.refrains or found.refrains:
             words = built.abstain or REFRAINED
             yield Delta(words)
-            completion = Completion(text=words, model="none", abstained=True, calls=0)
+            completion = Completion(text=words, model=NO_MODEL, abstained=True, calls=0)
             ended = Outcome(prompt=built, completion=completion), Said(texts=(words,))
         else:
             ended = None
@@ -239,7 +240,9 @@ class AnswerPipeline(Searching):
                         ended = piece
             assert ended is not None, "an answer ends with its outcome"
         outcome, told = ended
-        outcome = replace(outcome, completion=with_calls(outcome.completion, found.completions))
+        beside = (*found.completions, *context.purse.checks)
+        context.purse.checks.clear()
+        outcome = replace(outcome, completion=with_calls(outcome.completion, beside))
         told = replace(told, verdicts=(*verdicts, *told.verdicts))
         cites = self.guards.citations
         answer = await asyncio.to_thread(
@@ -384,7 +387,7 @@ class AnswerPipeline(Searching):
             if await self.empty():
                 notice = "Nothing was ingested yet. Run: ragstone ingest"
             yield Delta(prompt.abstain)
-            said = Completion(text=prompt.abstain, model="none", abstained=True, notice=notice, calls=0)
+            said = Completion(text=prompt.abstain, model=NO_MODEL, abstained=True, notice=notice, calls=0)
             yield Outcome(prompt=prompt, completion=said)
             return
         way = layered(

@@ -62,7 +62,7 @@ def answered(
             formed = replace(formed, passed=True, reason="abstained")
         with context.trace.step("check.output") as step:
             step.facts.update(passed=formed.passed, reason=formed.reason)
-    verdicts = _discreet(found.verdicts)
+    verdicts = _discreet(_telling(found.verdicts))
     for one in verdicts:
         with context.trace.step(f"check.{one.check}") as step:
             step.facts.update(passed=one.passed, reason=one.reason, action=one.action, milliseconds=one.milliseconds)
@@ -85,6 +85,12 @@ def answered(
             *_changed(verdicts),
         ),
     )
+
+
+def _telling(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts without those that say that passages pass a check which others have failed."""
+    failed = {one.check for one in verdicts if one.stage == "passage" and not one.passed}
+    return [one for one in verdicts if not (one.stage == "passage" and one.passed and one.check in failed)]
 
 
 def _discreet(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from ragstone.errors import ToolFailed
+from ragstone.pipelines.finishing import merged
 from ragstone.pipelines.passing import Passing
 from ragstone.pipelines.request import Request
 from ragstone.plan import Call
@@ -21,7 +22,7 @@ from ragstone.verdicts import Stage, Subject, Verdict
 
 __all__ = ["NO_GUARDS", "Guards", "Passed", "Seen"]
 
-TOLD = 500  # tokens in which a model is told what is wrong with its answer
+TOLD = 500  # tokens in which a model is told what is wrong with its answer, or a judge what to look for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +71,18 @@ class Guards:
         return max((policy.reasks for policy in asking), default=0)
 
     def plan(self, prompt: Prompt) -> tuple[Call, ...]:
-        """The calls of a model that guards may ask for."""
-        longest = prompt.options.max_tokens
-        more = self.reasks * ((longest or 0) + TOLD)
-        return (Call(layer="checks", does="correct", usual=0, most=self.reasks, more=more),) if self.reasks else ()
+        """The calls of a model that guards ask for, or may. Of an object that is as many for each of its texts."""
+        longest = prompt.options.max_tokens or 0
+        calls: list[Call] = []
+        if self.reasks:
+            more = self.reasks * (longest + TOLD)
+            calls.append(Call(layer="checks", does="correct", usual=0, most=self.reasks, more=more))
+        judges = sum(guard.check.cost == "model" for guard in self.at("output"))
+        if judges:
+            most = judges * (1 + self.reasks)
+            read = sum(slot.tokens for slot in prompt.slots) + longest + TOLD
+            calls.append(Call(layer="checks", does="review", usual=judges, most=most, more=read, alone=True))
+        return tuple(calls)
 
     def after(self, reasks: float) -> Guards:
         """The same for an answer that was asked for again so often: who has had that many does what it does then."""
@@ -107,27 +116,32 @@ class Guards:
         return Passed(values=values, verdicts=tuple(inspecting.verdicts), refrains=inspecting.refrains)
 
     async def passages(self, hits: Sequence[Hit], *, question: str, context: Context) -> Passed:
-        """The passages that may be read. One that a sentence was taken out of becomes two. Raises CheckFailed."""
+        """The passages that may be read. One that a sentence was taken out of becomes two. Raises CheckFailed.
+
+        The verdicts are those on each that failed a check, and one of each check on all that passed it.
+        """
         guards = self.at("passage")
         if not guards:
             return Passed(values={}, hits=tuple(hits))
         kept: list[Hit] = []
         verdicts: list[Verdict] = []
+        passed: list[list[Verdict]] = []
         for hit in hits:
             passing = Passing(hit=hit, guards=guards, question=question, hits=hits, context=context)
             kept += await passing.left()
             verdicts += passing.verdicts
+            passed += passing.passed
             if passing.refrains:
                 return Passed(values={}, verdicts=tuple(verdicts), refrains=True)
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)) if len(kept) != len(hits) else kept
-        return Passed(values={}, hits=tuple(ranked), verdicts=tuple(verdicts))
+        return Passed(values={}, hits=tuple(ranked), verdicts=(*verdicts, *merged(passed)))
 
     async def read(self, observation: Observation, name: str, context: Context, *, seen: Seen) -> Observation:
         """What a tool has found, as it may be read; `seen` takes note of what was wrong. Raises CheckFailed."""
         inspecting = _Inspecting(self, question="", context=context)
         text = await inspecting.value(observation.text, name, "tool")
         passed = await self.passages(observation.hits, question="", context=context)
-        seen.verdicts += [*inspecting.verdicts, *passed.verdicts]
+        seen.verdicts += [*inspecting.verdicts, *(one for one in passed.verdicts if not one.passed)]
         seen.refrains = seen.refrains or inspecting.refrains or passed.refrains
         if not text and not passed.hits and (observation.text or observation.hits):
             raise ToolFailed("what was found may not be read", where=name, hint="Look for something else.")

@@ -24,7 +24,7 @@ GONE = "\0"
 
 @dataclass(slots=True, kw_only=True)
 class Passing:
-    """One passage on its way past its guards; `verdicts` are those that it failed."""
+    """One passage on its way past its guards: `verdicts` are those that it failed, `passed` the others of each part."""
 
     hit: Hit
     guards: Sequence[Guard]
@@ -32,6 +32,7 @@ class Passing:
     hits: Sequence[Hit]
     context: Context
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    passed: list[list[Verdict]] = field(default_factory=list[list[Verdict]])
     refrains: bool = False
     _known: dict[str, bool] = field(default_factory=dict[str, bool])
 
@@ -44,7 +45,7 @@ class Passing:
         if shown(chunk) != chunk.text:
             inspection = self._inspection(telling(self.guards), shown(chunk))
             await inspection.take(inspection.subject)
-            if all(verdict.passed for verdict in inspection.verdicts):
+            if self._told(inspection) == []:
                 return [self.hit]
         pieces = _left(self.hit, await self._take(chunk.text, blank=GONE) or "")
         passed = [(piece, await self._headed(piece.chunk)) for piece in pieces]
@@ -83,8 +84,14 @@ class Passing:
         inspection = self._inspection(self.guards, text, part, blank=blank)
         passed = await inspection.take(inspection.subject)
         self.refrains = self.refrains or inspection.refrains
-        self.verdicts += [one for one in inspection.verdicts if not one.passed]
+        self.verdicts += self._told(inspection)
         return passed
+
+    def _told(self, inspection: Inspection) -> list[Verdict]:
+        """The verdicts of those that failed."""
+        verdicts = inspection.verdicts
+        self.passed.append([one for one in verdicts if one.passed])
+        return [one for one in verdicts if not one.passed]
 
     def _own(self, verdict: Verdict, piece: Chunk) -> Verdict:
         """A verdict on a piece with what stands above it, whose ranges are those of the passage's own text."""

@@ -23,7 +23,7 @@ from ragstone.caching.semantic.watch import Watch
 from ragstone.errors import NotCached, RagstoneError
 from ragstone.inference.router import Router
 from ragstone.pipelines.index import Index
-from ragstone.pipelines.request import Answering, Request
+from ragstone.pipelines.request import NO_MODEL, Answering, Request
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.watched import Afresh
 from ragstone.trace import Step, Trace
@@ -97,7 +97,7 @@ class Semantic:
         """Whether what models said on the way to an answer is kept, so that it can be said again."""
         said = answer.completion
         drawn = (answer.prompt.options.temperature or 0) > 0 or said.confidence is not None
-        if said.calls == 0 or said.finish_reason != "stop" or (drawn and not self.sampled):
+        if said.model == NO_MODEL or said.finish_reason != "stop" or (drawn and not self.sampled):
             return False
         return await screened(self.screen, answer.prompt, said) is None
 

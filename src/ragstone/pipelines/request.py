@@ -9,7 +9,10 @@ from typing import Any, TypeAlias
 from ragstone.prompts.file import PromptFile
 from ragstone.types import Answer, Context, Delta, Message, Verdict
 
-__all__ = ["Answering", "Request"]
+__all__ = ["NO_MODEL", "Answering", "Request"]
+
+NO_MODEL = "none"
+"""The model of words that no model has said: they are never remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

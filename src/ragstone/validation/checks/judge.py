@@ -66,7 +66,9 @@ class JudgeCheck(Check):
         if self.sources and subject.hits:
             numbered = (f"[{number}] {hit.chunk.text}" for number, hit in enumerate(subject.hits, 1))
             inputs["sources"] = "\n\n".join(numbered)
-        said = (await self._runner.run(self.prompt, inputs, context=context)).text.strip()
+        completion = await self._runner.run(self.prompt, inputs, context=context)
+        context.purse.checks.append(completion)
+        said = completion.text.strip()
         grade = grade_in(said)
         if grade is None:
             raise ValueError(f"the prompt {self.prompt!r} gave no grade from 1 to {BEST}")
