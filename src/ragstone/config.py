@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from ragstone.errors import ConfigError, NotConfigured, nearest
 from ragstone.protocols import KINDS, Connector
@@ -296,6 +296,7 @@ _PLAIN = {
     "dict_type": "should hold keys and values",
     "list_type": "should be a list",
     "tuple_type": "should be a list",
+    "sequence_str": "should be a list",
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
     "int_type": "should be a whole number",
@@ -402,6 +403,8 @@ def _settings(
             continue  # a part of the pipeline, which no file can write
         if Path in parts:
             paths.add(name)
+        if {int, float} & {*filter(inspect.isclass, parts)} and bool not in parts:
+            annotation = Annotated[annotation, BeforeValidator(_number)]
         default = None if name in given else ...
         default = default if parameter.default is inspect.Parameter.empty else parameter.default
         if hasattr(BaseModel, name):  # pydantic's own, such as `schema`
@@ -412,6 +415,13 @@ def _settings(
         fields.setdefault(name, (field.annotation, field))
     model = create_model(f"{factory.__name__} settings", __config__=ConfigDict(extra="forbid"), **fields)
     return model, references, frozenset(paths)
+
+
+def _number(value: object) -> object:
+    """Python would take `true` for a 1."""
+    if isinstance(value, bool):
+        raise ValueError("should be a number")
+    return value
 
 
 def bind(

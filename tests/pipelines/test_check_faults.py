@@ -28,6 +28,11 @@ def faults(folder: Path, checks: str, **connectors: str) -> list[str]:
         ("[{judge: {prompt: nope}}]", "19: there is no prompt 'nope'"),
         ("[{grounding: {nli: nope}}]", "23: there is no connector 'nope'"),
         ("[{injection: {weights: nope.json}}]", "23: weights are not those of this check"),
+        ("[{citations: {on_fail: reask}}]", "11: citations takes no keys"),
+        ("[{egress: {allow: example.com}}]", "20: allow: should be a list: found 'example.com'"),
+        ("[{egress: {words: -1}}]", "20: words is out of range: expected 0 or more, found -1"),
+        ("[{length: {most: true}}]", "20: most: should be a number: found true"),
+        ("[{grounding: {entails: 0.4}}]", "23: entails has no effect here: expected a reranker beside it, as `nli`"),
     ],
 )
 def test_a_fault_is_told_once_at_its_line(tmp_path: Path, checks: str, said: str):

@@ -244,7 +244,7 @@ async def test_what_fails_only_together_with_what_stands_above_it():
         await read(hit, Together(), on_fail="raise")
     assert [(flaw.start, flaw.end) for flaw in raised.value.verdicts[0].flaws] == [(4, 9), (0, 9)]
     flagging = Guards(all=(guard(Together(), on="passage"),))
-    (told,) = (await flagging.passages([hit], question=ALL, context=Context())).verdicts
+    told, *_ = (await flagging.passages([hit], question=ALL, context=Context())).verdicts
     assert [hit.chunk.text[flaw.start : flaw.end] for flaw in told.flaws] == ["rules", "all rules"]
     guards = Guards(all=(guard(Together(), on="passage", on_fail="refrain"),))
     passed = await guards.passages([hit], question=ALL, context=Context())

@@ -160,9 +160,12 @@ def _guards(
     there = {check.name for check in checks}
     made: list[tuple[CheckSpec, Guard]] = []
     for place, check in [*enumerate(checks), *((None, CheckSpec(name=name)) for name in ALWAYS if name not in there)]:
-        if (check.name == CITATIONS and not check.keys) or check.name in told:
-            continue
         located = _section(check, spec, place)
+        if check.name == CITATIONS and check.keys:
+            hint = "Write `citations` alone; what is done about a claim is for the check `grounding`."
+            yield ConfigError("citations takes no keys", where=located.where(), hint=hint)
+        if check.name == CITATIONS or check.name in told:
+            continue
         try:
             guard = _placed(check.name, located, parts, given)
         except NotConfigured:

@@ -15,6 +15,7 @@ from ragstone.plan import Call
 from ragstone.prompts.wire import mend
 from ragstone.replies import Observation
 from ragstone.types import Context, Hit, Prompt, Trust
+from ragstone.validation.checks.judge import JudgeCheck
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard, at
 from ragstone.validation.screening import Screening
@@ -77,7 +78,7 @@ class Guards:
         if self.reasks:
             more = self.reasks * (longest + TOLD)
             calls.append(Call(layer="checks", does="correct", usual=0, most=self.reasks, more=more))
-        judges = sum(guard.check.cost == "model" for guard in self.at("output"))
+        judges = sum(isinstance(guard.check, JudgeCheck) for guard in self.at("output"))
         if judges:
             most = judges * (1 + self.reasks)
             read = sum(slot.tokens for slot in prompt.slots) + longest + TOLD

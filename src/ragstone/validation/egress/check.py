@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from ragstone.errors import ConfigError
 from ragstone.protocols import Check
 from ragstone.types import Context
 from ragstone.validation.egress import secrets as known_secrets
@@ -35,7 +36,7 @@ class EgressCheck(Check):
 
     `allow` are addresses that others may begin with. `emails: false` leaves e-mail addresses as they are, and
     `secrets: false` what looks like a key or a password. `words` are those of the instructions that may not come out in
-    a row; 0 lets them.
+    a row; 0 lets them. Raises ConfigError for less.
     """
 
     stages: ClassVar[tuple[Stage, ...]] = ("output",)
@@ -47,6 +48,8 @@ class EgressCheck(Check):
     def __init__(
         self, *, allow: Sequence[str] = (), emails: bool = True, secrets: bool = True, words: int = 12
     ) -> None:
+        if words < 0:
+            raise ConfigError("words is out of range", expected="0 or more", found=str(words))
         self.allow = tuple(prefix(one) for one in allow)
         self.emails, self.secrets, self.words = emails, secrets, words
 

@@ -20,6 +20,9 @@ from ragstone.verdicts import PASSED, Finding, Flaw, Subject
 
 __all__ = ["GroundingCheck"]
 
+ENTAILS = 0.5
+"""The score from which on a reranker that reads entailment has found it, where nobody says otherwise."""
+
 HEARD = 2_000  # characters of an answer by which its language is told
 TELLING = 60  # with fewer, one of the passages' languages is assumed
 THOROUGH = 500  # claims of one answer whose names are looked for in every form: an answer of 1 MB must end
@@ -53,12 +56,17 @@ class GroundingCheck(Check):
         embedder: Embedder | None = None,
         *,
         nli: Reranker | None = None,
-        entails: float = 0.5,
+        entails: float | None = None,
         threshold: float = THRESHOLD,
     ) -> None:
         if not 0 < threshold < 1:
             raise ConfigError("threshold is out of range", expected="between 0 and 1", found=str(threshold))
-        self.embedder, self.nli, self.entails, self.threshold = embedder, nli, entails, threshold
+        if entails is not None and nli is None:
+            raise ConfigError(
+                "entails has no effect here", expected="a reranker beside it, as `nli`", found=str(entails)
+            )
+        self.embedder, self.nli, self.threshold = embedder, nli, threshold
+        self.entails = ENTAILS if entails is None else entails
         self.cost = "model" if nli is not None else "vectors" if embedder is not None else "rules"
 
     def begin(self, subject: Subject) -> Check:
