@@ -59,9 +59,10 @@ async def test_a_stream_keeps_its_spaces_and_a_fix_fails_nothing_but_its_sentenc
     screening = Screening([guard], Subject(text="", stage="output"), context=Context())
     mine = [await screening.feed(piece) for piece in STREAM]
     ended = await screening.finish()
-    assert "".join(mine) + ended.rest == "First is fine. Call [phone] now. Third is fine. Fourth  is fine."
+    told = "".join(mine) + ended.rest
+    assert told == "First is fine. Call [phone] now. Third is fine. Fourth  is fine."
     (verdict,) = ended.verdicts
-    assert "".join(STREAM)[verdict.flaws[0].start : verdict.flaws[0].end] == "030 1234567"
+    assert told[verdict.flaws[0].start : verdict.flaws[0].end] == "[phone]"
     assert len(verdict.flaws) == 1
 
 
