@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ragstone.errors import ModelError, UsageError
 from ragstone.types import Completion, Delta, Prompt
-from ragstone.usage import Usage, summed
+from ragstone.usage import Taken, Usage, summed
 
 __all__ = [
     "AT_ONCE",
@@ -96,7 +96,7 @@ async def whole(deltas: AsyncGenerator[Delta]) -> Completion:
     raise AssertionError("the last delta carries the completion")
 
 
-def used(completions: Iterable[Completion]) -> Usage:
+def used(completions: Iterable[Taken]) -> Usage:
     """The tokens of all of them."""
     return summed(completion.usage for completion in completions)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-if TYPE_CHECKING:
-    from ragstone.types import Completion
-
-__all__ = ["DEAREST", "MOST", "NANO", "UNBOUND", "Bounds", "Price", "Purse", "Usage", "count", "summed"]
+__all__ = ["DEAREST", "MOST", "NANO", "UNBOUND", "Bounds", "Price", "Purse", "Taken", "Usage", "count", "summed"]
 
 NANO = 1_000_000_000
 """Billionths in a dollar. The ledger counts them: whole numbers add up exactly, in whatever order."""
@@ -86,17 +83,41 @@ def summed(usages: Iterable[Usage]) -> Usage:
     )
 
 
+class Taken(Protocol):
+    """What calls of a model have taken, such as those of a `Completion`."""
+
+    @property
+    def usage(self) -> Usage:
+        """Their tokens."""
+        ...
+
+    @property
+    def cost(self) -> float:
+        """USD."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """How many they were."""
+        ...
+
+    @property
+    def cached(self) -> bool:
+        """Whether they were known, and cost nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class Purse:
     """What one request has taken: billionths of a dollar, calls of models and uses of tools; all its parts share it.
 
-    `checks` is what models said to its checks, and no part of its answer, until that has counted them.
+    `checks` is what its checks have taken of models, until its answer has counted that.
     """
 
     nano: int = 0
     calls: int = 0
     uses: int = 0
-    checks: list[Completion] = field(default_factory=list["Completion"])
+    checks: list[Taken] = field(default_factory=list[Taken])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from ragstone.retrieval.follow_up import points_back
 from ragstone.retrieval.rewrite import Query, one_query, passage, plain, queries
 from ragstone.samples import together, used
 from ragstone.types import Completion, Context, Message
+from ragstone.usage import Taken
 
 __all__ = ["Rewriter", "Rewritten", "project_faults", "with_calls"]
 
@@ -172,7 +173,7 @@ def _count(file: PromptFile) -> int:
     return max(1, min(given, MOST)) if isinstance(given, int) else COUNT
 
 
-def with_calls(completion: Completion, others: Sequence[Completion]) -> Completion:
+def with_calls(completion: Completion, others: Sequence[Taken]) -> Completion:
     """A completion with the usage, the cost and the number of other calls that its answer took."""
     every = (completion, *others)
     return replace(
