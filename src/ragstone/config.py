@@ -270,7 +270,7 @@ def _joined(value: Any, details: Iterable[Mapping[str, Any]]) -> list[Mapping[st
             continue
         said = _PLAIN.get(detail["type"]) or str(detail["msg"]).removeprefix("Input ")
         before = found.get(keys)
-        message = said if before is None else f"{before['msg']}, or {said}"
+        message = said if before is None or before["msg"] == said else f"{before['msg']}, or {said}"
         found[keys] = {"type": "value_error", "loc": keys, "msg": message, "input": _at(value, keys)}
     return list(found.values())
 

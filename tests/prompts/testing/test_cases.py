@@ -124,7 +124,7 @@ CASE = "cases:\n  - name: a\n    inputs: {question: Why?}\n    "
         (CASE + "expect: [citation: always]", "should be the number of a passage, a list of such numbers, 'nothing'"),
         (CASE + "expect: [citation: 0]", "should be the number of a passage"),
         (CASE + "expect: [words: many]", "tests/a.yaml:4:14:"),
-        (CASE + "expect: [lines: -1]", "at_least: input should be greater than or equal to 0"),
+        (CASE + "expect: [lines: -1]", "lines: should be greater than or equal to 0: found -1"),
         (CASE + "expect: [similarity: {to: a, at_least: 2}]", "at_least: input should be less than or equal to 1"),
         (CASE + "expect: [judge: {rubric: a, at_least: 6}]", "at_least: input should be less than or equal to 5"),
         (CASE + "expect: [judge: {rubrik: a}]", "unknown key"),
