@@ -463,7 +463,10 @@ class Check(Connector):
     on_fail: OnFail = "flag"
 
     def begin(self, subject: Subject) -> Check:
-        """Comes once before the pieces of one text: who must remember something of it returns a check that does."""
+        """Comes once before the pieces of one text: who must remember something of it returns a check that does.
+
+        Of an object, that check is asked for the one for its next text.
+        """
         return self
 
     @abstractmethod

@@ -336,9 +336,9 @@ class Prompt:
         return sum(call.most for call in self.plan)
 
     def abstains(self, text: str) -> bool:
-        """Whether a text says that there is no answer, in the prompt's words for that."""
-        words = self.abstain
-        return words is not None and text.strip().rstrip(".").casefold() == words.strip().rstrip(".").casefold()
+        """Whether a text says that there is no answer, in the prompt's words for that; a marker behind them is none."""
+        beside = " \t\r\n.,;[]0123456789"
+        return self.abstain is not None and text.strip(beside).casefold() == self.abstain.strip(beside).casefold()
 
     def slot(self, trust: Trust) -> Slot | None:
         """The first slot of that trust."""

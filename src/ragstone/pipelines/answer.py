@@ -15,6 +15,7 @@ from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.labels import trust_of
+from ragstone.pipelines.displayed import displayed
 from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards, Seen
 from ragstone.pipelines.index import Index
@@ -248,6 +249,10 @@ class AnswerPipeline(Searching):
         answer = await asyncio.to_thread(
             partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
         )
+        cited, words = answer.text, built.abstain or REFRAINED
+        answer = await displayed(answer, told, self.guards, words=words, question=request.question, context=context)
+        if told.form is None and answer.text != cited:
+            yield Delta(answer.text, restart=True)
         if told.form is not None:
             yield Delta(answer.text)  # it is read, checked and cited when it is whole
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()

@@ -13,7 +13,7 @@ from ragstone.validation.grounding.citing import cite
 from ragstone.validation.outputs import Opened, closed, opened
 from ragstone.verdicts import Action, discreet
 
-__all__ = ["Said", "answered", "left_out", "merged", "said"]
+__all__ = ["Said", "answered", "changed", "left_out", "merged", "said"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ def answered(
         abstained = completion.abstained or found.refrained or found.abstains(prompt)
         if abstained:
             citations, verdict = (), replace(verdict, passed=True, reason="abstained")
+            if found.form is None and found.abstains(prompt) and "[" in found.texts[0]:
+                text = prompt.abstain or text  # a marker behind it would point nowhere
         step.facts.update(passed=verdict.passed, reason=verdict.reason, citations=len(citations))
     if formed is not None:
         if abstained and parsed is None:
@@ -82,7 +84,7 @@ def answered(
         notices=(
             *(completion.notice.splitlines() if completion.notice else ()),
             *left_out(prompt),
-            *_changed(verdicts),
+            *changed(verdicts),
         ),
     )
 
@@ -185,7 +187,7 @@ _TOLD: dict[Action, str] = {
 _WHAT = {"input": "The question", "passage": "A passage", "output": "The answer"}
 
 
-def _changed(verdicts: Sequence[Verdict]) -> list[str]:
+def changed(verdicts: Sequence[Verdict]) -> list[str]:
     """What a reader must know of a text that did not pass as it was."""
     withheld = any(one.stage == "output" and one.action == "refrained" for one in verdicts)
     telling = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from typing import Any, cast
 
 from ragstone.errors import ToolFailed
@@ -59,6 +60,11 @@ class Guards:
     def at(self, stage: Stage) -> Sequence[Guard]:
         """Those of a stage, cheap ones first."""
         return at(stage, self.all)
+
+    @property
+    def at_last(self) -> Guards:
+        """Those of an answer that must see what others have made of it, and may not have it asked for again."""
+        return replace(self.after(inf), all=tuple(guard for guard in self.at("output") if guard.check.last), form=())
 
     @property
     def adding(self) -> frozenset[str]:

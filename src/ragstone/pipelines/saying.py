@@ -88,7 +88,11 @@ class Saying:
             await before.feed(text)
             texts.append(await before.finish())
         named = zip(form.value_paths, form.values, strict=True)
-        values = [await self._screened(value, prompt, last=True, where=path) for path, value in named]
+        values: list[Screened] = []
+        for path, value in named:
+            before = self._screening(prompt, last=True, where=path, before=before)
+            await before.feed(value)
+            values.append(await before.finish())
         faults += [fault for one in (*texts, *values) for fault in one.faults]
         whole = _said(found, texts, values, adding=self.guards.adding)
         if any(map(str.strip, found.texts)) and not any(map(str.strip, whole.texts)):

@@ -217,8 +217,8 @@ class Inspection:
     """One text on its way past its guards, whole or piece by piece; `verdicts` add up what was said of the pieces.
 
     `where` names it in the verdicts. What is taken out leaves a `blank` for each character. `before` is the inspection
-    of the text before it in the same object: a check whose score adds up goes on from there, and `base` is where this
-    text begins in all of them together.
+    of the text before it in the same object: a check that remembers goes on from there, and `base` is where this text
+    begins in all of them together.
     """
 
     def __init__(
@@ -232,19 +232,14 @@ class Inspection:
         before: Inspection | None = None,
         base: int = 0,
     ) -> None:
-        known = {} if before is None else before._by_given()
+        known = {} if before is None else dict(zip(map(id, before._given), before.guards, strict=True))
         self._given = guards
-        self.guards = [known.get(id(guard)) or _begun(guard, subject) for guard in guards]
+        self.guards = [_begun(known.get(id(guard), guard), subject) for guard in guards]
         self.subject, self.context, self.where, self._blank, self._base = subject, context, where, blank, base
         self._tallies = {id(guard): _Tally(guard) for guard in self.guards}
         self._earlier: Inspection | None = None
         self.refrains = False
         self.faults: list[str] = []  # what a model that is asked anew must hear
-
-    def _by_given(self) -> dict[int, Guard]:
-        """The guards whose score adds up, as they have begun."""
-        pairs = zip(self._given, self.guards, strict=True)
-        return {id(given): begun for given, begun in pairs if given.check.cumulative}
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

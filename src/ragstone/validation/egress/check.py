@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import ClassVar
 
@@ -84,8 +85,10 @@ class _Leaving(EgressCheck):
         self._mended: tuple[int, str] | None = None
 
     def begin(self, subject: Subject) -> Check:
-        """Itself: it has begun."""
-        return self
+        """The same for the next text of an object: its Markdown begins anew, and what has come out is remembered."""
+        after = copy(self)
+        after._reading, after._mended = Reading(self._given.passages), None
+        return after
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
         """What the next piece of the answer carries that it may not, and the piece without it."""
