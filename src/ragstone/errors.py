@@ -93,6 +93,7 @@ __all__ = [
     "StoreUnavailable",
     "StreamBroken",
     "ToolFailed",
+    "Ungraded",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -247,6 +248,10 @@ class CheckFailed(RagstoneError):
     ) -> None:
         super().__init__(message, where=where, expected=expected, found=found, hint=hint)
         self.verdicts = verdicts
+
+
+class Ungraded(RagstoneError):
+    """A model that was asked to judge has given no grade."""
 
 
 class ToolFailed(RagstoneError):

@@ -121,6 +121,12 @@ async def test_a_judge_who_does_not_judge_is_open_or_closed(reply: Any) -> None:
         assert told.verdicts[0].passed is passes
 
 
+async def test_who_withholds_an_answer_for_want_of_a_grade_says_so() -> None:
+    _, _, _, told = await said(guards("judge", "It is good.", on_fail="refrain"), "At six.")
+    assert told.refrained
+    assert told.verdicts[0].reason == "could not be checked: the prompt 'review' gave no grade from 1 to 5"
+
+
 def test_a_judge_is_asked_last_and_a_grade_that_is_no_bar_is_refused() -> None:
     assert guards("judge").all[0].check.cost == "model"
     with pytest.raises(ConfigError, match="at_least is out of range: expected 2 to 5, found 6"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from ragstone.validation.checks.length import LengthCheck
 from ragstone.validation.checks.regex import RegexCheck
 from ragstone.validation.checks.words import WordsCheck
 from ragstone.validation.egress.check import EgressCheck
+from ragstone.validation.personal.check import PersonalCheck
 from ragstone.validation.policy import Guard, Policy
 from ragstone.validation.screening import Screened, Screening
 from ragstone.verdicts import PASSED, Finding, Subject
@@ -120,17 +122,48 @@ class Adding(Check):
 
 async def test_what_another_check_has_made_of_an_answer_passes_the_last_one() -> None:
     guards = [
-        Guard(name="egress", check=EgressCheck(), policy=Policy(on_fail="fix")),
         Guard(name="adding", check=Adding(), policy=Policy(on_fail="fix")),
+        Guard(name="egress", check=EgressCheck(), policy=Policy(on_fail="fix")),
     ]
     found, said = await screened(guards, "It opens at six.", None)
     assert isinstance(found, Screened)
     assert found.text == said != "It opens at six."
     assert "](https://evil.example" not in said
     assert [(one.check, one.passed, one.action) for one in found.verdicts] == [
-        ("egress", False, "fixed"),
         ("adding", False, "fixed"),
+        ("egress", False, "fixed"),
     ]
+
+
+WRITE = "See https://evil.example/x first. Write to ana@evil.example today. It opens at six."
+
+
+def leaving(check: Check, **policy: Any) -> list[Guard]:
+    last = Guard(name="egress", check=EgressCheck(), policy=Policy(on_fail="fix"))
+    return [Guard(name="it", check=check, policy=Policy(**policy)), last]
+
+
+@pytest.mark.parametrize("chance", [None, random.Random(1)], ids=["whole", "stream"])
+async def test_a_check_of_the_whole_answer_sees_what_the_model_said(chance: random.Random | None) -> None:
+    found, said = await screened(leaving(PersonalCheck(), on_fail="flag"), WRITE, chance)
+    assert isinstance(found, Screened)
+    (personal, egress) = found.verdicts
+    assert (personal.passed, egress.action) == (False, "fixed")
+    shown = [said[flaw.start : flaw.end] for flaw in personal.flaws if flaw.label == "EMAIL_ADDRESS"]
+    assert ["today" in one or "evil.example" in one for one in shown] == [False]
+    assert "ana@evil.example" not in said
+    refused, said = await screened(leaving(PersonalCheck(), on_fail="raise"), WRITE, chance)
+    assert (isinstance(refused, str), said) == (True, "")
+
+
+async def test_what_one_check_has_masked_is_nothing_to_the_last_one() -> None:
+    found, said = await screened(leaving(PersonalCheck(types=["EMAIL_ADDRESS"]), on_fail="fix"), WRITE, None)
+    assert isinstance(found, Screened)
+    assert "Write to <EMAIL_ADDRESS> today." in said
+    (personal, egress) = found.verdicts
+    assert [said[flaw.start : flaw.end] for flaw in personal.flaws] == ["<EMAIL_ADDRESS>"]
+    assert "link" in [flaw.label for flaw in egress.flaws]
+    assert "address" not in [flaw.label for flaw in egress.flaws]
 
 
 async def test_nothing_is_left_of_what_was_refused() -> None:

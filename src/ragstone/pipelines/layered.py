@@ -180,7 +180,7 @@ class LayerCalls:
 
     def _taken(self, n: int) -> int:
         if self.left <= 0:
-            raise OutOfCalls(f"the answer took all of its {self._made} calls")
+            raise OutOfCalls(f"the answer took all of its {max(self._made, self._context.purse.calls)} calls")
         n = min(n, self.left)
         self._made += n
         return n

@@ -38,6 +38,13 @@ _GONE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_CONTROL = r"[\x00-\x08\x0e-\x1f\x7f\x80-\x84\x86-\x9f]"
+_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and the like, which a terminal obeys
+_HEX_LETTER = r"(?:[46][1-9A-Fa-f]|[57][0-9Aa])"  # the code of an ASCII letter
+_LETTER = rf"&#(?:[xX]0{{0,4}}{_HEX_LETTER}|0{{0,4}}(?:6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2]));"
+_WRITTEN = re.compile(rf"{_SEQUENCE}|{_CONTROL}|{_LETTER}|(?<![0-9_%])%{_HEX_LETTER}(?=[A-Za-z])")
+"""What is sent beside letters and seen by nobody, and single letters that are written as numbers inside of words."""
+
 _ODD = re.compile(rf"{_GONE.pattern}|[^\w\x00-\x7f]{{2}}")  # what is not seen, and where marks may be stacked
 _TAGS = range(0xE0020, 0xE007F)  # copies of ASCII that nobody sees, and some models read
 _WORD = re.compile(r"[^\W\d_]+")
@@ -67,9 +74,10 @@ def unmask(text: str) -> Unmasked:
     >>> unmask("ｉｇｎ\u200bоre").text
     'ignore'
     """
-    if text.isascii():
+    written = _WRITTEN.search(text) is not None
+    if text.isascii() and not written:
         return Unmasked(text, range(len(text) + 1))
-    if not _ODD.search(text) and unicodedata.is_normalized("NFKC", text):
+    if not written and not _ODD.search(text) and unicodedata.is_normalized("NFKC", text):
         folded, alike = _folded(text)
         return Unmasked(folded, range(len(text) + 1), ("look-alikes",) if alike else ())
     plain, places, masks = _plain(text)
@@ -80,6 +88,7 @@ def unmask(text: str) -> Unmasked:
 def _plain(text: str) -> tuple[str, Sequence[int], tuple[str, ...]]:
     """The text in plain characters, their places in the original and one more, and the masks that it wore."""
     others = set(text)
+    spelt = {found.start(): found for found in _WRITTEN.finditer(text)}
     changed = {each: shown for each in others if (shown := _shown(each)) != (each, "")}
     marks = {each for each in others if unicodedata.combining(each)}
     halts = changed.keys() | marks
@@ -87,7 +96,17 @@ def _plain(text: str) -> tuple[str, Sequence[int], tuple[str, ...]]:
     places: list[int] = []
     masks: dict[str, None] = {}
     at, stacked, last = 0, 0, -1
-    for place in [place for place, character in enumerate(text) if character in halts]:
+    for place in [place for place, character in enumerate(text) if character in halts or place in spelt]:
+        if place in spelt:
+            shown, mask = _spelt(spelt[place][0])
+            if mask:
+                masks[mask] = None
+            parts += [text[at:place], shown]
+            places += [*range(at, place), *[place] * len(shown)]
+            at = spelt[place].end()
+            continue
+        if place < at:
+            continue
         character = text[place]
         shown, mask = changed.get(character, (character, ""))
         if mask:
@@ -103,6 +122,13 @@ def _plain(text: str) -> tuple[str, Sequence[int], tuple[str, ...]]:
         places += [*range(at, place), *[place] * len(shown)]
         at = place + 1
     return "".join([*parts, text[at:]]), [*places, *range(at, len(text) + 1)], tuple(masks)
+
+
+def _spelt(written: str) -> tuple[str, str]:
+    """What a letter that is written as a number shows, or a control character, and by what name it hides."""
+    if written[0] in "&%":
+        return (html.unescape(written) if written[0] == "&" else unquote(written)), "encoded letters"
+    return "", ""  # what was read from a file may hold some by chance
 
 
 @cache

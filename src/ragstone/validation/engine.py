@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ragstone.errors import CheckFailed, RagstoneError
+from ragstone.errors import CheckFailed, NotConfigured, RagstoneError, Ungraded
 from ragstone.protocols import Check
 from ragstone.types import Context
 from ragstone.validation.edits import Change, Places, changes, cuts, without
@@ -47,7 +47,8 @@ async def asked(guard: Guard, subject: Subject, *, context: Context) -> Finding:
         return _late(guard)
     error = _Stopped() if asking.cancelled() else asking.exception()
     if error is not None:
-        return _unanswered(guard, _words(error), told=type(error).__name__, error=error)
+        told = str(error) if isinstance(error, _SAFE) else type(error).__name__
+        return _unanswered(guard, _words(error), told=told, error=error)
     found = asking.result()
     nonsense = _nonsense(found, len(subject.text))
     return _unanswered(guard, nonsense) if nonsense else found
@@ -58,6 +59,10 @@ class _Stopped(RagstoneError):
 
     def __init__(self) -> None:
         super().__init__("it broke off")
+
+
+_SAFE = (_Stopped, NotConfigured, Ungraded)
+"""Errors whose words repeat nothing of a text."""
 
 
 async def _contained(check: Check, subject: Subject, context: Context) -> Finding:
@@ -218,7 +223,7 @@ class Inspection:
 
     `where` names it in the verdicts. What is taken out leaves a `blank` for each character. `before` is the inspection
     of the text before it in the same object: a check that remembers goes on from there, and `base` is where this text
-    begins in all of them together.
+    begins in all of them together. `earlier` is the one past which the text has come to this one.
     """
 
     def __init__(
@@ -231,29 +236,31 @@ class Inspection:
         blank: str = "",
         before: Inspection | None = None,
         base: int = 0,
+        earlier: Inspection | None = None,
     ) -> None:
         known = {} if before is None else dict(zip(map(id, before._given), before.guards, strict=True))
         self._given = guards
         self.guards = [_begun(known.get(id(guard), guard), subject) for guard in guards]
         self.subject, self.context, self.where, self._blank, self._base = subject, context, where, blank, base
         self._tallies = {id(guard): _Tally(guard) for guard in self.guards}
-        self._earlier: Inspection | None = None
+        self._earlier = earlier
         self.refrains = False
         self.faults: list[str] = []  # what a model that is asked anew must hear
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """One for each guard, in their order."""
-        return discreet([self._tallies[id(guard)].verdict(self.subject, self.where) for guard in self.guards])
+        """One for each guard, in their order, after those of the one before."""
+        before = () if self._earlier is None else self._earlier.verdicts
+        own = [self._tallies[id(guard)].verdict(self.subject, self.where) for guard in self.guards]
+        return discreet([*before, *own])
 
-    def at_last(self) -> Inspection:
-        """Another one, past the guards that must see what the others have made of the text."""
-        guards = [guard for guard in self._given if guard.check.last]
-        again = Inspection(
-            guards, self.subject, context=self.context, where=self.where, blank=self._blank, base=self._base
-        )
-        again._earlier = self
-        return again
+    def moved(self, made: Sequence[Change]) -> None:
+        """Has what the checks of a whole text have found point into what became of it."""
+        places = Places(made)
+        for guard in self.guards:
+            if made and guard.check.whole:
+                tally = self._tallies[id(guard)]
+                tally.flaws = [places.moved(flaw) for flaw in tally.flaws]
 
     async def take(self, subject: Subject, *, whole: bool | None = None) -> str | None:
         """The text as it may go on; None where it may not. Raises CheckFailed.
@@ -297,7 +304,7 @@ class Inspection:
                 return None
             case "raise":
                 raise CheckFailed(
-                    f"the check {guard.name!r} failed: {found.reason if found.told is None else found.told}",
+                    f"the check {guard.name!r} failed: {_short([found.reason if found.told is None else found.told])}",
                     where=self.where or subject.stage,
                     verdicts=self.verdicts,
                 )

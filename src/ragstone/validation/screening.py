@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ragstone.types import Context
 from ragstone.validation.apart import Breaths, apart
+from ragstone.validation.edits import Change, changes
 from ragstone.validation.engine import Inspection
 from ragstone.validation.policy import Guard
 from ragstone.validation.segments import Segment, Segments
-from ragstone.verdicts import Subject, Verdict, discreet
+from ragstone.verdicts import Subject, Verdict
 
 __all__ = ["Screened", "Screening"]
 
@@ -52,15 +54,17 @@ class Screening:
     ) -> None:
         self.late = late or any(guard.late for guard in guards)
         self._base = 0 if before is None else before._base + before._length + 1
-        earlier = None if before is None else before._inspection
-        self._inspection = Inspection(guards, subject, context=context, where=where, before=earlier, base=self._base)
-        self._partly = any(not guard.check.whole for guard in guards)
+        first, last = (None, None) if before is None else (before._first, before._last)
+        takes = partial(Inspection, subject=subject, context=context, where=where, base=self._base)
+        self._first = takes([guard for guard in guards if not guard.check.last], before=first)
+        self._last = takes([guard for guard in guards if guard.check.last], before=last, earlier=self._first)
         self._subject, self._reads = subject, read
         self._cut, self._breaths = Segments(), Breaths()
         self._heard: list[str] = []
-        self._kept: list[str] = []
-        self._length = 0
-        self._said = 0  # pieces of `_kept`
+        self._made: list[str] = []  # what the first have left
+        self._kept: list[str] = []  # what the last have left of that
+        self._changed: list[Change] = []
+        self._length = self._taken = self._said = 0  # characters kept and made, pieces said
 
     async def feed(self, text: str) -> str:
         """What may be said now. Raises CheckFailed."""
@@ -72,54 +76,77 @@ class Screening:
         """The whole, and what of it was not said yet. Raises CheckFailed."""
         for segment in self._cut.finish():
             await self._take(segment)
-        heard, text = "".join(self._heard), "".join(self._kept)
+        heard, text = "".join(self._heard), "".join(self._made)
         prompt = self._subject.prompt
-        found = self._inspection
         if prompt is not None and prompt.abstains(heard):
             verdicts = tuple(
                 Verdict(check=one.check, passed=True, reason="abstained", stage=one.stage, where=one.where)
-                for one in found.verdicts
+                for one in self._last.verdicts
             )
             rest = heard if not self._said else heard[len("".join(self._kept[: self._said])) :]
             return Screened(text=heard, rest=rest, verdicts=verdicts)
-        again: Inspection | None = None
-        if not found.refrains and (text or not heard):
-            subject = replace(self._subject, text=text, offset=self._base)
-            made = await found.take(subject, whole=True) or ""
-            if made not in ("", text):
-                again = found.at_last()
-                made = await again.take(replace(subject, text=made)) or ""
-            text = made
-        refrained = found.refrains or (again is not None and again.refrains)
-        inspected = [found] if again is None else [found, again]
+        if not self._refrains and (text or not heard):
+            made = await self._first.take(replace(self._subject, text=text, offset=self._base), whole=True) or ""
+            self._first.moved(self._changed)
+            if self.late:
+                await self._at_last(made)
+            kept = "".join(self._kept)
+            whole = await self._last.take(replace(self._subject, text=kept, offset=self._base), whole=True) or ""
+            if whole != kept:
+                self._kept = [whole]
+        refrained = self._refrains
         return Screened(
-            text="" if refrained else text,
-            rest="" if refrained else text if self.late else self._unsaid(),
-            verdicts=_last_word(found.verdicts, again),
-            faults=tuple(fault for one in inspected for fault in one.faults),
+            text="" if refrained else "".join(self._kept),
+            rest="" if refrained else self._unsaid(),
+            verdicts=self._last.verdicts,
+            faults=(*self._first.faults, *self._last.faults),
             refrained=refrained,
         )
 
+    @property
+    def _refrains(self) -> bool:
+        return self._first.refrains or self._last.refrains
+
     async def _take(self, segment: Segment) -> None:
-        text: str | None = self._reads(segment.text)
+        text = self._reads(segment.text)
         self._heard.append(text)
         await self._breaths.take()
-        if self._inspection.refrains:
+        if self._refrains:
             return
-        if self._partly:
-            subject = replace(self._subject, text=text, code=segment.code, offset=self._base + self._length)
-            text = await self._inspection.take(subject, whole=False)
-        if text:
-            self._kept.append(text)
-            self._length += len(text)
+        left = await self._first.take(self._piece(segment, text), whole=False)
+        if not left:
+            return
+        self._made.append(left)
+        self._taken += len(left)
+        if self.late:
+            self._length = self._taken
+            return
+        await self._keep(segment, left)
+
+    async def _keep(self, segment: Segment, text: str) -> None:
+        """One piece past those that see what the others have made of it."""
+        kept = await self._last.take(self._piece(segment, text), whole=False) or ""
+        if kept != text:
+            at = self._taken - len(text)
+            self._changed += [replace(one, start=one.start + at, end=one.end + at) for one in changes(text, kept, ())]
+        if kept:
+            self._kept.append(kept)
+            self._length += len(kept)
+
+    async def _at_last(self, made: str) -> None:
+        """All that is left of an answer, once all others have seen it."""
+        self._length = 0
+        cut = Segments()
+        pieces = await apart(len(made), lambda: [*cut.feed(made), *cut.finish()])
+        for piece in pieces:
+            await self._breaths.take()
+            if not self._refrains:
+                await self._keep(piece, piece.text)
+
+    def _piece(self, segment: Segment, text: str) -> Subject:
+        return replace(self._subject, text=text, code=segment.code, offset=self._base + self._length)
 
     def _unsaid(self) -> str:
         said = "".join(self._kept[self._said :])
         self._said = len(self._kept)
         return said
-
-
-def _last_word(verdicts: Sequence[Verdict], again: Inspection | None) -> tuple[Verdict, ...]:
-    """The verdicts, with those of the second time where a check has failed only then, or anew."""
-    failed = {one.check: one for one in again.verdicts if not one.passed} if again is not None else {}
-    return discreet([failed.get(one.check, one) for one in verdicts])

@@ -138,12 +138,12 @@ def _as_dict(line: Line, found: Scan | None, threshold: float) -> dict[str, Any]
 def _report(line: Line, found: Scan | None, threshold: float, numbered: bool) -> None:
     head = f"line {line.number}: " if numbered else ""
     if found is None or line.text is None:
-        show.out.print(Text(f"{head}not read: {line.error}"))
+        show.out.print(Text(f"{head}not read: {line.error}"), soft_wrap=True)
         return
     said = "an injection" if found.score >= threshold else "no injection found"
-    show.out.print(Text(f"{head}{said} (score {found.score:.2f})"))
+    show.out.print(Text(f"{head}{said} (score {found.score:.2f})"), soft_wrap=True)
     for flaw in found.flaws:
         words = " ".join(line.text[flaw.start : flaw.end].split())
         shown = words if len(words) <= EXCERPT else words[:EXCERPT] + "…"
         visible = "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)
-        show.out.print(Text(f"  {flaw.start}–{flaw.end}: {visible}\n    {flaw.reason}"))
+        show.out.print(Text(f"  {flaw.start}–{flaw.end}: {visible}\n    {flaw.reason}"), soft_wrap=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Protocol
 
-from ragstone.errors import ConfigError, NotConfigured
+from ragstone.errors import ConfigError, NotConfigured, Ungraded
 from ragstone.protocols import Check
 from ragstone.text.grades import GOOD, grade_in
 from ragstone.types import Completion, Context
@@ -57,7 +57,7 @@ class JudgeCheck(Check):
         self.at_least, self.sources = at_least, sources
 
     async def check(self, subject: Subject, *, context: Context) -> Finding:
-        """Fails a text whose grade is too low. Raises ValueError for a reply without one, and what the models raise."""
+        """Fails a text whose grade is too low. Raises Ungraded for a reply without one, and what the models raise."""
         if self._runner is None:
             raise NotConfigured("a judge asks the models of a pipeline, and is in none")
         inputs: dict[str, object] = {"question": subject.question, "answer": subject.text}
@@ -71,7 +71,7 @@ class JudgeCheck(Check):
         said = completion.text.strip()
         grade = grade_in(said)
         if grade is None:
-            raise ValueError(f"the prompt {self.prompt!r} gave no grade from 1 to {BEST}")
+            raise Ungraded(f"the prompt {self.prompt!r} gave no grade from 1 to {BEST}")
         words = " ".join(said.rpartition("\n")[0].split())
         words = words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
         told = f"grade {grade}"

@@ -37,6 +37,7 @@ _LINK = re.compile(
 )
 _AUTOLINK = re.compile(r"<(?P<address>(?:[A-Za-z][A-Za-z0-9+.-]{1,31}+:|[^\s<>`@]{1,64}@)[^\s<>`]{0,4000}+)>")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_NAME = re.compile(r"<[A-Z]+(?:_[A-Z]+|_\d+)++>")  # what stands for a value, as <EMAIL_ADDRESS_1>: no element has a _
 _PLAIN_TAG = re.compile(r"</?(?:b|br|del|em|i|ins|kbd|mark|s|small|strong|sub|sup|u)[ \t]?/?>", re.IGNORECASE)
 _HANDLER = re.compile(r"\{[^{}\n]{0,300}?\bon[a-z]{3,30}(?==)", re.IGNORECASE)
 """An attribute in braces, of which some renderers make one of the markup: `# Hours {onclick=steal()}`."""
@@ -202,6 +203,9 @@ class _Disarming:
                 continue
             plain = _PLAIN_TAG.match(text, place)
             if plain and self._original(*plain.span()) == plain[0] and self._inline(place):
+                continue
+            name = _NAME.match(text, place)
+            if name and self._original(*name.span()) == name[0]:
                 continue
             first, last = self.seen.starts[place], self.seen.starts[place + 1]
             said = self.text[first : self.seen.ends[place]].removeprefix("\\")
