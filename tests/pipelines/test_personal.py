@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from ragstone.protocols import Capabilities, Check
 from ragstone.testing import HashingEmbedder, ScriptedModel
 from ragstone.types import Chunk, Completion, Context, Delta, Hit, Message, Prompt, Slot
 from ragstone.validation.personal.check import PersonalCheck
-from ragstone.verdicts import Finding, Subject
+from ragstone.verdicts import Finding, Flaw, Subject
 
 MAIL, CARD, PHONE = "jane.doe@example.com", "4111 1111 1111 1111", "+49 231 555 0142"
 QUESTION = f"Is {MAIL} paid with {CARD}, and who has {PHONE}?"
@@ -291,6 +292,20 @@ async def test_a_model_of_ones_own_that_only_quotes_has_its_passages_whatever_th
     assert MAIL in await said(model, prompt(question, slots=slots, abstain="No."))
 
 
+class Flagging(Check):
+    """Finds one text wherever it stands as it is."""
+
+    stages = ("input",)
+
+    def __init__(self, value: str, label: str) -> None:
+        self.value, self.label = value, label
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        found = [one.start() for one in re.finditer(re.escape(self.value), subject.text)]
+        flaws = tuple(Flaw(at, at + len(self.value), "", label=self.label) for at in found)
+        return Finding(passed=not flaws, reason=self.label, flaws=flaws)
+
+
 class Failing(Check):
     stages = ("input",)
 
@@ -345,3 +360,71 @@ async def test_an_echo_says_what_was_asked(text: str):
     assert await said(model, prompt(text)) == f"Question: {text}"
     shown = "\n".join(message.content for asked in model.model.prompts for message in asked.messages)  # pyright: ignore[reportAttributeAccessIssue]
     assert not any(value in shown for value in (MAIL, CARD, PHONE, "86.231.85.193", "078-05-1120"))
+
+
+# ── Which values are the same ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("The web host is 10.1.11.2, the database 10.11.1.2.", "<IP_ADDRESS_1>, the database <IP_ADDRESS_2>."),
+        ("The hosts are fe80::1:12 and fe80::11:2.", "<IP_ADDRESS_1> and <IP_ADDRESS_2>."),
+        ("Filed on 1/11/2026, heard on 11/1/2026.", "<DATE_TIME_1>, heard on <DATE_TIME_2>."),
+        ("Call +1 415 555 0100 or +1 (415) 555-0100.", "<PHONE_NUMBER_1> or <PHONE_NUMBER_1>."),
+    ],
+)
+async def test_values_that_differ_in_the_places_of_their_marks_have_names_of_their_own(text: str, sent: str):
+    model = private()
+    back = await said(model, prompt(text))
+    assert sent in told(model)
+    if "_2>" in sent:
+        assert back == f"Question: {text}"
+
+
+async def test_a_value_that_resembles_one_of_the_author_is_told_by_its_name():
+    words = "Never name 10.1.11.2."
+    messages = (Message("system", words), Message("user", "The hosts are 10.11.1.2 and 10.1.11.2."))
+    model = private()
+    back = await said(model, prompt(messages=messages, authored=words))
+    assert words in told(model)
+    assert "The hosts are <IP_ADDRESS_1> and 10.1.11.2." in told(model)
+    assert back == "The hosts are 10.11.1.2 and 10.1.11.2."
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "sent"),
+    [
+        ("Seen: F16-2823 540116.", "Seen: <US_DRIVER_LICENSE_1>."),
+        ("Seen: Ｆ162823540116.", "Seen: <US_DRIVER_LICENSE_1>."),
+        ("Seen (F162823540116).", "Seen (<US_DRIVER_LICENSE_1>)."),
+        ("Seen: (F16)2823540116.", "Seen: <US_DRIVER_LICENSE_1>."),
+        ("Seen: F162823(540116).", "Seen: <US_DRIVER_LICENSE_1>."),
+    ],
+)
+async def test_a_number_is_found_elsewhere_in_any_groups_and_leaves_the_brackets_around_it(elsewhere: str, sent: str):
+    question = "My driver's license number is F162823540116"
+    model = private()
+    await said(model, prompt(question, messages=(Message("user", f"{elsewhere}\n\nQuestion: {question}"),)))
+    assert f"{sent}\n" in told(model)
+
+
+async def test_what_is_almost_a_known_value_is_hidden_and_comes_back_as_it_was_written():
+    question = "I live at 12 harbour road, Bergen."
+    text = f"Seen at 12 harbour road Bergen; (12) harbour road, Bergen.\n\nQuestion: {question}"
+    model = private(check=Flagging("12 harbour road, Bergen", "STREET_ADDRESS"))
+    assert await said(model, prompt(question, messages=(Message("user", text),))) == text
+    assert "harbour" not in told(model)
+
+
+RESEMBLING = st.sampled_from(
+    ["10.1.11.2", "10.11.1.2", "101.1.1.2", "fe80::1:12", "fe80::11:2", "1/11/2026", "11/1/2026", "12 3rd Street",
+     "1 23rd Street", "a.1@example.com", "a1@example.com", "https://example.com/a-1", "https://example.com/A-1"]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["at", "or (", "x+", "<", ">,"]), RESEMBLING), max_size=8))
+async def test_values_that_resemble_each_other_all_come_back(pieces: list[tuple[str, str]]):
+    text = " ".join(f"{before} {value} ;" for before, value in pieces)
+    model = private()
+    assert await said(model, prompt(text)) == f"Question: {text}"

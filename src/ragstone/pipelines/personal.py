@@ -22,7 +22,7 @@ from ragstone.caching.personal import Impersonal
 from ragstone.caching.screen import Screen
 from ragstone.config import Located
 from ragstone.errors import ConfigError, NotAllowed, NotConfigured, RagstoneError
-from ragstone.pipelines.personal_text import Part, edited, fields_of, parts_of
+from ragstone.pipelines.personal_text import Part, edited, fields_of, loosely, parts_of
 from ragstone.pipelines.spec import CacheSpec, PersonalSpec, RouteSpec
 from ragstone.protocols import Check, Connector, Model
 from ragstone.text.personal.masks import mask
@@ -161,24 +161,29 @@ class _Reading:
     def sent(self) -> _Sent:
         """The prompt with names and masks in place. Raises NotAllowed for what may not be sent at all."""
         prompt = self.prompt
-        known = {same(prompt.authored[one.start : one.end]) for one in self.authored}
+        known = {same(prompt.authored[one.start : one.end], _type_of(one)) for one in self.authored}
         names = Pseudonyms(part.text for part in self.parts)
         places = fields_of(prompt)
-        types: dict[str, str] = {}
+        types: dict[str, str] = {}  # of each value: that by which it was found first
+        elsewhere: dict[str, str] = {}
         for part, flaws in self.found:
             for flaw in flaws:
                 value = part.text[flaw.start : flaw.end]
-                if same(value) not in known:
-                    types.setdefault(same(value), _type_of(flaw))
-        wanted = {value for value in types if len(value) >= SHORTEST}
+                key = same(value, _type_of(flaw))
+                if key not in known:
+                    type_ = types.setdefault(key, _type_of(flaw))
+                    elsewhere.setdefault(loosely(value), type_)
+        wanted = {value: type_ for value, type_ in elsewhere.items() if len(value) >= SHORTEST}
         changes: dict[Part, list[tuple[int, int, str]]] = {}
         for part, flaws in self.found:
-            spans = [(flaw.start, flaw.end) for flaw in sorted(flaws, key=lambda one: (one.start, -one.end))]
-            for start, end in [*spans, *part.others(wanted, spans)]:
+            ordered = sorted(flaws, key=lambda one: (one.start, -one.end))
+            spans = [(flaw.start, flaw.end, _type_of(flaw)) for flaw in ordered]
+            for start, end, found_as in [*spans, *part.others(wanted, spans)]:
                 value = part.text[start:end]
-                type_ = types.get(same(value))
+                key = same(value, found_as)
+                type_ = types.get(key, found_as)
                 send = self.terms.strictest(part.fields_at(start, end, places))
-                if type_ is None or send == "all":
+                if key in known or send == "all":
                     continue
                 self.counted[type_] += 1
                 if send == "nothing":

@@ -6,7 +6,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -14,9 +14,9 @@ from ragstone.errors import NotAllowed
 from ragstone.pipelines.spec import FieldName
 from ragstone.prompts.marks import unsigned
 from ragstone.types import Message, Prompt, Slot
-from ragstone.validation.personal.pseudonyms import same
+from ragstone.validation.personal.pseudonyms import narrowed
 
-__all__ = ["Part", "Places", "edited", "fields_of", "parts_of"]
+__all__ = ["Part", "Places", "edited", "fields_of", "loosely", "parts_of"]
 
 _CODED = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![A-Za-z0-9+/=])"
@@ -69,14 +69,18 @@ class Part:
         own = (self.start, self.end) if self.coded else (self.places[start], self.places[end - 1] + 1)
         return {one.field for one in places.get(self.message, ()) if one.hold(*own)}
 
-    def others(self, values: Collection[str], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    def others(
+        self, values: Mapping[str, str], spans: Sequence[tuple[int, int, str]]
+    ) -> Iterator[tuple[int, int, str]]:
         """Where else values stand that are known from elsewhere: a number whose name is only said in the question.
 
-        `values` are as `same` writes them. Whatever marks and spaces stand between their words, they are found.
+        `values` are as `loosely` writes them, with their types. Whatever marks and spaces stand between their words,
+        they are found: what is not quite the same value is none to be let out either.
         """
         wanted = {_bare(value) for value in values}
         lengths = sorted({len(value) for value in wanted}, reverse=True)
-        words = [*_WORD.finditer(self.text)] if wanted else []
+        text = narrowed(self.text)
+        words = [*_WORD.finditer(text)] if wanted else []
         folded = [word[0].casefold() for word in words]
         begins = [0, *accumulate(map(len, folded))]
         ends = {end: word.end() for end, word in zip(begins[1:], words, strict=True)}
@@ -84,20 +88,44 @@ class Part:
         for begin, word in zip(begins, words, strict=False):
             for length in lengths:
                 if begin + length in ends and whole[begin : begin + length] in wanted:
-                    start, end = word.start(), ends[begin + length]
-                    while start and self.text[start - 1] in "+(":
-                        start -= 1
-                    if start >= last and same(self.text[start:end]) in values and _free(start, end, spans):
-                        yield start, end
+                    start, end = _around(text, word.start(), ends[begin + length])
+                    type_ = values.get(loosely(text[start:end]))
+                    if start >= last and type_ is not None and _free(start, end, spans):
+                        yield start, end, type_
                         last = end
                         break
+
+
+def loosely(value: str) -> str:
+    """A value as it is looked for: all that holds digits without its marks, so that none gets out in another writing.
+
+    >>> loosely("12 Harbour Road, Bergen") == loosely("12 harbour road Bergen")
+    True
+    """
+    folded = narrowed(value).casefold()
+    if "@" in folded or not any(letter.isdigit() for letter in folded):
+        return " ".join(folded.split())
+    return re.sub(r"[\W_]+", "", folded)
 
 
 def _bare(value: str) -> str:
     return "".join(_WORD.findall(value)).casefold()
 
 
-def _free(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """A range with the plus before it, and with the brackets of which it holds the other half."""
+    opened, closed = text.count("(", start, end), text.count(")", start, end)
+    for _ in range(2):
+        before = text[start - 1 : start]
+        if (before == "+" and text[start] in "(0123456789") or (before == "(" and opened < closed):
+            opened += before == "("
+            start -= 1
+    if text[end : end + 1] == ")" and closed < opened:
+        end += 1
+    return start, end
+
+
+def _free(start: int, end: int, spans: Sequence[tuple[int, int, str]]) -> bool:
     """Whether a range overlaps none of these, which are in order."""
     at = bisect_right(spans, start, key=lambda span: span[0])
     return not (at and spans[at - 1][1] > start) and not (at < len(spans) and spans[at][0] < end)

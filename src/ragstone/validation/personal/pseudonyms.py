@@ -3,8 +3,8 @@ r"""Names that stand in for personal data while a text is elsewhere, and the way
     "Mail jane@example.com."     →  "Mail <EMAIL_ADDRESS_1>."
     "I wrote to jane@example.com."  ←  "I wrote to EMAIL_ADDRESS_1."
 
-The same value has the same name, in whatever letters and spaces it is written. A model may write a name in other
-letters, lose its brackets or escape them; it is known all the same, also where a stream is cut in the middle of it.
+The same value has the same name, in whatever letters and spaces it is written (`same`). A model may write a name in
+other letters, lose its brackets or escape them; it is known all the same, also where a stream is cut in its middle.
 """
 
 from __future__ import annotations
@@ -12,8 +12,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address
 
-__all__ = ["Pseudonyms", "Restoring", "same"]
+__all__ = ["Pseudonyms", "Restoring", "narrowed", "same"]
+
+_GROUPED = frozenset(
+    {
+        "CREDIT_CARD",
+        "IBAN_CODE",
+        "PHONE_NUMBER",
+        "UK_NHS",
+        "US_BANK_NUMBER",
+        "US_DRIVER_LICENSE",
+        "US_ITIN",
+        "US_PASSPORT",
+        "US_SSN",
+    }
+)
+"""Types of numbers that people write in any groups: what stands between those says nothing."""
+
+_BETWEEN = re.compile(r"[\s.()/\u00ad\u200b\u2010-\u2015\u2060\u2212\ufeff-]+")
+_NARROW = {0xFF01 + place: 0x21 + place for place in range(94)} | {0x3000: 0x20}
+_PORT = re.compile(
+    r"\[(?P<six>[0-9a-f:.]{2,45}(?:%[^\[\]]*)?)\]:(?P<sixth>\d{1,5})|(?P<four>[\d.]{7,15}):(?P<fourth>\d{1,5})"
+)
+_HOST = re.compile(r"(?P<scheme>[a-z][a-z\d+.-]{0,30}://)?(?P<user>[^/?#@]*@)?(?P<host>[^/?#]*)", re.IGNORECASE)
 
 _OPEN = ("<", "&lt;", r"\u003c")
 _CLOSE = (">", "&gt;", r"\u003e")
@@ -22,16 +45,46 @@ _DIGITS = 6
 _ANY = re.compile(r"([A-Z][A-Z\\_ -]{0,80})[_ -](\d{1,6})", re.IGNORECASE)
 
 
-def same(value: str) -> str:
-    """What two ways of writing one value have in common: `+1 (415) 555-0100` and `+1 415 555 0100`.
+def same(value: str, type_: str) -> str:
+    """What is equal for two values of these types only where they are surely one value, in other writing.
 
-    >>> same("Jane@Example.com") == same("jane@example.com")
+    Capitals, kinds of spaces and full-width forms never count (but for capitals in the path of a web address, which
+    lead to other pages). What groups a number does not count either, nor which of its forms an IP address has.
+    Everywhere else each mark counts: `1/11/2026` is another day than `11/1/2026`.
+
+    >>> same("+1 (415) 555-0100", "PHONE_NUMBER") == same("+1 415 555 0100", "PHONE_NUMBER")
     True
+    >>> same("10.1.11.2", "IP_ADDRESS") == same("10.11.1.2", "IP_ADDRESS")
+    False
     """
-    folded = value.casefold()
-    if "@" in value or not any(letter.isdigit() for letter in value):
-        return " ".join(folded.split())
-    return re.sub(r"[\W_]+", "", folded)
+    plain = " ".join(narrowed(value).split())
+    if type_ == "URL":
+        found = _HOST.match(plain)
+        assert found is not None, "it matches nothing at all, too"
+        scheme, user, host = (found[part] or "" for part in ("scheme", "user", "host"))
+        return f"{scheme.lower()}{user}{host.lower()}{plain[found.end() :]}"
+    folded = plain.lower()
+    if type_ in _GROUPED:
+        return f"#{_BETWEEN.sub('', folded)}"  # so that `2026-1122` is no `20261122` of another kind
+    return _machine(folded) if type_ == "IP_ADDRESS" else folded
+
+
+def narrowed(text: str) -> str:
+    """The text with full-width letters, digits and marks in their usual form, each in its place."""
+    return text if text.isascii() else text.translate(_NARROW)
+
+
+def _machine(value: str) -> str:
+    """An IP address in its canonical form, with the port that it may have; what is none stays."""
+    found = _PORT.fullmatch(value)
+    host, port = (value, "") if found is None else (found["six"] or found["four"], found["sixth"] or found["fourth"])
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return value
+    if not port:
+        return str(address)
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 class Pseudonyms:
@@ -62,7 +115,7 @@ class Pseudonyms:
         >>> Pseudonyms().of("jane@example.com", "EMAIL_ADDRESS")
         '<EMAIL_ADDRESS_1>'
         """
-        key = same(value)
+        key = same(value, type_)
         if key not in self._names:
             number = self._last.get(type_, 0) + 1
             while (type_, number) in self._taken:
