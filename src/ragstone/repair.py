@@ -114,6 +114,9 @@ def repaired(text: str) -> Repaired | None:
         found, end = _next(text, begin)
         if found is None or text[end:].lstrip(_BLANK).startswith((",", ":")) or _next(text, end)[0] is not None:
             return None
+        before = text[: found.start].rstrip(f"{_BLANK}[")
+        if before.endswith(":") and before[:-1].rstrip(_BLANK).endswith(tuple(_CLOSERS)):
+            return None  # the value of a member: what holds it is broken
     except _Unclear:
         return None
     return found
@@ -163,8 +166,8 @@ class _Frame:
 class _Quotes:
     """The quotes that stand inside of a text: whether they are pairs, as those of a quotation are.
 
-    `stray` is the place of the last that ends none, such as that of 5" or of the ships' crews; `ended`: what follows one
-    of those is what follows a whole text, which cannot be told from an end with something broken behind it.
+    `stray` is the place of the last that ends none, such as that of 5" or of the ships' crews; `ended`: what follows
+    one of those is what follows a whole text, which cannot be told from an end with something broken behind it.
     """
 
     __slots__ = ("_depth", "_nests", "_reached", "_start", "_text", "ended", "stray")
@@ -187,7 +190,7 @@ class _Quotes:
         text, is_open = self._text, self.open_at(place)
         before, after = text[place - 1], text[place + 1 : place + 2]
         leads = place == self._start or before.isspace() or before in _BEFORE_WORDS
-        trails = not after or after.isspace() or after in _AFTER_WORDS
+        trails = not (after.isalnum() or leads) or after.isspace() or after in _AFTER_WORDS
         if leads and not trails:
             self._depth += 1
         elif is_open:
@@ -413,6 +416,8 @@ class _Reader:
                 self.at = place + 1
         if quotes.stray:
             self._unclear(quotes.stray + 1)  # it may have ended this text
+        if text.rstrip().endswith(self._frames[0].closing):
+            self._unclear(self.end)  # that bracket may be its own, or the last of all
         pieces.append(text[self.at :])
         self.at = self.end
         return _joined(pieces), False
