@@ -107,6 +107,8 @@ MENDED = [
     ('{"a": "x", "b": {"c": [', {"a": "x"}, "a cut-off end (its last member was left out)"),
     ('{"a": "x", "b', {"a": "x"}, "a cut-off end (its last member was left out)"),
     ('{"a": "x\\', {"a": "x"}, "a cut-off end (its last text was closed)"),
+    ('{"a": "x\\ud83d\\ude0', {"a": "x"}, "a cut-off end (its last text was closed)"),
+    ('{"a": "x", "b": "\\ud83d', {"a": "x"}, "a cut-off end (its last member was left out)"),
     ('{"a": "x", "b": "y", ...}', {"a": "x", "b": "y"}, MORE),
     ('{"a": "x",\n  …\n}', {"a": "x"}, MORE),
     ('{"a": ["x", "y", ...], "b": [1, ..., 9]}', {"a": ["x", "y"], "b": [1, 9]}, MORE),

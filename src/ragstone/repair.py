@@ -42,6 +42,7 @@ _OPENS = "".join(_CLOSERS)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 _HEX = {"u": re.compile("[0-9a-fA-F]{4}"), "x": re.compile("[0-9a-fA-F]{2}"), "U": re.compile("[0-9a-fA-F]{8}")}
 _HALF = re.compile("[\ud800-\udfff]")
+_FIRST_HALF = re.compile("[\ud800-\udbff]")
 
 _SPACE = re.compile(r"[\s\ufeff]*")
 _COMMENT = re.compile(r"//|/\*|#(?=\s)")
@@ -420,7 +421,8 @@ class _Reader:
             self._unclear(self.end)  # that bracket may be its own, or the last of all
         pieces.append(text[self.at :])
         self.at = self.end
-        return _joined(pieces), False
+        said = _joined(pieces)
+        return said[:-1] if _FIRST_HALF.match(said[-1:]) else said, False
 
     def _closes(self, at: int, role: Literal["name", "member", "item"], *, clean: bool) -> bool:
         """Whether the quote before a place ends its text; `clean`: none stood in it before."""
