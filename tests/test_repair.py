@@ -109,6 +109,8 @@ MENDED = [
     ('{"a": "x\\', {"a": "x"}, "a cut-off end (its last text was closed)"),
     ('{"a": "x\\ud83d\\ude0', {"a": "x"}, "a cut-off end (its last text was closed)"),
     ('{"a": "x", "b": "\\ud83d', {"a": "x"}, "a cut-off end (its last member was left out)"),
+    ('{{"a": 1,}}', {"a": 1}, "a trailing comma"),
+    ('{"a": 1,}}', {"a": 1}, "a trailing comma"),
     ('{"a": "x", "b": "y", ...}', {"a": "x", "b": "y"}, MORE),
     ('{"a": "x",\n  …\n}', {"a": "x"}, MORE),
     ('{"a": ["x", "y", ...], "b": [1, ..., 9]}', {"a": ["x", "y"], "b": [1, 9]}, MORE),
@@ -164,6 +166,8 @@ def test_every_repair_is_said(text: str, made: Any, repairs: str) -> None:
         '{"a": ...}',
         '{"a": [...]}',
         'a": 1, "b": {"c": 1}}',  # the value of a member is not the object
+        '{"a" {"c": 1}}',
+        '{"a" (see b): [{"c": 1}]}',
         '{\n  a": 1,\n  "b": [{"c": true}]\n}',
     ],
 )

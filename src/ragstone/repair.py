@@ -113,14 +113,22 @@ def repaired(text: str) -> Repaired | None:
             if found is not None and not text[begin:].strip(_BLANK):
                 return found
         found, end = _next(text, begin)
-        if found is None or text[end:].lstrip(_BLANK).startswith((",", ":")) or _next(text, end)[0] is not None:
+        if found is None or _held(text, found) or _next(text, end)[0] is not None:
             return None
-        before = text[: found.start].rstrip(f"{_BLANK}[")
-        if before.endswith(":") and before[:-1].rstrip(_BLANK).endswith(tuple(_CLOSERS)):
-            return None  # the value of a member: what holds it is broken
     except _Unclear:
         return None
     return found
+
+
+def _held(text: str, found: Repaired) -> bool:
+    """Whether an object stands in something that is broken: it has a name, or a comma or a bracket follows."""
+    before, after = text[: found.start].rstrip(f"{_BLANK}["), text[found.end :].lstrip(_BLANK)
+    if after.startswith((",", ":")):
+        return True
+    if before.endswith(":") and before[:-1].rstrip(_BLANK).endswith(tuple(_CLOSERS)):
+        return True
+    closed = after.lstrip(f"{_BLANK}]").startswith("}") and not before.endswith("{")  # {{"a": 1}} is a plain mistake
+    return closed and before.count("{") > before.count("}")
 
 
 def _next(text: str, at: int) -> tuple[Repaired | None, int]:
