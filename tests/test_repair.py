@@ -84,6 +84,7 @@ def test_no_text_is_too_odd(text: str) -> None:
             assert 0 <= found.start < found.end <= len(tried)
 
 
+MORE = "an ellipsis (what it stands for is missing)"
 MENDED = [
     ('{"a": [1, 2,], }', {"a": [1, 2]}, "a trailing comma"),
     ('{"a": 1 "b": 2}', {"a": 1, "b": 2}, "a missing comma"),
@@ -106,6 +107,24 @@ MENDED = [
     ('{"a": "x", "b": {"c": [', {"a": "x"}, "a cut-off end (its last member was left out)"),
     ('{"a": "x", "b', {"a": "x"}, "a cut-off end (its last member was left out)"),
     ('{"a": "x\\', {"a": "x"}, "a cut-off end (its last text was closed)"),
+    ('{"a": "x\\ud83d\\ude0', {"a": "x"}, "a cut-off end (its last text was closed)"),
+    ('{"a": "x", "b": "\\ud83d', {"a": "x"}, "a cut-off end (its last member was left out)"),
+    ('{{"a": 1,}}', {"a": 1}, "a trailing comma"),
+    ('{"a": 1,}}', {"a": 1}, "a trailing comma"),
+    ('{"a": "x", "b": "y", ...}', {"a": "x", "b": "y"}, MORE),
+    ('{"a": "x",\n  …\n}', {"a": "x"}, MORE),
+    ('{"a": ["x", "y", ...], "b": [1, ..., 9]}', {"a": ["x", "y"], "b": [1, 9]}, MORE),
+    ('{"a": ["x" ...', {"a": ["x"]}, f"{MORE}, a cut-off end"),
+    ('{"a": "I said "wait", ... and left"}', {"a": 'I said "wait", ... and left'}, "quotes in a text"),
+    ('{"a": "the 5" pipe", "b": 1}', {"a": 'the 5" pipe', "b": 1}, "quotes in a text"),
+    (
+        '{"a": ["the "big" (or "old"), "wet" one", "x"]}',
+        {"a": ['the "big" (or "old"), "wet" one', "x"]},
+        "quotes in a text",
+    ),
+    ("{'a': 'the ships' crews'}", {"a": "the ships' crews"}, "single quotes, quotes in a text"),
+    ("{“a”: „er sagt „ja“, dann“}", {"a": "er sagt „ja“, dann"}, "typographic quotes, quotes in a text"),
+    ('{"a": "x", "b": "At six [1]', {"a": "x", "b": "At six [1]"}, "a cut-off end (its last text was closed)"),
 ]
 
 
@@ -132,6 +151,24 @@ def test_every_repair_is_said(text: str, made: Any, repairs: str) -> None:
         '{"a": [1, 2}, "b": 3]',
         "{" * 1000,
         "see {this} and {}",
+        '{"a": "x", "b" "y"}',  # a member without a colon, or a text with quotes?
+        '{"a": "x", "b", "c": 1}',
+        '{"a": "x", b}',
+        '{"a": "x" b: 1}',
+        '{"a": "x"| }',
+        '{"a": ["x"[}',
+        '{"a": "At six." + " Or nine.", "b": 2}',
+        '{"a": "he said "yes", "no": 1"}',  # "no" may be the name of a member, or what he said
+        '{"a": ["he said "yes", "no" and left"]}',
+        '{"a": "he said "yes"}',
+        '{"a": "x}',  # a text that was never closed, or one with a bracket that breaks off
+        '{"a": [1"]}',
+        '{"a": ...}',
+        '{"a": [...]}',
+        'a": 1, "b": {"c": 1}}',  # the value of a member is not the object
+        '{"a" {"c": 1}}',
+        '{"a" (see b): [{"c": 1}]}',
+        '{\n  a": 1,\n  "b": [{"c": true}]\n}',
     ],
 )
 def test_a_riddle_has_no_answer(text: str) -> None:
@@ -160,6 +197,11 @@ def test_it_goes_down_to_any_depth() -> None:
         '[["x"}' * 150_000,
         '{"a":"\\' * 150_000,
         '{"a": "x"' + " " * 1_000_000,
+        '{"a": "' + 'x" y ' * 200_000,
+        '{"a": "' + ' "x' * 300_000,
+        '{"a": „' + "„ “x " * 200_000,
+        '{"a": 1' + ", ..." * 200_000,
+        '{"a": "x"' + ", ..." * 200_000,
     ],
 )
 @pytest.mark.slow

@@ -42,6 +42,7 @@ _OPENS = "".join(_CLOSERS)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 _HEX = {"u": re.compile("[0-9a-fA-F]{4}"), "x": re.compile("[0-9a-fA-F]{2}"), "U": re.compile("[0-9a-fA-F]{8}")}
 _HALF = re.compile("[\ud800-\udfff]")
+_FIRST_HALF = re.compile("[\ud800-\udbff]")
 
 _SPACE = re.compile(r"[\s\ufeff]*")
 _COMMENT = re.compile(r"//|/\*|#(?=\s)")
@@ -57,16 +58,20 @@ _NAME = r"""(?: "(?:[^"\\\n]|\\.){0,380}" | '(?:[^'\\\n]|\\.){0,380}'
     | [“”„][^“”"\n]{0,380}[“”"] | [‘’][^‘’'\n]{0,380}[‘’'] )"""
 _ITEM = rf"(?:[{_OPENS}\[{{]|-?[0-9]|(?:true|false|null|True|False|None)\b)"
 _SCALAR = r"(?:-?[0-9][-+.\w]*+|(?:true|false|null|True|False|None)\b)"
+_MORE = r"(?:\.{3,}|…)"
+_ELLIPSIS = re.compile(_MORE)
 _ENDS = {
     "name": re.compile(rf"{_GAP}(?::|\Z)", re.VERBOSE),
     "member": re.compile(
         rf"""{_GAP}(?: \Z | \}} | \](?={_GAP}[,\]}}]) | {_NAME}{_GAP}:
-          | ,{_GAP}(?: {_NAME}{_GAP}(?::|\Z) | [\w$][\w$.-]*{_GAP}: | [}},] | \Z) )
+          | ,{_GAP}(?: {_NAME}{_GAP}(?::|\Z) | [\w$][\w$.-]*{_GAP}: | [}},] | \Z)
+          | ,?{_GAP}{_MORE}{_GAP}(?: [}},] | \Z) )
         | [ \t]*\n[ \t]*[\w$]+[ \t]*:""",
         re.VERBOSE,
     ),
     "item": re.compile(
         rf"""{_GAP}(?: \Z | \] | \}}(?={_GAP}[,\]}}]) | ,{_GAP}(?: {_ITEM} | [\],] | \Z)
+          | ,?{_GAP}{_MORE}{_GAP}(?: [\],] | \Z)
           | (?<=[\s/])(?: [{_OPENS}\[{{] | {_SCALAR}(?={_GAP}(?: [,\]\[{{] | (?<=\s)[{_OPENS}] | {_SCALAR} )) ) )""",
         re.VERBOSE,
     ),
@@ -77,6 +82,9 @@ _BREAKS = re.compile(rf"(?:,{_GAP}(?:[{_OPENS}][^{_OPENS}\n]*|[\w$.+-]+)|\s+[{_O
 """What stands behind a text, and the beginning of what would come next, when the whole breaks off there."""
 
 _NAMES_NEXT = re.compile(r"\s*:")
+_LIKE_AN_END = re.compile(rf"\s*[,:\]}}\[{{{_OPENS}”»]")
+_BEFORE_WORDS = frozenset("([{<-–—/=" + _OPENS)  # what a quotation may begin behind
+_AFTER_WORDS = frozenset(",.;:!?…)]}>-–—/”»" + _OPENS)  # and what may follow its end
 _BEGINS = re.compile(rf"\{{(?=\s*(?:[{_OPENS}\w$}}/#,]|\Z))")  # what a member may begin with, or an end
 _BLANK = "\ufeff \t\r\n"
 
@@ -105,11 +113,22 @@ def repaired(text: str) -> Repaired | None:
             if found is not None and not text[begin:].strip(_BLANK):
                 return found
         found, end = _next(text, begin)
-        if found is None or text[end:].lstrip(_BLANK).startswith((",", ":")) or _next(text, end)[0] is not None:
+        if found is None or _held(text, found) or _next(text, end)[0] is not None:
             return None
     except _Unclear:
         return None
     return found
+
+
+def _held(text: str, found: Repaired) -> bool:
+    """Whether an object stands in something that is broken: it has a name, or a comma or a bracket follows."""
+    before, after = text[: found.start].rstrip(f"{_BLANK}["), text[found.end :].lstrip(_BLANK)
+    if after.startswith((",", ":")):
+        return True
+    if before.endswith(":") and before[:-1].rstrip(_BLANK).endswith(tuple(_CLOSERS)):
+        return True
+    closed = after.lstrip(f"{_BLANK}]").startswith("}") and not before.endswith("{")  # {{"a": 1}} is a plain mistake
+    return closed and before.count("{") > before.count("}")
 
 
 def _next(text: str, at: int) -> tuple[Repaired | None, int]:
@@ -153,6 +172,45 @@ class _Frame:
         self.comma = False  # one came last
 
 
+class _Quotes:
+    """The quotes that stand inside of a text: whether they are pairs, as those of a quotation are.
+
+    `stray` is the place of the last that ends none, such as that of 5" or of the ships' crews; `ended`: what follows
+    one of those is what follows a whole text, which cannot be told from an end with something broken behind it.
+    """
+
+    __slots__ = ("_depth", "_nests", "_reached", "_start", "_text", "ended", "stray")
+
+    def __init__(self, text: str, start: int, opens: str) -> None:
+        self._text, self._start, self._reached = text, start, start
+        self._nests = "" if opens in _CLOSERS[opens] else opens  # a sign that only ever opens
+        self._depth = self.stray = 0
+        self.ended = False
+
+    def open_at(self, place: int) -> bool:
+        """Whether a quotation that was opened before a place has not ended there."""
+        if self._nests:
+            self._depth += self._text.count(self._nests, self._reached, place)
+            self._reached = place + 1
+        return self._depth > 0
+
+    def add(self, place: int) -> None:
+        """Takes in the quote at a place."""
+        text, is_open = self._text, self.open_at(place)
+        before, after = text[place - 1], text[place + 1 : place + 2]
+        leads = place == self._start or before.isspace() or before in _BEFORE_WORDS
+        trails = not (after.isalnum() or leads) or after.isspace() or after in _AFTER_WORDS
+        if leads and not trails:
+            self._depth += 1
+        elif is_open:
+            self._depth -= 1
+        elif leads == trails and after not in tuple(",:]}"):
+            self._depth += 1  # either of a pair
+        else:
+            self.stray = place
+            self.ended = _LIKE_AN_END.match(text, place + 1) is not None
+
+
 class _Reader:
     """Reads one object or list, with a stack of its own: the depth of a text is no depth of calls."""
 
@@ -177,6 +235,8 @@ class _Reader:
                 self._close(sign)
             elif sign == ",":
                 self._comma(frame)
+            elif (ellipsis := _ELLIPSIS.match(self.text, self.at)) is not None:
+                self._more(frame, ellipsis.end())
             else:
                 if frame.waits:
                     self._note("a missing comma")
@@ -234,6 +294,14 @@ class _Reader:
             self._note("a comma too many")
         frame.waits, frame.comma = False, True
         self.at += 1
+
+    def _more(self, frame: _Frame, end: int) -> None:
+        """Goes on over "and so on". Where nothing came before it, nobody knows what goes on."""
+        if not frame.items:
+            self._unclear()
+        self._note("an ellipsis (what it stands for is missing)")
+        frame.waits, frame.comma = True, False
+        self.at = end
 
     def _ended(self, root: Any, how: str) -> Any:
         """The root as far as it has come. What has only just begun has no value yet."""
@@ -329,6 +397,7 @@ class _Reader:
         pieces: list[str] = []
         clean = True
         self.at += 1
+        quotes = _Quotes(text, self.at, opens)
         while (found := _INSIDE[opens].search(text, self.at)) is not None:
             place, sign = found.start(), found[0]
             pieces.append(text[self.at : place])
@@ -339,18 +408,29 @@ class _Reader:
                 pieces.append(sign)
                 self.at = place + 1
             elif self._closes(place + 1, role, clean=clean):
+                if quotes.open_at(place):
+                    self._unclear(place + 1)  # it may as well end a quotation inside of this text
                 self.at = place + 1
                 return _joined(pieces), True
             else:
                 if role == "name" or _NAMES_NEXT.match(text, place + 1, place + _AHEAD):
                     self._unclear(place + 1)  # the name of another member: this text was never closed
+                if not (apostrophe := sign in "'’" and text[place - 1].isalnum() and text[place + 1].isalnum()):
+                    quotes.add(place)
+                if quotes.ended:
+                    self._unclear(place + 1)
                 self._note("quotes in a text")
-                clean = clean and sign in "'’" and text[place - 1].isalnum() and text[place + 1].isalnum()
+                clean = clean and apostrophe
                 pieces.append(sign)
                 self.at = place + 1
+        if quotes.stray:
+            self._unclear(quotes.stray + 1)  # it may have ended this text
+        if text.rstrip().endswith(self._frames[0].closing):
+            self._unclear(self.end)  # that bracket may be its own, or the last of all
         pieces.append(text[self.at :])
         self.at = self.end
-        return _joined(pieces), False
+        said = _joined(pieces)
+        return said[:-1] if _FIRST_HALF.match(said[-1:]) else said, False
 
     def _closes(self, at: int, role: Literal["name", "member", "item"], *, clean: bool) -> bool:
         """Whether the quote before a place ends its text; `clean`: none stood in it before."""

@@ -274,3 +274,32 @@ def test_an_answer_keeps_its_words(answer: str) -> None:
         return re.sub(r"[\[\]\d,; \t]", "", text)
 
     assert letters(out) == letters(answer)
+
+
+# ── However many brackets there are ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("depth", [1, 7, 8, 9, 30])
+def test_unknown_markers_around_each_other_all_go_and_a_link_stays(depth: int) -> None:
+    said, citations, verdict = cite("It holds [1]" + " x" + "[" * depth + "9]" * depth + "(a).", [hit()])
+    assert (said, len(citations), verdict.passed) == ("It holds [1] x[9](a).", 1, depth == 1)
+    assert cite("BM25 [1]\n" + "[ " * depth + "9 ] \t" * depth + "x", [hit()])[0] == "BM25 [1]\nx"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000 + "9]" * 200_000,
+        "[1, " * 200_000 + "[9]" + "]" * 200_000,
+        "`x` [9]\n" * 100_000,
+        "`x` [1]\n" * 100_000,
+        "word [1] " * 100_000,
+        ".[1]" * 100_000,
+        "\n[1]" * 100_000,
+        "`[9]``" * 100_000,
+        "".join("`" * ticks + "x " for ticks in range(1, 2_000)) + "[1]",
+    ],
+)
+def test_a_long_answer_is_read_a_few_times(text: str) -> None:
+    cite(text, [hit("BM25 ranks them.")])  # with the square of it, this test would never end

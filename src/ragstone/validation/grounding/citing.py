@@ -89,11 +89,14 @@ class _Passage:
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
+        self._found: dict[str, tuple[int, int]] = {}
 
     def citation(self, claim: str, number: int) -> Citation:
         """The words of this passage that support a claim."""
         chunk = self.chunk
-        first, last = self._verbatim(claim) or self._nearest(claim) or self._whole
+        if claim not in self._found:  # many markers may stand in one sentence
+            self._found[claim] = self._verbatim(claim) or self._nearest(claim) or self._whole
+        first, last = self._found[claim]
         start = chunk.start + first
         return Citation(
             number=number,

@@ -56,10 +56,9 @@ def claims(text: str, *, language: str = "", prompt: Prompt | None = None) -> It
     """
     marked = list(markers(text))
     found = bare(text, marked)
-    carried = [found.carried(place) for place in found.at]
     for start, end in sentences(found.text):
         said = found.text[start:end]
-        own = [one for one, place in zip(marked, carried, strict=True) if start <= place < end]
+        own = [one for one, place in zip(marked, found.carried, strict=True) if start <= place < end]
         read_in = language or detect(said)
         if _claims(said, read_in) and not (prompt is not None and prompt.abstains(said)):
             first, last = found.places[start], found.places[end - 1] + 1
