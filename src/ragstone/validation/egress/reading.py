@@ -24,7 +24,9 @@ __all__ = ["Reading"]
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<mark>`{3,}+|~{3,}+)(?P<info>.*)", re.DOTALL)
 _INFO = re.compile(r" {0,9}[A-Za-z0-9_+-]{0,99} *")
-_DEEP = re.compile(r"[ \t]*+(?:(?:[-*+>:]|~(?=[ \t])|\(?[\w#@]{1,9}[.)]|\[\^?[^\]\[\n]{0,99}\]:?)[ \t]*+)*+(?:`{3}|~{3})")
+_DEEP = re.compile(
+    r"[ \t]*+(?:(?:[-*+>:]|~(?=[ \t])|\(?[\w#@]{1,9}[.)]|\[\^?[^\]\[\n]{0,99}\]:?)[ \t]*+)*+(?:`{3}|~{3})"
+)
 _PARTS = re.compile(r"[ \t]*+(?:[>:<]|$|([-*_])[ \t]*+(?:\1[ \t]*+){2,}+$)|.*`")
 """A line at which Python-Markdown ends the paragraph that it takes an indented block for."""
 
@@ -100,7 +102,9 @@ class Reading:
         code: list[tuple[int, int]] = []
         if any(not known(found[0], self.passages) for found in _MARKED.finditer(text)):
             self.doubts()  # taken out, it may join what stands beside it
-        sure = self._closes(text, 0) if self._mark else False
+        if text and self._mark and not self.begins_line:
+            self.doubts()  # who cut the text took this for no line of code
+        sure = self._closes(text, 0)
         for found in _LINE.finditer(text):
             if not found[0]:
                 break
@@ -131,9 +135,13 @@ class Reading:
             line = found[0].rstrip("\r\n")
             if line.rstrip().endswith(self._mark):
                 return self._is_end(line)
-            if self._parts(line):
+            if self._parts(line) or self._ends_math(line):
                 return False
         return False
+
+    def _ends_math(self, line: str) -> bool:
+        """Whether a formula may end here that began before the block: pandoc takes both for one paragraph."""
+        return self._math and _CLOSES_MATH.search(line) is not None
 
     def _parts(self, line: str) -> bool:
         """Whether a line in an indented block ends the paragraph that Python-Markdown takes for it, or the block."""
@@ -185,13 +193,12 @@ class Reading:
         return False
 
     def _opens(self, found: re.Match[str]) -> bool:
-        if not _INFO.fullmatch(found["info"]):
-            self.doubts()  # some know no such fence, and take the one that closes it for one that opens another
+        if self._unclear or not _INFO.fullmatch(found["info"]):
+            self.doubts()  # some know no such fence here, and take the one that closes it for one that opens another
             return False
         self._mark, self._indent = found["mark"], len(found["indent"])
         self._drawn = self._mark[0] == "~" or found["info"].strip().lower() in DRAWN  # markdown2 knows no tildes
-        self._parted = bool(self._indent) and (self._unclear or self._math)
-        self._unclear, self._math = self._parted and self._unclear, self._parted and self._math
+        self._parted = False
         return True
 
     def _settles(self, line: str) -> None:
@@ -207,7 +214,7 @@ class Reading:
             return True
         if self._indent and self._outdented(line):
             self.doubts()  # a list item that the block lies in would have ended
-        elif line.rstrip().endswith(self._mark):
+        elif line.rstrip().endswith(self._mark) or self._ends_math(line):
             self.doubts()  # the end of the block to some, and not to all
         elif self._mark[0] == "~" and ("`" in line or "$$" in line):
             self.doubts()

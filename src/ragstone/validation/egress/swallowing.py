@@ -17,6 +17,7 @@ from dataclasses import dataclass
 __all__ = ["Swallowing"]
 
 _DOLLARS = re.compile(r"\${2,}+")
+_FORMULA = re.compile(r"[^$]*+\$\$[^$]++\$\$(?!\$)")
 _BRACKETS = re.compile(r"(?<!\\)(?:\\\\)*+\\(?P<which>[\[\]])")
 _EMPTY = re.compile(r"\\\[\s*+\\\]")
 _ENVIRONMENTS = re.compile(r"\\(?P<which>begin|end)[ \t]*+\{(?P<name>[^{}\s]{0,40})\}")
@@ -75,8 +76,7 @@ class Swallowing:
             self.lost = self.lost or (self._dollars and not self._filled)
             self._dollars, self._filled = not self._dollars, False
             return
-        marks = _DOLLARS.findall(text)
-        whole = marks == ["$$", "$$"] and text.count("$") == len("$$$$") and "$$$$" not in text
+        whole = len(_DOLLARS.findall(text)) == len("$$") and _FORMULA.match(text) is not None
         self.lost = self.lost or self._dollars or not whole
 
     def _environment(self, name: str, *, begins: bool) -> None:
