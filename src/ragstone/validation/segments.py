@@ -7,7 +7,7 @@ block: some renderers take a block for code only if it ends, and with the fence 
 
 However the text arrives, its segments are the same, and joined they are the text, character by character. No segment
 ends inside of what a renderer reads as one: a code span, a link, an image, a tag, a marker, an address. In Markdown no
-such thing crosses a blank line, so nothing is held back longer than to the end of its paragraph.
+such thing crosses a blank line, so nothing else is held back longer than to the end of its paragraph.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ragstone.text.sentences import ends_sentence
 __all__ = ["HAZARD", "Segment", "Segments", "segments"]
 
 HAZARD = re.compile(
-    r"[<&@\\＜]|(?i:on[a-z]{3,30}=)|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
+    r"[<&@\\＜]|(?i:on[a-z]{3,30}=)|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}"
+    r"|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
 )
 """What is in every text of which a renderer would make a link or markup."""
 
