@@ -74,7 +74,7 @@ def test_a_block_that_some_do_not_take_for_code_is_none(text: str) -> None:
         f"\\begin{{a}}\\begin{{b}}\\end{{a}}\n```\n\\end{{b}}\n{IMAGE}\n```",
         f"$a\n```\nb$ {IMAGE}\n```\n",
         f"---\n```\n---\n{IMAGE}\n```\n",
-        f"a\n\n---\nb: |\n ```\n---\n{IMAGE}\n```\n",
+        f'a\n\n---\nb: "\n```\n"\n---\n{IMAGE}\n```\n',
     ],
 )
 def test_what_follows_a_formula_or_a_head_that_swallows_a_tick_is_no_code(text: str) -> None:
