@@ -2,9 +2,12 @@ r"""Cuts an answer into segments while it is said: sentences, and the lines of c
 
     "A chunk holds 200 tokens [1]. It can be"  →  "A chunk holds 200 tokens [1]. "   and the rest waits
 
+A line of a code block in which something might be a link is held until the block has ended, with what follows in the
+block: some renderers take a block for code only if it ends, and with the fence that it began with.
+
 However the text arrives, its segments are the same, and joined they are the text, character by character. No segment
 ends inside of what a renderer reads as one: a code span, a link, an image, a tag, a marker, an address. In Markdown no
-such thing crosses a blank line, so nothing is held back longer than to the end of its paragraph.
+such thing crosses a blank line, so nothing else is held back longer than to the end of its paragraph.
 """
 
 from __future__ import annotations
@@ -15,7 +18,13 @@ from dataclasses import dataclass
 
 from ragstone.text.sentences import ends_sentence
 
-__all__ = ["Segment", "Segments", "segments"]
+__all__ = ["HAZARD", "Segment", "Segments", "segments"]
+
+HAZARD = re.compile(
+    r"[<&@\\＜]|(?i:on[a-z]{3,30}=)|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}"
+    r"|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
+)
+"""What is in every text of which a renderer would make a link or markup."""
 
 AHEAD = 40
 """Characters. Whatever is decided at a place hangs on so many from there on, and on no more: they are waited for."""
@@ -99,6 +108,7 @@ class Segments:
         self._at: int = 0  # what stands before it is read
         self._begins = True  # whether a line begins there
         self._fence = ""
+        self._holds = False  # what stands in the fenced block so far may be a link
         self._open = _Open()
         self._code: bool = False  # whether what is being read lies in a fenced block
         self._given = 0  # characters of the segments so far
@@ -130,7 +140,7 @@ class Segments:
                 self._begins = self._held[cut - 1] == "\n"
                 self._at = cut
                 self._open = _Open()
-                if cut - start >= self._given // FINELY:
+                if cut - start >= self._given // FINELY and not self._holds:
                     yield self._segment(start, cut)
                     start = cut
         if final and start < len(self._held):
@@ -156,6 +166,7 @@ class Segments:
             self._fence = mark["mark"]
         elif line.startswith(self._fence) and not line.strip(self._fence[0]):
             self._fence = ""
+        self._holds = bool(self._fence) and (self._holds or HAZARD.search(line) is not None)
         return end
 
     def _prose(self, start: int, end: int) -> int:

@@ -135,6 +135,22 @@ def test_secrets_are_taken_out_in_code_too(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "ghp\\_a8Bv3kQ9zLw2Xy7Rt5Pm1Nc4Js6Hd0Fg3KeW",
+        "sk\\_live\\_VYGQkzINkPwqFPrrYuEIpUlL",
+        "AKIA&#74;KPKAFON7EGGDCOL",
+        "AKIA**JKPK**AFON7EGGDCOL",
+        "AKIA`JKPK`AFON7EGGDCOL",
+        "AKIA<b>JKPK</b>AFON7EGGDCOL",
+        "AKIA![JKPK](https://evil.example/x)AFON7EGGDCOL",
+    ],
+)
+def test_secrets_that_a_renderer_shows_whole_are_taken_out(said: str) -> None:
+    assert left(f"The key is {said} and on.") == "The key is [secret removed] and on."
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "password = example",

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from ragstone.errors import ConfigError
 from ragstone.validation.egress.domains import ALONE, COUNTRIES, FILES, GENERIC
 
-__all__ = ["Address", "Prefix", "addresses", "inert", "odd_dots", "prefix"]
+__all__ = ["Address", "Prefix", "addresses", "inert", "is_file", "odd_dots", "prefix"]
 
 Kind = Literal["link", "address"]
 
@@ -28,8 +28,8 @@ _ADDRESS = re.compile(
     r"|(?<![\w.+-])(?P<special>javascript|vbscript|livescript|data|blob|file|mailto|xmpp|tel|sms|callto|magnet|intent|"
     rf"https?|ftps?|wss?|view-source|about|jar|cid|mid|im|sip|sips|skype|facetime|ms-[a-z-]{{1,30}}):(?=[^\s\d*_`])[^{_STOP}]{{0,2000}}+"
     rf"|(?P<www>(?<![A-Za-z0-9.-])www\d{{0,3}}\.)[^{_STOP}]{{0,2000}}+"
-    rf"|(?P<bare>(?<![:/\w])//)(?=[\w\[])[^{_STOP}]{{0,2000}}+"
-    r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=[\w-]{1,63}+\.[\w-]|\[))\[?[\w.:-]*+"
+    rf"|(?P<bare>(?<![:/])(?<![^\W_])//)(?=[\w\[])[^{_STOP}]{{0,2000}}+"
+    r"|(?P<mail>[\w.+%!#$&'*/=?^{|}~-]{1,64}+@(?=\.{0,9}+[\w-]{1,63}+\.[\w-]|\.{1,9}+[\w-]|\[))\[?[\w.:-]*+"
     rf"|(?P<domain>(?<![\w-])[\w-]++(?:\.[\w-]++)++\.?)(?P<more>(?::\d{{1,5}})?(?:[/?#][^{_STOP}]{{0,2000}}+)?)",
     re.IGNORECASE,
 )
@@ -89,7 +89,7 @@ def _follows(text: str, found: re.Match[str], kind: str, said: str) -> bool:
     """Whether somebody would make a link of it."""
     match kind:
         case "scheme":
-            return not found["scheme"].lower().startswith("hxxp")
+            return found["scheme"].lower() not in ("hxxp://", "hxxps://")
         case "special":
             return _opens(said, found["special"].lower())
         case "www":
@@ -119,7 +119,12 @@ def _is_domain(name: str, more: str) -> bool:
         return False
     if more.rstrip(_TAIL) or "xn--" in name.lower():
         return True
-    return last in ALONE or (last in COUNTRIES and last not in FILES)
+    return last in ALONE or (last in COUNTRIES and (last not in FILES or name.strip(".").count(".") > 1))
+
+
+def is_file(name: str) -> bool:
+    """Whether a word with dots may be the name of a file as well as a host."""
+    return name.rpartition(".")[2].lower() in FILES
 
 
 _ODD = re.compile(r"(?<=[^\w\s])\.(?P<ending>[^\W\d_]{2,24})(?![\w-])")

@@ -20,7 +20,7 @@ from ragstone.validation.egress.grounds import Grounds, grounds
 from ragstone.validation.egress.links import REMOVED, disarmed
 from ragstone.validation.egress.overlap import Instructions, Overlap
 from ragstone.validation.egress.reading import Reading
-from ragstone.validation.egress.view import view
+from ragstone.validation.egress.view import view, without_emphasis
 from ragstone.verdicts import PASSED, Finding, OnFail, Stage, Subject
 
 __all__ = ["EgressCheck"]
@@ -110,9 +110,10 @@ class _Leaving(EgressCheck):
         draft.change(self._leaks(draft.text))
         if self._given.free:
             return draft
-        for _ in range(ROUNDS):
+        for rounds in range(ROUNDS):
             reading = self._reading.copy()
             edits = disarmed(draft.text, reading, self._given)
+            edits += self._secrets(draft.text) if rounds else ()  # of which an image may have stood in the middle
             if not draft.change(one for one in edits if self.emails or one.label != "address"):
                 break
         else:
@@ -154,11 +155,14 @@ class _Leaving(EgressCheck):
     def _secrets(self, text: str) -> Iterator[Edit]:
         if not self.secrets:
             return
-        seen = view(text, passages=self._given.passages, escapes=False)
-        for found in known_secrets.secrets(seen.text):
-            if seen.text[found.start : found.end] not in self._given.wrote:
-                reason = f"what looks like {found.what}"
-                yield Edit(*seen.range(found.start, found.end), known_secrets.SECRET, "secret", reason)
+        passages = self._given.passages
+        ways = [view(text, passages=passages, escapes=False), view(text, passages=passages)]
+        ways.append(without_emphasis(ways[-1]))
+        for seen in {way.text: way for way in reversed(ways)}.values():
+            for found in known_secrets.secrets(seen.text, alone=seen is ways[-1]):
+                if seen.text[found.start : found.end] not in self._given.wrote:
+                    reason = f"what looks like {found.what}"
+                    yield Edit(*seen.range(found.start, found.end), known_secrets.SECRET, "secret", reason)
 
     def _private_key(self, text: str) -> Iterator[Edit]:
         """A private key from its first line to its last, which may come much later."""

@@ -14,21 +14,19 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from ragstone.validation.egress.addresses import Address, addresses, inert, odd_dots
+from ragstone.validation.egress.addresses import Address, addresses, inert, is_file, odd_dots
 from ragstone.validation.egress.draft import Edit
 from ragstone.validation.egress.encoded import ENCODED, encoded
 from ragstone.validation.egress.grounds import Grounds
 from ragstone.validation.egress.reading import LONGEST, Reading
 from ragstone.validation.egress.view import View, view
+from ragstone.validation.segments import HAZARD
 
 __all__ = ["REMOVED", "disarmed"]
 
 NEAR = 200  # characters before a tag that are looked through for words
 LINK, MAIL, REMOVED = "[link removed]", "[address removed]", "[text removed]"
 
-_HAZARD = re.compile(
-    r"[<&@\\＜]|(?i:on[a-z]{3,30}=)|\]\s*[(:\[]|//|／|:[^\s\d]|(?i:www)|\S[.．][^\W\d_]{2}|[A-Za-z0-9+/_=-]{40}|%[0-9A-Fa-f]{2}|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]"
-)
 _LINK = re.compile(
     r"(?P<image>!?)\[(?P<text>[^\[\]]{0,2000}+(?:\[[^\[\]]{0,500}+\][^\[\]]{0,500}+){0,20}+)\]"
     r"\([ \t]*+(?:<(?P<angle>[^<>\n`]{0,4000}+)>|"
@@ -56,7 +54,7 @@ def disarmed(text: str, reading: Reading, grounds: Grounds) -> list[Edit]:
     before = reading.copy()
     code = reading.read(text)
     joint = [Edit(0, 0, " ", "link", "what could be a link")] if _joins(before.line, text) else []
-    if not _HAZARD.search(text):
+    if not HAZARD.search(text):
         return joint
     edits = joint
     for seen in _ways(text, grounds.passages):
@@ -237,7 +235,7 @@ class _Disarming:
                     yield Edit(place, place, " ", "link", "a trusted address with something appended")
                 continue
             mail = found.kind == "address"
-            if found.named and _TICKER.fullmatch(original) and original in self.grounds.known:
+            if found.named and original in self.grounds.known and (_TICKER.fullmatch(original) or is_file(original)):
                 continue
             named = found.named and len(found.text) <= LONGEST_NAME and found.text.count(".") <= MOST_DOTS
             shown = self._shown(found.text, original, MAIL if mail else LINK, named=named)

@@ -117,13 +117,15 @@ _HINT = re.compile(
 )
 
 
-def secrets(text: str) -> Iterator[Secret]:
-    """The secrets in a text, in no order; they may overlap."""
+def secrets(text: str, *, alone: bool = False) -> Iterator[Secret]:
+    """The secrets in a text, in no order; they may overlap. `alone`: only those that need no word beside them."""
     if not _HINT.search(text):
         return
     for what, shape, sure in _ALL:
+        group = "v" if "v" in shape.groupindex else 0
+        if alone and group:
+            continue
         for found in shape.finditer(text):
-            group = "v" if "v" in shape.groupindex else 0
             said = found[group].rstrip(".)!?:*_~|") if group else found[0]
             if said and sure(said):
                 yield Secret(found.start(group), found.start(group) + len(said), what)

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from ragstone.text.unmask import unmask
 
-__all__ = ["View", "known", "view"]
+__all__ = ["View", "known", "view", "without_emphasis"]
 
 _MARKER = re.compile(r"\[[ \t]*+([0-9]++(?:[ \t]*+[,;][ \t]*+[0-9]++)*+)[ \t]*+\](?!\()")
 _ESCAPE = re.compile(r"&(?:#[xX][0-9a-fA-F]{1,6}|#[0-9]{1,7}|[A-Za-z][A-Za-z0-9]{1,31});|\\(?=[!-/:-@\[-`{-~])")
+_EMPHASIS = re.compile(r"\*+|~~|`+|</?(?:b|code|del|em|i|ins|kbd|mark|s|small|strong|u)>", re.IGNORECASE)
 DEEPEST = 4  # markers inside of markers that are looked for
 
 
@@ -59,6 +60,16 @@ def view(text: str, *, passages: int | None = 0, escapes: bool = True) -> View:
             [found.ends[place] for place in places[: len(seen.text)]],
         )
     return View(found.text, found.starts, found.ends, True) if nested else found
+
+
+def without_emphasis(found: View) -> View:
+    """The view less the signs that only say how letters look, which may stand inside of a word: `se**cr**et`."""
+    kept: list[tuple[int, int]] = []
+    at = 0
+    for one in _EMPHASIS.finditer(found.text):
+        kept.append((at, one.start()))
+        at = one.end()
+    return _of(found, [*kept, (at, len(found.text))]) if kept else found
 
 
 def _without_markers(found: View, passages: int) -> tuple[View, bool]:
