@@ -22,6 +22,7 @@
     ├── CacheUnavailable          a cache cannot be asked now                      (retryable)
     ├── NotCached                 only what is kept may answer, and nothing is
     ├── CheckFailed               a question, a passage or an answer failed a check that must not be failed
+    ├── Ungraded                  a model that was asked to judge has given no grade
     ├── ToolFailed                a tool cannot do what a model asked of it
     ├── UnsupportedFilter         a store lacks a filter that was asked for
     └── ModelError                a model gave no answer
