@@ -19,8 +19,9 @@ def shown(prompt: Prompt) -> tuple[Hit, ...]:
 
 def checked(name: str, prompt: Prompt, completion: Completion) -> Verdict:
     """What the check `schema` or `citations` says of an answer. One that says there is none needs neither."""
+    # A layer can have it said anew, which is better than half of it.
     said, hits = mend(completion.text, prompt.slots), shown(prompt)
-    read = None if prompt.output is None else read_output(said, prompt.output, hits)
+    read = None if prompt.output is None else read_output(said, prompt.output, hits, cut=False)
     texts = (said,) if read is None else read.texts
     if (completion.abstained or any(prompt.abstains(text) for text in texts)) and (
         name == "citations" or read is None or read.parsed is None

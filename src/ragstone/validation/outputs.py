@@ -85,9 +85,9 @@ class Opened:
     fault: str = ""
 
 
-def opened(text: str, output: Output) -> Opened:
-    """The words of an answer in the form of `output`."""
-    value, remark, fault = read_json(text, cut=True)
+def opened(text: str, output: Output, *, cut: bool = True) -> Opened:
+    """The words of an answer in the form of `output`; `cut`: also of one that breaks off, as far as it goes."""
+    value, remark, fault = read_json(text, cut=cut)
     if value is None:
         return Opened((text,), fault=fault)
     schemas = _Schemas(output.schema)
@@ -132,9 +132,9 @@ def closed(found: Opened, texts: Sequence[str], values: Sequence[str], output: O
     )
 
 
-def read_output(text: str, output: Output, hits: Sequence[Hit]) -> Read:
-    """The answer in the form of `output`, its own words cited as they stand."""
-    found = opened(text, output)
+def read_output(text: str, output: Output, hits: Sequence[Hit], *, cut: bool = True) -> Read:
+    """The answer in the form of `output`, its own words cited as they stand; with `cut` also one that breaks off."""
+    found = opened(text, output, cut=cut)
     return closed(found, found.texts, found.values, output, hits)
 
 
