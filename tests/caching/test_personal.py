@@ -54,6 +54,12 @@ async def test_what_an_answer_repeats_from_a_passage_is_kept(written: str) -> No
     assert await personal(asked(passage=passage), said(f"Call {written}, or {MAIL}.")) is None
 
 
+@pytest.mark.parametrize(("stands", "written"), [("10.1.11.2", "10.11.1.2"), ("+49 231 555 01427", PHONE)])
+async def test_another_value_of_the_same_characters_is_not_repeated(stands: str, written: str) -> None:
+    assert await personal(asked(passage=f"It is {stands} here."), said(f"It is {stands} here.")) is None
+    assert await personal(asked(passage=f"It is {stands} here."), said(f"It is {written} here.")) == WHY
+
+
 async def test_one_value_that_stands_in_no_passage_is_enough() -> None:
     assert await personal(asked(passage=f"Call {PHONE}."), said(f"Call {PHONE} or pay with {CARD}.")) == WHY
 

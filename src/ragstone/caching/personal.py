@@ -32,8 +32,8 @@ class Impersonal:
         for text in (completion.text, completion.reasoning):
             for value in await self._values(text):
                 if passages is None:
-                    passages = {_plain(text) for slot in prompt.slots for text in _shown(slot)}
-                if not any(_plain(value) in passage for passage in passages):
+                    passages = {text.casefold() for slot in prompt.slots for text in _shown(slot)}
+                if not any(map(_repeated(value).search, passages)):
                     return WHY
         return None
 
@@ -61,6 +61,10 @@ def _shown(slot: Slot) -> Iterator[str]:
         yield from (hit.chunk.text for hit in slot.hits)
 
 
-def _plain(text: str) -> str:
-    """A text without marks, spaces and capitals, as which `0231 / 555-0142` and `0231 5550142` are the same."""
-    return re.sub(r"[\W_]+", "", text).casefold()
+def _repeated(value: str) -> re.Pattern[str]:
+    """Finds a value in a text in small letters, whatever marks part it: `0231 5550142` in `0231 / 5550142`.
+
+    What the value writes in one piece stands in one there too, or `10.11.1.2` would be found in `10.1.11.2`.
+    """
+    pieces = r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", value.casefold())))
+    return re.compile(f"(?<![0-9a-z]){pieces}(?![0-9a-z])")

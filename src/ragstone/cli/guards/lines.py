@@ -53,9 +53,9 @@ def texts_of(file: str, field: str | None) -> Iterator[Line]:
 def readable(path: Path) -> Path:
     """The same path, of a file or a pipe (`<(…)` in a shell is one). Raises UsageError where it is neither."""
     if path.is_dir():
-        raise UsageError("is a folder", where=str(path), expected="a file", hint="`-` reads standard input.")
+        raise UsageError("is a folder", where=str(path), expected="a file")
     if not path.exists():
-        raise UsageError("there is no such file", where=str(path), hint="`-` reads standard input.")
+        raise UsageError("there is no such file", where=str(path))
     return path
 
 
@@ -84,6 +84,9 @@ def _opened(file: str) -> BinaryIO:
         return standard.buffer
     try:
         return readable(Path(file)).open("rb")
+    except UsageError as error:
+        error.hint = "`-` reads standard input."
+        raise
     except OSError as error:
         raise UsageError("cannot be read", where=file, found=error.strerror) from error
 
