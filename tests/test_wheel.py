@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[1]
 PIP = [sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check", "-qq"]

@@ -24,7 +24,8 @@ def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Pa
             assert "3 May 2032" in ask(address)["text"]
             server.send_signal(signal.SIGINT)
             _, said = server.communicate(timeout=30)
-            assert (server.returncode, said) == (0, "")
+            others = [line for line in said.splitlines() if not line.startswith("cache: ")]  # a busy machine is told of
+            assert (server.returncode, others) == (0, [])
         finally:
             server.kill()
 

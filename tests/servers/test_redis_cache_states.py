@@ -139,6 +139,7 @@ class Both(RuleBasedStateMachine):
             self.wait(self.memory.release(pair[1], context=CONTEXT))
 
 
-def test_it_comes_to_what_the_cache_in_memory_comes_to(server: RedisServer):
+def test_it_comes_to_what_the_cache_in_memory_comes_to(server: RedisServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ragstone.connectors.redis.cache.READING", 60.0)  # a busy machine is no difference
     Both.server = server
     run_state_machine_as_test(Both, settings=settings(max_examples=150, stateful_step_count=40))

@@ -104,17 +104,20 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     return {(str(connector), str(test)) for connector, test in found}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("connector", CAUGHT)
 def test_a_faulty_connector_is_caught(connector: str, failures: set[tuple[str, str]]) -> None:
     assert (connector, CAUGHT[connector]) in failures
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_one_without_a_fault_passes(failures: set[tuple[str, str]]) -> None:
     assert not [test for connector, test in failures if connector == "NoShouting"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_example_of_a_suite_runs(tmp_path: Path) -> None:
     example = re.search(r"( {4}# test_my_store.py\n.*?)\n\n`pytest", suites.__doc__ or "", re.DOTALL)

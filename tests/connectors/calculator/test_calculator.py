@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragstone.connectors.calculator import Calculator
@@ -129,11 +129,16 @@ def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def by_python(expression: str) -> Fraction:
-    """The same expression, each of its numbers a fraction, as Python reads it."""
-    words = re.sub(r"(?<!\*\* )(?<!\*\* -)[0-9][0-9,.]*", lambda found: f"F('{found[0].replace(',', '')}')", expression)
+    """The same expression, as Python reads it, with a fraction for each number and for what stands in brackets.
+
+    There `//` gives a whole number, of which a negative power is a float.
+    """
+    words = expression.replace("(", "F(")
+    words = re.sub(r"(?<!\*\* )(?<!\*\* -)[0-9][0-9,.]*", lambda found: f"F('{found[0].replace(',', '')}')", words)
     return Fraction(eval(words.replace("mod", "%"), {"F": Fraction}))
 
 
+@example("(1 // 0.001) ** -1")
 @given(st.recursive(NUMBERS, joined, max_leaves=6))
 def test_every_expression_has_the_value_that_python_gives_its_fractions(expression: str) -> None:
     try:
