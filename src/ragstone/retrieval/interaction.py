@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ragstone.compact import SCALE, product
+from ragstone.compact import SCALE, product, sums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,8 +67,7 @@ def weighted(asking: Asking, best: Scores) -> Scores:
     if total <= 0:
         return np.zeros(len(best), np.float32)
     weight = (np.asarray(asking.weights) / total).astype(np.float32)
-    scores: Scores = np.maximum(best - np.float32(FLOOR), np.float32(0)) ** 2 @ weight
-    return scores
+    return sums(np.maximum(best - np.float32(FLOOR), np.float32(0)) ** 2, weight)
 
 
 def words(text: str, ranges: Sequence[tuple[int, int]]) -> list[str]:

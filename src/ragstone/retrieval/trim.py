@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ragstone.compact import sums
 from ragstone.retrieval.interaction import Asking, cosines, rarity, weighted
 from ragstone.types import Chunk
 
@@ -181,11 +182,12 @@ def _coverage(rare: Mapping[str, float], text: _Text) -> Floats:
 
     starts, ends = text.windows()
     held = np.array([[term in own for term in rare] for own in text.terms], np.int32).reshape(len(text.terms), -1)
-    sums = np.concatenate([np.zeros((1, len(rare)), np.int32), held.cumsum(axis=0)])
+    counts = np.concatenate([np.zeros((1, len(rare)), np.int32), held.cumsum(axis=0)])
     begun = np.searchsorted(text.last, starts, side="right")
     ended = np.searchsorted(text.first, ends, side="left")
     weight = np.array(list(rare.values()), np.float32)
-    return ((sums[ended] > sums[begun]) @ weight / max(float(weight.sum()), 1e-9)).astype(np.float32)
+    covered = (counts[ended] > counts[begun]).astype(np.float32)
+    return (sums(covered, weight) / max(float(weight.sum()), 1e-9)).astype(np.float32)
 
 
 def _cosines(asking: Asking, text: _Text) -> Floats:
