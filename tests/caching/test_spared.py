@@ -383,7 +383,7 @@ async def test_a_loop_that_was_busy_is_not_taken_for_a_slow_cache(odd: Odd, cloc
     class Late(asyncio.Event):
         async def wait(self) -> Any:
             for _ in range(3):
-                await asyncio.to_thread(int)
+                await asyncio.sleep(0)
                 time.sleep(0.05)  # noqa: ASYNC251 - the loop does something else, for longer than the patience
 
     odd.way = Late()
