@@ -8,8 +8,9 @@ import pytest
 
 from ragstone.caching.personal import WHY, Impersonal
 from ragstone.testing.suites.model import prompt
-from ragstone.types import Chunk, Completion, Hit, Message, Prompt, Slot
+from ragstone.types import Chunk, Completion, Context, Hit, Message, Prompt, Slot
 from ragstone.validation.personal.check import PersonalCheck
+from ragstone.verdicts import Subject, Verdict
 
 personal = Impersonal(PersonalCheck())
 MAIL, PHONE, CARD = "jane.doe@example.com", "+49 231 555 0142", "4111 1111 1111 1111"
@@ -58,6 +59,18 @@ async def test_what_an_answer_repeats_from_a_passage_is_kept(written: str) -> No
 async def test_another_value_of_the_same_characters_is_not_repeated(stands: str, written: str) -> None:
     assert await personal(asked(passage=f"It is {stands} here."), said(f"It is {stands} here.")) is None
     assert await personal(asked(passage=f"It is {stands} here."), said(f"It is {written} here.")) == WHY
+
+
+@pytest.mark.parametrize(("words", "why"), [(80, None), (100_000, WHY)])
+async def test_where_a_check_points_at_nothing_the_text_is_looked_for_unless_it_is_long(
+    words: int, why: str | None
+) -> None:
+    class Pointless(PersonalCheck):
+        async def check(self, subject: Subject, *, context: Context) -> Verdict:
+            return Verdict(check="personal", passed="Jane" not in subject.text)
+
+    text = "Jane " * words
+    assert await Impersonal(Pointless())(asked(passage=text), said(text)) == why
 
 
 async def test_one_value_that_stands_in_no_passage_is_enough() -> None:

@@ -13,6 +13,8 @@ __all__ = ["WHY", "Impersonal"]
 
 WHY = "it holds personal data"
 
+LONGEST = 500  # characters of a value that is looked for in passages: to look for a whole long answer takes seconds
+
 
 class Impersonal:
     """Says of an answer that it is not kept where `check` finds personal data in it, or in what was asked.
@@ -33,7 +35,7 @@ class Impersonal:
             for value in await self._values(text):
                 if passages is None:
                     passages = {text.casefold() for slot in prompt.slots for text in _shown(slot)}
-                if not any(map(_repeated(value).search, passages)):
+                if len(value) > LONGEST or not any(map(_repeated(value).search, passages)):
                     return WHY
         return None
 
