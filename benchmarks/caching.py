@@ -1,6 +1,6 @@
 """What a hit costs in each cache, with LangChain's caches and RedisVL's beside ours: time, calls of a model, memory.
 
-    python benchmarks/caching.py [--peers DIR] [--entries 1000000] [--quick] [--json] [--only answers|vectors|meaning]
+    python benchmarks/caching.py [--peers] [--entries 1000000] [--quick] [--json] [--only answers|vectors|meaning]
 
 All take turns of some requests each, every one in a process of its own, so that whatever else the machine does meets
 all of them. `answers`: the same question with five passages is asked again; ours counts the making of the key from the
@@ -8,8 +8,8 @@ whole request. `vectors`: a thousand texts out of many are embedded again. `mean
 another way. LangChain keeps the whole prompt as its key, in memory and in SQLite, some 5 kB here; with a million
 entries that is more than 10 GB, so there it has a tenth of them.
 
---peers is an environment with LangChain and RedisVL, which this makes where there is none. Redis is the one that is
-installed, without a password and writing nothing to disk.
+With --peers they stand beside, from the environment of `make bench`, which this makes where there is none. Redis is the
+one that is installed, without a password and writing nothing to disk.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from bench import environments
 
 HERE = Path(__file__).parent / "caches"
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
 from redis_server import RedisServer  # noqa: E402
 
-PACKAGES = ["langchain-classic", "langchain-community", "langchain-redis", "redis", "redisvl"]
 SHOWN = ["langchain-core", "langchain-community", "langchain-redis", "redis", "redisvl"]
 BARS = {"ragstone-sqlite": 1.0, "ragstone-redis": 1.5}  # ms at p50 of an exact hit
 KEYS = 50_000  # a second
@@ -111,15 +111,6 @@ class Scene:
         assert process.stdin is not None
         print(what, file=process.stdin, flush=True)
         return self.heard(process)
-
-
-def with_peers(folder: Path) -> Path:
-    """The environment, with the peers in it."""
-    if not (folder / "bin/python").exists():
-        print(f"Installing LangChain and RedisVL into {folder} …", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([folder / "bin/python", "-m", "pip", "install", "-qq", *PACKAGES], check=True)
-    return folder
 
 
 # ── What is measured ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,14 +241,14 @@ def machine(peers: Path | None) -> dict[str, str]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--peers", type=Path, help="the environment of the peers; without it, Ragstone alone")
+    options.add_argument("--peers", action="store_true", help="beside the peers; without it, Ragstone alone")
     options.add_argument("--entries", type=int, default=1_000_000, help="answers that lie in the cache")
     options.add_argument("--quick", action="store_true", help="a tenth of the entries and texts, and fewer requests")
     options.add_argument("--json", action="store_true", help="print the figures alone")
     options.add_argument("--only", choices=("answers", "vectors", "meaning"), help="one of the tables")
     given = options.parse_args()
     quick: bool = given.quick
-    peers = with_peers(given.peers.absolute()) if given.peers else None
+    peers = Path(environments.made("peers")).parents[1] if given.peers else None
     found: dict[str, Any] = {"with": machine(peers)}
     with tempfile.TemporaryDirectory() as folder:
         if given.only in (None, "answers"):

@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 
 from ragstone.cli.init import Default, write
-from ragstone.evaluation import metrics
-from ragstone.evaluation.datasets import Judged, Question, read_judged, read_passages, read_spans
-from ragstone.evaluation.runs import DEEP, RETURNED, by_document
-from ragstone.evaluation.scratch import Scratch, opened
+from ragstone.evaluation.datasets.layouts import Judged, Question, read_judged, read_passages, read_spans
+from ragstone.evaluation.datasets.runs import DEEP, RETURNED, by_document
+from ragstone.evaluation.datasets.scratch import Scratch, opened
+from ragstone.evaluation.metrics import spans
+from ragstone.evaluation.metrics.ranking import ranking
+from ragstone.evaluation.resampling import interval
 from ragstone.evaluation.tune import tuned
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.spec import RetrieveSpec
@@ -69,7 +71,7 @@ async def collections(project: Path) -> None:
         async with opened(project, data, keep=True) as scratch:
             found = [await ndcg(scratch, data, settings) for settings in VARIANTS.values()]
         means.append([100 * float(np.mean(values)) for values, _ in found])
-        low, high = metrics.interval(found[-1][0])
+        low, high = interval(found[-1][0])
         row = " | ".join(f"{mean:.1f}" for mean in means[-1])
         print(f"| {name} | {row} | {100 * low:.1f}–{100 * high:.1f} | {bar:.0f} | {found[-1][1]:.1f} |", flush=True)
     print(f"| mean | {' | '.join(f'{mean:.1f}' for mean in np.mean(means, axis=0))} | | 49.5 | |")
@@ -82,7 +84,7 @@ async def ndcg(scratch: Scratch, data: Judged, settings: Mapping[str, Any]) -> t
         begun = time.perf_counter()
         hits = await pipeline.rank(question.text, k=DEEP, context=scratch.context("benchmark"))
         took.append(1000 * (time.perf_counter() - begun))
-        judged = metrics.ranking({question.id: by_document(hits)}, {question.id: question.relevant})
+        judged = ranking({question.id: by_document(hits)}, {question.id: question.relevant})
         values.append(judged[question.id]["ndcg@10"])
     return values, float(np.median(took))
 
@@ -106,9 +108,9 @@ async def chunks(project: Path) -> None:
 def overlap(question: Question, hits: Sequence[Hit]) -> dict[str, float]:
     corpus = next(iter(question.relevant))
     behind = max(end for _, end in question.spans)
-    spans = [(hit.chunk.start, hit.chunk.end) for hit in hits if hit.chunk.uri == corpus]
+    within = [(hit.chunk.start, hit.chunk.end) for hit in hits if hit.chunk.uri == corpus]
     others = [(behind, behind + len(hit.chunk.text)) for hit in hits if hit.chunk.uri != corpus]
-    return metrics.overlap([*spans, *others], question.spans)
+    return spans.overlap([*within, *others], question.spans)
 
 
 async def passages(project: Path) -> None:

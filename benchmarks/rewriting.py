@@ -21,10 +21,9 @@ import numpy as np
 from retrieval import DATA
 
 from ragstone.cli.init import Default, write
-from ragstone.evaluation import metrics
-from ragstone.evaluation.datasets import Judged, Question, read_judged
-from ragstone.evaluation.runs import DEEP, by_document
-from ragstone.evaluation.scratch import Scratch, opened
+from ragstone.evaluation.datasets.layouts import Judged, Question, read_judged
+from ragstone.evaluation.datasets.runs import DEEP, by_document
+from ragstone.evaluation.datasets.scratch import Scratch, opened
 from ragstone.pipelines import beside
 from ragstone.pipelines.retrieve import as_hits
 from ragstone.retrieval import rewrite
@@ -129,7 +128,7 @@ async def measured(
             beside.merged = merge
             asked = await ranking.ask(question.text, facts, context, others=others)
             hits = as_hits((await ranking.rank(asked, k=DEEP, filters=None, context=context))[:DEEP])
-            judged = metrics.ranking({question.id: by_document(hits)}, {question.id: question.relevant})
+            judged = ranking({question.id: by_document(hits)}, {question.id: question.relevant})
             values[name].append(judged[question.id]["ndcg@10"])
     return [f"{100 * float(np.mean(own)):.1f}" for own in values.values()]
 

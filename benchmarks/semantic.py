@@ -30,7 +30,7 @@ from ragstone.caching.semantic.verifier import Verifier
 from ragstone.caching.semantic.vetoes import VETOES
 from ragstone.connectors.openvino import OpenVINOEmbedder
 from ragstone.evaluation.pairs import Labelled, embedded, measured, paired, read_pairs
-from ragstone.evaluation.plot_pairs import drawn
+from ragstone.evaluation.plots.pairs import drawn
 from ragstone.types import Context
 
 BOUND = 0.05

@@ -1,6 +1,6 @@
 """What leaves in an answer: generated attempts to carry something out, and answers that should come out as they are.
 
-    grep 'egress$' benchmarks/peers.txt | pip install -r /dev/stdin
+    pip install linkify-it-py==2.2.0
     python benchmarks/safety.py egress --attempts 15000 --answers 20000 --jobs 2
 
 The judge of a leak knows nothing of Ragstone's own rules. It renders what came out with markdown-it-py, once as

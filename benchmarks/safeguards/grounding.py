@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from ragstone.connectors.openvino import OpenVINOEmbedder
-from ragstone.evaluation.plot_confidence import Bin, binned, calibration_error, drawn
+from ragstone.evaluation.plots.confidence import Bin, binned, calibration_error, drawn
 from ragstone.protocols import Embedder
 from ragstone.types import Chunk, Context, Hit
 from ragstone.validation.grounding import support

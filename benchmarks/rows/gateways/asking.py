@@ -1,19 +1,11 @@
-"""One way to ask a model from inside a program, timed call by call: `benchmarks/gateway.py` starts one for each way.
-
-    python asking.py httpx|openai|ragstone|litellm URL [PROJECT]
-
-It reads how many calls to make from each line of its input, and writes their seconds as one line of JSON. It runs in
-the environment of whatever it asks with, so it needs nothing but that.
-"""
+"""Ways to ask a model from inside a program; each imports what it asks with when it is made."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+__all__ = ["MESSAGES", "SAID", "WAYS", "Ask"]
 
 MESSAGES: Any = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "When does it ship?"}]
 SAID = "The halibut project ships on 3 May 2031 as planned."
@@ -70,20 +62,9 @@ def by_litellm(url: str, _: str) -> Ask:
     return ask
 
 
-WAYS = {"httpx": by_httpx, "openai": by_openai, "ragstone": by_ragstone, "litellm": by_litellm}
-
-
-async def main(way: str, url: str, project: str = "") -> None:
-    ask = WAYS[way](url, project)
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        took: list[float] = []
-        for _ in range(int(line)):
-            begun = time.perf_counter()
-            said = await ask()
-            took.append(time.perf_counter() - begun)
-            assert said == SAID, said
-        print(json.dumps(took), flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+WAYS: dict[str, Callable[[str, str], Ask]] = {
+    "httpx": by_httpx,
+    "openai": by_openai,
+    "ragstone": by_ragstone,
+    "litellm": by_litellm,
+}

@@ -1,0 +1,1 @@
+"""What the row about safety runs."""
