@@ -1,4 +1,4 @@
-"""Its routes: is it alive, ask, search, and OpenAI's Chat Completions.
+"""Its routes: is it alive, ask, search, say what you think of an answer, and OpenAI's Chat Completions.
 
 uvicorn.run(create("mydocs"))
 """
@@ -6,10 +6,9 @@ uvicorn.run(create("mydocs"))
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,11 +20,11 @@ from starlette.routing import Route
 import ragstone
 from ragstone import errors
 from ragstone_app.chat import Chat
-from ragstone_app.wording import CHECK_FAILED, failed_checks, worded
+from ragstone_app.feedback import feedback_routes
+from ragstone_app.wording import CHECK_FAILED, error_body, failed_checks, worded
 
 MAX_QUESTION = 20_000  # characters; a question is no document
 RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output", "payer"}
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Question(BaseModel):
@@ -102,6 +101,7 @@ def create(folder: str | Path = ".") -> FastAPI:
         )
         return {"hits": [hit.as_dict() for hit in hits]}
 
+    app.include_router(feedback_routes(rag))
     chat = Chat(rag)
     app.router.routes.append(Route("/v1/chat/completions", chat, methods=["POST"], include_in_schema=False))
 
@@ -137,7 +137,7 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
         status = 503
     else:
         status = 500
-    return _body(type(error).__name__, worded(error), error.hint, error.retryable, status, more)
+    return error_body(type(error).__name__, worded(error), error.hint, error.retryable, status, more)
 
 
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
@@ -145,11 +145,4 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part != "body")
-    return _body("UsageError", f"{field or 'the body'}: {first['msg']}", None, False, 422)
-
-
-def _body(
-    name: str, message: str, hint: str | None, retryable: bool, status: int, more: Mapping[str, Any] = NOTHING
-) -> JSONResponse:
-    body = {"error": name, "message": message, "hint": hint, "retryable": retryable, **more}
-    return JSONResponse(body, status_code=status)
+    return error_body("UsageError", f"{field or 'the body'}: {first['msg']}", None, False, 422)

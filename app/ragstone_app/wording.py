@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
 from ragstone.errors import CheckFailed, RagstoneError
 
-__all__ = ["CHECK_FAILED", "failed_checks", "worded"]
+__all__ = ["CHECK_FAILED", "error_body", "failed_checks", "worded"]
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 CHECK_FAILED = "check_failed"
 """The code of a request that a check has ended, in every shape of an error."""
@@ -23,3 +31,11 @@ def failed_checks(error: CheckFailed) -> list[dict[str, str]]:
         for verdict in error.verdicts
         if not verdict.passed
     ]
+
+
+def error_body(
+    name: str, message: str, hint: str | None, retryable: bool, status: int, more: Mapping[str, Any] = NOTHING
+) -> JSONResponse:
+    """An error in the shape that every route below `/api` has."""
+    body = {"error": name, "message": message, "hint": hint, "retryable": retryable, **more}
+    return JSONResponse(body, status_code=status)
