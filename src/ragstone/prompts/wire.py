@@ -121,7 +121,7 @@ def _touching(given: Sequence[tuple[int, int]]) -> Callable[[int, int], bool]:
 def _broken_up(text: str, tokens: frozenset[str], concerns: Callable[[int, int], bool]) -> tuple[str, tuple[str, ...]]:
     pattern = _pattern(tokens)
     changes = _changes(text)
-    folded = text.translate(changes)
+    folded = text.translate(changes) if changes else text
     if pattern.search(folded) is None:
         return text, ()
     places = _places(text, changes)
@@ -166,7 +166,8 @@ def _changes(text: str) -> dict[int, str]:
 
     Some normalize to NFKC, which makes `|` of `｜`, and delete what cannot be seen. For others one space is too many.
     """
-    return {ord(character): fold for character in set(text) if (fold := _fold(character)) != character}
+    rest = text.encode(errors="surrogatepass").translate(None, _UNCHANGED).decode(errors="surrogatepass")
+    return {ord(character): fold for character in set(rest) if (fold := _fold(character)) != character}
 
 
 def _places(text: str, changes: Mapping[int, str]) -> Sequence[int]:
@@ -183,6 +184,10 @@ def _fold(character: str) -> str:
     if unicodedata.category(character) in ("Cf", "Cc") or "\ufe00" <= character <= "\ufe0f":
         return ""
     return unicodedata.normalize("NFKC", character)
+
+
+_UNCHANGED = bytes(code for code in range(128) if _fold(chr(code)) == chr(code))
+"""What nearly every text is made of; bytes are taken out of UTF-8 in a tenth of the time that characters would take."""
 
 
 # ── After the answer ────────────────────────────────────────────────────────────────────────────────────────────────
