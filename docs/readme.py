@@ -1,4 +1,6 @@
-"""Writes what real runs print into the README: `make demo` in a copy of this repository, and an explained prompt.
+"""Writes what real runs have shown into the README.
+
+That is `make demo` in a copy of this repository, an explained prompt, and the overview of BENCHMARKS.json.
 
     python docs/readme.py          writes it
     python docs/readme.py --check  exits with 1 when the README shows something else
@@ -90,7 +92,17 @@ def _ragstone(*words: str, within: Path) -> str:
     return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"transcript": run, "explain": explained}
+def beside() -> str:
+    """Ragstone beside the best peer of each row, as BENCHMARKS.md has it."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from bench import markdown, results
+
+    return markdown.overview(results.read(ROOT / results.FILE))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"transcript": run, "explain": explained, "benchmarks": beside}
+TABLES = ("benchmarks",)
+"""Blocks that are Markdown; the others are text that a terminal has shown."""
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -121,7 +133,8 @@ def main() -> None:
         begin, end = marks(name)
         text = README.read_text(encoding="utf-8")
         before, after = text[: text.index(begin)], text[text.index(end) + len(end) :]
-        README.write_text(f"{before}{begin}\n```text\n{made}\n```\n{end}{after}", encoding="utf-8")
+        block = made if name in TABLES else f"```text\n{made}\n```"
+        README.write_text(f"{before}{begin}\n{block}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
