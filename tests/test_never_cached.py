@@ -12,8 +12,8 @@ import pytest
 from ragstone.caching.model import CachedModel
 from ragstone.cli.models.calibrating import Job as Calibrating
 from ragstone.cli.tune import Job as Tuning
+from ragstone.evaluation.datasets.scratch import Scratch
 from ragstone.evaluation.difficulty import Aim
-from ragstone.evaluation.scratch import Scratch
 from ragstone.inference.router import Router
 from ragstone.pipelines.auto_cot import AutoCot
 from ragstone.pipelines.craft import Dialogue

@@ -7,7 +7,8 @@ import inspect
 import pytest
 
 import ragstone
-from ragstone.rag import AsyncChat, AsyncRag
+from ragstone.chats import AsyncChat
+from ragstone.rag import AsyncRag
 from ragstone.sync import Chat, Rag
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 

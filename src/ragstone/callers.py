@@ -11,10 +11,11 @@ from ragstone.errors import UsageError
 from ragstone.trace import Trace
 from ragstone.types import Answer, CachePolicy, Context
 
-__all__ = ["NOBODY", "Payer", "context_of", "outcome_of", "principals_of", "shown"]
+__all__ = ["KEPT", "NOBODY", "Payer", "context_of", "outcome_of", "principals_of", "shown"]
 
 POLICIES: tuple[CachePolicy, ...] = ("use", "refresh", "off")
-KEPT = 2_000  # characters of a question that its trace keeps
+KEPT = 2_000
+"""Characters of a question, and of an answer, that its trace keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +63,26 @@ def principals_of(given: object) -> frozenset[str]:
     return frozenset(cast("list[str]", named))
 
 
-def shown(question: object) -> str:
-    """As much of a question as a trace keeps."""
-    text = str(question)
+def shown(said: object) -> str:
+    """As much of a question or an answer as a trace keeps."""
+    text = str(said)
     return text if len(text) <= KEPT else f"{text[:KEPT]} …"
 
 
 def outcome_of(answer: Answer) -> dict[str, Any]:
-    """What a trace keeps of an answer."""
-    prompt = f"{answer.prompt.name}@{answer.prompt.version}"
-    outcome = "abstained" if answer.abstained else "answered"
-    found: dict[str, Any] = {"outcome": outcome, "model": answer.completion.model, "prompt": prompt}
+    """What a trace keeps of an answer; `similarity` is the highest cosine of a passage that was found."""
+    found: dict[str, Any] = {
+        "outcome": "abstained" if answer.abstained else "answered",
+        "model": answer.completion.model,
+        "prompt": f"{answer.prompt.name}@{answer.prompt.version}",
+        "answer": shown(answer.text),
+        "citations": list(dict.fromkeys(citation.uri for citation in answer.citations)),
+        "cost": answer.completion.cost,
+    }
+    if answer.confidence is not None:
+        found["confidence"] = round(answer.confidence, 6)
+    if near := [hit.scores["dense"] for hit in answer.hits if "dense" in hit.scores]:
+        found["similarity"] = round(float(max(near)), 6)
     if answer.cached:
         found["cached"] = True
     if answer.completion.calls > 1:

@@ -66,8 +66,8 @@ class AsyncIndex:
     async def forget(self, uri: str) -> int:
         """Removes a document with all that lies inside it, and keeps it out; returns how many documents went.
 
-        It goes from the state, the indexes, the cache of vectors and the traces that name it. A uri that was never
-        ingested is kept out, too.
+        It goes from the state, the indexes, the cache of vectors, the traces that name it and the feedback on answers
+        that cite it. A uri that was never ingested is kept out, too.
         """
         index = await self._index()
         context = self._context("forget")
@@ -77,6 +77,7 @@ class AsyncIndex:
             gone = await upkeep.forget(index, uri, context=context)
             await index.flush()
         await asyncio.to_thread(self._parts.traces.forget, uri, tenant=self._tenant)
+        await asyncio.to_thread(self._parts.feedback.forget, uri, tenant=self._tenant)
         return gone
 
     async def allow(self, uri: str) -> None:

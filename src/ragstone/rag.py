@@ -17,8 +17,9 @@ from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
 from ragstone.caches import AsyncCache
 from ragstone.callers import NOBODY, Payer, context_of, outcome_of, principals_of, shown
-from ragstone.conversations.memory import Conversation
+from ragstone.chats import Asked, AsyncChat
 from ragstone.errors import UsageError
+from ragstone.feedback import answered_in
 from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
@@ -30,16 +31,16 @@ from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
+from ragstone.state.feedback import Feedback, Said
 from ragstone.streams import AnswerStream, whole
 from ragstone.trace import StoredTrace, Trace
 from ragstone.types import Answer, CachePolicy, Context, Delta, Document, Hit, Message, Prompt
-from ragstone.usage import Purse
 from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["AsyncChat", "AsyncRag"]
+__all__ = ["AsyncRag"]
 
 
 class _Ingesting(TypedDict):
@@ -302,7 +303,12 @@ class AsyncRag:
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before."""
         who = context_of("chat", tenant, principals, payer, cache)
-        return AsyncChat(self, prompt=prompt, pipeline=pipeline, who=who)
+
+        def said(asked: Asked, context: Context) -> AsyncGenerator[Delta | Answer]:
+            query, history, output, inputs = asked.query, asked.history, asked.output, asked.inputs
+            return self._stream(asked.question, query, history, prompt, None, None, pipeline, output, inputs, context)
+
+        return AsyncChat(said, who=who)
 
     async def explain(
         self,
@@ -404,6 +410,33 @@ class AsyncRag:
         who = None if principals is None else principals_of(principals)
         return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
 
+    async def feedback(
+        self,
+        of: Answer | str,
+        /,
+        *,
+        good: bool | None = None,
+        correction: str = "",
+        comment: str = "",
+        by: str = "",
+        principals: Iterable[str] | None = (),
+        tenant: str = "default",
+    ) -> Feedback:
+        """Keeps what a person says of an answer, or of the one with that trace: thumbs up or down, and what is right.
+
+        `by` says who it is, and a later word of theirs replaces the earlier one. Raises UsageError for a trace that is
+        gone or not for these principals (None stands for the operator), and where nothing is said.
+        """
+        said = Said(good=good, correction=correction, comment=comment, by=by)
+        trace_id = of if isinstance(of, str) else of.trace_id
+        trace = await self.trace(trace_id, principals=principals, tenant=tenant)
+        given = answered_in(trace, trace_id)
+        return await asyncio.to_thread(self._parts.feedback.keep, given, said, tenant=tenant)
+
+    async def feedbacks(self, *, limit: int | None = None, tenant: str = "default") -> list[Feedback]:
+        """What people have said of a tenant's answers, the last first. It is the operator's to read."""
+        return await asyncio.to_thread(self._parts.feedback.newest, limit, tenant=tenant)
+
     async def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
         """What models have cost from one day of UTC to another, both included, and what is claimed now.
 
@@ -455,35 +488,3 @@ class AsyncRag:
 
     def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:
         self._parts.traces.keep_soon(context.trace, tenant=context.tenant, principals=principals, **facts)
-
-
-class AsyncChat:
-    """One conversation with the documents."""
-
-    def __init__(self, rag: AsyncRag, *, prompt: str, pipeline: str, who: Context) -> None:
-        self._rag, self._prompt, self._pipeline, self._who = rag, prompt, pipeline, who
-        self.conversation = Conversation()
-
-    async def ask(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Answer:
-        """An answer to the next question."""
-        return await whole(self._remembered(question, output, inputs, unread=True))
-
-    def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> AnswerStream:
-        """The same answer while it is said; it is remembered once it is complete."""
-        return AnswerStream(self._remembered(question, output, inputs))
-
-    async def _remembered(
-        self, question: str, output: type[BaseModel] | None, inputs: Mapping[str, Any], *, unread: bool = False
-    ) -> AsyncGenerator[Delta | Answer]:
-        talk = self.conversation
-        # What was said before goes with the question, so that it stays where it has to.
-        context = replace(self._who, unread=unread, confidential=talk.confidential, purse=Purse(), trace=Trace("chat"))
-        query, history = talk.query(question), talk.history()
-        parts = self._rag._stream(  # pyright: ignore[reportPrivateUsage] - one room, two doors
-            question, query, history, self._prompt, None, None, self._pipeline, output, inputs, context
-        )
-        async with aclosing(parts):
-            async for part in parts:
-                if isinstance(part, Answer):
-                    talk.remember(part)
-                yield part

@@ -62,7 +62,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class StoredTrace:
-    """A trace as it was kept. `facts` are the question and the outcome; `started` counts from the epoch."""
+    """A trace as it was kept. `facts` are the question and the outcome; `started` counts from the epoch.
+
+    `principals` are those of who asked; of the operator's own work there are none.
+    """
 
     id: str
     name: str
@@ -70,6 +73,7 @@ class StoredTrace:
     seconds: float
     facts: Mapping[str, Any]
     steps: tuple[Step, ...]
+    principals: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The trace as `ragstone trace show --json` prints it."""

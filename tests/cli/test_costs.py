@@ -14,7 +14,7 @@ import pytest
 
 import ragstone
 from ragstone.connectors.sqlite_ledger import SqliteLedger
-from ragstone.evaluation.plot_costs import drawn
+from ragstone.evaluation.plots.costs import drawn
 from ragstone.spending import Account, Claim
 from ragstone.types import Context
 from ragstone.usage import NANO, Price, Usage

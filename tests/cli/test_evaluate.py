@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 from ragstone.cli.app import app
 from ragstone.connectors.openvino import embedder
-from ragstone.evaluation.datasets import read_judged
-from ragstone.evaluation.scratch import opened
+from ragstone.evaluation.datasets.layouts import read_judged
+from ragstone.evaluation.datasets.scratch import opened
 
 FACTS = {
     "moons": "Jupiter has ninety-five moons that astronomers recognise.",

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import ragstone
 from ragstone.cli.app import app
 from ragstone.cli.init import Default, write
+from ragstone.evaluation.suites.suite import suite_faults
 from ragstone.project import Project
 
 pytestmark = pytest.mark.long
@@ -144,6 +145,8 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         (tmp_path / "connectors" / "cross.yaml").write_text("kind: reranker\ntype: rerank\n")
     if "{nli: entailment" in text:  # any reranker
         (tmp_path / "connectors" / "entailment.yaml").write_text("kind: reranker\ntype: rerank\n")
+    if name.group(1).startswith("evals/"):  # its cases, as a block behind it has some, and the prompt that it exchanges
+        suite_of(tmp_path, text)
     path = tmp_path / name.group(1)
     if path.suffix == ".prompty":  # keys of the front matter, to be put into the file that ships
         (tmp_path / "prompts" / "personas").mkdir()
@@ -151,7 +154,22 @@ def test_yaml_is_what_the_project_accepts(text: str, tmp_path: Path):
         text = TECHNIQUES["switched"](path.read_text(), text, path)
     path.write_text(text)
     downloads = "python -m spacy download"  # as the block before it on that page does
-    assert [str(fault) for fault in Project(tmp_path).faults() if downloads not in str(fault)] == []
+    project = Project(tmp_path)
+    faults = [*project.faults(), *suite_faults(project)]
+    assert [str(fault) for fault in faults if downloads not in str(fault)] == []
+
+
+def suite_of(root: Path, text: str) -> None:
+    (root / "evals").mkdir()
+    page = next(name.rpartition("-")[0] for name, code in blocks("yaml") if code == text)
+    cases = next(code for name, code in blocks("jsonl") if name.rpartition("-")[0] == page)
+    for file in re.findall(r"^cases: (\S+)$", text, re.MULTILINE):
+        (root / "evals" / file).write_text(cases)
+    for prompt in re.findall(r"prompt: (\w+)", text):
+        (root / f"prompts/{prompt}.prompty").write_text((root / "prompts/answer.prompty").read_text())
+    answers = root / "pipelines/answer.yaml"
+    if model := re.search(r"model: (\w+)", text):  # it has to be in the route
+        answers.write_text(re.sub(r"models: \[", f"models: [{model[1]}, ", answers.read_text()))
 
 
 @pytest.mark.parametrize("text", cases("jinja"))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ragstone.errors import UsageError
 from ragstone.evaluation.ablate import Effect, judged
-from ragstone.evaluation.plot_ablation import drawn
+from ragstone.evaluation.plots.ablation import drawn
 from ragstone.pipelines.ablations import AS_IT_IS, Experiment, Setting
 from ragstone.prompts.testing.report import Trial
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone.evaluation.abstaining import Abstaining, Asked, spread
-from ragstone.evaluation.datasets import Question
-from ragstone.evaluation.plot_abstaining import drawn
-from ragstone.evaluation.plot_confidence import binned, calibration_error
-from ragstone.evaluation.plot_confidence import drawn as drawn_confidence
+from ragstone.evaluation.datasets.layouts import Question
+from ragstone.evaluation.plots.abstaining import drawn
+from ragstone.evaluation.plots.confidence import binned, calibration_error
+from ragstone.evaluation.plots.confidence import drawn as drawn_confidence
 
 
 def asked(probability: float, *, there: bool, right: bool = False, threshold: float = 0.5) -> Asked:

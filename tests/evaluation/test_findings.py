@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ragstone.evaluation.datasets import Question
+from ragstone.evaluation.datasets.layouts import Question
 from ragstone.evaluation.findings import findings, size_findings
-from ragstone.evaluation.plot import svg, ticks
+from ragstone.evaluation.plots.tuning import svg, ticks
 from ragstone.evaluation.tune import Row, Tuning, candidates, decided
 from ragstone.pipelines.spec import RetrieveSpec
 

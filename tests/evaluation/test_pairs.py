@@ -16,7 +16,7 @@ from ragstone.caching.semantic.questions import Asked
 from ragstone.caching.semantic.verifier import CHECKS
 from ragstone.errors import UsageError
 from ragstone.evaluation.pairs import embedded, measured, read_pairs, wilson
-from ragstone.evaluation.plot_pairs import drawn
+from ragstone.evaluation.plots.pairs import drawn
 from ragstone.testing import HashingEmbedder
 from ragstone.types import Context
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ragstone.assembly import LooseParts
 from ragstone.compact import Projection
 from ragstone.errors import StoreUnavailable, UsageError
-from ragstone.evaluation.datasets import Question
+from ragstone.evaluation.datasets.layouts import Question
 from ragstone.evaluation.findings import findings
 from ragstone.evaluation.tune import FEWEST, Row, Tuning, candidates, decided, halves, tuned
 from ragstone.pipelines.answer import AnswerPipeline

@@ -42,6 +42,7 @@ from ragstone.protocols import (
     VectorStore,
 )
 from ragstone.registry import find
+from ragstone.state.feedback import FeedbackFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 from ragstone.tracing.store import TraceStore
@@ -88,6 +89,7 @@ class LooseParts:
         self._state = ProjectState(state)
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
         self.traces = TraceStore(None)
+        self.feedback = FeedbackFile(None)
         self.caches = Caches()
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
@@ -200,6 +202,7 @@ class LooseParts:
         """Closes every part, those given by hand too."""
         async with AsyncExitStack() as ends:
             ends.callback(self.traces.close)
+            ends.callback(self.feedback.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:

@@ -16,6 +16,7 @@ from ragstone.pipelines.routes import Routed
 from ragstone.protocols import (
     Ledger,
 )
+from ragstone.state.feedback import FeedbackFile
 from ragstone.tracing.store import TraceStore
 
 __all__ = ["ANSWER", "INGEST", "Assembly"]
@@ -27,6 +28,7 @@ class Assembly(Protocol):
     """Where pipelines come from. The methods block, and may be called from several threads at once."""
 
     traces: TraceStore  # where finished ones are kept
+    feedback: FeedbackFile  # what people have said of answers
     caches: Caches  # where answers are kept
 
     def add_folders(self, folders: Sequence[Path]) -> None:

@@ -35,6 +35,7 @@ from ragstone.protocols import (
     Reranker,
     Tool,
 )
+from ragstone.state.feedback import FeedbackFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -57,6 +58,7 @@ class ProjectParts:
         self._replies = ReplyCache(project.state_folder / "replies.db")
         self._lookups = Lookups(self._lookup, self._replies)
         self.traces = TraceStore(project.state_folder / "traces.db")
+        self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
@@ -248,6 +250,7 @@ class ProjectParts:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
             ends.callback(self.traces.close)
+            ends.callback(self.feedback.close)
             ends.callback(self._replies.close)
             if self._built is not None:
                 builder, state = self._built

@@ -16,6 +16,7 @@ from ragstone.cli import (
     costs,
     documents,
     evaluate,
+    feedback,
     guard,
     index,
     ingest,
@@ -62,6 +63,7 @@ app.add_typer(guard.app)
 app.add_typer(evaluate.app)
 app.add_typer(guard.app)
 app.add_typer(trace.app)
+app.add_typer(feedback.app)
 
 
 def _version(shown: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import ragstone
 from ragstone.batch.asking import CONCURRENCY
@@ -94,7 +94,7 @@ def _told() -> Generator[Told]:
         yield _Lines().told
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[facts]}"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=show.err, transient=True) as bar:
+    with show.progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("Asking", total=None, facts="")
         rate = _Rate()
 

@@ -10,7 +10,8 @@ import typer
 
 from ragstone.cli import show
 from ragstone.cli.options import MISUSED, Debug, Json, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import ConfigError
+from ragstone.errors import RagstoneError
+from ragstone.evaluation.suites.suite import suite_faults
 from ragstone.project import Project, find
 
 
@@ -24,7 +25,7 @@ def check(
 ) -> None:
     """Check every file of the project folder. Exit code 2 when one has a fault."""
     folder = Project(find(project))
-    faults = list(folder.faults())
+    faults = [*folder.faults(), *suite_faults(folder)]
     warnings, waiting = list(folder.warnings()), list(folder.waiting())
     if as_json:
         found = {"faults": faults, "warnings": warnings}
@@ -40,7 +41,7 @@ def check(
         raise typer.Exit(MISUSED)
 
 
-def _as_dict(fault: ConfigError) -> dict[str, Any]:
+def _as_dict(fault: RagstoneError) -> dict[str, Any]:
     return {key: getattr(fault, key) for key in ("where", "message", "expected", "found", "hint")}
 
 

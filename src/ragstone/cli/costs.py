@@ -20,7 +20,7 @@ from ragstone.assembly import ProjectParts
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
 from ragstone.errors import UsageError
-from ragstone.evaluation.plot_costs import KINDS, drawn
+from ragstone.evaluation.plots.costs import KINDS, drawn
 from ragstone.inference.accounting import Reconciled, reconcile
 from ragstone.project import Project, find
 from ragstone.spending import Costs, Spent

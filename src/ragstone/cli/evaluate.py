@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ragstone.cli import show
 from ragstone.cli.caches.measuring import measure_pairs
+from ragstone.cli.evals.contaminated import contamination
+from ragstone.cli.evals.drafting import new_suite
+from ragstone.cli.evals.drifting import drift
+from ragstone.cli.evals.judging import judge_labels, prefer
+from ragstone.cli.evals.reporting import export_run, list_runs, report_run
+from ragstone.cli.evals.running import compare_runs, gate_run, run_suite
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
 from ragstone.cli.pictures import check_plot, write_plot
 from ragstone.errors import UsageError
-from ragstone.evaluation import runs
 from ragstone.evaluation.abstaining import Abstaining, abstaining
-from ragstone.evaluation.compare import compared, read_figures
-from ragstone.evaluation.plot_abstaining import drawn
-from ragstone.evaluation.report import Report
+from ragstone.evaluation.datasets import runs
+from ragstone.evaluation.datasets.report import Report
+from ragstone.evaluation.plots.abstaining import drawn
 from ragstone.project import Project, find
 from ragstone.reports import Progress as Done
 
@@ -30,7 +35,18 @@ app = typer.Typer(
     name="eval", help="Measure the project's pipelines on questions with known answers.", no_args_is_help=True
 )
 
+app.command("new")(new_suite)
+app.command("run")(run_suite)
+app.command("gate")(gate_run)
+app.command("compare")(compare_runs)
+app.command("report")(report_run)
+app.command("runs")(list_runs)
+app.command("export")(export_run)
+app.command("contamination")(contamination)
+app.command("drift")(drift)
 app.command("cache")(measure_pairs)
+app.command("judge")(judge_labels)
+app.command("prefer")(prefer)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set's folder.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the index in .ragstone/eval/: the next run starts with it.")]
@@ -124,31 +140,6 @@ def abstain(
         _print_abstaining(found)
 
 
-@app.command()
-@command
-def compare(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A file that --per-query wrote.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="The same of another configuration.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Whether B is better than A on the same questions: each figure's difference, by the paired bootstrap."""
-    found = compared(read_figures(before), read_figures(after))
-    if as_json:
-        show.as_json({name: difference.as_dict() for name, difference in found.items()})
-        return
-    table = Table("metric", "B − A", "95 % interval", "p", "better", "worse", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, one in found.items():
-        low, high = one.interval
-        table.add_row(
-            name, f"{one.mean:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one.p:.3f}", str(one.better), str(one.worse)
-        )
-    show.out.print(table)
-    show.out.print(f"\n{next(iter(found.values())).questions:,} questions.")
-
-
 def _measure(run: Run, project: Path, pipeline: str, keep: bool, per_query: Path | None, as_json: bool) -> None:
     root = find(project)
     Project(root).require_settings()
@@ -173,7 +164,7 @@ async def _awaited(report: Awaitable[Report]) -> Report:
 def bars() -> Generator[runs.Options]:
     """A bar for the ingestion and one for the questions, on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=show.err, transient=True) as bar:
+    with show.progress(*columns) as bar:
         ingesting = bar.add_task("Ingesting", total=None)
         asking = bar.add_task("Asking", total=None, visible=False)
 

@@ -103,16 +103,13 @@ def _plan(root: Path, only: list[str], *, allow_empty: bool, tenant: str, pipeli
 
 
 def _bar() -> Progress:
-    return Progress(
+    return show.progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[chunks]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=show.err,
-        transient=True,
-        disable=not show.err.is_terminal,
     )
 
 

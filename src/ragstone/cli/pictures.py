@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ragstone.errors import UsageError
-from ragstone.evaluation.canvas import Canvas
+from ragstone.evaluation.plots.canvas import Canvas
 
 __all__ = ["check_plot", "write_plot"]
 

@@ -61,7 +61,9 @@ def _check_targets(imported: list[Imported], targets: list[Path], *, force: bool
             )
         taken[target] = one.path
         if target.exists() and not force:
-            raise UsageError("is there already", where=_seen(target), hint="Choose another name with --to, or --force.")
+            raise UsageError(
+                "is there already", where=show.near(target), hint="Choose another name with --to, or --force."
+            )
 
 
 def _write(target: Path, text: str) -> None:
@@ -75,18 +77,12 @@ def _write(target: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _seen(path: Path) -> str:
-    """The path as seen from here."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(str(path)) else str(path)
-
-
 def _as_dict(one: Imported, target: Path) -> dict[str, Any]:
     return {
         "from": str(one.path),
         "format": one.kind,
         "name": one.name,
-        "to": _seen(target),
+        "to": show.near(target),
         "losses": [_loss(loss) for loss in one.losses],
         "text": one.text,
     }
@@ -98,7 +94,7 @@ def _loss(loss: Loss) -> dict[str, str]:
 
 def _print(one: Imported, target: Path, *, dry_run: bool) -> None:
     arrow = "would become" if dry_run else "→"
-    show.out.print(Text(f"{one.path} ({one.kind}) {arrow} {_seen(target)}", style="bold"), soft_wrap=True)
+    show.out.print(Text(f"{one.path} ({one.kind}) {arrow} {show.near(target)}", style="bold"), soft_wrap=True)
     if dry_run:
         show.out.print(Text(one.text), soft_wrap=True)
     for loss in one.losses:

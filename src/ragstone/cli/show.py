@@ -13,13 +13,27 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.padding import Padding
+from rich.progress import Progress, ProgressColumn
 from rich.text import Text
 
 from ragstone.reports import Stage
 from ragstone.sync import Stream
 from ragstone.types import Answer, Citation, Hit
 
-__all__ = ["answer", "as_json", "as_json_line", "err", "hits", "out", "place", "remarks", "stages", "streamed"]
+__all__ = [
+    "answer",
+    "as_json",
+    "as_json_line",
+    "err",
+    "hits",
+    "near",
+    "out",
+    "place",
+    "progress",
+    "remarks",
+    "stages",
+    "streamed",
+]
 
 EXCERPT = 300  # characters of a hit
 SHOWN = 5  # candidates of a stage
@@ -45,11 +59,20 @@ def as_json_line(value: Any) -> None:
     sys.stdout.flush()
 
 
+def progress(*columns: ProgressColumn) -> Progress:
+    """A bar on stderr that goes when it is done; where stderr is no terminal there is none."""
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def near(path: Path) -> str:
+    """The path as seen from here, or the whole of it where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)
+
+
 def place(root: Path, uri: str, *, line: int | None, page: int | None) -> str:
     """`path:line` as seen from here, so that a terminal opens it; a page where the format has no lines of its own."""
-    path = os.path.relpath(root / uri)
-    shown = path if len(path) < len(str(root / uri)) else str(root / uri)
-    shown = "".join(c if c.isprintable() else "?" for c in shown)
+    shown = "".join(c if c.isprintable() else "?" for c in near(root / uri))
     if page is not None:
         return f"{shown}, page {page}"
     return f"{shown}:{line}" if line else shown

@@ -18,10 +18,12 @@ from ragstone.cli import show
 from ragstone.cli.evaluate import bars
 from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
-from ragstone.evaluation import findings, metrics, questions, rewrite, runs
-from ragstone.evaluation.datasets import Judged, read_judged
-from ragstone.evaluation.plot import svg
-from ragstone.evaluation.scratch import opened
+from ragstone.evaluation import findings, questions, rewrite
+from ragstone.evaluation.datasets import runs
+from ragstone.evaluation.datasets.layouts import Judged, read_judged
+from ragstone.evaluation.datasets.scratch import opened
+from ragstone.evaluation.plots.tuning import svg
+from ragstone.evaluation.resampling import interval
 from ragstone.evaluation.tune import Row, Tuning, sized, tuned
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.project import Project, find
@@ -226,7 +228,7 @@ def _table(title: str, tuning: Tuning) -> Table:
 
 
 def _cells(row: Row, tuning: Tuning) -> list[str]:
-    low, high = metrics.interval(list(row.each.values()))
+    low, high = interval(list(row.each.values()))
     name = f"{row.name} *" if row is tuning.chosen else row.name
     cells = [name, f"{row.mean():.3f}", f"{low:.3f}–{high:.3f}"]
     if row is tuning.current:

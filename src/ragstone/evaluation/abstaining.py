@@ -17,9 +17,10 @@ import numpy as np
 
 from ragstone.connectors.extractive import ExtractiveModel
 from ragstone.errors import UsageError
-from ragstone.evaluation.datasets import Passages, Question, read_passages
-from ragstone.evaluation.metrics import Interval, contained, interval
-from ragstone.evaluation.scratch import Scratch, opened
+from ragstone.evaluation.datasets.layouts import Passages, Question, read_passages
+from ragstone.evaluation.datasets.scratch import Scratch, opened
+from ragstone.evaluation.metrics.words import contained
+from ragstone.evaluation.resampling import Interval, interval
 from ragstone.protocols import Embedder
 from ragstone.reports import Progress
 

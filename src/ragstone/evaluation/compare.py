@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ragstone.errors import UsageError
-from ragstone.evaluation.metrics import Interval, resampled
+from ragstone.evaluation.resampling import Interval, resampled
 
-__all__ = ["Difference", "compared", "paired", "read_figures"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
+__all__ = ["Difference", "compared", "paired", "permuted", "read_figures"]
+
+EXACT = 12  # questions, up to which every exchange is tried
+PERMUTATIONS, BATCH = 10_000, 500
 TINY = 1e-9  # two differences of the same questions that are added in another order
 
 
@@ -22,14 +28,16 @@ TINY = 1e-9  # two differences of the same questions that are added in another o
 class Difference:
     """By how much the second of two configurations is better: the mean over the questions, with its interval (95 %).
 
-    `p` is the probability of a difference at least as large, either way, between two that are equally good. `better`
-    and `worse` are numbers of questions; the others are equal. `margin` is half of an interval (95 %) that lies around
-    the mean, so that the two can be written as `mean ± margin`; `chance` is the probability that there is no gain.
+    `p` is the probability of a difference at least as large, either way, between two that are equally good, by the
+    bootstrap, and `permuted` the same by a permutation test. `better` and `worse` are numbers of questions; the others
+    are equal. `margin` is half of an interval (95 %) that lies around the mean, so that the two can be written as
+    `mean ± margin`; `chance` is the probability that there is no gain.
     """
 
     mean: float
     interval: Interval
     p: float
+    permuted: float
     better: int
     worse: int
     questions: int
@@ -52,6 +60,7 @@ class Difference:
             "mean": round(self.mean, 6),
             "interval": [round(bound, 6) for bound in self.interval],
             "p": round(self.p, 4),
+            "permuted": round(self.permuted, 4),
             "better": self.better,
             "worse": self.worse,
             "questions": self.questions,
@@ -77,6 +86,7 @@ def paired(before: Sequence[float], after: Sequence[float], *, seed: int = 0) ->
         mean=mean,
         interval=(float(low), float(high)),
         p=(as_far + 1) / (len(means) + 1),
+        permuted=permuted(each, seed=seed),
         better=int(np.count_nonzero(each > 0)),
         worse=int(np.count_nonzero(each < 0)),
         questions=len(each),
@@ -84,6 +94,29 @@ def paired(before: Sequence[float], after: Sequence[float], *, seed: int = 0) ->
         margin=float(np.quantile(np.abs(means - mean), 0.95)),
         chance=float(np.mean(means <= TINY)),
     )
+
+
+def permuted(differences: NDArray[np.float64], *, seed: int = 0) -> float:
+    """The probability of a mean at least as far from 0 if each question's two figures were exchanged by a coin.
+
+    It is Fisher's randomization test for pairs (1935), as Smucker et al. 2007 advise it for search engines: exact for
+    few questions, else by 10,000 draws.
+
+    >>> permuted(np.array([1.0, 1.0, 1.0, 1.0]))
+    0.125
+    """
+    changed = differences[np.abs(differences) > TINY]
+    if not len(changed):
+        return 1.0
+    reached = abs(float(changed.sum())) - TINY
+    if len(changed) <= EXACT:
+        signs = np.asarray(list(product((1.0, -1.0), repeat=len(changed))), np.float64)
+        return float(np.mean(np.abs(signs @ changed) >= reached))
+    random, as_far = np.random.default_rng(seed), 0
+    for _ in range(PERMUTATIONS // BATCH):
+        signs = 1.0 - 2.0 * random.integers(0, 2, (BATCH, len(changed)))
+        as_far += int(np.count_nonzero(np.abs(signs @ changed) >= reached))
+    return (as_far + 1) / (PERMUTATIONS + 1)
 
 
 def compared(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ragstone.errors import UsageError
-from ragstone.evaluation.metrics import Interval
+from ragstone.evaluation.resampling import Interval
 from ragstone.inference.difficulty import Calibrated, Difficulty, Pair
 from ragstone.inference.features import FEATURES
 

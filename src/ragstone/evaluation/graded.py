@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ragstone.errors import UsageError, nearest
-from ragstone.evaluation.metrics import contained
+from ragstone.evaluation.metrics.words import contained
 from ragstone.text.answers import plain_words, same_answer
 from ragstone.text.features import numbers
 from ragstone.text.language import UNKNOWN

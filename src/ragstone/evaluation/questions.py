@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ragstone.errors import UsageError, nearest
-from ragstone.evaluation.datasets import Judged, Question, Text
+from ragstone.evaluation.datasets.layouts import Judged, Question, Text
 from ragstone.pipelines.index import Index
 from ragstone.text.sentences import sentences
 from ragstone.types import Context, Document, Span

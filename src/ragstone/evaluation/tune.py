@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ragstone.errors import UsageError
-from ragstone.evaluation import metrics
 from ragstone.evaluation.compare import Difference, paired
-from ragstone.evaluation.datasets import Judged, Question
-from ragstone.evaluation.runs import DEEP, by_document
-from ragstone.evaluation.scratch import opened
+from ragstone.evaluation.datasets.layouts import Judged, Question
+from ragstone.evaluation.datasets.runs import DEEP, by_document
+from ragstone.evaluation.datasets.scratch import opened
+from ragstone.evaluation.metrics.ranking import ranking
+from ragstone.evaluation.resampling import interval
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.spec import INTERACTION, RerankSpec, RetrieveSpec
 from ragstone.types import Context
@@ -110,7 +111,7 @@ class Tuning:
         return {
             "name": row.name,
             "mean": round(row.mean(), 6),
-            "interval": [round(bound, 6) for bound in metrics.interval(list(row.each.values()))],
+            "interval": [round(bound, 6) for bound in interval(list(row.each.values()))],
             "difference": row.over(self.current).as_dict(),
             "halves": {
                 "choosing": round(row.mean(self.choosing), 6),
@@ -226,7 +227,7 @@ async def _measured(
     strict = pipeline.using(pipeline.retrieve.model_copy(update={"lexical_only": False}))
     for number, question in enumerate(questions, 1):
         hits = await strict.rank(question.text, k=DEEP, context=context())
-        figures = metrics.ranking({question.id: by_document(hits)}, {question.id: question.relevant})
+        figures = ranking({question.id: by_document(hits)}, {question.id: question.relevant})
         found[question.id] = figures[question.id][MEASURE]
         told(number)
     return found

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ragstone.batch.results import BatchAnswer, BatchProgress, BatchReport
 from ragstone.batch.run import AsyncBatch
 from ragstone.caches import AsyncCache
+from ragstone.chats import AsyncChat
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.models import AsyncModels
-from ragstone.rag import AsyncChat
 from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
 from ragstone.streams import AnswerStream
 from ragstone.sync.loop import next_of, waited

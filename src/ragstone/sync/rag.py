@@ -18,6 +18,7 @@ from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Spl
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
+from ragstone.state.feedback import Feedback
 from ragstone.sync.faces import Batch, Cache, Chat, Index, Models, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
@@ -373,6 +374,29 @@ class Rag:
     ) -> list[StoredTrace]:
         """A tenant's last requests that the principals may see, newest first; None asks as the operator."""
         return waited(self._rag.traces(limit=limit, principals=principals, tenant=tenant))
+
+    def feedback(
+        self,
+        of: Answer | str,
+        /,
+        *,
+        good: bool | None = None,
+        correction: str = "",
+        comment: str = "",
+        by: str = "",
+        principals: Iterable[str] | None = (),
+        tenant: str = "default",
+    ) -> Feedback:
+        """Keeps what a person says of an answer, or of the one with that trace: thumbs, and what is right."""
+        return waited(
+            self._rag.feedback(
+                of, good=good, correction=correction, comment=comment, by=by, principals=principals, tenant=tenant
+            )
+        )
+
+    def feedbacks(self, *, limit: int | None = None, tenant: str = "default") -> list[Feedback]:
+        """What people have said of a tenant's answers, the last first; it is the operator's."""
+        return waited(self._rag.feedbacks(limit=limit, tenant=tenant))
 
     def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
         """What models have cost from one day of UTC to another, both included, and what is claimed now."""

@@ -40,7 +40,7 @@ CREATE INDEX IF NOT EXISTS traces_2_by_time ON traces_2 (tenant, started);
 """
 
 _STEP = tuple(field.name for field in fields(Step))
-_COLUMNS = "id, name, started, seconds, facts, steps"
+_COLUMNS = "id, name, started, seconds, facts, steps, principals"
 _MAY_SEE = (
     "(:all OR (principals IS NOT NULL AND NOT EXISTS"
     " (SELECT 1 FROM json_each(principals) WHERE value NOT IN (SELECT value FROM json_each(:principals)))))"
@@ -196,4 +196,5 @@ def _listed(principals: Collection[str]) -> str:
 
 def _stored(row: tuple[Any, ...]) -> StoredTrace:
     steps = tuple(Step(**step) for step in json.loads(row[5]))
-    return StoredTrace(row[0], row[1], row[2], row[3], json.loads(row[4]), steps)
+    asked = tuple(json.loads(row[6] or "[]"))
+    return StoredTrace(row[0], row[1], row[2], row[3], json.loads(row[4]), steps, asked)

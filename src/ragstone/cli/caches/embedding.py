@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from ragstone.caching.semantic.fitting import Pair
 from ragstone.cli import show
@@ -57,7 +57,7 @@ def embed_pairs(embedder: Embedder, *several: Sequence[Labelled], tokens: bool =
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def run() -> list[list[Pair]]:
-        with Progress(*columns, console=show.err, transient=True, disable=not show.err.is_terminal) as bar:
+        with show.progress(*columns) as bar:
             task = bar.add_task("Embedding", total=None)
             try:
                 asked = await embedded(

@@ -15,7 +15,7 @@ from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, comma
 from ragstone.cli.pictures import check_plot, write_plot
 from ragstone.errors import UsageError
 from ragstone.evaluation.pairs import Labelled, Measured, calibrated, measured, read_pairs, wilson
-from ragstone.evaluation.plot_pairs import drawn
+from ragstone.evaluation.plots.pairs import drawn
 
 __all__ = ["PAIRS", "Bound", "measure_pairs"]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ragstone.assembly import ProjectParts
@@ -22,7 +22,7 @@ from ragstone.errors import UsageError
 from ragstone.evaluation.difficulty import Aim, Calibration, Point, calibrated
 from ragstone.evaluation.graded import GradeFile, read_graded
 from ragstone.evaluation.grading import Examples, Grading, Told, by_hand
-from ragstone.evaluation.plot_difficulty import drawn
+from ragstone.evaluation.plots.difficulty import drawn
 from ragstone.inference.features import FEATURES
 from ragstone.pipelines.routes import difficulty_path
 from ragstone.project import Project, find
@@ -175,7 +175,7 @@ def _require_consent() -> None:
 @contextmanager
 def _bar(title: str) -> Generator[Told]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=show.err, transient=True) as bar:
+    with show.progress(*columns) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +21,7 @@ from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.plan import most_cost
 from ragstone.errors import RagstoneError, UsageError
 from ragstone.evaluation.ablate import FEWEST, Ablation, Effect, judged
-from ragstone.evaluation.plot_ablation import KINDS, drawn
+from ragstone.evaluation.plots.ablation import KINDS, drawn
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.pipelines.prompt_tests import AT_ONCE
 from ragstone.project import Project, find
@@ -160,7 +160,7 @@ def _agreed(experiment: Experiment, *, yes: bool) -> bool:
 @contextmanager
 def _bar(experiment: Experiment) -> Generator[Callable[[int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=show.err, transient=True) as bar:
+    with show.progress(*columns) as bar:
         asking = bar.add_task("Asking", total=experiment.answers)
         yield lambda done, total: bar.update(asking, completed=done, total=total)
 

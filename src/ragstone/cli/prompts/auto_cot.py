@@ -158,7 +158,7 @@ def _agreed(target: _Target, before: bytes | None) -> bool:
     """Whether the person wants it, where somebody sits there to be asked."""
     if not _there():
         return True
-    over = f" {_here(target.path)} is there already{_verified(before)}: it is written over." if before else ""
+    over = f" {show.near(target.path)} is there already{_verified(before)}: it is written over." if before else ""
     show.err.print(Text(f"{over.strip()} Begin? y or n:".strip()))
     sys.stderr.write("› ")
     sys.stderr.flush()
@@ -268,9 +268,9 @@ def _print(made: Made, saved: _Saved | None, project: Project, file: PromptFile)
         show.err.print(Text("No question made an example. Nothing was written.", style="red"))
         show.remarks(["Try a stronger model, more --tries, or other questions."])
         return
-    show.out.print(Text(f"\nSaved: {_here(saved.target.path)}"), soft_wrap=True)
+    show.out.print(Text(f"\nSaved: {show.near(saved.target.path)}"), soft_wrap=True)
     if saved.copy is not None:
-        show.out.print(Text(f"The earlier file: {_here(saved.copy)}"), soft_wrap=True)
+        show.out.print(Text(f"The earlier file: {show.near(saved.copy)}"), soft_wrap=True)
     for line in _next(made, saved, project, file):
         show.out.print(Text(line), soft_wrap=True)
 
@@ -292,7 +292,7 @@ def _next(made: Made, saved: _Saved, project: Project, file: PromptFile) -> list
         "Each example was written by a model, and some reason wrongly.",
         'Read each one, correct it or delete its line, and set "gold": true.',
         *([] if begun else [f"Make the prompt your own: ragstone prompt new {name} --from {name}"]),
-        f"Then write in {_here(own)}, under metadata:",
+        f"Then write in {show.near(own)}, under metadata:",
         "",
         "  ragstone:",
         "    layers:",
@@ -310,10 +310,3 @@ def _next(made: Made, saved: _Saved, project: Project, file: PromptFile) -> list
 def _one_line(text: str) -> str:
     """Words of others without what would steer the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
-
-
-def _here(path: Path) -> str:
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(path)

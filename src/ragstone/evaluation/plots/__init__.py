@@ -1,0 +1,1 @@
+"""Figures as pictures: SVG or PNG, drawn here."""
