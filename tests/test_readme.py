@@ -27,7 +27,7 @@ def script():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["transcript", "explain"])
+@pytest.mark.parametrize("name", ["transcript", "explain", "benchmarks"])
 def test_what_is_shown_is_that_of_a_real_run(name: str):
     if not (ROOT / ".venv").exists():
         pytest.skip("needs .venv, which `make test` makes")
