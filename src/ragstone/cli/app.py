@@ -61,7 +61,6 @@ app.add_typer(model.app)
 app.add_typer(cache.app)
 app.add_typer(guard.app)
 app.add_typer(evaluate.app)
-app.add_typer(guard.app)
 app.add_typer(trace.app)
 app.add_typer(feedback.app)
 
