@@ -34,6 +34,7 @@ from ragstone.errors import (
     NotConfigured,
 )
 from ragstone.protocols import Capabilities, Reranker
+from ragstone.together import together
 from ragstone.types import Context
 
 if TYPE_CHECKING:
@@ -113,13 +114,11 @@ class RerankServer(Reranker):
         await self.load()
         room = asyncio.Semaphore(AT_ONCE)
         try:
-            async with asyncio.timeout(context.remaining()), asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._part(question, part, room, context)) for part in parts]
+            async with asyncio.timeout(context.remaining()):
+                found = await together(self._part(question, part, room, context) for part in parts)
         except TimeoutError as error:
             raise ModelTimeout("the time for this call was over before it had answered", where=self._where) from error
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from errors.exceptions[0].__cause__
-        return [score for task in tasks for score in task.result()]
+        return [score for scores in found for score in scores]
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

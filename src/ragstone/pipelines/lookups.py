@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ragstone.caching.replies import ReplyCache
 from ragstone.errors import ConfigError, LookupFailed, NotConfigured, PromptError, RagstoneError, UsageError
@@ -15,6 +15,7 @@ from ragstone.prompts.inputs import checked
 from ragstone.prompts.lookups import LookupSlot
 from ragstone.prompts.template import plain
 from ragstone.protocols import Lookup, Reply
+from ragstone.together import together
 from ragstone.trace import Step
 from ragstone.types import Context
 
@@ -46,13 +47,8 @@ class Lookups:
         """What `fetch` gives, while something else is done. Where one of the two fails, the other is stopped."""
         if not file.lookups:
             return await other, Looked()
-        try:
-            async with asyncio.TaskGroup() as group:
-                first = group.create_task(other)
-                second = group.create_task(self.fetch(file, inputs, context=context))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from errors.exceptions[0].__cause__
-        return first.result(), second.result()
+        found = await together((other, self.fetch(file, inputs, context=context)))
+        return cast("tuple[T, Looked]", tuple(found))
 
     async def fetch(self, file: PromptFile, inputs: Mapping[str, object], *, context: Context) -> Looked:
         """What a prompt looks up with these inputs.
@@ -68,12 +64,8 @@ class Lookups:
                     f"there is no input {slot.name!r}", where=f"prompt {file.name!r}", hint="It is looked up."
                 )
         values = {name: plain(value) for name, value in checked(file, inputs).items()}
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._one(slot, values, context)) for slot in file.lookups]
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from errors.exceptions[0].__cause__
-        found = dict(zip((slot.name for slot in file.lookups), (task.result() for task in tasks), strict=True))
+        texts = await together(self._one(slot, values, context) for slot in file.lookups)
+        found = dict(zip((slot.name for slot in file.lookups), texts, strict=True))
         notices = tuple(f"{name}: {error}" for name, error in found.items() if isinstance(error, RagstoneError))
         return Looked({name: text if isinstance(text, str) else "" for name, text in found.items()}, notices)
 

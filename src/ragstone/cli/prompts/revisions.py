@@ -39,8 +39,21 @@ def prompts_at(root: Path, revision: str, *, into: Path) -> Path:
     if packed is None:
         raise UsageError(f"git cannot read {FOLDER}/ in {revision}", where=str(root))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(into, filter="data")
+        for member in archive:
+            _unpack(archive, member, into)
     return into
+
+
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:
+    """Writes a file where it belongs. Links are left out, and so is what would lie elsewhere: neither is a prompt.
+
+    `extractall(filter="data")` does so from Python 3.11.4 on.
+    """
+    path = (into / member.name).resolve()
+    read = archive.extractfile(member) if member.isfile() and path.is_relative_to(into.resolve()) else None
+    if read is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(read.read())
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:
