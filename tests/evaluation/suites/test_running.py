@@ -217,6 +217,19 @@ def test_a_judge_that_answers_nonsense_gives_no_figure(
     assert any("judge" in note for note in done.facts["notes"])
 
 
+def test_cases_that_expect_nothing_are_asked_and_counted(project: tuple[Path, RuleServer]):
+    root, _ = project
+    done = ran(made(root, cases=[{"question": row["question"]} for row in CASES]))
+    assert done.facts["notes"] == ["5 of 5 cases expect nothing: no figure says whether they are answered right."]
+    assert ran(made(root)).facts["notes"] == []
+
+
+def test_a_case_that_expects_nothing_among_others_is_said_before_any_is_asked(project: tuple[Path, RuleServer]):
+    root, _ = project
+    with pytest.raises(ConfigError, match=r"fish.jsonl:2: the case expects nothing that a metric"):
+        ran(made(root, cases=[CASES[0], {"question": "When does the cod ship?"}]))
+
+
 # ── Stopped, and gone on with ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -126,7 +126,6 @@ class _Running:
 
     def _facts(self, cases: Sequence[Case], pipelines: Mapping[str, AnswerPipeline]) -> dict[str, Any]:
         spec = self.spec
-        drafts = sum(case.draft for case in cases)
         return {
             "suite": self.suite.name,
             "key": self._key(cases, pipelines),
@@ -142,7 +141,7 @@ class _Running:
             "may_fail": spec.may_fail,
             "pipelines": {one.title: _described(one, pipelines[one.title]) for one in spec.pipelines},
             "contamination": [one.as_dict() for one in contaminated(cases, self.suite.project)],
-            "notes": [f"{drafts} of {len(cases)} cases are drafts that nobody has confirmed."] if drafts else [],
+            "notes": _notes(cases),
         }
 
     def _key(self, cases: Sequence[Case], pipelines: Mapping[str, AnswerPipeline]) -> str:
@@ -316,3 +315,14 @@ def _searched(hits: tuple[Any, ...], context: Context) -> Answer:
         completion=Said(text="", model=""),
         trace_id=context.trace.id,
     )
+
+
+def _notes(cases: Sequence[Case]) -> list[str]:
+    """What to bear in mind with every figure of the run."""
+    drafts, bare = sum(case.draft for case in cases), sum(not case.expects for case in cases)
+    notes = list[str]()
+    if drafts:
+        notes.append(f"{drafts} of {len(cases)} cases are drafts that nobody has confirmed.")
+    if bare:
+        notes.append(f"{bare} of {len(cases)} cases expect nothing: no figure says whether they are answered right.")
+    return notes
