@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Searches all that tests write for keys."""
+    """Searches all that tests write for keys, and has Ctrl-C mean what it means in a terminal."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that starts something in the background has it ignore Ctrl-C, and so everything that it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(key_leaks.KeyLeaks(config), "key_leaks")
 
 
