@@ -207,6 +207,9 @@ def write(project: Path, environment: dict[str, str], suite: str) -> None:
     (project / "documents" / "rules.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     ingest = project / "pipelines" / "ingest.yaml"
     ingest.write_text(ingest.read_text(encoding="utf-8").replace("size: 250", f"size: {SIZE}"), encoding="utf-8")
+    # Whole passages: where they are trimmed goes by scores whose last digits differ from processor to processor.
+    answer = project / "pipelines" / "answer.yaml"
+    answer.write_text(answer.read_text(encoding="utf-8").replace("k: 8}", "k: 8, trim: 0}"), encoding="utf-8")
     (project / "evals").mkdir()
     (project / "evals" / "ferries.yaml").write_text(suite, encoding="utf-8")
     (project / "evals" / "ferries.jsonl").write_text(
