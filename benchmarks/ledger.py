@@ -23,7 +23,8 @@ sys.path.insert(0, str(SUPPORT))
 
 from crash_replay import CONTEXT, Replayed, opened, replay  # noqa: E402
 from ragstone.protocols import Ledger  # noqa: E402
-from ragstone.spending import Account, Budget, Claim, Limit  # noqa: E402
+from ragstone.spending import Claim  # noqa: E402
+from ragstone.terms import Account, Budget, Limit  # noqa: E402
 from ragstone.usage import NANO, Price, Usage  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 from servers import free_port, running  # noqa: E402

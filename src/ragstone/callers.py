@@ -1,13 +1,14 @@
-"""Who asks, checked, as the context of one request; and what its trace keeps of it."""
+"""Who asks, and by which key, checked, as the context of one request; and what its trace keeps of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ragstone.errors import UsageError
+from ragstone.terms import NO_TERMS, Terms
 from ragstone.trace import Trace
 from ragstone.types import Answer, CachePolicy, Context
 
@@ -23,11 +24,13 @@ class Payer:
     """Who pays for a request, beside its tenant, and how much at most.
 
     `key` is what the ledger counts it for: the name of an application or of an API key, never the key itself. `budget`
-    is in USD, for all calls of the request together. Raises UsageError for a budget that is no amount.
+    is in USD, for all calls of the request together; `terms` are what may be used in a minute, a day or a month. Raises
+    UsageError for a budget that is no amount.
     """
 
     key: str = ""
     budget: float | None = None
+    terms: Terms = NO_TERMS
 
     def __post_init__(self) -> None:
         if self.budget is not None and not 0 <= self.budget < math.inf:
@@ -50,7 +53,8 @@ def context_of(
     if cache not in POLICIES:
         raise UsageError("the cache policy is wrong", expected="one of " + ", ".join(POLICIES), found=repr(cache)[:80])
     who = principals_of(principals)
-    return Context(tenant=tenant, key=payer.key, principals=who, budget=payer.budget, cache=cache, trace=Trace(name))
+    paying = Context(key=payer.key, budget=payer.budget, terms=payer.terms, trace=Trace(name))
+    return replace(paying, tenant=tenant, principals=who, cache=cache)
 
 
 def principals_of(given: object) -> frozenset[str]:

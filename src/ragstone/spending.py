@@ -8,37 +8,25 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ragstone.errors import OverBudget, RateLimited, UsageError
+from ragstone.terms import Account, Budget, Limit, Share
 from ragstone.usage import NANO, Price, Usage
 
 __all__ = [
     "COUNTABLE",
     "EXPIRE",
-    "SHARES",
     "WINDOW",
-    "Account",
-    "Budget",
     "Claim",
     "Costs",
-    "Limit",
-    "Period",
-    "Share",
     "Spent",
     "demand_countable",
     "over_budget",
     "rate_limited",
     "this_process",
 ]
-
-Period: TypeAlias = Literal["day", "month"]
-Share: TypeAlias = Literal["project", "tenant", "key", "model"]
-"""Who has one budget or limit together: everybody, each tenant, each key of a tenant, or all who ask one model."""
-
-SHARES: tuple[Share, ...] = ("project", "tenant", "key", "model")
 
 EXPIRE = 86_400.0
 """Seconds after which a claim is settled by its worst case: nobody comes back to it any more."""
@@ -48,53 +36,6 @@ COUNTABLE = 2**53
 
 WINDOW = 60
 """Seconds that a limit counts back: what began in a second that lies whole or in part within them counts in full."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """What tokens and money are counted for."""
-
-    tenant: str
-    key: str
-    model: str  # the connector's name
-
-    def of(self, share: Share) -> str:
-        """The name of the pot that this account draws from; names of two pots are never the same.
-
-        >>> Account(tenant="acme", key="app", model="openai").of("tenant")
-        'tenant:acme'
-        """
-        parts = {"project": (), "tenant": (self.tenant,), "key": (self.tenant, self.key), "model": (self.model,)}[share]
-        return ":".join((share, *(part.replace("%", "%25").replace(":", "%3A") for part in parts)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """Billionths of a dollar in a day or month of UTC."""
-
-    nano: int
-    period: Period
-    per: Share = "tenant"
-
-    def renews(self, day: str) -> str:
-        """The first day on which what was spent on `day` no longer counts.
-
-        >>> Budget(nano=5 * NANO, period="month").renews("2026-12-24")
-        '2027-01-01'
-        """
-        given = date.fromisoformat(day)
-        if self.period == "day":
-            return (given + timedelta(days=1)).isoformat()
-        return (given.replace(day=28) + timedelta(days=4)).replace(day=1).isoformat()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """Requests or tokens in a minute."""
-
-    number: int
-    of: Literal["requests", "tokens"]
-    per: Share = "tenant"
 
 
 @cache

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ragstone.plan import ANSWER, Call
+from ragstone.terms import NO_TERMS, Terms
 from ragstone.trace import Trace
 from ragstone.usage import UNBOUND, Bounds, Purse, Usage
 from ragstone.verdicts import Verdict
@@ -385,12 +386,14 @@ class Completion:
 class Delta:
     """A piece of a completion as it arrives; the last one carries the whole `completion`.
 
-    With `restart` all that came before is void: the model broke off, and the answer begins anew.
+    With `restart` all words before it are void: the model broke off, and the answer begins anew. The first of an answer
+    has its `hits` and no words: what was found and is read, best first.
     """
 
     text: str
     completion: Completion | None = None
     restart: bool = False
+    hits: tuple[Hit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,17 +465,12 @@ class Answer:
         }
 
 
-# ── What travels with every call ────────────────────────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Who asks, for how long, for how much, and where it is noted. Every protocol method takes it: no stage forgets it.
 
-    `unread`: nobody reads the answer before it is whole, so that one which breaks off may begin anew. `patient`:
-    nobody waits for it either, so that a slow cache is waited for. `confidential`: what is asked on the way goes to
-    models of your own alone. `cache`: whether what is kept is used, made anew (`refresh`), all that may be used
-    (`only`, else NotCached is raised), or neither used nor kept (`off`).
+    `unread`: nobody reads the answer before it is whole. `patient`: nobody waits for it. `confidential`: it is asked of
+    models of your own alone. `cache`: what is kept is used, made anew, all there is (else NotCached), or left alone.
     """
 
     tenant: str = "default"
@@ -480,6 +478,7 @@ class Context:
     principals: frozenset[str] = frozenset()
     deadline: float | None = None  # on time.monotonic()'s clock
     budget: float | None = None  # USD for all calls of the request together
+    terms: Terms = NO_TERMS  # what the caller may use in a minute, a day or a month
     purse: Purse = field(default_factory=Purse)  # what the request has taken
     bounds: Bounds = UNBOUND  # what else it may take
     depth: int = 0  # so many prompts have asked one another to come here

@@ -146,6 +146,7 @@ CONTEXTS: dict[str, Any] = {
     "principals": frozenset({"group:hr"}),
     "deadline": SHAPELESS,
     "budget": SHAPELESS,
+    "terms": SHAPELESS,
     "purse": SHAPELESS,
     "bounds": SHAPELESS,  # how many calls there may be shapes none of them
     "depth": SHAPELESS,

@@ -15,7 +15,8 @@ import pytest
 import ragstone
 from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.evaluation.plots.costs import drawn
-from ragstone.spending import Account, Claim
+from ragstone.spending import Claim
+from ragstone.terms import Account
 from ragstone.types import Context
 from ragstone.usage import NANO, Price, Usage
 

@@ -18,7 +18,7 @@ from ragstone.inference.gate import Gate
 from ragstone.inference.health import Health
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.router import Router
-from ragstone.spending import Budget, Limit
+from ragstone.terms import Budget, Limit
 from ragstone.types import Context
 from ragstone.usage import NANO, Price
 

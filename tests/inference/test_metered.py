@@ -24,7 +24,8 @@ from ragstone.errors import (
 from ragstone.inference.metered import MeteredModel
 from ragstone.inference.owed import owed_to
 from ragstone.protocols import Capabilities, Model
-from ragstone.spending import Budget, Claim, Limit, Spent
+from ragstone.spending import Claim, Spent
+from ragstone.terms import Budget, Limit, Terms
 from ragstone.testing import MemoryLedger, ScriptedModel
 from ragstone.testing.suites import ModelSuite
 from ragstone.types import Completion, Context, Delta, Message, Options, Prompt
@@ -155,14 +156,27 @@ async def test_over_budget_nothing_is_sent():
     assert await open_claims(ledger) == []
 
 
-async def test_beyond_a_limit_nothing_is_sent():
-    model, _ = metered(said(), said(), limits=(Limit(number=1, of="requests"),))
-    context = Context()
+@pytest.mark.parametrize("own", [True, False])
+async def test_beyond_a_limit_nothing_is_sent(own: bool):
+    limits = (Limit(number=1, of="requests"),)
+    model, _ = metered(said(), said(), limits=limits if own else ())
+    context = Context() if own else Context(key="k", terms=Terms(limits=limits))
     await model.generate(prompt(), context=context)
     spent = context.purse.nano
     with pytest.raises(RateLimited):
         await model.generate(prompt(), context=context)
     assert context.purse.nano == spent
+
+
+async def test_what_one_caller_may_spend_binds_no_other():
+    terms = Terms(budgets=(Budget(nano=WORST_NANO, period="day", per="key"),))
+    model, ledger = metered(said(), said(), said())
+    mine, yours = (Context(key=key, terms=terms) for key in ("mine", "yours"))
+    await model.generate(prompt(), context=mine)
+    with pytest.raises(OverBudget, match=r"USD a day of key 'mine'"):
+        await model.generate(prompt(), context=mine)
+    await model.generate(prompt(), context=yours)
+    assert len(await rows(ledger)) == 2
 
 
 # ── The budget of one request ───────────────────────────────────────────────────────────────────────────────────────

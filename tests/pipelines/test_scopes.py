@@ -11,6 +11,7 @@ import pytest
 
 from ragstone.pipelines.remembered import CachedAnswers
 from ragstone.pipelines.request import Request
+from ragstone.terms import Limit, Terms
 from ragstone.trace import Trace
 from ragstone.types import Context, Message, Verdict
 from ragstone.usage import Bounds, Purse
@@ -42,6 +43,7 @@ SHAPELESS: Mapping[type, Mapping[str, Any]] = {
         "key": "k2",  # who pays
         "deadline": time.monotonic() + 60,
         "budget": 1.0,
+        "terms": Terms(limits=(Limit(number=1, of="requests"),)),
         "purse": Purse(),
         "bounds": Bounds(calls=3),  # what is beyond them is no answer
         "depth": 1,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from ledger_trials import CONTEXT, Clock, End, Reserve, Wait, check_processes, compare, spent_by_processes, trials
 from ragstone.connectors.redis import RedisLedger
 from ragstone.errors import LedgerUnavailable, RateLimited, StateError, StorageFull
-from ragstone.spending import Limit
+from ragstone.terms import Limit
 from ragstone.testing.suites import LedgerSuite
 from ragstone.testing.suites.ledger import claim
 from ragstone.usage import Usage

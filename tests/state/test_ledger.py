@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from ledger_trials import CONTEXT, Clock, End, Reserve, Wait, check_processes, compare, spent_by_processes, trials
 from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.errors import LedgerUnavailable, RateLimited, StateError
-from ragstone.spending import EXPIRE, Limit
+from ragstone.spending import EXPIRE
 from ragstone.state.ledger import LedgerFile
+from ragstone.terms import Limit
 from ragstone.testing.suites.ledger import claim
 from ragstone.usage import Usage
 

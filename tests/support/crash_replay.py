@@ -29,7 +29,7 @@ from ragstone.inference.accounting import Reconciled, reconcile
 from ragstone.inference.calendar import Calendar
 from ragstone.inference.metered import MeteredModel
 from ragstone.protocols import Ledger, Model
-from ragstone.spending import Account, Budget
+from ragstone.terms import Account, Budget
 from ragstone.types import Completion, Context, Delta, Message, Options, Prompt
 from ragstone.usage import NANO, Price, Usage
 from ragstone.wrapped import WrappedModel

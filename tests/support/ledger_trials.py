@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ragstone.errors import OverBudget, RateLimited
 from ragstone.protocols import Ledger
-from ragstone.spending import Account, Budget, Claim, Limit
+from ragstone.spending import Claim
+from ragstone.terms import Account, Budget, Limit
 from ragstone.testing import MemoryLedger
 from ragstone.types import Context
 from ragstone.usage import Usage
@@ -174,7 +175,8 @@ async def _open(ledger: Ledger) -> list[Any]:
 SPEND = """
 import asyncio, json, random, sys
 from ragstone.errors import OverBudget, RateLimited
-from ragstone.spending import Account, Budget, Claim, Limit
+from ragstone.spending import Claim
+from ragstone.terms import Account, Budget, Limit
 from ragstone.types import Context
 from ragstone.usage import Usage
 

@@ -30,7 +30,8 @@ from ragstone.inference.owed import owed_to
 from ragstone.inference.worst_case import dearest, endless, estimate, price_of, worst_case
 from ragstone.protocols import Ledger, Model
 from ragstone.samples import CUT_OFF, noted, used
-from ragstone.spending import Account, Budget, Claim, Limit, demand_countable
+from ragstone.spending import Claim, demand_countable
+from ragstone.terms import Account, Budget, Limit
 from ragstone.types import Completion, Context, Delta, Prompt
 from ragstone.usage import NANO, Usage
 from ragstone.wrapped import WrappedModel
@@ -47,10 +48,11 @@ ENDLESS = "Write `output_limit` (tokens of its longest answer) in the connector'
 class MeteredModel(WrappedModel):
     """The model, each of whose calls has a claim on the ledger.
 
-    `budgets` and `limits` are those that a call has to fit into, `request` the USD that all calls of one request may
-    cost together; what the caller allows (`context.budget`) counts too, where that is less. A request under a budget
-    that limits its answer by nothing is sent with the limit that was reserved. Raises NotConfigured for budgets of a
-    model whose price is not known; one of your own without a price is free. A model that only quotes is not counted.
+    `budgets` and `limits` are those that a call has to fit into, beside those of its caller (`context.terms`);
+    `request` the USD that all calls of one request may cost together, or `context.budget` where that is less. A request
+    under a budget that limits its answer by nothing is sent with the limit that was reserved. Raises NotConfigured for
+    budgets of a model whose price is not known; one of your own without a price is free. A model that only quotes is
+    not counted.
 
     Where the ledger cannot be reached, a call with budgets or limits is not made. What a call has used that could not
     be written down is written with the next call of any model on that ledger, or when the project is closed.
@@ -135,7 +137,8 @@ class MeteredModel(WrappedModel):
     async def _begun(self, prompt: Prompt, context: Context, *, n: int = 1, streams: bool = False) -> _Call:
         """The call with its claim taken."""
         price, most = price_of(self.capabilities), self._most(context)
-        money = bool(self.budgets) or most is not None
+        budgets, limits = self.budgets + context.terms.budgets, self.limits + context.terms.limits
+        money = bool(budgets) or most is not None
         if money and price is None:
             raise NotAllowed("its price is not known, and the request has a budget", where=self.name, hint=UNPRICED)
         money = money and price is not None and not price.free
@@ -148,8 +151,8 @@ class MeteredModel(WrappedModel):
             usage=usage,
             nano=dearest(price, usage) if price else 0,
             price=price,
-            budgets=self.budgets,
-            limits=self.limits,
+            budgets=budgets,
+            limits=limits,
         )
         demand_countable(claim.account, usage, claim.nano)
         late = context.remaining() == 0
@@ -159,7 +162,7 @@ class MeteredModel(WrappedModel):
         try:
             await self.ledger.reserve(claim, context=context)
         except (LedgerUnavailable, StateError) as error:
-            if self.budgets or self.limits:
+            if budgets or limits:
                 context.purse.nano -= claim.nano
                 raise
             log.warning("%s", error)  # nothing depends on it but the count, which is made up for afterwards

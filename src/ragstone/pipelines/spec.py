@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from ragstone.inference.attempt import ATTEMPT, RETRIES
 from ragstone.inference.gate import CONCURRENCY, QUEUE
 from ragstone.pipelines.limits import Limits
-from ragstone.spending import Budget, Limit, Period, Share
+from ragstone.terms import Budget, Limit, Period, Share
 from ragstone.types import Trust
 from ragstone.usage import NANO
 from ragstone.verdicts import OnFail, Stage

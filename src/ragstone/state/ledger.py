@@ -14,20 +14,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ragstone.errors import LedgerUnavailable, RagstoneError, StateError, StorageFull
-from ragstone.spending import (
-    EXPIRE,
-    SHARES,
-    WINDOW,
-    Account,
-    Budget,
-    Claim,
-    Limit,
-    Spent,
-    demand_countable,
-    over_budget,
-    rate_limited,
-)
+from ragstone.spending import EXPIRE, WINDOW, Claim, Spent, demand_countable, over_budget, rate_limited
 from ragstone.state.database import Database, create
+from ragstone.terms import SHARES, Account, Budget, Limit
 from ragstone.usage import Price, Usage
 
 __all__ = ["LedgerFile"]

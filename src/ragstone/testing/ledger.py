@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragstone.protocols import Ledger
-from ragstone.spending import EXPIRE, Account, Budget, Claim, Spent, demand_countable, over_budget, rate_limited
+from ragstone.spending import EXPIRE, Claim, Spent, demand_countable, over_budget, rate_limited
+from ragstone.terms import Account, Budget
 from ragstone.types import Context
 from ragstone.usage import Usage
 

@@ -13,7 +13,7 @@ from ragstone.connectors.sqlite_ledger import SqliteLedger
 from ragstone.errors import ModelError
 from ragstone.inference.metered import MeteredModel
 from ragstone.protocols import Model
-from ragstone.spending import Budget
+from ragstone.terms import Budget
 from ragstone.types import Context
 from ragstone.usage import NANO, Price
 

@@ -17,17 +17,8 @@ from typing import Any
 from ragstone.connectors.redis.vendor import Script, Server, Trouble, begun_with
 from ragstone.errors import LedgerUnavailable, RagstoneError, RateLimited, StateError, StorageFull
 from ragstone.protocols import Ledger
-from ragstone.spending import (
-    COUNTABLE,
-    EXPIRE,
-    SHARES,
-    Account,
-    Claim,
-    Spent,
-    demand_countable,
-    over_budget,
-    rate_limited,
-)
+from ragstone.spending import COUNTABLE, EXPIRE, Claim, Spent, demand_countable, over_budget, rate_limited
+from ragstone.terms import SHARES, Account
 from ragstone.types import Context
 from ragstone.usage import Price, Usage
 

@@ -15,7 +15,8 @@ import pytest
 
 from ragstone.errors import OverBudget, RateLimited, UsageError
 from ragstone.protocols import Ledger
-from ragstone.spending import COUNTABLE, EXPIRE, Account, Budget, Claim, Limit, Share, Spent
+from ragstone.spending import COUNTABLE, EXPIRE, Claim, Spent
+from ragstone.terms import Account, Budget, Limit, Share
 from ragstone.testing.suites.connector import CONTEXT, ConnectorSuite
 from ragstone.usage import Price, Usage
 
