@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ragstone.callers import Payer as Payer
     from ragstone.errors import RagstoneError as RagstoneError
     from ragstone.rag import AsyncRag as AsyncRag
+    from ragstone.state.keys import Grant as Grant
+    from ragstone.state.keys import Key as Key
     from ragstone.sync import Rag as Rag
     from ragstone.types import Answer as Answer
     from ragstone.types import Citation as Citation
@@ -35,7 +37,9 @@ _HOMES = {
     "AsyncRag": "ragstone.rag",
     "Citation": "ragstone.types",
     "Document": "ragstone.types",
+    "Grant": "ragstone.state.keys",
     "Hit": "ragstone.types",
+    "Key": "ragstone.state.keys",
     "Payer": "ragstone.callers",
     "Rag": "ragstone.sync",
     "RagstoneError": "ragstone.errors",
@@ -50,7 +54,9 @@ __all__ = [  # noqa: RUF022 - functions first, as they are met
     "Answer",
     "Citation",
     "Document",
+    "Grant",
     "Hit",
+    "Key",
     "Payer",
     "RagstoneError",
     "errors",

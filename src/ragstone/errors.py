@@ -7,6 +7,7 @@
     │   ├── MissingExtra          an optional package is not installed
     │   └── PromptError           a prompt file cannot be used as it stands
     ├── UsageError                an argument is wrong: a bad k, an unknown name, a malformed filter
+    ├── AccessDenied              who asks has no key, or one that does not count
     ├── SourceError               a source cannot be listed
     │   ├── SourceUnavailable     its folder is missing or unreachable
     │   └── SourceEmpty           it lists nothing, and held documents before
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from ragstone.verdicts import Verdict
 
 __all__ = [
+    "AccessDenied",
     "CacheUnavailable",
     "CheckFailed",
     "ConfigError",
@@ -155,6 +157,10 @@ class PromptError(ConfigError):
 
 class UsageError(RagstoneError):
     """An argument is wrong."""
+
+
+class AccessDenied(RagstoneError):
+    """Who asks has no key, one that does not count any more, or one that does not allow this."""
 
 
 class SourceError(RagstoneError):

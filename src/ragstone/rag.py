@@ -23,6 +23,7 @@ from ragstone.feedback import answered_in
 from ragstone.gateway import AsyncRoute
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
+from ragstone.keys import AsyncKeys
 from ragstone.models import AsyncModels
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
@@ -176,6 +177,10 @@ class AsyncRag:
     def cache(self, *, pipeline: str | None = None) -> AsyncCache:
         """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
         return AsyncCache(self._parts, pipeline=pipeline)
+
+    def keys(self) -> AsyncKeys:
+        """Who may ask over HTTP: makes keys, lists them, ends them."""
+        return AsyncKeys(self._parts)
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

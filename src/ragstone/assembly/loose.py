@@ -43,6 +43,7 @@ from ragstone.protocols import (
 )
 from ragstone.registry import find
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
 from ragstone.tracing.store import TraceStore
@@ -90,6 +91,7 @@ class LooseParts:
         self._lock = FileLock(state.with_name(f"{state.name}.lock"), purpose="an ingestion") if state else None
         self.traces = TraceStore(None)
         self.feedback = FeedbackFile(None)
+        self.keys = KeyFile(None)
         self.caches = Caches()
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
@@ -203,6 +205,7 @@ class LooseParts:
         async with AsyncExitStack() as ends:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
+            ends.callback(self.keys.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:

@@ -17,6 +17,7 @@ from ragstone.protocols import (
     Ledger,
 )
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.keys import KeyFile
 from ragstone.tracing.store import TraceStore
 
 __all__ = ["ANSWER", "INGEST", "Assembly"]
@@ -29,6 +30,7 @@ class Assembly(Protocol):
 
     traces: TraceStore  # where finished ones are kept
     feedback: FeedbackFile  # what people have said of answers
+    keys: KeyFile  # who may ask over HTTP
     caches: Caches  # where answers are kept
 
     def add_folders(self, folders: Sequence[Path]) -> None:

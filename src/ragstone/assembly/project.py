@@ -36,6 +36,7 @@ from ragstone.protocols import (
     Tool,
 )
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -59,6 +60,7 @@ class ProjectParts:
         self._lookups = Lookups(self._lookup, self._replies)
         self.traces = TraceStore(project.state_folder / "traces.db")
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
+        self.keys = KeyFile(project.state_folder / "keys.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
@@ -251,6 +253,7 @@ class ProjectParts:
         async with AsyncExitStack() as ends:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
+            ends.callback(self.keys.close)
             ends.callback(self._replies.close)
             if self._built is not None:
                 builder, state = self._built

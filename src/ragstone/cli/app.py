@@ -21,6 +21,7 @@ from ragstone.cli import (
     index,
     ingest,
     init,
+    key,
     model,
     prompt,
     search,
@@ -61,6 +62,7 @@ app.add_typer(model.app)
 app.add_typer(cache.app)
 app.add_typer(guard.app)
 app.add_typer(evaluate.app)
+app.add_typer(key.app)
 app.add_typer(trace.app)
 app.add_typer(feedback.app)
 

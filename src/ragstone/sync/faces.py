@@ -12,8 +12,10 @@ from ragstone.caches import AsyncCache
 from ragstone.chats import AsyncChat
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.indexes import AsyncIndex
+from ragstone.keys import AsyncKeys, NewKey
 from ragstone.models import AsyncModels
 from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
+from ragstone.state.keys import Grant, Key
 from ragstone.streams import AnswerStream
 from ragstone.sync.loop import next_of, waited
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
@@ -21,7 +23,7 @@ from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Batch", "Cache", "Chat", "Index", "Models", "Route", "Stream"]
+__all__ = ["Batch", "Cache", "Chat", "Index", "Keys", "Models", "Route", "Stream"]
 
 
 class Stream:
@@ -209,3 +211,30 @@ class Batch:
     ) -> BatchReport:
         """Asks each line of a file and writes a line for each, in their order; run again, it goes on."""
         return waited(self._batch.write(answers, retry_failed=retry_failed, progress=progress))
+
+
+class Keys:
+    """Who may ask over HTTP; its twin is AsyncKeys."""
+
+    def __init__(self, keys: AsyncKeys) -> None:
+        self._keys = keys
+
+    def create(self, grant: Grant) -> NewKey:
+        """A new key. Raises UsageError where another one of that name is in use."""
+        return waited(self._keys.create(grant))
+
+    def all(self) -> list[Key]:
+        """Every key, also those that count no longer, the newest first."""
+        return waited(self._keys.all())
+
+    def exist(self) -> bool:
+        """Whether a key was ever made."""
+        return waited(self._keys.exist())
+
+    def revoke(self, name: str) -> Key:
+        """Ends a key, by its name or id. Raises UsageError where no such key is in use."""
+        return waited(self._keys.revoke(name))
+
+    def admit(self, token: str) -> Key:
+        """The key that a bearer has sent. Raises AccessDenied, or RateLimited where its minute is full."""
+        return waited(self._keys.admit(token))

@@ -19,7 +19,7 @@ from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.spending import Costs
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Batch, Cache, Chat, Index, Models, Route, Stream
+from ragstone.sync.faces import Batch, Cache, Chat, Index, Keys, Models, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, CachePolicy, Document, Hit, Prompt
@@ -150,6 +150,10 @@ class Rag:
     def cache(self, *, pipeline: str | None = None) -> Cache:
         """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
         return Cache(self._rag.cache(pipeline=pipeline))
+
+    def keys(self) -> Keys:
+        """Who may ask over HTTP: makes keys, lists them, ends them."""
+        return Keys(self._rag.keys())
 
     def search(
         self,
