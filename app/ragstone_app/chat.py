@@ -3,34 +3,28 @@
 The model `route/answer` is whoever the route of `pipelines/answer.yaml` chooses; messages go to it as they are. What
 only we know of an answer stands under `ragstone`: the model that gave it, its cost in USD, and the notices.
 
-This is plain ASGI: a request passes no layer that it has no use for, and a client that goes away is noticed at once.
+This is plain ASGI: a request passes no layer that it has no use for.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any
 
 from ragstone import AsyncRag
 from ragstone.errors import RagstoneError, StreamBroken, nearest
 from ragstone.types import Completion, Delta
+from ragstone_app.access import CALLER, Caller, Event, Receive, Send
 from ragstone_app.chat_errors import ChatError, chat_error
 from ragstone_app.chat_requests import ChatRequest, read
 
 __all__ = ["Chat"]
 
-Event: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Event]]
-Send: TypeAlias = Callable[[Event], Awaitable[None]]
-
 PREFIX = "route/"
-LARGEST = 16_000_000  # bytes of a request
-TENANT = "default"  # until keys say who asks
 
 
 class Chat:
@@ -43,9 +37,8 @@ class Chat:
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One request."""
         try:
-            _demand_json(scope)
-            asked = read(await _body(receive))
-            await _unless_gone(receive, self._answer(asked, send))
+            event = await receive()  # all of it: see bounded.py
+            await self._answer(read(event.get("body", b"")), scope[CALLER], send)
         except ChatError as error:
             await _reply(send, error.body, error.status, error.headers)
 
@@ -54,12 +47,13 @@ class Chat:
         self._names = [f"{PREFIX}{name}" for name in await self._rag.routes()]
         return self._names
 
-    async def _answer(self, asked: ChatRequest, send: Send) -> None:
+    async def _answer(self, asked: ChatRequest, caller: Caller, send: Send) -> None:
         if asked.model not in self._names and asked.model not in await self.models():
             hint = nearest(asked.model, self._names) or f"There are: {', '.join(self._names)}."
             raise ChatError(404, "model_not_found", f"there is no model {asked.model[:80]!r}. {hint}", "model")
         reply = _Reply(asked)
-        route = self._rag.route(pipeline=asked.model.removeprefix(PREFIX), tenant=TENANT)
+        name, tenant = asked.model.removeprefix(PREFIX), caller.tenant()
+        route = self._rag.route(pipeline=name, tenant=tenant, payer=caller.payer)
         try:
             if asked.stream and (asked.n or 1) == 1 and asked.schema_asked is None:
                 await _stream(reply, route.stream(asked.said, options=asked.options), send)
@@ -161,47 +155,6 @@ def _ours(found: Sequence[Completion]) -> dict[str, Any]:
 
 
 # ── ASGI ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _demand_json(scope: Event) -> None:
-    """A page of a stranger's that is open in a browser here can send other types without asking, and so spend money."""
-    given = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    if given.partition(b";")[0].strip().lower() != b"application/json":
-        raise ChatError(415, "invalid_value", "the request is no JSON: send content-type: application/json")
-
-
-async def _body(receive: Receive) -> bytes:
-    parts, size = list[bytes](), 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ChatError(400, "invalid_value", "the body has no end")
-        part: bytes = event.get("body", b"")
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST:
-            raise ChatError(413, "invalid_value", f"the request is too long: at most {LARGEST:,} bytes")
-        if not event.get("more_body", False):
-            return b"".join(parts)
-
-
-async def _unless_gone(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Does the work, or stops it when the client goes away first: then the model is told, and nobody pays for more."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _start(send: Send, status: int, media: str, headers: dict[str, str] | None = None, size: int = -1) -> None:

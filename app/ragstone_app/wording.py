@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from fastapi.responses import JSONResponse
 
+from ragstone import errors
 from ragstone.errors import CheckFailed, RagstoneError
 
-__all__ = ["CHECK_FAILED", "error_body", "failed_checks", "worded"]
+__all__ = ["CHECK_FAILED", "error_body", "error_reply", "failed_checks", "status_of", "told", "worded"]
+
+SOON = 1  # seconds after which to come again where nobody has said more
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -31,6 +35,43 @@ def failed_checks(error: CheckFailed) -> list[dict[str, str]]:
         for verdict in error.verdicts
         if not verdict.passed
     ]
+
+
+def status_of(error: RagstoneError) -> int:
+    """The caller's fault 4xx, an absent part 503, anything else 500. A text that failed a check is 422."""
+    for kinds, status in _STATUSES:
+        if isinstance(error, kinds):
+            return status
+    return 503 if error.retryable else 500
+
+
+_STATUSES: tuple[tuple[tuple[type[RagstoneError], ...], int], ...] = (
+    ((errors.CheckFailed,), 422),
+    ((errors.AccessDenied,), 403),
+    ((errors.UsageError, errors.UnsupportedFilter, errors.PromptError), 400),
+    ((errors.RateLimited, errors.OverBudget), 429),
+    ((errors.IndexBusy,), 409),
+    ((errors.ModelError, errors.NotConfigured), 503),
+)
+"""The first that fits counts."""
+
+
+def told(error: RagstoneError) -> dict[str, Any]:
+    """An error as every route below `/api` tells it."""
+    body = {"error": type(error).__name__, "message": worded(error), "hint": error.hint, "retryable": error.retryable}
+    if isinstance(error, errors.CheckFailed):
+        body |= {"code": CHECK_FAILED, "verdicts": failed_checks(error)}
+    return body
+
+
+def error_reply(error: RagstoneError) -> JSONResponse:
+    """The response to a request that ended in an error; it says when to come again where somebody knows."""
+    status = status_of(error)
+    after = getattr(error, "retry_after", None)
+    if after is None and status == 503:
+        after = SOON
+    headers = {} if after is None else {"retry-after": str(max(SOON, math.ceil(after)))}
+    return JSONResponse(told(error), status_code=status, headers=headers)
 
 
 def error_body(

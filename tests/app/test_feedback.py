@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.support.callers import caller
 
 import ragstone
 from ragstone.cli.init import Default, write
-from ragstone_app import create
 
 SHIPS = "When does the halibut project ship?"
 
@@ -22,7 +22,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
     with ragstone.open(folder) as rag:
         rag.ingest()
-    with TestClient(create(folder)) as client:
+    with caller(folder) as client:
         yield client
 
 

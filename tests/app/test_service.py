@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.support.callers import caller
 
 import ragstone
 from ragstone.cli.init import Default, write
-from ragstone_app import create
 
 SHIPS = "When does the halibut project ship?"
 
@@ -22,7 +22,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
     with ragstone.open(folder) as rag:
         rag.ingest()
-    with TestClient(create(folder)) as client:
+    with caller(folder) as client:
         yield client
 
 
@@ -100,7 +100,7 @@ def test_what_fails_a_check_is_422_with_what_the_checks_say(tmp_path: Path, chec
     answer.write_text(said)
     with ragstone.open(tmp_path) as rag:
         rag.ingest()
-    with TestClient(create(tmp_path)) as client:
+    with caller(tmp_path) as client:
         response = client.post("/api/ask", json={"question": SHIPS})
     assert response.status_code == 422, response.text
     found = response.json()
@@ -113,7 +113,7 @@ def test_what_fails_a_check_is_422_with_what_the_checks_say(tmp_path: Path, chec
 
 def test_a_model_that_is_not_configured_is_503_with_what_to_do(tmp_path: Path):
     write(tmp_path, model=Default.openai)
-    with TestClient(create(tmp_path)) as client:
+    with caller(tmp_path) as client:
         response = client.post("/api/ask", json={"question": SHIPS})
     assert response.status_code == 503
     assert response.json()["hint"].startswith("Run: export OPENAI_API_KEY")

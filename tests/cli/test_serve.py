@@ -13,6 +13,7 @@ from pathlib import Path
 
 SLOW = re.compile(r"cache: the cache is left alone for now.*: it took longer than [0-9]+ ms")
 """What a machine that is busy has it say, and rightly."""
+OPEN = "There are no keys: callers on this machine alone are answered, whatever bearer they send."
 
 
 def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Path, run):
@@ -29,7 +30,7 @@ def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Pa
             server.send_signal(signal.SIGINT)
             _, said = server.communicate(timeout=30)
             others = [line for line in said.splitlines() if not SLOW.fullmatch(line)]
-            assert (server.returncode, others) == (0, [])
+            assert (server.returncode, others) == (0, [OPEN])
         finally:
             server.kill()
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import Debug, ProjectFolder, command
 from ragstone.errors import MissingExtra, UsageError
@@ -25,7 +26,7 @@ def serve(
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
-    """Answer over HTTP: GET /healthz, POST /api/ask, POST /api/search, POST /v1/chat/completions."""
+    """Answer over HTTP, for programs of any language and for OpenAI's clients."""
     root = find(project)
     try:
         (point,) = entry_points(group="ragstone.app", name="web")
@@ -35,9 +36,13 @@ def serve(
         raise MissingExtra("the service is not installed", hint="Run: pip install 'ragstone[serve]'") from error
     with _listening(host, port) as listening:
         address = f"{host}:{listening.getsockname()[1]}"
-        if host not in LOOPBACK:
-            show.remarks([f"Anyone who reaches {address} can ask these documents: there are no keys yet."])
+        with ragstone.open(root) as rag:
+            keys = rag.keys().exist()
         show.remarks([f"Serving {root.name} on http://{address} (Ctrl-C stops it; /openapi.json has the API)."])
+        if not keys:
+            show.remarks(["There are no keys: callers on this machine alone are answered, whatever bearer they send."])
+            if host not in LOOPBACK:
+                show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
             uvicorn.Server(uvicorn.Config(create(root), log_level="warning")).run(sockets=[listening])
 

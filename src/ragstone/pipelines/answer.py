@@ -226,6 +226,7 @@ class AnswerPipeline(Searching):
             step.facts.update(tokens=built.tokens, counter=built.counter, prefix=built.stable_prefix_tokens)
             step.facts.update(shed=[f"{unit.kind} {unit.unit}" for unit in built.shed])
             step.facts.update(trust=dict(Counter(trust_of(hit.chunk.metadata) for hit in found.hits)))
+        yield Delta("", hits=tuple(found.hits))
         if request.refrains or found.refrains:
             words = built.abstain or REFRAINED
             yield Delta(words)

@@ -1,0 +1,33 @@
+"""What every request may say of whom it is for, and what no request may be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ragstone_app.access import Caller
+
+__all__ = ["Asking", "Name", "Tenant"]
+
+MOST = 1_000  # principals of one caller
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose documents; that of the key if absent.")]
+
+
+class Asking(BaseModel):
+    """For whom something is asked. A key that is absent here is that of the key; one that it has not is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    principals: list[Name] | None = Field(
+        default=None,
+        max_length=MOST,
+        description="Users and groups whose documents may be seen; those of the key if absent.",
+    )
+    tenant: Tenant | None = None
+
+    def who(self, caller: Caller) -> tuple[str, tuple[str, ...]]:
+        """The tenant and the principals that count. Raises AccessDenied for some that the caller may not name."""
+        return caller.tenant(self.tenant), caller.principals(self.principals)
