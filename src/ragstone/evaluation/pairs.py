@@ -6,12 +6,11 @@ Each pair stands alone: text_a is stored, text_b is asked.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from ragstone.caching.semantic.fitting import Pair, fit
 from ragstone.caching.semantic.questions import Asked
 from ragstone.caching.semantic.verifier import CHECKS, Judgement, Verifier
 from ragstone.errors import UsageError, nearest
+from ragstone.evaluation.lines import read_objects
 from ragstone.protocols import Embedder
 from ragstone.types import Context
 
@@ -119,15 +119,7 @@ def wilson(count: int, of: int) -> Point:
 
 def read_pairs(path: Path) -> list[Labelled]:
     """The lines of a file. Raises UsageError, with file and line, for what is no pair, and where one label lacks."""
-    try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    except FileNotFoundError:
-        raise UsageError("there is no such file", where=str(path), expected=f"lines such as {LIKE}") from None
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    found = [_labelled(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise UsageError("there is no pair", where=str(path), expected=f"lines such as {LIKE}")
+    found = [_labelled(row, where) for row, where in read_objects(path, noun="pair", like=LIKE)]
     for label in (0, 1):
         if not any(pair.same == bool(label) for pair in found):
             message = f"no pair has the label {label}, so that nothing can be measured"
@@ -135,16 +127,7 @@ def read_pairs(path: Path) -> list[Labelled]:
     return found
 
 
-def _labelled(line: bytes, where: str) -> Labelled:
-    try:
-        row: object = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UsageError("is not UTF-8", where=where, expected=LIKE) from None
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict):
-        raise UsageError("is no pair", where=where, expected=LIKE, found=repr(line[:60])[1:])
-    given = cast("dict[str, Any]", row)
+def _labelled(given: dict[str, Any], where: str) -> Labelled:
     texts: list[str] = []
     for key in KEYS[:2]:
         text: object = given.get(key)

@@ -6,16 +6,14 @@ It is a file of its own: `project.db` can be made anew from the documents, and t
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ragstone.errors import StateError, StorageFull, UsageError
-from ragstone.state.database import Database, create
+from ragstone.errors import UsageError
+from ragstone.state.precious import PreciousFile
 
 __all__ = ["Answered", "Feedback", "FeedbackFile", "Said"]
 
@@ -101,14 +99,15 @@ class FeedbackFile:
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
-        self._file = Database(path, self._create)
+        instead = ": then feedback begins anew"
+        self._file = PreciousFile(path, SCHEMA, version=FORMAT, noun="feedback", instead=instead)
 
     def keep(self, answered: Answered, said: Said, *, tenant: str) -> Feedback:
         """Keeps what is said of an answer, and returns all that this person says of it by now.
 
         New thumbs replace the old ones, new words the old words. Who finds an answer good takes a correction back.
         """
-        with self._translated(), self._file.writing() as db:
+        with self._file.writing() as db:
             key = (tenant, answered.trace, said.by)
             row = db.execute(
                 "SELECT good, correction, comment FROM feedback WHERE tenant=? AND trace=? AND by=?", key
@@ -136,48 +135,24 @@ class FeedbackFile:
 
     def newest(self, limit: int | None = None, *, tenant: str) -> list[Feedback]:
         """A tenant's, the last first."""
-        if self._nothing:
+        if self._file.empty:
             return []
         statement = f"SELECT {','.join(_COLUMNS)} FROM feedback WHERE tenant=? ORDER BY given DESC, trace, by LIMIT ?"
-        with self._translated(), self._file.reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(statement, (tenant, -1 if limit is None else limit)).fetchall()
         return [_feedback(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
     def forget(self, uri: str, *, tenant: str) -> None:
         """Removes a tenant's feedback on answers that cite a document: they quote it."""
-        if self._nothing:
+        if self._file.empty:
             return
         cites = "EXISTS (SELECT 1 FROM json_each(citations) WHERE value = ?)"
-        with self._translated(), self._file.writing() as db:
+        with self._file.writing() as db:
             db.execute(f"DELETE FROM feedback WHERE tenant=? AND {cites}", (tenant, uri))
 
     def close(self) -> None:
         """Closes the file; the next call opens it again."""
         self._file.close()
-
-    @property
-    def _nothing(self) -> bool:
-        """Whether nothing was ever said: who only reads makes no file."""
-        return self.path is not None and not self.path.exists()
-
-    def _create(self, db: sqlite3.Connection) -> None:
-        try:
-            create(db, SCHEMA, version=FORMAT, where=str(self.path or "memory"))
-        except StateError as error:
-            error.hint = "Open it with that version, or move it away: then feedback begins anew."
-            raise
-
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        where = str(self.path or "memory")
-        try:
-            yield
-        except (sqlite3.Error, OSError, ValueError) as error:
-            self._file.close()  # the next call opens it anew
-            if "full" in str(error) or "No space" in str(error):
-                raise StorageFull("the disk is full", where=where, hint="Free some space and run it again.") from error
-            hint = "Is it writable? If it is damaged, put a copy in its place, or move it away."
-            raise StateError(f"feedback cannot be kept or read: {error}", where=where, hint=hint) from error
 
 
 def _demand_text(name: str, value: object, most: int) -> None:

@@ -11,21 +11,18 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
 import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ragstone.callers import Payer
-from ragstone.errors import AccessDenied, RateLimited, StateError, StorageFull, UsageError, nearest
+from ragstone.errors import AccessDenied, RateLimited, UsageError, nearest
 from ragstone.spending import WINDOW
-from ragstone.state.database import Database, create
+from ragstone.state.precious import PreciousFile
 from ragstone.terms import Budget, Limit, Period, Terms
 from ragstone.usage import NANO
 
@@ -129,7 +126,8 @@ class KeyFile:
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = path, clock
-        self._file = Database(path, self._create)
+        instead = " and make new keys"
+        self._file = PreciousFile(path, SCHEMA, version=FORMAT, noun="keys", instead=instead, private=True)
 
     def create(self, grant: Grant) -> tuple[Key, str]:
         """A new key, and what its bearer has to send. It is told this once: only its digest is kept.
@@ -142,8 +140,7 @@ class KeyFile:
         key = Key(id=secrets.token_hex(8), created=now, **asdict(grant))
         row = {**key.as_dict(), "principals": json.dumps(key.principals), "digest": _digest(secret)}
         marks = ",".join(f":{name}" for name in row)
-        self._hide()
-        with self._translated(), self._file.writing() as db:
+        with self._file.writing() as db:
             if db.execute("SELECT 1 FROM keys WHERE name = ? AND revoked IS NULL", (key.name,)).fetchone():
                 hint = "Choose another name, or revoke that key first."
                 raise UsageError(f"there is a key {key.name!r} already", hint=hint)
@@ -152,17 +149,17 @@ class KeyFile:
 
     def all(self) -> list[Key]:
         """Every key, also those that count no longer, the newest first."""
-        if self._nothing:
+        if self._file.empty:
             return []
-        with self._translated(), self._file.reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(f"SELECT {','.join(_COLUMNS)} FROM keys ORDER BY created DESC, id").fetchall()
         return [_key(row) for row in rows]
 
     def exist(self) -> bool:
         """Whether a key was ever made. A door that was shut once stays shut, also when every key is revoked."""
-        if self._nothing:
+        if self._file.empty:
             return False
-        with self._translated(), self._file.reading() as db:
+        with self._file.reading() as db:
             return db.execute("SELECT 1 FROM keys LIMIT 1").fetchone() is not None
 
     def revoke(self, name: str) -> Key:
@@ -173,7 +170,7 @@ class KeyFile:
             hint = nearest(name, [key.name for key in active]) or "Run: ragstone key list"
             raise UsageError(f"there is no key {name[:80]!r} in use", hint=hint)
         now = self._clock()
-        with self._translated(), self._file.writing() as db:
+        with self._file.writing() as db:
             db.execute("UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL", (now, found.id))
             db.execute("DELETE FROM requests WHERE id = ?", (found.id,))
         return replace(found, revoked=now)
@@ -185,9 +182,9 @@ class KeyFile:
         first says no more than that, unless the secret was right.
         """
         parts = TOKEN.fullmatch(token)
-        if parts is None or self._nothing:
+        if parts is None or self._file.empty:
             raise _denied("the key is not known")
-        with self._translated(), self._file.reading() as db:
+        with self._file.reading() as db:
             wanted = f"SELECT {','.join(_COLUMNS)}, digest FROM keys WHERE id = ?"
             row = db.execute(wanted, (parts[1],)).fetchone()
         right = hmac.compare_digest(_digest(parts[2]), UNKNOWN if row is None else row[-1])
@@ -208,7 +205,7 @@ class KeyFile:
     def _take(self, key: Key, most: int, now: float) -> None:
         """Takes one request off the minute. Those of all processes on this file count together."""
         here = int(now)
-        with self._translated(), self._file.writing() as db:
+        with self._file.writing() as db:
             # After a clock was put back, what lies ahead of it counts as taken now: else it would count for hours.
             db.execute("UPDATE OR REPLACE requests SET second = ? WHERE id = ? AND second > ?", (here, key.id, here))
             db.execute("DELETE FROM requests WHERE id = ? AND second < ?", (key.id, here - WINDOW))
@@ -220,37 +217,6 @@ class KeyFile:
         if full:  # said only now, so that what was written stays
             wait = max(1.0, taken[0][0] + WINDOW + 1 - now)
             raise RateLimited(f"{most:,} requests a minute of key {key.name!r} are the limit", retry_after=wait)
-
-    @property
-    def _nothing(self) -> bool:
-        """Whether no key was ever made: who only reads makes no file."""
-        return self.path is not None and not self.path.exists()
-
-    def _hide(self) -> None:
-        """Makes the file so that nobody else of this machine can read it."""
-        if self.path is not None and not self.path.exists():
-            with self._translated():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-
-    def _create(self, db: sqlite3.Connection) -> None:
-        try:
-            create(db, SCHEMA, version=FORMAT, where=str(self.path or "memory"))
-        except StateError as error:
-            error.hint = "Open it with that version, or move it away and make new keys."
-            raise
-
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        where = str(self.path or "memory")
-        try:
-            yield
-        except (sqlite3.Error, OSError, ValueError) as error:
-            self._file.close()  # the next call opens it anew
-            if "full" in str(error) or "No space" in str(error):
-                raise StorageFull("the disk is full", where=where, hint="Free some space and run it again.") from error
-            hint = "Is it writable? If it is damaged, put a copy in its place, or move it away and make new keys."
-            raise StateError(f"keys cannot be kept or read: {error}", where=where, hint=hint) from error
 
 
 def _denied(message: str) -> AccessDenied:

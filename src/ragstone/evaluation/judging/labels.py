@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ragstone.errors import UsageError, nearest
+from ragstone.evaluation.lines import read_objects
 
 __all__ = ["BEST", "WORST", "Label", "read_labels"]
 
@@ -39,28 +40,10 @@ def read_labels(path: Path) -> list[Label]:
 
     A key that is not known is let alone, unless it looks like one that was meant.
     """
-    try:
-        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    except FileNotFoundError:
-        raise UsageError("there is no such file", where=str(path), expected=f"lines such as {LIKE}") from None
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    found = [_label(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise UsageError("there is no label", where=str(path), expected=f"lines such as {LIKE}")
-    return found
+    return [_label(row, where) for row, where in read_objects(path, noun="label", like=LIKE)]
 
 
-def _label(line: bytes, where: str) -> Label:
-    try:
-        row: object = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise UsageError("is not UTF-8", where=where, expected=LIKE) from None
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict):
-        raise UsageError("is no label", where=where, expected=LIKE, found=repr(line[:60])[1:])
-    given = cast("dict[str, Any]", row)
+def _label(given: dict[str, Any], where: str) -> Label:
     for name in given:
         if name not in KEYS and (hint := nearest(name, KEYS)):
             raise UsageError(f"unknown key {name!r}", where=where, expected="one of " + ", ".join(KEYS), hint=hint)
