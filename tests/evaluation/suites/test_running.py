@@ -24,6 +24,7 @@ from ragstone.evaluation.suites.gates import gates
 from ragstone.evaluation.suites.kept import Run, Runs
 from ragstone.evaluation.suites.running import SuiteProgress, run
 from ragstone.evaluation.suites.suite import Suite, require_suite, suite
+from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.project import Project
 
 FISH = {"halibut": "3 May", "cod": "9 June", "eel": "1 July", "tuna": "4 August", "carp": "2 March"}
@@ -139,6 +140,24 @@ def test_a_search_alone_asks_no_model(project: tuple[Path, RuleServer], monkeypa
     assert server.asked == []
 
 
+def test_models_and_indexes_are_loaded_before_the_first_case_is_timed(
+    project: tuple[Path, RuleServer], monkeypatch: pytest.MonkeyPatch
+):
+    root, _ = project
+    searched: list[str] = []
+    search = AnswerPipeline.search
+
+    async def noted(self: AnswerPipeline, question: str, **given: Any) -> Any:
+        found = await search(self, question, **given)
+        searched.append(question)
+        return found
+
+    monkeypatch.setattr(AnswerPipeline, "search", noted)
+    done = ran(made(root, "only: search\nmetrics: [latency@50]\n"))
+    assert searched[0] == "fish"
+    assert sorted(searched[1:]) == sorted(one.case.question for one in done.outcomes)
+
+
 def test_a_case_that_fails_is_noted_and_the_others_go_on(
     project: tuple[Path, RuleServer], monkeypatch: pytest.MonkeyPatch
 ):
@@ -220,7 +239,7 @@ def test_a_judge_that_answers_nonsense_gives_no_figure(
 def test_cases_that_expect_nothing_are_asked_and_counted(project: tuple[Path, RuleServer]):
     root, _ = project
     done = ran(made(root, cases=[{"question": row["question"]} for row in CASES]))
-    assert done.facts["notes"] == ["5 of 5 cases expect nothing: no figure says whether they are answered right."]
+    assert done.facts["notes"] == ["No figure says whether 5 of 5 cases are answered right: they expect nothing."]
     assert ran(made(root)).facts["notes"] == []
 
 

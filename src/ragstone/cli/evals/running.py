@@ -20,7 +20,8 @@ from ragstone.errors import UsageError
 from ragstone.evaluation.compare import compared, read_figures
 from ragstone.evaluation.metrics.known import metric
 from ragstone.evaluation.metrics.metric import Metric
-from ragstone.evaluation.suites.comparing import Change, Comparison, compare
+from ragstone.evaluation.reports.wording import counted
+from ragstone.evaluation.suites.comparing import TELLING, Change, Comparison, compare
 from ragstone.evaluation.suites.figures import Figure, figures, number
 from ragstone.evaluation.suites.gates import Gate, gates
 from ragstone.evaluation.suites.kept import Run, Runs
@@ -201,14 +202,14 @@ def _print_run(done: Run) -> None:
     if facts["contamination"]:
         count = len({one["case"] for one in facts["contamination"]})
         show.out.print(
-            f"{count} cases share words with prompts or examples: ragstone eval contamination", soft_wrap=True
+            f"{counted(count, 'case')} with words of prompts or examples: ragstone eval contamination", soft_wrap=True
         )
     failed = sum(bool(one.error) for one in done.outcomes)
     tail = f", {failed} failed" if failed else ""
     took = facts["ended"] - facts["started"]
     show.out.print(
-        f"\n{done.name}: {facts['cases']} cases, {len(done.outcomes)} answers{tail}, {took:.1f} s. "
-        f"See them: ragstone eval report {done.name}",
+        f"\n{done.name}: {counted(facts['cases'], 'case')}, {counted(len(done.outcomes), 'answer')}{tail}, "
+        f"{took:.1f} s. See them: ragstone eval report {done.name}",
         markup=False,
         soft_wrap=True,
     )
@@ -257,7 +258,9 @@ def _print_changes(found: Comparison) -> None:
         if len(flips) > FLIPPED:
             show.out.print(f"  and {len(flips) - FLIPPED} more: --json has them all")
     alone = f"; {len(found.left_out)} are in one run alone" if found.left_out else ""
-    show.out.print(f"\n{found.cases:,} cases{alone}.")
+    show.out.print(f"\n{counted(found.cases, 'case')}{alone}.")
+    if found.cases < TELLING:
+        show.out.print(f"So few cannot show that one is better, whatever they say: it takes {TELLING} at least.")
 
 
 def _print_tags(tags: Mapping[str, Mapping[str, Change]]) -> None:
@@ -287,9 +290,14 @@ def _cells(one: Change) -> tuple[str, str, str, str, str, str]:
         number(one.metric, one.after),
         number(one.metric, difference.mean, sign="+"),
         f"{low} to {high}",
-        f"{difference.p:.3f}",
-        f"{difference.permuted:.3f}",
+        _chance(difference.p),
+        _chance(difference.permuted),
     )
+
+
+def _chance(p: float) -> str:
+    """A probability in five characters, which keeps the table within 80 columns."""
+    return "<.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _compared(found: Comparison, first: Run, second: Run, one: str, two: str) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class Latency(Metric):
     """Mean seconds to the whole answer.
 
     latency = the mean of the seconds from a question to its whole answer, or to its hits where a suite only searches.
-    They are those of the run: questions that were asked side by side have waited for each other.
+    They are those of the run: questions that were asked side by side have waited for each other. What is loaded once,
+    models and indexes, is loaded before the first of them.
     Range: 0 and up, lower is better.
     Source: Ragstone's own clock.
     """

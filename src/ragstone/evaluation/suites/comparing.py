@@ -15,9 +15,12 @@ from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.resampling import RESAMPLES
 from ragstone.evaluation.suites.figures import Column, column, scores
 
-__all__ = ["Change", "Comparison", "Flip", "compare"]
+__all__ = ["TELLING", "Change", "Comparison", "Flip", "compare"]
 
 LUCK = 0.05  # probability from which on a difference may be one
+
+TELLING = 6
+"""The fewest cases by which a permutation test can tell a difference from luck: 2/2ⁿ of all exchanges go as far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

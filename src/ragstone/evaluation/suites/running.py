@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from ragstone.assembly import ProjectParts
 from ragstone.batch.asking import Asker, Pending
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.results import BatchAnswer
-from ragstone.errors import ModelDenied, NotConfigured, UsageError
+from ragstone.errors import ModelDenied, NotConfigured, RagstoneError, UsageError
 from ragstone.evaluation.cases import Case
 from ragstone.evaluation.contamination import found as contaminated
 from ragstone.evaluation.metrics.metric import Metric
@@ -195,6 +195,8 @@ class _Running:
         )
         count = 0
         self._tell(file, len(jobs))
+        if left:
+            await self._loaded(pipelines)
         try:
             async with aclosing(asker.results(_pending(left))) as results:
                 async for found in results:
@@ -203,6 +205,15 @@ class _Running:
                     self._tell(file, len(jobs))
         finally:
             self._put(file, asker.rest(), left, outcomes)
+
+    async def _loaded(self, pipelines: Mapping[str, AnswerPipeline]) -> None:
+        """Has each pipeline load its models and its index, so that no answer's seconds are those of the loading.
+
+        It searches for what no case asks. What goes wrong is told by the first case.
+        """
+        for pipeline in pipelines.values():
+            with suppress(RagstoneError):
+                await pipeline.search(self.suite.name, k=1, context=Context(trace=Trace("eval")))
 
     def _put(
         self, file: RunFile, found: Sequence[BatchAnswer], left: Sequence[_Job], outcomes: dict[int, Outcome]
@@ -322,7 +333,7 @@ def _notes(cases: Sequence[Case]) -> list[str]:
     drafts, bare = sum(case.draft for case in cases), sum(not case.expects for case in cases)
     notes = list[str]()
     if drafts:
-        notes.append(f"{drafts} of {len(cases)} cases are drafts that nobody has confirmed.")
+        notes.append(f"Nobody has confirmed {drafts} of {len(cases)} cases: they are drafts.")
     if bare:
-        notes.append(f"{bare} of {len(cases)} cases expect nothing: no figure says whether they are answered right.")
+        notes.append(f"No figure says whether {bare} of {len(cases)} cases are answered right: they expect nothing.")
     return notes
