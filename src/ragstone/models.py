@@ -8,7 +8,7 @@ from typing import Any
 
 from ragstone.assembly import Assembly
 from ragstone.reports import ExplainedRoute, RoutedModel
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.trace import Trace
 from ragstone.types import Context
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ragstone.errors import ModelError, UsageError
+from ragstone.together import together
 from ragstone.types import Completion, Delta, Prompt
 from ragstone.usage import Taken, Usage, summed
 
@@ -20,7 +21,6 @@ __all__ = [
     "numbered",
     "numbers",
     "some_of",
-    "together",
     "used",
     "whole",
 ]
@@ -116,14 +116,3 @@ async def _gathered(asked_for: range, ask: Callable[[int], Awaitable[T]]) -> lis
             return await ask(number)
 
     return await together(asked(number) for number in asked_for)
-
-
-async def together(parts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What each gives, in order. Where one fails, or the caller goes away, the others are stopped."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)  # what they hold is given back before the caller goes on

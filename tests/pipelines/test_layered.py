@@ -19,7 +19,8 @@ from ragstone.pipelines.prompted import prompted
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Capabilities, Model
-from ragstone.samples import AT_ONCE, together
+from ragstone.samples import AT_ONCE
+from ragstone.together import together
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
 from ragstone.types import Answer, Completion, Context, Delta, Prompt
 

@@ -31,7 +31,7 @@ from ragstone.errors import (
     StoreUnavailable,
     UsageError,
 )
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.types import Answer
 
 __all__ = ["AHEAD", "CONCURRENCY", "Ask", "Asker", "Pending", "check_concurrency", "in_order"]

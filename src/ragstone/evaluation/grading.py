@@ -14,7 +14,8 @@ from ragstone.inference.features import features
 from ragstone.inference.strategies import cost_of
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.project import Project
-from ragstone.samples import AT_ONCE, together
+from ragstone.samples import AT_ONCE
+from ragstone.together import together
 from ragstone.types import Answer, Context, Prompt
 
 __all__ = ["Examples", "Grading", "Missing", "by_hand"]

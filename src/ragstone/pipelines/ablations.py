@@ -18,7 +18,7 @@ from ragstone.prompts.schema import Layers
 from ragstone.prompts.testing.cases import MOST_REPEATS, Case, load_cases
 from ragstone.prompts.testing.gold import ANSWER, read_gold
 from ragstone.prompts.testing.report import Trial
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.types import Prompt
 
 __all__ = ["ALL", "AS_IT_IS", "REPEATS", "Ablations", "Experiment", "Setting"]

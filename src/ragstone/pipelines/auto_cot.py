@@ -37,8 +37,8 @@ from ragstone.prompts.rationales import (
 )
 from ragstone.prompts.selectors import beginning
 from ragstone.protocols import Embedder
-from ragstone.samples import together
 from ragstone.text.clusters import clustered
+from ragstone.together import together
 from ragstone.types import Completion, Context, Prompt
 
 __all__ = ["ASKING", "MOST", "TRIES", "AutoCot", "Group", "Made", "Outcome", "Refusal"]

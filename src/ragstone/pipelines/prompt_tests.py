@@ -27,8 +27,8 @@ from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
 from ragstone.prompts.testing.report import CaseReport, PromptReport, Trial
 from ragstone.prompts.wire import mend
 from ragstone.protocols import Embedder, Model, Tool
-from ragstone.samples import together
 from ragstone.text.grades import JUDGE, grade_in
+from ragstone.together import together
 from ragstone.types import Completion, Context, Hit, Prompt
 
 __all__ = ["AT_ONCE", "CaseRun", "PromptTests"]

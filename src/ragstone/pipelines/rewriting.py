@@ -21,7 +21,8 @@ from ragstone.prompts.file import PromptFile
 from ragstone.prompts.retrieving import WAYS, Way
 from ragstone.retrieval.follow_up import points_back
 from ragstone.retrieval.rewrite import Query, one_query, passage, plain, queries
-from ragstone.samples import together, used
+from ragstone.samples import used
+from ragstone.together import together
 from ragstone.types import Completion, Context, Message
 from ragstone.usage import Taken
 

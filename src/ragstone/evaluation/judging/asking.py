@@ -18,7 +18,7 @@ from ragstone.errors import (
 from ragstone.pipelines.prompt_tests import AT_ONCE, TIMEOUT, PromptTests
 from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.file import PromptFile
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.types import CachePolicy, Completion, Context
 from ragstone.usage import Usage, summed
 

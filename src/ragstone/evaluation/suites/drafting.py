@@ -18,8 +18,9 @@ from typing import Any
 from ragstone.errors import UsageError
 from ragstone.evaluation.questions import drafted
 from ragstone.pipelines.runner import PromptRunner
-from ragstone.samples import AT_ONCE, together
+from ragstone.samples import AT_ONCE
 from ragstone.text.answers import plain_words
+from ragstone.together import together
 from ragstone.types import Context, Document
 
 __all__ = ["DRAFT", "Drafts", "by_model", "by_words", "write"]

@@ -21,7 +21,7 @@ from ragstone.prompts.layers.solving import Calls, Layer, Outcome, Solve, sample
 from ragstone.prompts.layers.switch import Switch, as_list, once
 from ragstone.prompts.layers.verifying import Check, Grade, Judge
 from ragstone.prompts.layers.words import Words, words
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.types import Prompt
 
 __all__ = ["Best", "BestOf", "best"]

@@ -25,7 +25,7 @@ from ragstone.prompts.layers.listing import Listing, listing
 from ragstone.prompts.layers.solving import AGAIN, Calls, Layer, Outcome, Solve, read_at_most
 from ragstone.prompts.layers.switch import Switch
 from ragstone.prompts.layers.words import Words, words
-from ragstone.samples import together
+from ragstone.together import together
 from ragstone.types import Prompt
 
 __all__ = ["ChainOfVerification", "Verification", "verification"]

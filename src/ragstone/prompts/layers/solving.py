@@ -13,7 +13,8 @@ from ragstone.output import Output
 from ragstone.plan import Call
 from ragstone.prompts.layers.words import Said, Words
 from ragstone.protocols import Observation
-from ragstone.samples import noted, together
+from ragstone.samples import noted
+from ragstone.together import together
 from ragstone.trace import Step
 from ragstone.types import Completion, Prompt, Verdict
 

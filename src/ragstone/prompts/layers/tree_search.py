@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from ragstone.errors import ModelError, OutOfCalls
-from ragstone.samples import together
+from ragstone.together import together
 
 __all__ = ["ROOT", "SCORES", "Ending", "Mind", "Reckoning", "Search", "Shape", "State", "Value", "reckoned"]
 
