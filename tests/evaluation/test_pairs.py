@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ragstone.caching.semantic.calibration import shipped
 from ragstone.caching.semantic.fitting import Pair
 from ragstone.caching.semantic.questions import Asked
 from ragstone.caching.semantic.verifier import CHECKS
 from ragstone.errors import UsageError
-from ragstone.evaluation.pairs import embedded, measured, read_pairs, wilson
+from ragstone.evaluation.pairs import embedded, measured, read_pairs
 from ragstone.evaluation.plots.pairs import drawn
 from ragstone.testing import HashingEmbedder
 from ragstone.types import Context
@@ -103,14 +101,6 @@ def test_every_pair_is_a_hit_or_refused_by_one_check() -> None:
     found = measured(PAIRS, shipped())
     refused = sum(sum(counts.values()) for counts in found.by_check().values())
     assert refused + found.count(same=True, hit=True) + found.count(same=False, hit=True) == len(PAIRS)
-
-
-@given(st.integers(1, 500), st.data())
-def test_an_interval_holds_what_was_seen(of: int, data: st.DataObject) -> None:
-    count = data.draw(st.integers(0, of))
-    low, high = wilson(count, of)
-    assert 0 <= low <= count / of + 1e-9
-    assert count / of - 1e-9 <= high <= 1
 
 
 def test_curves_rise_from_nothing_and_are_drawn() -> None:

@@ -20,8 +20,8 @@ from ragstone.pipelines.runner import PromptRunner
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.protocols import Capabilities, Model
 from ragstone.samples import AT_ONCE
-from ragstone.together import together
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
+from ragstone.together import together
 from ragstone.types import Answer, Completion, Context, Delta, Prompt
 
 VOTE = "{cot: {on: true}, self_consistency: {n: 5, stop: none}}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,7 +22,7 @@ from ragstone.evaluation.lines import read_objects
 from ragstone.protocols import Embedder
 from ragstone.types import Context
 
-__all__ = ["Labelled", "Measured", "Told", "calibrated", "embedded", "measured", "paired", "read_pairs", "wilson"]
+__all__ = ["Labelled", "Measured", "Told", "calibrated", "embedded", "measured", "paired", "read_pairs"]
 
 LIKE = '{"text_a": "…", "text_b": "…", "label": 1}'
 KEYS = ("text_a", "text_b", "label")
@@ -104,14 +103,6 @@ class Measured:
 
     def _labels(self) -> list[bool]:
         return [label for label, _ in self.judged]
-
-
-def wilson(count: int, of: int) -> Point:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, count / of
-    middle, half = share + z * z / (2 * of), z * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    low, high = ((middle + sign * half) / (1 + z * z / of) for sign in (-1, 1))
-    return max(0.0, low), min(1.0, high)
 
 
 # ── From a file to pairs ────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ragstone.evaluation.pairs import wilson
 from ragstone.evaluation.resampling import Interval, resampled
+from ragstone.proportions import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ragstone.caching.semantic.watch import Watch, seen, too_many, wilson
+from ragstone.caching.semantic.watch import Watch, seen, too_many
 from ragstone.caching.spared import SparedCache
 from ragstone.errors import CacheUnavailable
 from ragstone.protocols import Cache
@@ -32,22 +30,6 @@ async def on(one: Watch) -> bool:
         await one.on()
         await one.settled()
     return await one.on()
-
-
-def test_the_interval_is_wilsons() -> None:
-    # Brown, Cai and DasGupta, Statistical Science 16 (2001): 3 of 20 at 95 % is 0.052 to 0.360.
-    assert wilson(3, 20, z=1.959964) == pytest.approx((0.0524, 0.3604), abs=2e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
-
-
-@given(st.integers(0, 300), st.integers(1, 300))
-def test_the_interval_holds_the_share_and_narrows(false: int, watched: int) -> None:
-    false = min(false, watched)
-    low, high = wilson(false, watched)
-    assert 0 <= low <= false / watched + 1e-12
-    assert false / watched - 1e-12 <= high <= 1
-    wide = wilson(10 * false, 10 * watched)
-    assert wide[1] - wide[0] <= high - low
 
 
 def test_one_odd_answer_turns_nothing_off_and_a_share_beyond_chance_does() -> None:

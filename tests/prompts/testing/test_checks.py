@@ -7,12 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ragstone.prompts.testing.checks import EXPECT, SENT, Miss, Reply
-from ragstone.prompts.testing.report import CaseReport, wilson
+from ragstone.prompts.testing.report import CaseReport
 from ragstone.types import Message, Prompt
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -157,32 +155,6 @@ def test_a_check_of_what_is_sent(name: str, value: Any, fits: bool) -> None:
 def test_a_pattern_sees_lines() -> None:
     pattern = TypeAdapter(EXPECT["regex"].shape).validate_python("^b")
     assert pattern.flags & re.MULTILINE
-
-
-# ── Intervals ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("passed", "runs", "low", "high"),
-    [
-        (9, 10, 0.5958, 0.9821),
-        (10, 10, 0.7225, 1.0),
-        (0, 10, 0.0, 0.2775),
-        (1, 1, 0.2065, 1.0),
-        (81, 263, 0.2553, 0.3662),
-    ],
-)
-def test_the_interval_of_wilson(passed: int, runs: int, low: float, high: float) -> None:
-    """The last is from Newcombe, Statistics in Medicine 17, 1998, table I."""
-    assert wilson(passed, runs) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 1000).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs))))
-def test_an_interval_holds_its_share_and_mirrors(counts: tuple[int, int]) -> None:
-    passed, runs = counts
-    low, high = wilson(passed, runs)
-    assert 0 <= low <= passed / runs <= high <= 1
-    assert wilson(runs - passed, runs) == pytest.approx((1 - high, 1 - low))
 
 
 @pytest.mark.parametrize(

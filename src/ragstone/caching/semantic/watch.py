@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from random import Random
 from typing import Any, cast
 
@@ -22,18 +21,17 @@ from ragstone.caching.key import watch_key
 from ragstone.caching.semantic import quiet
 from ragstone.caching.semantic.refreshing import EVERY, Refreshed
 from ragstone.caching.semantic.remembering import ROOM
+from ragstone.proportions import ONE_SIDED, wilson
 from ragstone.protocols import Cache
 from ragstone.stored import Lease, Stored
 from ragstone.types import Context
 
-__all__ = ["Observed", "Watch", "seen", "too_many", "wilson"]
+__all__ = ["Observed", "Watch", "seen", "too_many"]
 
 log = logging.getLogger("ragstone")
 
 FORMAT = 1
 TAG = "watch:semantic"
-ONE_SIDED = 1.6449
-"""Standard deviations of a normal distribution below which 95 % of it lie: the ends of an interval of 90 %."""
 LEAST = 2  # false hits: one alone may be an odd answer of a model
 HELD, TRIES, PAUSE = 5.0, 20, 0.05  # a lease in seconds; how often it is asked for, and seconds between
 PATIENCE = 10.0  # seconds for one call: nobody waits for it
@@ -62,12 +60,12 @@ class Observed:
     @property
     def low(self) -> float:
         """The lower end of its interval."""
-        return wilson(self.false, self.watched)[0]
+        return wilson(self.false, self.watched, z=ONE_SIDED)[0]
 
     @property
     def high(self) -> float:
         """The upper end of its interval."""
-        return wilson(self.false, self.watched)[1]
+        return wilson(self.false, self.watched, z=ONE_SIDED)[1]
 
     def as_dict(self) -> dict[str, Any]:
         """As `ragstone cache stats --json` prints it."""
@@ -75,24 +73,9 @@ class Observed:
         return {name: getattr(self, name) for name in names}
 
 
-def wilson(false: int, watched: int, *, z: float = ONE_SIDED) -> tuple[float, float]:
-    """The interval of a share: Wilson, J. Am. Stat. Assoc. 22 (1927), without a correction for continuity.
-
-    >>> [round(end, 3) for end in wilson(3, 20)]
-    [0.061, 0.323]
-    """
-    if not watched:
-        return 0.0, 1.0
-    share, square = false / watched, z * z
-    middle = share + square / (2 * watched)
-    half = z * sqrt(share * (1 - share) / watched + square / (4 * watched * watched))
-    whole = 1 + square / watched
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
-
-
 def too_many(false: int, watched: int, bound: float) -> bool:
     """Whether false hits are more than the bound allows, and more than chance explains (one-sided, 95 %)."""
-    return false >= LEAST and wilson(false, watched)[0] > bound
+    return false >= LEAST and wilson(false, watched, z=ONE_SIDED)[0] > bound
 
 
 class Watch:

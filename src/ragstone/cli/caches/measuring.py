@@ -14,8 +14,9 @@ from ragstone.cli.caches.embedding import Place, embed_pairs, place_of
 from ragstone.cli.options import Debug, Json, PipelineName, ProjectFolder, command
 from ragstone.cli.pictures import check_plot, write_plot
 from ragstone.errors import UsageError
-from ragstone.evaluation.pairs import Labelled, Measured, calibrated, measured, read_pairs, wilson
+from ragstone.evaluation.pairs import Labelled, Measured, calibrated, measured, read_pairs
 from ragstone.evaluation.plots.pairs import drawn
+from ragstone.proportions import wilson
 
 __all__ = ["PAIRS", "Bound", "measure_pairs"]
 
@@ -102,7 +103,7 @@ def _print(found: Measured, calibration: Calibration) -> None:
         ("false among the hits", wrong, wrong + right),
     )
     for name, count, of in rows:
-        low, high = wilson(count, of) if of else (0.0, 1.0)
+        low, high = wilson(count, of)
         share = f"{100 * count / of:.1f} %" if of else "-"
         table.add_row(name, share, f"{100 * low:.1f} to {100 * high:.1f} %", f"{count:,} of {of:,}")
     show.out.print(table)

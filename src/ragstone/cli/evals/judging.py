@@ -32,7 +32,7 @@ from ragstone.evaluation.suites.kept import Run, Runs
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.project import Project, find
 from ragstone.prompts.testing.cases import Case
-from ragstone.prompts.testing.report import wilson
+from ragstone.proportions import wilson
 from ragstone.text.grades import JUDGE
 
 __all__ = ["judge_labels", "prefer"]
@@ -233,7 +233,7 @@ def _print_preference(found: Preference, before: str, after: str) -> None:
         ("wins: the longer answer", *found.longer),
     ]
     for name, count, of in rows:
-        low, high = wilson(count, of) if of else (0.0, 1.0)
+        low, high = wilson(count, of)
         share, ends = (f"{100 * count / of:.1f} %", f"{100 * low:.1f}–{100 * high:.1f} %") if of else ("", "")
         table.add_row(Text(name, overflow="ellipsis", no_wrap=True), f"{count:,} of {of:,}", share, ends)
     show.out.print(table)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from ragstone.evaluation.judging.notes import about_itself, named
 from ragstone.evaluation.resampling import Interval
-from ragstone.prompts.testing.report import wilson
+from ragstone.proportions import wilson
 
 __all__ = ["FEWEST", "Compared", "Pair", "Place", "Preference", "Winner", "sign"]
 

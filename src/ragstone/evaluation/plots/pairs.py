@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ragstone.evaluation.pairs import Measured, Point, wilson
+from ragstone.evaluation.pairs import Measured, Point
 from ragstone.evaluation.plots.canvas import Canvas
+from ragstone.proportions import wilson
 
 __all__ = ["drawn"]
 

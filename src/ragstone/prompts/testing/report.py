@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["CaseReport", "Outcome", "PromptReport", "Trial", "wilson"]
+from ragstone.proportions import wilson
+
+__all__ = ["CaseReport", "Outcome", "PromptReport", "Trial"]
 
 Outcome: TypeAlias = Literal["passed", "failed", "not run"]
-
-Z = 1.959963984540054
-"""Of the normal distribution, for 95 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +90,3 @@ class Trial:
     cost: float = 0.0
     seconds: float = 0.0
     failure: str = ""
-
-
-def wilson(passed: int, runs: int) -> tuple[float, float]:
-    """The 95 % interval of a share, after Wilson (JASA 22, 1927): it holds for few runs, and for all or none passed.
-
-    >>> wilson(9, 10)
-    (0.5958..., 0.9821...)
-    """
-    share, square = passed / runs, Z * Z
-    center = share + square / (2 * runs)
-    margin = Z * math.sqrt(share * (1 - share) / runs + square / (4 * runs * runs))
-    scale = 1 + square / runs
-    # Rounding must not put a share of 0 or 1 outside its own interval.
-    return max(0.0, min(share, (center - margin) / scale)), min(1.0, max(share, (center + margin) / scale))
