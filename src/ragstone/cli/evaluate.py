@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ragstone.cli import show
 from ragstone.cli.caches.measuring import measure_pairs
@@ -163,8 +161,7 @@ async def _awaited(report: Awaitable[Report]) -> Report:
 @contextmanager
 def bars() -> Generator[runs.Options]:
     """A bar for the ingestion and one for the questions, on stderr."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with show.progress(*columns) as bar:
+    with show.progress() as bar:
         ingesting = bar.add_task("Ingesting", total=None)
         asking = bar.add_task("Asking", total=None, visible=False)
 
@@ -179,9 +176,7 @@ def bars() -> Generator[runs.Options]:
 
 
 def _print(report: Report) -> None:
-    table = Table("metric", "mean", "95 % interval", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = show.figures("metric", "mean", "95 % interval")
     for name, mean in report.metrics.items():
         low, high = report.intervals[name]
         table.add_row(name, f"{mean:.4f}", f"{low:.4f}–{high:.4f}")
@@ -194,9 +189,7 @@ def _print(report: Report) -> None:
 
 
 def _print_abstaining(found: Mapping[str, Abstaining]) -> None:
-    table = Table("", "n", "answered", "95 %", "refused", "95 %", "right", "AURC", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = show.figures("", "n", "answered", "95 %", "refused", "95 %", "right", "AURC")
     for language, one in found.items():
         said, kept = (f"{100 * low:.0f}–{100 * high:.0f}" for low, high in one.intervals.values())
         shares = (f"{100 * share:.1f} %" for share in (one.answered, one.refused, one.right))

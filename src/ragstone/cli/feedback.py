@@ -71,7 +71,7 @@ def list_(
     for one in found:
         when = time.strftime("%m-%d %H:%M", time.localtime(one.given))
         words = one.correction or one.comment
-        table.add_row(one.trace, when, *map(_plain, (one.by, _thumbs(one.good), one.question, words)))
+        table.add_row(one.trace, when, *map(_text, (one.by, _thumbs(one.good), one.question, words)))
     show.out.print(table)
 
 
@@ -79,6 +79,5 @@ def _thumbs(good: bool | None) -> str:
     return "" if good is None else "good" if good else "bad"
 
 
-def _plain(value: str) -> Text:
-    """As it is, but for what would steer the terminal."""
-    return Text("".join(c if c.isprintable() else " " for c in value))
+def _text(value: str) -> Text:
+    return Text(show.plain(value))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import Progress, ProgressColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from ragstone.reports import Stage
@@ -24,11 +26,14 @@ __all__ = [
     "answer",
     "as_json",
     "as_json_line",
+    "counting",
     "err",
+    "figures",
     "hits",
     "near",
     "out",
     "place",
+    "plain",
     "progress",
     "remarks",
     "stages",
@@ -60,8 +65,33 @@ def as_json_line(value: Any) -> None:
 
 
 def progress(*columns: ProgressColumn) -> Progress:
-    """A bar on stderr that goes when it is done; where stderr is no terminal there is none."""
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    """A bar on stderr that goes when it is done; where stderr is no terminal there is none.
+
+    Without columns it says what is done, how many of how many, and since when.
+    """
+    usual = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*(columns or usual), console=err, transient=True, disable=not err.is_terminal)
+
+
+@contextmanager
+def counting(title: str, total: int | None = None) -> Generator[Callable[[int, int], None]]:
+    """A bar for one thing, which is told how many are done and how many there will be."""
+    with progress() as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def figures(*titles: str) -> Table:
+    """An empty table of what has a name in its first column, and figures in all others."""
+    table = Table(*titles, box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def plain(text: str) -> str:
+    """Words of others without what would steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def near(path: Path) -> str:

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 import sample_runs
 from ragstone.evaluation.reports.shown import Shown, of_run, of_two
-from ragstone.evaluation.reports.wording import (
-    chance,
-    facts_of,
-    interval,
-    lasted,
-    number,
-    signed,
-    verdict,
-    when,
-)
+from ragstone.evaluation.reports.wording import contaminated, facts_of, lasted, verdict, when
 from sample_runs import ALL, METRICS, case, mixed, outcome, run
 
 FOUND, CONTAINED, COST, SLOWEST = ALL
@@ -31,32 +20,19 @@ def two(before: list[bool], after: list[bool]) -> Shown:
     return of_two(*sides, METRICS, pipelines=("answer", "answer"))
 
 
-@pytest.mark.parametrize(
-    ("value", "metric", "said"),
-    [
-        (0.8421, CONTAINED, "0.842"),
-        (0.0, CONTAINED, "0.000"),
-        (0.00042, COST, "0.00042 USD"),
-        (0.0, COST, "0.00 USD"),
-        (1234.5, COST, "1,234 USD"),
-        (12.345, SLOWEST, "12.35 s"),
-        (0.123456, SLOWEST, "0.123 s"),
-    ],
-)
-def test_a_figure_has_as_many_digits_as_say_something(value: float, metric: sample_runs.Metric, said: str) -> None:
-    assert number(value, metric) == said
-
-
-def test_a_difference_has_a_sign_unless_it_is_none() -> None:
-    assert [signed(value, CONTAINED) for value in (0.1, -0.1, 0.0, 0.0001)] == ["+0.100", "−0.100", "0", "0"]
-    assert interval((0.1, 0.25), CONTAINED) == "0.100 to 0.250"
-    assert chance(0.0001) == "<\u00a00.001"
-
-
 def test_moments_and_spans_are_in_words() -> None:
     assert when(sample_runs.STARTED) == "2026-09-21 14:13 UTC"
     assert when(None) == ""
     assert [lasted(seconds) for seconds in (0.04, 59.9, 60, 3600)] == ["0.0 s", "59.9 s", "1 min 0 s", "1 h 0 min"]
+
+
+def test_cases_that_a_prompt_may_know_are_counted_once_each() -> None:
+    made = run([outcome(case(1))])
+    assert contaminated(made) == ""
+    found = [{"case": name} for name in ("a", "a", "b")]
+    said = contaminated(replace(made, facts={**made.facts, "contamination": found}))
+    assert said == f"2 cases of {made.name} share words with prompts, examples or each other."
+    assert "1 case of" in contaminated(replace(made, facts={**made.facts, "contamination": found[:2]}))
 
 
 def test_a_gain_beyond_doubt_is_said_first() -> None:

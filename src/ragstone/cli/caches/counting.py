@@ -44,9 +44,7 @@ def _print(found: CacheStats) -> None:
         show.out.print(Text(f"  {found.error}"))
         return
     if found.entries:
-        table = Table("  room", "entries", "size", box=None, pad_edge=False)
-        for column in table.columns[1:]:
-            column.justify = "right"
+        table = show.figures("  room", "entries", "size")
         for room, entries in sorted(found.entries.items()):
             table.add_row(f"  {room}", f"{entries:,}", in_bytes(found.size.get(room, 0)))
         show.out.print(table)

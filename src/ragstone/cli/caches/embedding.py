@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-
 from ragstone.caching.semantic.fitting import Pair
 from ragstone.cli import show
 from ragstone.errors import ProjectNotFound
@@ -54,19 +52,11 @@ def calibration_path(project: Project, pipeline: str) -> Path:
 def embed_pairs(embedder: Embedder, *several: Sequence[Labelled], tokens: bool = True) -> list[list[Pair]]:
     """The pairs of each list with their vectors; a bar on stderr where that is a terminal. Closes the embedder."""
     texts = [text for pairs in several for pair in pairs for text in (pair.text_a, pair.text_b)]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def run() -> list[list[Pair]]:
-        with show.progress(*columns) as bar:
-            task = bar.add_task("Embedding", total=None)
+        with show.counting("Embedding") as told:
             try:
-                asked = await embedded(
-                    texts,
-                    embedder,
-                    context=Context(),
-                    tokens=tokens,
-                    told=lambda done, total: bar.update(task, completed=done, total=total),
-                )
+                asked = await embedded(texts, embedder, context=Context(), tokens=tokens, told=told)
             finally:
                 await embedder.close()
         return [paired(pairs, asked) for pairs in several]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ragstone.caching.semantic.calibration import Calibration, calibration_for, shipped
 from ragstone.cli import show
@@ -93,9 +92,7 @@ def _warn_of_shared(rows: list[Labelled], others: list[Labelled]) -> None:
 
 
 def _print(found: Measured, calibration: Calibration) -> None:
-    table = Table("", "share", "95 % interval", "pairs", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = show.figures("", "share", "95 % interval", "pairs")
     right, wrong = (found.count(same=same, hit=True) for same in (True, False))
     rows = (
         ("same, found", right, found.count(same=True)),
@@ -107,9 +104,7 @@ def _print(found: Measured, calibration: Calibration) -> None:
         share = f"{100 * count / of:.1f} %" if of else "-"
         table.add_row(name, share, f"{100 * low:.1f} to {100 * high:.1f} %", f"{count:,} of {of:,}")
     show.out.print(table)
-    checks = Table("refused by", "same", "different", box=None, pad_edge=False)
-    for column in checks.columns[1:]:
-        column.justify = "right"
+    checks = show.figures("refused by", "same", "different")
     for check, counts in found.by_check().items():
         checks.add_row(check, f"{counts['1']:,}", f"{counts['0']:,}")
     show.out.print()

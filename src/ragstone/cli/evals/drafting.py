@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from ragstone.assembly import ProjectParts
 from ragstone.cli import show
@@ -97,16 +96,8 @@ async def _drafted(root: Path, pipeline: str, count: int, model: str | None, *, 
             if model is not None:
                 raise UsageError(f"{model!r} only quotes", expected="a model that writes, or --words")
             return await asyncio.to_thread(by_words, documents, count=count)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with show.progress(*columns) as bar:
-            task = bar.add_task(f"Asking {tests.model}", total=count)
-            return await by_model(
-                documents,
-                tests.runner,
-                count=count,
-                context=_context,
-                told=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        with show.counting(f"Asking {tests.model}", count) as told:
+            return await by_model(documents, tests.runner, count=count, context=_context, told=told)
     finally:
         await parts.close()
 

@@ -19,7 +19,7 @@ from ragstone.assembly import ProjectParts
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, IngestName, Json, ProjectFolder, Tenant, command
 from ragstone.errors import UsageError
-from ragstone.evaluation.drift import SCORES, Drift, Window, drifted, of_cases, of_outcomes, of_traces
+from ragstone.evaluation.drift import SCORES, Asked, Drift, Window, drifted, of_cases, of_outcomes, of_traces
 from ragstone.evaluation.suites.kept import Runs
 from ragstone.evaluation.suites.suite import named_cases, suites
 from ragstone.project import Project, find
@@ -31,6 +31,7 @@ __all__ = ["drift"]
 
 MOST = 1_000  # traces; more are not kept
 SHOWN = 5  # topics, and questions of each
+EXCERPT = 200  # characters of a question
 NAMES = {"questions": "the questions as a whole", "new": "new questions", **SCORES}
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -159,17 +160,15 @@ def _print(found: Drift) -> None:
 def _print_topics(found: Drift) -> None:
     assert found.new is not None, "it was asked before"
     for topic in found.new.groups[:SHOWN]:
-        show.out.print(Text(f"  {len(topic):,} like: {_plain(topic[0].question)}"), soft_wrap=True)
+        show.out.print(Text(f"  {len(topic):,} like: {_excerpt(topic[0])}"), soft_wrap=True)
         for one in topic[1:SHOWN]:
-            show.out.print(Text(f"      {_plain(one.question)}"), soft_wrap=True)
+            show.out.print(Text(f"      {_excerpt(one)}"), soft_wrap=True)
     if len(found.new.groups) > SHOWN:
         show.out.print(f"  and {len(found.new.groups) - SHOWN:,} more topics (--output FILE has all)")
 
 
 def _table(found: Drift) -> Table:
-    table = Table("score", "before", "now", "change", "95 %", "p", "PSI", "would be seen", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = show.figures("score", "before", "now", "change", "95 %", "p", "PSI", "would be seen")
     for name, score in found.scores.items():
         low, high = score.shift.interval
         psi = "" if score.index is None else f"{score.index[0]:.2f} (chance {score.index[1]:.2f})"
@@ -179,5 +178,5 @@ def _table(found: Drift) -> Table:
     return table
 
 
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
+def _excerpt(asked: Asked) -> str:
+    return show.plain(asked.question)[:EXCERPT]

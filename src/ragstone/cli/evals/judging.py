@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +27,7 @@ from ragstone.evaluation.judging.labels import BEST, WORST, read_labels
 from ragstone.evaluation.judging.pairs import PREFER, Preferring, paired_up
 from ragstone.evaluation.judging.preference import Preference
 from ragstone.evaluation.outcomes import Outcome
+from ragstone.evaluation.reports.wording import counted
 from ragstone.evaluation.suites.kept import Run, Runs
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.project import Project, find
@@ -77,7 +77,7 @@ class Bench:
                 costs.append(most_cost(self.project, built, model=asking.name))
         known = [cost for cost in costs if cost is not None]
         price = _price(sum(known)) if known and len(known) == len(costs) else "no price is known"
-        show.remarks([f"{what}: at most {_many(most, 'call')} of {asking.name}, {price}."])
+        show.remarks([f"{what}: at most {counted(most, 'call')} of {asking.name}, {price}."])
         if self.yes or most <= ASKED_FIRST:
             return
         if not sys.stdin.isatty():
@@ -105,8 +105,8 @@ def judge_labels(
     async def asked(bench: Bench) -> tuple[Judge, Beside]:
         judge = Judge.of(bench.tests, prompt=prompt)
         inputs = [judge.inputs(one.question, one.answer, rubric=one.rubric, expected=one.expected) for one in given]
-        await bench.announce(judge.asking, inputs, _many(len(given), "answer"))
-        with _bar("Grading") as told:
+        await bench.announce(judge.asking, inputs, counted(len(given), "answer"))
+        with show.counting("Grading") as told:
             return judge, await beside(judge, given, told=told)
 
     judge, found = _run(folder, asked, pipeline=pipeline, model=model, yes=yes)
@@ -144,9 +144,9 @@ def prefer(
     async def asked(bench: Bench) -> tuple[Asking, Preference]:
         preferring = Preferring.of(bench.tests, prompt=prompt)
         inputs = [given for one in asked_of for given in preferring.inputs(one)]
-        what = f"{_many(len(asked_of), 'pair')} of answers, each in both orders"
+        what = f"{counted(len(asked_of), 'pair')} of answers, each in both orders"
         await bench.announce(preferring.asking, inputs, what)
-        with _bar("Comparing") as told:
+        with show.counting("Comparing") as told:
             return preferring.asking, await preferring.compare(pairs, told=told)
 
     asking, found = _run(folder, asked, pipeline=pipeline, model=model, yes=yes)
@@ -190,19 +190,11 @@ def _unclear(run: Run, pipeline: str) -> UsageError:
     return UsageError(message, where=run.name, expected=expected, hint=nearest(pipeline, run.pipelines))
 
 
-@contextmanager
-def _bar(title: str) -> Generator[Callable[[int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with show.progress(*columns) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 # ── Showing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _print_agreement(found: Agreement) -> None:
-    table = _table("figure", "value", "95 % interval")
+    table = show.figures("figure", "value", "95 % interval")
     count = found.answers
     for name, share in (("equal grades", found.exact), ("at most one apart", found.within_one)):
         low, high = wilson(round(share * count), count)
@@ -215,14 +207,14 @@ def _print_agreement(found: Agreement) -> None:
     show.out.print(table)
     show.out.print()
     grades = [str(grade) for grade in range(WORST, BEST + 1)]
-    counts = _table("people \\ judge", *grades)
+    counts = show.figures("people \\ judge", *grades)
     for grade, row in zip(grades, found.table, strict=True):
         counts.add_row(grade, *(str(one) if one else "·" for one in row))
     show.out.print(counts)
 
 
 def _print_preference(found: Preference, before: str, after: str) -> None:
-    table = _table("verdict", "count", "share", "95 % interval")
+    table = show.figures("verdict", "count", "share", "95 % interval")
     decided = len(found.compared) - len(found.missed)
     rows = [
         (f"A better: {before}", found.count("A"), decided),
@@ -238,7 +230,7 @@ def _print_preference(found: Preference, before: str, after: str) -> None:
         table.add_row(Text(name, overflow="ellipsis", no_wrap=True), f"{count:,} of {of:,}", share, ends)
     show.out.print(table)
     same = f", {found.same:,} with the same words" if found.same else ""
-    show.out.print(f"\n{_many(decided, 'pair')}{same}. Sign test of A against B: p = {found.p:.3f}.")
+    show.out.print(f"\n{counted(decided, 'pair')}{same}. Sign test of A against B: p = {found.p:.3f}.")
 
 
 def _print_end(asking: Asking, notes: Iterable[str], missed: Sequence[str]) -> None:
@@ -251,7 +243,7 @@ def _print_end(asking: Asking, notes: Iterable[str], missed: Sequence[str]) -> N
     cost = f", {asking.cost:.4f} USD" if asking.cost else ""
     more = [f"… and {len(missed) - SHOWN:,} more"] if len(missed) > SHOWN else []
     lines = [f"No verdict: {one}" for one in missed[:SHOWN]]
-    show.remarks([f"{_many(asking.calls, 'call')}{tokens}{cost}.", *lines, *more])
+    show.remarks([f"{counted(asking.calls, 'call')}{tokens}{cost}.", *lines, *more])
 
 
 def _judge(asking: Asking) -> dict[str, Any]:
@@ -265,20 +257,9 @@ def _judge(asking: Asking) -> dict[str, Any]:
     }
 
 
-def _table(*titles: str) -> Table:
-    table = Table(*titles, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
-    return table
-
-
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
 
 
 def _price(most: float) -> str:
     return f"at most {most:,.{2 if most >= 1 else 4}f} USD" if most else "free of charge"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -14,20 +14,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from ragstone.cli import show
-from ragstone.cli.evals.running import chosen, metrics_of
+from ragstone.cli.evals.running import Baseline, chosen, gates_of, metrics_of
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
 from ragstone.errors import RagstoneError, UsageError
+from ragstone.evaluation.digits import number
 from ragstone.evaluation.metrics.known import metric
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.reports.exports import deepeval, mlflow, ragas
 from ragstone.evaluation.reports.page import page
 from ragstone.evaluation.reports.shown import Held, Shown, of_run, of_two
 from ragstone.evaluation.reports.table import table
-from ragstone.evaluation.reports.wording import number, when
+from ragstone.evaluation.reports.wording import when
 from ragstone.evaluation.suites.figures import column
-from ragstone.evaluation.suites.gates import gates
 from ragstone.evaluation.suites.kept import Run, Runs, read_facts
-from ragstone.evaluation.suites.suite import EVALS, suite, suites
 from ragstone.project import Project, find
 
 __all__ = ["export_run", "list_runs", "report_run"]
@@ -50,7 +49,6 @@ FILES: dict[_To, tuple[str, Writer]] = {
 KINDS: dict[str, Callable[[Shown], str]] = {".html": page, ".md": table}
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run, or a suite for its last one; see `runs`.")]
-Baseline = Annotated[str | None, typer.Option("--baseline", metavar="RUN", help="What `worse_by` compares with.")]
 
 
 @command
@@ -198,17 +196,12 @@ def _said(figures: Mapping[str, float]) -> str:
 
 
 def _held(project: Project, run: Run, baseline: str | None) -> Sequence[Held]:
-    """The gates of a run, and that of its suite's baseline where none is named; none where there is nothing to compare.
+    """The gates of a run; none where one compares with a baseline that is not there.
 
     A report is written in any case; `ragstone eval gate` says what is wrong.
     """
-    known = run.facts["suite"] in suites(project.root)
-    said = baseline or (suite(project, run.facts["suite"]).spec.baseline if known else None)
     try:
-        if said is None:
-            return gates(run)
-        beside = project.root / EVALS / said
-        return gates(run, baseline=Runs(project.root).read(str(beside) if beside.is_dir() else said))
+        return gates_of(project, run, baseline)
     except UsageError as error:
         show.remarks([f"The gates are left out: {error}"])
         return ()

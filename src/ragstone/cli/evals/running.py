@@ -11,25 +11,24 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
 from ragstone.errors import UsageError
 from ragstone.evaluation.compare import compared, read_figures
+from ragstone.evaluation.digits import bare, interval, number, signed, span
 from ragstone.evaluation.metrics.known import metric
 from ragstone.evaluation.metrics.metric import Metric
-from ragstone.evaluation.reports.wording import counted
+from ragstone.evaluation.reports.wording import contaminated, counted
 from ragstone.evaluation.suites.comparing import TELLING, Change, Comparison, compare
-from ragstone.evaluation.suites.figures import Figure, figures, number
+from ragstone.evaluation.suites.figures import Figure, figures
 from ragstone.evaluation.suites.gates import Gate, gates
 from ragstone.evaluation.suites.kept import Run, Runs
 from ragstone.evaluation.suites.running import SuiteProgress, Told, run
-from ragstone.evaluation.suites.suite import require_suite, suite, suites
+from ragstone.evaluation.suites.suite import EVALS, require_suite, suite, suites
 from ragstone.project import Project, find
 
-__all__ = ["compare_runs", "gate_run", "metrics_of", "run_suite"]
+__all__ = ["Baseline", "chosen", "compare_runs", "gate_run", "gates_of", "metrics_of", "run_suite"]
 
 FLIPPED = 10  # questions that are shown of each kind
 
@@ -57,11 +56,11 @@ def run_suite(
     with _bar() as told:
         done = asyncio.run(run(found, anew=new, told=told))
     if as_json:
-        held = _gates(opened, done, baseline) if gate else []
+        held = gates_of(opened, done, baseline) if gate else []
         show.as_json({**as_dict(done), **({"gates": [one.as_dict() for one in held]} if gate else {})})
     else:
         _print_run(done)
-        held = _gates(opened, done, baseline) if gate else []
+        held = gates_of(opened, done, baseline) if gate else []
         if gate:
             _print_gates(held)
     if not all(one.passed for one in held) or all(one.error for one in done.outcomes):
@@ -83,7 +82,7 @@ def gate_run(
     opened = Project(find(project))
     runs = Runs(opened.root)
     done = runs.read(name or require_suite(opened, None).name)
-    held = _gates(opened, done, baseline)
+    held = gates_of(opened, done, baseline)
     if as_json:
         show.as_json(
             {"run": done.name, "passed": all(one.passed for one in held), "gates": [g.as_dict() for g in held]}
@@ -159,12 +158,16 @@ def as_dict(run: Run) -> dict[str, Any]:
     }
 
 
-def _gates(project: Project, done: Run, baseline: str | None) -> list[Gate]:
+def gates_of(project: Project, done: Run, baseline: str | None) -> list[Gate]:
+    """The gates of a run, beside the baseline that is named, or that its suite names.
+
+    Raises UsageError where a gate compares with a baseline and there is none.
+    """
     known = done.facts["suite"] in suites(project.root)
     said = baseline or (suite(project, done.facts["suite"]).spec.baseline if known else None)
     if said is None:
         return gates(done)
-    beside = project.root / "evals" / said
+    beside = project.root / EVALS / said
     return gates(done, baseline=Runs(project.root).read(str(beside) if beside.is_dir() else said))
 
 
@@ -173,8 +176,7 @@ def _gates(project: Project, done: Run, baseline: str | None) -> list[Gate]:
 
 @contextmanager
 def _bar() -> Generator[Told]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with show.progress(*columns) as bar:
+    with show.progress() as bar:
         asking = bar.add_task("Asking", total=None)
         said: set[str] = set()
 
@@ -199,11 +201,8 @@ def _print_run(done: Run) -> None:
             show.out.print(f"failed: {one.case.question}: {one.error}", markup=False, soft_wrap=True)
     for note in facts["notes"]:
         show.out.print(note, markup=False, soft_wrap=True)
-    if facts["contamination"]:
-        count = len({one["case"] for one in facts["contamination"]})
-        show.out.print(
-            f"{counted(count, 'case')} with words of prompts or examples: ragstone eval contamination", soft_wrap=True
-        )
+    if said := contaminated(done):
+        show.out.print(f"{said} See them: ragstone eval contamination", markup=False, soft_wrap=True)
     failed = sum(bool(one.error) for one in done.outcomes)
     tail = f", {failed} failed" if failed else ""
     took = facts["ended"] - facts["started"]
@@ -216,19 +215,11 @@ def _print_run(done: Run) -> None:
 
 
 def _print_figures(found: Mapping[str, Figure]) -> None:
-    table = _table("metric", "figure", "95 % interval", "cases", "missed")
+    table = show.figures("metric", "figure", "95 % interval", "cases", "missed")
     for name, one in found.items():
-        low, high = (number(one.metric, bound) for bound in one.interval)
-        value = f"{number(one.metric, one.value)} {one.metric.unit}".strip()
-        table.add_row(name, value, f"{low} to {high}", str(one.cases), str(one.missed or ""))
+        value, ends = number(one.value, one.metric), interval(one.interval, one.metric)
+        table.add_row(name, value, ends, str(one.cases), str(one.missed or ""))
     show.out.print(table)
-
-
-def _table(*titles: str) -> Table:
-    table = Table(*titles, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
 
 
 def _print_gates(held: Sequence[Gate]) -> None:
@@ -238,12 +229,12 @@ def _print_gates(held: Sequence[Gate]) -> None:
         mark = "[green]passed[/green]" if one.passed else "[red]failed[/red]"
         show.out.print(f"{mark}  {escape(f'{where}{one.asked}: {one.found}')}", soft_wrap=True)
     failed = sum(not one.passed for one in held)
-    total = f"{len(held)} gate{'s' * (len(held) != 1)}"
+    total = counted(len(held), "gate")
     show.out.print(f"\n{failed} of {total} failed." if failed else f"\nAll of {total} passed.")
 
 
 def _print_changes(found: Comparison) -> None:
-    table = _table("metric", "A", "B", "B − A", "95 % interval", "p", "perm.", "")
+    table = show.figures("metric", "A", "B", "B − A", "95 % interval", "p", "perm.", "")
     for name, one in found.changes.items():
         table.add_row(name, *_cells(one), one.verdict)
     show.out.print(table)
@@ -273,7 +264,7 @@ def _print_tags(tags: Mapping[str, Mapping[str, Change]]) -> None:
     ]
     if not rows:
         return
-    table = _table("tag", "metric", "A", "B", "B − A", "95 % interval", "p", "cases")
+    table = show.figures("tag", "metric", "A", "B", "B − A", "95 % interval", "p", "cases")
     table.columns[1].justify = "left"
     for tag, name, one in rows:
         before, after, difference, interval, p, _ = _cells(one)
@@ -284,12 +275,11 @@ def _print_tags(tags: Mapping[str, Mapping[str, Change]]) -> None:
 
 def _cells(one: Change) -> tuple[str, str, str, str, str, str]:
     difference = one.difference
-    low, high = (number(one.metric, bound, sign="+") for bound in difference.interval)
     return (
-        number(one.metric, one.before),
-        number(one.metric, one.after),
-        number(one.metric, difference.mean, sign="+"),
-        f"{low} to {high}",
+        bare(one.before, one.metric),
+        bare(one.after, one.metric),
+        signed(difference.mean, one.metric),
+        span(difference.interval, one.metric),
         _chance(difference.p),
         _chance(difference.permuted),
     )
@@ -328,10 +318,10 @@ def _compare_files(before: Path, after: Path, *, as_json: bool) -> None:
     if as_json:
         show.as_json({name: difference.as_dict() for name, difference in found.items()})
         return
-    table = _table("metric", "B − A", "95 % interval", "p", "perm.", "better", "worse")
+    table = show.figures("metric", "B − A", "95 % interval", "p", "perm.", "better", "worse")
     for name, one in found.items():
         low, high = (f"{bound:+.4f}" for bound in one.interval)
-        chances = f"{one.p:.3f}", f"{one.permuted:.3f}"
+        chances = _chance(one.p), _chance(one.permuted)
         table.add_row(name, f"{one.mean:+.4f}", f"{low} to {high}", *chances, str(one.better), str(one.worse))
     show.out.print(table)
     show.out.print(f"\n{next(iter(found.values())).questions:,} questions.")

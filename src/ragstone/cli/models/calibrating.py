@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ragstone.assembly import ProjectParts
 from ragstone.cli import show
@@ -21,7 +17,7 @@ from ragstone.cli.options import Debug, Json, PipelineName, Principals, ProjectF
 from ragstone.errors import UsageError
 from ragstone.evaluation.difficulty import Aim, Calibration, Point, calibrated
 from ragstone.evaluation.graded import GradeFile, read_graded
-from ragstone.evaluation.grading import Examples, Grading, Told, by_hand
+from ragstone.evaluation.grading import Examples, Grading, by_hand
 from ragstone.evaluation.plots.difficulty import drawn
 from ragstone.inference.features import FEATURES
 from ragstone.pipelines.routes import difficulty_path
@@ -138,13 +134,13 @@ async def _examples(job: Job) -> tuple[Examples, tuple[str, ...]]:
         answer = await asyncio.to_thread(parts.answer, tenant=job.tenant, pipeline=job.pipeline)
         kept = GradeFile(job.graded.with_suffix(".grades.jsonl"))
         grading = Grading(answer, rows, kept=kept, context=job.context)
-        with _bar("Searching") as told:
+        with show.counting("Searching") as told:
             await grading.search(told=told)
         if grading.missing:
             _announce(grading, kept.path)
             if job.asking:
                 await asyncio.to_thread(_require_consent)
-            with _bar("Asking") as told:
+            with show.counting("Asking") as told:
                 await grading.ask(told=told)
         return grading.examples(), grading.models
     finally:
@@ -172,22 +168,12 @@ def _require_consent() -> None:
         raise UsageError("nothing was asked")
 
 
-@contextmanager
-def _bar(title: str) -> Generator[Told]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with show.progress(*columns) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 # ── Showing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _print(found: Calibration) -> None:
     models = found.difficulty.models
-    table = Table("", "grade", _cost_title(found), *models, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = show.figures("", "grade", _cost_title(found), *models)
     for name, (cost, mean) in found.singles.items():
         shares = [f"{100 * (name == other):.0f} %" for other in models]
         table.add_row(f"{escape(name)} alone", f"{100 * mean:.1f} %", _cost(found, cost), *shares)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -88,7 +87,7 @@ def ablate(
             if not _agreed(experiment, yes=yes):
                 show.remarks(["Nothing was asked."])
                 raise typer.Exit(FAILED)
-            with _partly(lambda: shown(experiment), experiment), _bar(experiment) as told:
+            with _partly(lambda: shown(experiment), experiment), show.counting("Asking", experiment.answers) as told:
                 runner.run(ablations.run(experiment, told=told, at_once=at_once))
         finally:
             runner.run(parts.close())
@@ -155,14 +154,6 @@ def _agreed(experiment: Experiment, *, yes: bool) -> bool:
         hint = "Add --yes, or take fewer: --limit N, --repeats 1, --layer L."
         raise UsageError("nobody can be asked whether to go on", expected="--yes", found=found, hint=hint)
     return typer.confirm(f"Make up to {most:,} calls?", err=True)
-
-
-@contextmanager
-def _bar(experiment: Experiment) -> Generator[Callable[[int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with show.progress(*columns) as bar:
-        asking = bar.add_task("Asking", total=experiment.answers)
-        yield lambda done, total: bar.update(asking, completed=done, total=total)
 
 
 def _price(most: float) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragstone.evaluation.cases import Case
+from ragstone.evaluation.digits import number
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.outcomes import Outcome, Passage
 from ragstone.evaluation.reports.shown import Shown, Side
-from ragstone.evaluation.reports.wording import number
 from ragstone.evaluation.suites.figures import scores
 
 __all__ = ["Asked", "Excerpt", "Room", "Said", "Words", "asked", "cited", "state", "words"]

@@ -12,6 +12,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from ragstone import __version__
+from ragstone.evaluation import digits
+from ragstone.evaluation.digits import bare
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.reports import wording
@@ -83,10 +85,10 @@ def page(shown: Shown) -> str:
     cases = _fitting(every)
     anchors = {one.case.id: one.anchor for one in every[: len(cases)]}
     measured = [one for one in shown.metrics if any(one.name in side.figures for side in shown.sides)]
-    html = _template(
-        "report.html"
-    ).render(
+    template = _template("report.html")
+    html = template.render(
         shown=shown,
+        digits=digits,
         wording=wording,
         version=__version__,
         dark=DARK,
@@ -142,7 +144,7 @@ def _tag(shown: Shown, tag: str, metrics: Sequence[Metric]) -> _Tag:
 
 def _value(metric: Metric, outcomes: Sequence[Outcome]) -> str:
     found = column(metric, outcomes)
-    return wording.bare(found.value(list(found.blocks)), metric) if found.blocks else "–"
+    return bare(found.value(list(found.blocks)), metric) if found.blocks else "–"
 
 
 def _turned(shown: Shown, flipped: Flipped, anchors: Mapping[str, str]) -> _Turned:
@@ -151,7 +153,7 @@ def _turned(shown: Shown, flipped: Flipped, anchors: Mapping[str, str]) -> _Turn
         flipped=flipped,
         anchor=anchors.get(flipped.case),
         metrics=", ".join(
-            f"{one.metric} {wording.bare(one.before, named[one.metric])} → {wording.bare(one.after, named[one.metric])}"
+            f"{one.metric} {bare(one.before, named[one.metric])} → {bare(one.after, named[one.metric])}"
             for one in flipped.flips
         ),
         answers=[

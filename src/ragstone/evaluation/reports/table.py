@@ -7,19 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from ragstone.evaluation.digits import bare, chance, interval, number, signed, span
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.reports.cases import words
 from ragstone.evaluation.reports.shown import Flipped, Shown
-from ragstone.evaluation.reports.wording import (
-    bare,
-    chance,
-    counted,
-    interval,
-    number,
-    signed,
-    span,
-    verdict,
-)
+from ragstone.evaluation.reports.wording import contaminated, counted, verdict
 
 __all__ = ["LIMIT", "escaped", "table"]
 
@@ -188,10 +180,7 @@ def _notes(sheet: _Sheet, shown: Shown) -> None:
     for run in shown.runs:
         for note in run.facts.get("notes", ()):
             sheet.rows("note", [], [[escaped(note, 2 * CELL), ""]])
-        cases = {one.get("case") for one in run.facts.get("contamination", ())}
-        if cases:
-            share = "shares" if len(cases) == 1 else "share"
-            said = f"{counted(len(cases), 'case')} of {run.name} {share} words with prompts, examples or each other."
+        if said := contaminated(run):
             sheet.rows("note", [], [[escaped(said, CELL), ""]])
 
 

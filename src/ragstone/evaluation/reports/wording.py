@@ -1,68 +1,27 @@
-"""Figures in few digits, and what they come to in sentences."""
+"""What figures come to, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from ragstone.evaluation.digits import chance, interval, number, signed, span
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.reports.shown import Shown, Side
 from ragstone.evaluation.suites.comparing import Change
 from ragstone.evaluation.suites.figures import scores
+from ragstone.evaluation.suites.kept import Run
 
 __all__ = [
-    "bare",
-    "chance",
+    "contaminated",
     "counted",
     "facts_of",
-    "interval",
     "lasted",
-    "number",
-    "signed",
-    "span",
     "verdict",
     "when",
 ]
 
 MANY = 5  # metrics compared, from which on one in twenty is worth a word
-
-
-def bare(value: float, metric: Metric) -> str:
-    """A figure without its unit: three digits behind the point for a share, else as many as say something."""
-    return f"{value:.3f}" if _share(metric) else _short(value)
-
-
-def number(value: float, metric: Metric) -> str:
-    """A figure with its unit."""
-    said = bare(value, metric)
-    return f"{said} {metric.unit}" if metric.unit else said
-
-
-def signed(value: float, metric: Metric) -> str:
-    """A difference, with its sign and without its unit."""
-    said = bare(abs(value), metric)
-    if not any(digit in said for digit in "123456789"):
-        return "0"
-    return f"+{said}" if value > 0 else f"−{said}"
-
-
-def interval(bounds: tuple[float, float], metric: Metric) -> str:
-    """Both bounds, without a unit."""
-    return " to ".join(bare(bound, metric) for bound in bounds)
-
-
-def span(bounds: tuple[float, float], metric: Metric) -> str:
-    """Both bounds of a difference."""
-    return " to ".join(signed(bound, metric) for bound in bounds)
-
-
-def chance(p: float) -> str:
-    r"""A probability, as far as it can be known from some thousand draws.
-
-    >>> chance(0.0004), chance(0.25)
-    ('<\xa00.001', '0.250')
-    """
-    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
 
 
 def counted(count: int, noun: str, several: str = "") -> str:
@@ -72,6 +31,14 @@ def counted(count: int, noun: str, several: str = "") -> str:
     ('1 case', '1,200 replies')
     """
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def contaminated(run: Run) -> str:
+    """How many cases of a run share words with what a model is shown, or with each other; "" for none."""
+    cases = {one.get("case") for one in run.facts.get("contamination", ())}
+    share = "shares" if len(cases) == 1 else "share"
+    said = f"{counted(len(cases), 'case')} of {run.name} {share} words with prompts, examples or each other."
+    return said if cases else ""
 
 
 def when(seconds: float | None) -> str:
@@ -198,15 +165,3 @@ def _lacking(shown: Shown) -> Iterator[str]:
     left_out = shown.comparison.left_out if shown.comparison else ()
     if left_out:
         yield f"{counted(len(left_out), 'case')} of one side alone {'is' if len(left_out) == 1 else 'are'} left out."
-
-
-def _share(metric: Metric) -> bool:
-    return not metric.unit and metric.most == 1.0
-
-
-def _short(value: float) -> str:
-    size = abs(value)
-    if not size or size >= 0.001:
-        digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 or not size else 3
-        return f"{value:,.{digits}f}"
-    return f"{value:.2g}"

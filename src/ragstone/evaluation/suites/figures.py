@@ -15,7 +15,7 @@ from ragstone.evaluation.resampling import RESAMPLES, Interval, interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Figure", "column", "figures", "number", "scores"]
+__all__ = ["Column", "Figure", "column", "figures", "scores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +110,6 @@ def scores(metric: Metric, outcomes: Iterable[Outcome]) -> dict[str, float]:
         if score is not None:
             found.setdefault(one.case.id, []).append(score)
     return {case: sum(given) / len(given) for case, given in found.items()}
-
-
-def number(metric: Metric, value: float, *, sign: str = "") -> str:
-    """A figure in as many digits as say something: three behind the point of a share, and four in all of others."""
-    if metric.most == 1:
-        return f"{value:{sign}.3f}"
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
-    return f"{value:{sign},.{digits}f}" if value == 0 or abs(value) >= 0.01 else f"{value:{sign}.2g}"
 
 
 def _spread(metric: Metric, rows: Column) -> float | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragstone.errors import UsageError
+from ragstone.evaluation.digits import bare, chance, interval, signed
 from ragstone.evaluation.metrics.known import metric
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.suites.comparing import compare
-from ragstone.evaluation.suites.figures import figures, number
+from ragstone.evaluation.suites.figures import figures
 from ragstone.evaluation.suites.kept import Run
 from ragstone.evaluation.suites.suite import GateSpec
 
@@ -92,7 +93,7 @@ def _absolute(spec: GateSpec, one: Metric, outcomes: Sequence[Outcome]) -> tuple
     if figure is None:
         return asked, "no figure", False
     low, high = figure.interval
-    found = f"{number(one, figure.value)} ({number(one, low)} to {number(one, high)})"
+    found = f"{bare(figure.value, one)} ({interval(figure.interval, one)})"
     best = (high if least else low) if spec.sure else figure.value
     return asked, found, best >= bound if least else best <= bound
 
@@ -108,8 +109,8 @@ def _against(
     sign = 1 if one.better == "higher" else -1
     _, high = sorted(sign * bound for bound in change.difference.interval)
     gain = sign * change.difference.mean
-    moved = f"{number(one, change.before)} to {number(one, change.after)}"
-    found = f"{moved} ({number(one, change.difference.mean, sign='+')}, p {change.difference.p:.3f})"
+    moved = f"{bare(change.before, one)} to {bare(change.after, one)}"
+    found = f"{moved} ({signed(change.difference.mean, one)}, p {chance(change.difference.p)})"
     return asked, found, (high if spec.sure else gain) >= -spec.worse_by - 1e-12
 
 
