@@ -228,10 +228,12 @@ def test_a_judge_that_answers_nonsense_gives_no_figure(
 
     with serving_rule(babbling) as server:
         monkeypatch.setenv("RAGSTONE_LOCAL_URL", server.url)
-        found = made(root, "metrics: [judge, contained]\n")
+        found = made(root, "metrics: [judge, judge_good, contained]\n")
         done = ran(found)
     known = figures(found.metrics, done.outcomes)
     assert (known["judge"].value, known["judge"].cases, known["judge"].missed) == (5, 1, 4)
+    assert (known["judge_good"].value, known["judge_good"].missed) == (1, 4)
+    assert sum("Grade: n" in messages[0]["content"] for messages in server.asked) == len(CASES)
     assert all("Fish, fish, fish." in one.missed["judge"] for one in done.outcomes if one.missed)
     assert any("judge" in note for note in done.facts["notes"])
 

@@ -20,7 +20,7 @@ Row = tuple[float, ...]
 
 
 class Tools(Protocol):
-    """What a metric may ask for beside the answer. Both raise what the embedder or the judge raises."""
+    """What a metric may ask for beside the answer. All raise what the embedder or the judge raises."""
 
     async def similarity(self, first: str, second: str) -> float:
         """The cosine of two texts' vectors, from -1 to 1, by the embedder of the pipeline's index."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -48,8 +49,8 @@ class _Counted(Metric):
             return None
         return await asyncio.to_thread(self._count, outcome.text, outcome.case.expected)
 
-    def _count(self, text: str, expected: Sequence[str]) -> Row:
-        raise NotImplementedError
+    @abstractmethod
+    def _count(self, text: str, expected: Sequence[str]) -> Row: ...
 
 
 # ── BLEU ────────────────────────────────────────────────────────────────────────────────────────────────────────────

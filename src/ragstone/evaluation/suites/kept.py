@@ -37,7 +37,7 @@ _NAME = re.compile(r"(?P<suite>.*?)(?:-(?P<number>\d+)|~(?P<back>\d+))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run that was read. `facts` are those of run.json; outcomes have their cases with them, in the suite's order.
+    """A run that was read. `facts` are those of run.json; outcomes have their cases with them, by file and line.
 
     Facts: `suite`, `key`, `started` and `ended` (seconds from the epoch; `ended` None for a run that was cut short),
     `metrics` (their names), `pipelines` (by name: pipeline, prompt, version of the prompt, model), `repeats`, `cache`,
@@ -170,7 +170,7 @@ class RunFile:
 
     def add(self, outcome: Outcome) -> None:
         """Keeps what came of one case. It blocks."""
-        data = json.dumps(_as_dict(outcome), ensure_ascii=False, default=str).encode(errors="replace") + b"\n"
+        data = json.dumps(asdict(outcome), ensure_ascii=False, default=str).encode(errors="replace") + b"\n"
         self._file.write(data)
         if time.monotonic() - self._synced > SYNC:
             os.fsync(self._file.fileno())
@@ -229,7 +229,7 @@ def _outcomes(folder: Path) -> list[Outcome]:
 
 
 def _in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """In the order of the suite, each once: what failed and was asked again counts as it was answered last."""
+    """By file and line, each once: what failed and was asked again counts as it was answered last."""
     last = {(one.case.id, one.pipeline, one.repeat): one for one in outcomes}
     return sorted(last.values(), key=_place)
 
@@ -243,10 +243,6 @@ def _whole(path: Path) -> int:
     """The bytes of a file up to its last line break."""
     data = path.read_bytes()
     return data.rfind(b"\n") + 1
-
-
-def _as_dict(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome)
 
 
 def _of(given: Mapping[str, Any]) -> Outcome:

@@ -92,6 +92,7 @@ class _Running:
         self.searches = suite.spec.only == "search"
         self.depth = max((metric.depth for metric in suite.metrics), default=0) or SEARCH_DEPTH
         self.failed = self.earlier = 0
+        self.known = set[tuple[str, str, int]]()  # keys of jobs that have an outcome, be it an error
 
     async def run(self, *, anew: bool) -> Run:
         pipelines = {one.title: await self._pipeline(one) for one in self.spec.pipelines}
@@ -176,6 +177,7 @@ class _Running:
     ) -> None:
         """Asks what is not answered yet; what failed in an earlier part of the run is asked again."""
         done = {(one.case.id, one.pipeline, one.repeat) for one in file.outcomes if not one.error}
+        self.known = {(one.case.id, one.pipeline, one.repeat) for one in file.outcomes}
         self.earlier = len(done)
         left = [job for job in jobs if job.key not in done]
         outcomes: dict[int, Outcome] = {}
@@ -226,6 +228,7 @@ class _Running:
                 outcome = Outcome(case=job.case, pipeline=job.variant, repeat=job.repeat, error=error)
                 self.failed += 1
             file.add(outcome)
+            self.known.add(job.key)
 
     async def _ask(self, pipeline: AnswerPipeline, job: _Job) -> tuple[Answer, float]:
         """One answer and its seconds. No trace of it is kept: what people ask is told apart from what tests ask."""
@@ -256,11 +259,9 @@ class _Running:
 
     def _tell(self, file: RunFile, total: int, waiting: str = "") -> None:
         if self.told is not None:
-            done = len({(one.case.id, one.pipeline, one.repeat) for one in file.outcomes})
+            done, failed, earlier = len(self.known), self.failed, self.earlier
             self.told(
-                SuiteProgress(
-                    run=file.name, done=done, total=total, failed=self.failed, earlier=self.earlier, waiting=waiting
-                )
+                SuiteProgress(run=file.name, done=done, total=total, failed=failed, earlier=earlier, waiting=waiting)
             )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ragstone.assembly import ProjectParts
+from ragstone.errors import Ungraded
 from ragstone.evaluation.judging.beside import beside
 from ragstone.evaluation.judging.grading import Judge
 from ragstone.evaluation.judging.labels import read_labels
@@ -66,6 +67,7 @@ class SuiteTools:
         self._pipeline, self._seat = pipeline, seat
         self._vectors: dict[str, Vector] = {}
         self._supported: dict[tuple[str, int], tuple[int, int, int, int]] = {}
+        self._grades: dict[tuple[str, int], int | Ungraded] = {}
 
     async def similarity(self, first: str, second: str) -> float:
         """The cosine of two texts' vectors; a right answer is embedded once."""
@@ -85,5 +87,14 @@ class SuiteTools:
         return self._supported[key]
 
     async def grade(self, outcome: Outcome) -> int:
-        """As `Tools` says."""
-        return await self._seat.grade(outcome)
+        """As `Tools` says; two metrics ask for it, and the judge is asked once."""
+        key = outcome.case.id, outcome.repeat
+        if key not in self._grades:
+            try:
+                self._grades[key] = await self._seat.grade(outcome)
+            except Ungraded as error:
+                self._grades[key] = error
+        found = self._grades[key]
+        if isinstance(found, Ungraded):
+            raise found
+        return found
