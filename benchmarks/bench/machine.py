@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["described", "today", "versions"]
+__all__ = ["described", "processor", "today", "versions"]
 
 _ASK = """
 import importlib.metadata, json, sys
@@ -28,7 +28,7 @@ def described() -> dict[str, str | int]:
     """The machine: `cores` that this process may use, `cpu`, `memory` in GiB, `system` and `python`."""
     return {
         "cores": _cores(),
-        "cpu": _processor(),
+        "cpu": processor(),
         "memory": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
@@ -50,7 +50,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor, as its machine tells it."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

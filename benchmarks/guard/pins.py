@@ -13,10 +13,11 @@ import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
+
+from bench.machine import processor, today
 
 from ragstone.errors import ConfigError
 
@@ -58,9 +59,9 @@ class Pins:
 def here(ratios: Mapping[str, float], packages: Iterable[str]) -> Pins:
     """Ratios that were measured on this machine, today."""
     return Pins(
-        date=datetime.now(UTC).date().isoformat(),
+        date=today(),
         machine=Machine(
-            processor=_processor(),
+            processor=processor(),
             cores=os.cpu_count() or 1,
             system=f"{platform.system()} {platform.machine()}",
             python=platform.python_version(),
@@ -100,10 +101,3 @@ def write(pins: Pins, path: Path) -> None:
 
 def _minor(python: str) -> str:
     return ".".join(python.split(".")[:2])
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())

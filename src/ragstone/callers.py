@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ragstone.errors import UsageError
@@ -53,8 +53,15 @@ def context_of(
     if cache not in POLICIES:
         raise UsageError("the cache policy is wrong", expected="one of " + ", ".join(POLICIES), found=repr(cache)[:80])
     who = principals_of(principals)
-    paying = Context(key=payer.key, budget=payer.budget, terms=payer.terms, trace=Trace(name))
-    return replace(paying, tenant=tenant, principals=who, cache=cache)
+    return Context(
+        tenant=tenant,
+        key=payer.key,
+        principals=who,
+        budget=payer.budget,
+        terms=payer.terms,
+        cache=cache,
+        trace=Trace(name),
+    )
 
 
 def principals_of(given: object) -> frozenset[str]:

@@ -44,7 +44,7 @@ class Budget:
     def renews(self, day: str) -> str:
         """The first day on which what was spent on `day` no longer counts.
 
-        >>> Budget(nano=5 * NANO, period="month").renews("2026-12-24")
+        >>> Budget(nano=5_000_000_000, period="month").renews("2026-12-24")
         '2027-01-01'
         """
         given = date.fromisoformat(day)
