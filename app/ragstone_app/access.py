@@ -8,29 +8,23 @@ This is plain ASGI, and stands before every route: none can forget it.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import Any, TypeAlias
 
 from fastapi import Request
 
 import ragstone
 from ragstone import Key, Payer, errors
+from ragstone_app.asgi import App, Event, Receive, Send
+from ragstone_app.refusing import refuse
 
-__all__ = ["CALLER", "Access", "App", "Caller", "Event", "Receive", "Send", "caller_of"]
-
-Event: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Event]]
-Send: TypeAlias = Callable[[Event], Awaitable[None]]
-App: TypeAlias = Callable[[Event, Receive, Send], Awaitable[None]]
+__all__ = ["CALLER", "Access", "Caller", "caller_of"]
 
 OPEN = ("/healthz", "/readyz")  # of a load balancer, which has no key
 PASSED_ON = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
 LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
-OF_OPENAI = "/v1/"
 CALLER = "ragstone.caller"
 NOT_HERE = "there are no keys yet, so the service answers callers on its own machine alone"
 
@@ -98,11 +92,12 @@ class Access:
         try:
             scope[CALLER] = await self._caller(scope)
         except errors.RateLimited as error:
-            await _refuse(scope, send, 429, error, {"retry-after": str(round(error.retry_after or 1))})
+            await refuse(scope, send, error, status=429, code="rate_limit_exceeded")
         except errors.AccessDenied as error:
-            await _refuse(scope, send, 401, error, {"www-authenticate": "Bearer"})
+            demand = {"www-authenticate": "Bearer"}
+            await refuse(scope, send, error, status=401, code="invalid_api_key", headers=demand)
         except errors.StateError as error:  # who cannot be told apart is not let in
-            await _refuse(scope, send, 503, error, {})
+            await refuse(scope, send, error, status=503, code="unavailable")
         else:
             await self._app(scope, receive, send)
 
@@ -141,32 +136,3 @@ def _here(client: tuple[str, int] | None) -> bool:
         return False
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
-
-
-async def _refuse(scope: Event, send: Send, status: int, error: errors.RagstoneError, more: dict[str, str]) -> None:
-    """In the shape that this route's errors have."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
-        return
-    said = f"{error.message}. {error.hint}" if error.hint else error.message
-    if scope["path"].startswith(OF_OPENAI):
-        code = {401: "invalid_api_key", 429: "rate_limit_exceeded"}.get(status, "unavailable")
-        kind = {401: "invalid_request_error", 429: "rate_limit_error"}.get(status, "server_error")
-        body: dict[str, Any] = {"error": {"message": said, "type": kind, "param": None, "code": code}}
-    else:
-        body = {
-            "error": type(error).__name__,
-            "message": error.message,
-            "hint": error.hint,
-            "retryable": error.retryable,
-        }
-    data = json.dumps(body).encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(data)),
-        "cache-control": "no-store",
-        **more,
-    }
-    listed = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": listed})
-    await send({"type": "http.response.body", "body": data})

@@ -10,11 +10,11 @@ This is plain ASGI, and stands before every route but those that take files, whi
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from ragstone_app.access import App, Event, Receive, Send
+from ragstone.errors import UsageError
+from ragstone_app.asgi import App, Event, Receive, Send
+from ragstone_app.refusing import refuse
 
 __all__ = ["Bounded", "Secured"]
 
@@ -52,8 +52,11 @@ class Secured:
         await self._app(scope, receive, secured)
 
 
-class _TooLong(Exception):
-    """The body goes on after the last byte that it may have."""
+class _Refused(Exception):
+    """The body is not read any further."""
+
+    def __init__(self, status: int, message: str, expected: str | None = None) -> None:
+        self.status, self.error = status, UsageError(message, expected=expected)
 
 
 class Bounded:
@@ -67,47 +70,49 @@ class Bounded:
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        if scope["method"] not in CHANGES or scope["path"] in self._files:
+        if scope["type"] != "http" or scope["method"] not in CHANGES or scope["path"] in self._files:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if int(_number(headers.get(b"content-length"))) > self._largest:
-            await _refuse(scope, send, 413, f"the request is too long: at most {self._largest:,} bytes")
-            return
         try:
-            body = await asyncio.wait_for(_body(receive, self._largest), self._patience)
+            body = await self._body(headers, receive)
+        except _Refused as refused:
+            # The connection is closed: what comes on it was not read to the end.
+            ends = {"connection": "close"}
+            await refuse(scope, send, refused.error, status=refused.status, code="invalid_value", headers=ends)
+            return
+        if body is not None:  # else the client has gone
+            await _unless_gone(self._app, scope, body, receive, send)
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | None:
+        """All of it; None where the client goes away before its end. Raises _Refused."""
+        if _number(headers.get(b"content-length")) > self._largest:
+            raise self._too_long()
+        try:
+            body = await asyncio.wait_for(self._read(receive), self._patience)
         except TimeoutError:
-            await _refuse(scope, send, 408, f"the body did not come within {self._patience:g} seconds")
-            return
-        except _TooLong:
-            await _refuse(scope, send, 413, f"the request is too long: at most {self._largest:,} bytes")
-            return
-        if body is None:  # the client has gone
-            return
+            raise _Refused(408, f"the body did not come within {self._patience:g} seconds") from None
         if body and not _json(headers.get(b"content-type", b"")):
             # A page of a stranger's that is open in a browser here can send other types without asking.
-            await _refuse(scope, send, 415, "the request is no JSON: send content-type: application/json")
-            return
-        await _unless_gone(self._app, scope, body, receive, send)
+            raise _Refused(415, "the request is no JSON", "content-type: application/json")
+        return body
 
+    async def _read(self, receive: Receive) -> bytes | None:
+        parts, size = list[bytes](), 0
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return None
+            part: bytes = event.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > self._largest:
+                raise self._too_long()
+            if not event.get("more_body", False):
+                return b"".join(parts)
 
-async def _body(receive: Receive, largest: int) -> bytes | None:
-    """All of it; None where the client goes away before its end."""
-    parts, size = list[bytes](), 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        part: bytes = event.get("body", b"")
-        parts.append(part)
-        size += len(part)
-        if size > largest:
-            raise _TooLong
-        if not event.get("more_body", False):
-            return b"".join(parts)
+    def _too_long(self) -> _Refused:
+        return _Refused(413, "the request is too long", f"at most {self._largest:,} bytes")
 
 
 async def _unless_gone(app: App, scope: Event, body: bytes, receive: Receive, send: Send) -> None:
@@ -145,20 +150,3 @@ def _json(media: bytes) -> bool:
 
 def _number(given: bytes | None) -> int:
     return int(given) if given is not None and given.isdigit() and len(given) < 20 else 0
-
-
-async def _refuse(scope: Event, send: Send, status: int, message: str) -> None:
-    """In the shape that the errors of this route have. The connection is closed: its body was not read to the end."""
-    if scope["path"].startswith("/v1/"):
-        fault = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_value"}
-        body: dict[str, Any] = {"error": fault}
-    else:
-        body = {"error": "UsageError", "message": message, "hint": None, "retryable": False}
-    data = json.dumps(body).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(data)),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": data})

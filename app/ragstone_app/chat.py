@@ -18,7 +18,8 @@ from typing import Any
 from ragstone import AsyncRag
 from ragstone.errors import RagstoneError, StreamBroken, nearest
 from ragstone.types import Completion, Delta
-from ragstone_app.access import CALLER, Caller, Event, Receive, Send
+from ragstone_app.access import CALLER, Caller
+from ragstone_app.asgi import Event, Receive, Send, reply, start
 from ragstone_app.chat_errors import ChatError, chat_error
 from ragstone_app.chat_requests import ChatRequest, read
 
@@ -40,7 +41,7 @@ class Chat:
             event = await receive()  # all of it: see bounded.py
             await self._answer(read(event.get("body", b"")), scope[CALLER], send)
         except ChatError as error:
-            await _reply(send, error.body, error.status, error.headers)
+            await reply(send, error.body, error.status, error.headers)
 
     async def models(self) -> list[str]:
         """The names that may be asked for."""
@@ -51,25 +52,25 @@ class Chat:
         if asked.model not in self._names and asked.model not in await self.models():
             hint = nearest(asked.model, self._names) or f"There are: {', '.join(self._names)}."
             raise ChatError(404, "model_not_found", f"there is no model {asked.model[:80]!r}. {hint}", "model")
-        reply = _Reply(asked)
+        shaped = _Reply(asked)
         name, tenant = asked.model.removeprefix(PREFIX), caller.tenant()
         route = self._rag.route(pipeline=name, tenant=tenant, payer=caller.payer)
         try:
             if asked.stream and (asked.n or 1) == 1 and asked.schema_asked is None:
-                await _stream(reply, route.stream(asked.said, options=asked.options), send)
+                await _stream(shaped, route.stream(asked.said, options=asked.options), send)
                 return
             found = await route.complete(asked.said, options=asked.options, output=asked.schema_asked, n=asked.n or 1)
         except RagstoneError as error:
             raise chat_error(error) from error
         if asked.stream:  # several at once, or one whose form must be checked first: each comes as one piece
-            await _start(send, 200, "text/event-stream")
-            events = [reply.piece(each.text, number) for number, each in enumerate(found)]
-            await _end(send, reply, found, b"".join(events))
+            await start(send, 200, "text/event-stream")
+            events = [shaped.piece(each.text, number) for number, each in enumerate(found)]
+            await _end(send, shaped, found, b"".join(events))
         else:
-            await _reply(send, reply.whole(found))
+            await reply(send, shaped.whole(found))
 
 
-async def _stream(reply: _Reply, deltas: AsyncGenerator[Delta], send: Send) -> None:
+async def _stream(shaped: _Reply, deltas: AsyncGenerator[Delta], send: Send) -> None:
     """Nothing is sent before the first word, so that an error until then has a status of its own."""
     begun = False
     async with aclosing(deltas):
@@ -78,20 +79,20 @@ async def _stream(reply: _Reply, deltas: AsyncGenerator[Delta], send: Send) -> N
                 if delta.restart:
                     raise StreamBroken("the model broke off, and what was read cannot be taken back here")
                 if not begun:
-                    await _start(send, 200, "text/event-stream")
+                    await start(send, 200, "text/event-stream")
                     begun = True
                 if delta.text:
-                    await send(_more(reply.piece(delta.text)))
+                    await send(_more(shaped.piece(delta.text)))
                 if delta.completion is not None:
-                    await _end(send, reply, [delta.completion])
+                    await _end(send, shaped, [delta.completion])
         except RagstoneError as error:
             if not begun:
                 raise
             await send(_more(_event(chat_error(error).body), last=True))
 
 
-async def _end(send: Send, reply: _Reply, found: Sequence[Completion], before: bytes = b"") -> None:
-    await send(_more(before + reply.ends(found) + b"data: [DONE]\n\n", last=True))
+async def _end(send: Send, shaped: _Reply, found: Sequence[Completion], before: bytes = b"") -> None:
+    await send(_more(before + shaped.ends(found) + b"data: [DONE]\n\n", last=True))
 
 
 class _Reply:
@@ -155,20 +156,6 @@ def _ours(found: Sequence[Completion]) -> dict[str, Any]:
 
 
 # ── ASGI ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _start(send: Send, status: int, media: str, headers: dict[str, str] | None = None, size: int = -1) -> None:
-    named = [(b"content-type", media.encode()), (b"cache-control", b"no-store")]
-    named += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-    if size >= 0:
-        named.append((b"content-length", b"%d" % size))
-    await send({"type": "http.response.start", "status": status, "headers": named})
-
-
-async def _reply(send: Send, body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> None:
-    data = json.dumps(body).encode()
-    await _start(send, status, "application/json", headers, len(data))
-    await send({"type": "http.response.body", "body": data})
 
 
 def _more(data: bytes, *, last: bool = False) -> Event:

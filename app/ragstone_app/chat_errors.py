@@ -23,11 +23,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ragstone import errors
-from ragstone_app.wording import CHECK_FAILED, failed_checks, worded
+from ragstone_app.wording import CHECK_FAILED, SOON, failed_checks, worded
 
 __all__ = ["ChatError", "chat_error"]
-
-SOON = 1  # seconds after which to come again where no server has said more
 
 
 @dataclass(eq=False)

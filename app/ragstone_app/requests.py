@@ -1,4 +1,4 @@
-"""What every request may say of whom it is for, and what no request may be."""
+"""What every request may say of whom it is for."""
 
 from __future__ import annotations
 

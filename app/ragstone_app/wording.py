@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 from ragstone import errors
 from ragstone.errors import CheckFailed, RagstoneError
 
-__all__ = ["CHECK_FAILED", "error_body", "error_reply", "failed_checks", "status_of", "told", "worded"]
+__all__ = ["CHECK_FAILED", "SOON", "again", "error_body", "error_reply", "failed_checks", "status_of", "told", "worded"]
 
-SOON = 1  # seconds after which to come again where nobody has said more
+SOON = 1
+"""Seconds after which to come again where nobody has said more."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -67,11 +68,15 @@ def told(error: RagstoneError) -> dict[str, Any]:
 def error_reply(error: RagstoneError) -> JSONResponse:
     """The response to a request that ended in an error; it says when to come again where somebody knows."""
     status = status_of(error)
-    after = getattr(error, "retry_after", None)
+    return JSONResponse(told(error), status_code=status, headers=again(error, status))
+
+
+def again(error: RagstoneError, status: int) -> dict[str, str]:
+    """The header that says when to come again, where somebody knows; none where that would not help."""
+    after: float | None = getattr(error, "retry_after", None)
     if after is None and status == 503:
         after = SOON
-    headers = {} if after is None else {"retry-after": str(max(SOON, math.ceil(after)))}
-    return JSONResponse(told(error), status_code=status, headers=headers)
+    return {} if after is None else {"retry-after": str(max(SOON, math.ceil(after)))}
 
 
 def error_body(
