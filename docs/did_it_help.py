@@ -11,17 +11,15 @@ quotes the sentence with the most words of the question, of the first passage al
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from page_shell import PageShell, page_shell
+from rule_server import Messages
 
 PAGE = Path(__file__).with_name("did-it-help.md")
 BLOCK = re.compile(r"```console\n(?P<lines>\$ [^\n]*\n.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -123,7 +121,7 @@ def words(text: str) -> tuple[set[str], set[str]]:
     return {word.lower().rstrip("se") for word in found - names if word.lower() not in COMMON}, names
 
 
-def answered(messages: list[dict[str, str]]) -> str:
+def answered(messages: Messages) -> str:
     """The sentence with the most words of the question; where none has two of them, the words that say so."""
     told, asked = messages[0]["content"], messages[-1]["content"]
     about, names = words(asked.rpartition("Question: ")[2])
@@ -136,44 +134,6 @@ def answered(messages: list[dict[str, str]]) -> str:
             if found[0] > 1 and found > best:
                 best, said = found, f"{sentence.strip().rstrip('.')} [{number}]."
     return said
-
-
-class Reader(BaseHTTPRequestHandler):
-    """The model as an OpenAI-compatible server."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        said = answered(body["messages"])
-        read = sum(len(message["content"].split()) for message in body["messages"])
-        events = [
-            {"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": {"prompt_tokens": read, "completion_tokens": len(said.split())}},
-        ]
-        data = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
-@contextmanager
-def serving() -> Iterator[str]:
-    """The address of the model."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Reader)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}/v1"
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
 
 
 # ── The project ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,10 +156,8 @@ def cases() -> list[dict[str, object]]:
     return rows
 
 
-def write(project: Path, environment: dict[str, str], suite: str) -> None:
-    """The project with its documents, its suite and its cases."""
-    made = ["ragstone", "init", str(project), "--model", "local"]
-    subprocess.run(made, env=environment, check=True, capture_output=True)
+def write(project: Path, suite: str) -> None:
+    """Documents, the suite and its cases."""
     for file, text in TOPICS.items():
         parts = [f"# {file.capitalize()}", *(f"## {line['name']}\n\n{text.format(**line)}" for line in LINES)]
         (project / "documents" / f"{file}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -231,29 +189,6 @@ def restored(project: Path, line: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(f"{line}\n", ""), encoding="utf-8")
 
 
-class Shell:
-    """Runs the commands of the page in the project. `add LINE` and `take out LINE` stand for a person's edit."""
-
-    def __init__(self, project: Path, environment: dict[str, str]) -> None:
-        self.project, self.environment = project, environment
-
-    def run(self, command: str) -> str:
-        """What a command prints, without seconds, which are other ones each time, and its exit code unless it is 0."""
-        done = subprocess.run(
-            shlex.split(command),
-            cwd=self.project,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        lines = [line.rstrip() for line in done.stdout.strip().splitlines()]
-        if done.returncode:
-            lines.append(f"(exit code {done.returncode})")
-        return TOOK.sub("… s", "\n".join(lines))
-
-
 EDITS = {"careful": CAREFUL, "grand": GRAND}
 EDIT = re.compile(r"^<!-- (?P<what>add|remove) (?P<name>\w+) -->$", re.MULTILINE)
 
@@ -262,24 +197,19 @@ def page(keep: Path | None = None) -> str:
     """The page as it should be: every console block holds what its commands print, one after the other."""
     text = PAGE.read_text(encoding="utf-8")
     suite = next(match["text"] for match in FILE.finditer(text) if match["name"] == "evals/ferries.yaml")
-    with tempfile.TemporaryDirectory() as folder, serving() as url:
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": folder,
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "COLUMNS": "80",
-            "RAGSTONE_LOCAL_URL": url,
-            "RAGSTONE_LOCAL_MODEL": "reader",
-        }
-        project = (keep or Path(folder)).resolve() / "ferries"
-        write(project, environment, suite)
-        shell = Shell(project, environment)
-        shell.run("ragstone ingest")
+    with page_shell(answered, model="reader", name="ferries", keep=keep) as shell:
+        write(shell.project, suite)
+        shell.printed("ragstone ingest")
         return "".join(_parts(text, shell))
 
 
-def _parts(text: str, shell: Shell) -> Iterator[str]:
+def _printed(command: str, shell: PageShell) -> str:
+    """What a command prints, without seconds, which are other ones each time, and its exit code unless it is 0."""
+    said, code = shell.run(command)
+    return TOOK.sub("… s", f"{said}\n(exit code {code})" if code else said)
+
+
+def _parts(text: str, shell: PageShell) -> Iterator[str]:
     """The page's parts in their order, since each command stands on those before it."""
     place = 0
     steps = sorted(
@@ -297,7 +227,7 @@ def _parts(text: str, shell: Shell) -> Iterator[str]:
             yield f"<!-- report -->\n```markdown\n{TOOK.sub('… s', report)}\n```\n<!-- end of report -->"
         else:
             commands = [line[2:] for line in match["lines"].splitlines() if line.startswith("$ ")]
-            shown = "\n\n".join(f"$ {command}\n{shell.run(command)}".strip() for command in commands)
+            shown = "\n\n".join(f"$ {command}\n{_printed(command, shell)}".strip() for command in commands)
             yield f"```console\n{shown}\n```"
     yield text[place:]
 

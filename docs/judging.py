@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shlex
-import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
 from ragstone.evaluation.cases import Case
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.suites.kept import Runs
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from page_shell import page_shell
+from rule_server import Messages
 
 PAGE = Path(__file__).with_name("judging-answers.md")
 BLOCK = re.compile(
@@ -54,68 +51,29 @@ def written(facts: int, words: int) -> str:
     return f"It is {named}" + " indeed" * words + "."
 
 
-class Leaning(BaseHTTPRequestHandler):
-    """Judges with known faults, by chance made of what it reads."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        text = body["messages"][-1]["content"]
-        said = self._preferred(text) if "Second answer:" in text else self._graded(text)
-        read = sum(len(message["content"].split()) for message in body["messages"])
-        events = [
-            {"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": {"prompt_tokens": read, "completion_tokens": len(said.split())}},
-        ]
-        data = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data.encode())
-
-    def _graded(self, text: str) -> str:
-        answer = text.partition("Answer:\n\n")[2]
-        chance, long = drawn(text), len(answer.split()) > LONG
-        same, more = KIND[long]
-        change = 0 if chance < same else 1 if chance < same + more else 2 if long else -1
-        return f"It names {quality(answer)} of the facts.\nGrade: {max(1, min(5, quality(answer) + change))}"
-
-    def _preferred(self, text: str) -> str:
-        first, _, second = text.partition("First answer:")[2].partition("Second answer:")
-        one, other = quality(first), quality(second)
-        better = "first" if one > other else "second" if other > one else "equal"
-        return f"I have read both.\nBetter: {'first' if drawn(text) < PLACE else better}"
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+def judged(messages: Messages) -> str:
+    """What the judge says, with known faults, by chance made of what it reads."""
+    text = messages[-1]["content"]
+    return _preferred(text) if "Second answer:" in text else _graded(text)
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """The address of the judge."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Leaning)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{http.server_port}/v1"
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
+def _graded(text: str) -> str:
+    answer = text.partition("Answer:\n\n")[2]
+    chance, long = drawn(text), len(answer.split()) > LONG
+    same, more = KIND[long]
+    change = 0 if chance < same else 1 if chance < same + more else 2 if long else -1
+    return f"It names {quality(answer)} of the facts.\nGrade: {max(1, min(5, quality(answer) + change))}"
 
 
-def write(project: Path, environment: dict[str, str]) -> None:
-    """A project with grades of people and two runs, all drawn by lot once and for all."""
-    subprocess.run(
-        ["ragstone", "init", str(project), "--model", "local"], env=environment, check=True, capture_output=True
-    )
-    local = project / "connectors" / "local.yaml"
-    priced = re.sub(
-        r"^price: .*$", "price: {input: 0.5, output: 2}", local.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    local.write_text(priced, encoding="utf-8")
+def _preferred(text: str) -> str:
+    first, _, second = text.partition("First answer:")[2].partition("Second answer:")
+    one, other = quality(first), quality(second)
+    better = "first" if one > other else "second" if other > one else "equal"
+    return f"I have read both.\nBetter: {'first' if drawn(text) < PLACE else better}"
+
+
+def write(project: Path) -> None:
+    """Grades of people and two runs, all drawn by lot once and for all."""
     draw, rows = Random(1), list[str]()
     for at in range(LABELS):
         answer = written(draw.randint(1, 5), draw.randint(0, 40))
@@ -138,31 +96,12 @@ def keep(project: Path, model: str, answers: list[str]) -> None:
 
 def page() -> str:
     """The page as it should be."""
-    with tempfile.TemporaryDirectory() as folder, serving() as url:
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": folder,
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "COLUMNS": "80",
-            "RAGSTONE_LOCAL_URL": url,
-            "RAGSTONE_LOCAL_MODEL": "leaning",
-        }
-        project = Path(folder).resolve() / "mydocs"
-        write(project, environment)
+    with page_shell(judged, model="leaning") as shell:
+        shell.price("{input: 0.5, output: 2}")
+        write(shell.project)
 
         def anew(block: re.Match[str]) -> str:
-            shown = subprocess.run(
-                shlex.split(block["command"]),
-                cwd=project,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=True,
-            )
-            lines = "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
-            return f"```console\n$ {block['command']}\n{lines}\n```"
+            return f"```console\n$ {block['command']}\n{shell.printed(block['command'])}\n```"
 
         return BLOCK.sub(anew, PAGE.read_text(encoding="utf-8"))
 

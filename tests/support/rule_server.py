@@ -1,4 +1,7 @@
-"""A server that speaks Chat Completions over loopback, and says what a function makes of the messages."""
+"""A server that speaks Chat Completions over loopback, and says what a function makes of the messages.
+
+It counts words as tokens.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["RuleServer", "serving_rule"]
+__all__ = ["Messages", "RuleServer", "serving_rule"]
 
 Messages = list[dict[str, str]]
 
@@ -39,7 +42,8 @@ def serving_rule(rule: Callable[[Messages], str]) -> Iterator[RuleServer]:
                 self._reply(400, json.dumps({"error": {"message": str(error), "type": "error"}}), "application/json")
                 return
             delta = {"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": "stop"}]}
-            usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": len(said.split())}}
+            read = sum(len(message["content"].split()) for message in body["messages"])
+            usage = {"choices": [], "usage": {"prompt_tokens": read, "completion_tokens": len(said.split())}}
             events = "".join(f"data: {json.dumps(event)}\n\n" for event in (delta, usage))
             self._reply(200, f"{events}data: [DONE]\n\n", "text/event-stream")
 

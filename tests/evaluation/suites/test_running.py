@@ -90,7 +90,9 @@ def test_every_case_is_asked_and_judged(project: tuple[Path, RuleServer]):
     done = ran(found)
     assert len(server.asked) == len(CASES)
     assert [one.case.question for one in done.outcomes] == [case["question"] for case in CASES]
-    assert shown(done, found) == {"hit@1": 1, "contained": 1, "answered": 1, "cited_right": 1, "input_tokens": 9}
+    sent = [sum(len(message["content"].split()) for message in messages) for messages in server.asked]
+    right = {"hit@1": 1, "contained": 1, "answered": 1, "cited_right": 1}
+    assert shown(done, found) == {**right, "input_tokens": pytest.approx(sum(sent) / len(sent))}
     assert done.facts["pipelines"]["answer"]["models"] == ["reader"]
     assert len(done.facts["pipelines"]["answer"]["prompt_version"]) == 16
     assert Runs(root).read("fish").outcomes == done.outcomes
