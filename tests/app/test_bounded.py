@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ragstone_app.access import Event, Receive, Send
+from ragstone_app.asgi import Event, Receive, Send
 from ragstone_app.bounded import Bounded
 
 JSON = (b"content-type", b"application/json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,6 @@ import ragstone
 from ragstone.cli.init import Default, write
 
 SHIPS = "When does the halibut project ship?"
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("project")
-    write(folder, model=Default.extractive)
-    (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
-    with ragstone.open(folder) as rag:
-        rag.ingest()
-    with caller(folder) as client:
-        yield client
 
 
 def test_health_says_which_version_answers(client: TestClient):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import evals_here
+from elsewhere import EVALS
 
 pytestmark = pytest.mark.servers
 
@@ -16,19 +16,17 @@ HERE = Path(__file__).parent
 
 
 def test_they_are_read_by_whom_they_are_for(tmp_path: Path) -> None:
-    assert evals_here.passed(HERE / "exports_tests.py", tmp_path) >= 14
+    assert EVALS.passed(HERE / "exports_tests.py", tmp_path) >= 14
 
 
 @pytest.mark.parametrize("whose", ["ours", "theirs"])
 def test_nobody_is_told_of_an_export(whose: str, tmp_path: Path) -> None:
     """`theirs` shows that MLflow looks somebody up unless it is told not to: else this would show nothing."""
-    environment = {
-        key: value for key, value in evals_here.environment(tmp_path).items() if key not in ("CI", "BUILD_ID")
-    }
+    environment = {key: value for key, value in EVALS.environment(tmp_path).items() if key not in ("CI", "BUILD_ID")}
     for name in [name for name in environment if name.startswith(("PYTEST_", "GITHUB_"))]:
         del environment[name]
     done = subprocess.run(
-        [evals_here.here(), HERE / "exports_quiet.py", whose, tmp_path],
+        [EVALS.here(), HERE / "exports_quiet.py", whose, tmp_path],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import guardrails_here
+from elsewhere import GUARDRAILS
 
 pytestmark = pytest.mark.servers
 
@@ -16,11 +16,11 @@ HERE = Path(__file__).parent
 
 
 def test_it_does_what_every_check_does_and_says_what_it_cannot(tmp_path: Path) -> None:
-    assert guardrails_here.passed(HERE / "guardrails_tests.py", tmp_path) >= 80
+    assert GUARDRAILS.passed(HERE / "guardrails_tests.py", tmp_path) >= 80
 
 
 def test_its_limits_are_handled(tmp_path: Path) -> None:
-    assert guardrails_here.passed(HERE / "guardrails_limits.py", tmp_path) >= 20
+    assert GUARDRAILS.passed(HERE / "guardrails_limits.py", tmp_path) >= 20
 
 
 NLTK = """
@@ -48,8 +48,8 @@ def test_nothing_is_looked_up_and_nobody_is_told(whose: str, tmp_path: Path) -> 
     (tmp_path / "nltk").mkdir()
     (tmp_path / "nltk/__init__.py").write_text(NLTK)
     done = subprocess.run(
-        [guardrails_here.here(), HERE / "guardrails_quiet.py", whose, tmp_path],
-        env=guardrails_here.environment(tmp_path),
+        [GUARDRAILS.here(), HERE / "guardrails_quiet.py", whose, tmp_path],
+        env=GUARDRAILS.environment(tmp_path),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -66,8 +66,8 @@ def test_nothing_is_looked_up_and_nobody_is_told(whose: str, tmp_path: Path) -> 
 
 
 def test_our_checks_work_inside_a_guard(tmp_path: Path) -> None:
-    assert guardrails_here.passed(HERE / "guardrails_face_tests.py", tmp_path) >= 13
+    assert GUARDRAILS.passed(HERE / "guardrails_face_tests.py", tmp_path) >= 13
 
 
 def test_a_project_uses_it(tmp_path: Path) -> None:
-    assert guardrails_here.passed(HERE / "guardrails_project_tests.py", tmp_path) >= 3
+    assert GUARDRAILS.passed(HERE / "guardrails_project_tests.py", tmp_path) >= 3
