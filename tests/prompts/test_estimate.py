@@ -14,8 +14,8 @@ from ragstone.prompts.estimate import estimated
 
 PIECE = re.compile(
     r"(?P<word>[A-Z]?[a-z]+)|(?P<capitals>[A-Z]+)|(?P<digits>[0-9]+)|(?P<latin>[À-ɏ]+)"
-    r"|(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])|(?P<marks>[!-/:-@\[-`{-~\u2500-\u257f]+)|(?P<space> )"
-    r"|(?P<blank>\s+)|(?P<letter>\w)|(?P<other>.)",
+    r"|(?P<ideograph>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])|(?P<marks>[!-/:-@\[-`{-~\u2500-\u257f]+)"
+    r"|(?P<column> {2,}(?=[0-9]))|(?P<gap> {2,}(?!\s))|(?P<space> )|(?P<blank>\s+)|(?P<letter>\w)|(?P<other>.)",
     re.DOTALL,
 )
 COST: dict[str, Callable[[str], float]] = {
@@ -25,6 +25,8 @@ COST: dict[str, Callable[[str], float]] = {
     "latin": lambda letters: 1.1 * len(letters),
     "ideograph": lambda _: 1.2,
     "marks": lambda run: -(-len(run) // 2),
+    "column": lambda _: 2,
+    "gap": lambda _: 1,
     "space": lambda _: 0,
     "blank": lambda run: 0.9 + len(run) / 40,
     "letter": lambda letter: 1.0 if "\u0370" <= letter < "\u0400" or "\u0530" <= letter < "\u0700" else 0.65,

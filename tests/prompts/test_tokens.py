@@ -92,10 +92,7 @@ def test_the_estimate_errs_as_far_as_it_says(monkeypatch: pytest.MonkeyPatch) ->
     exact = counter(model="gpt-4o")
     pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
     shares = {name: estimated(page) / exact.count(page) for name, page in pages.items()}
-    columns = [
-        shares.pop(name) for name in ("local-models.md", "judging-answers.md", "did-it-help.md")
-    ]  # figures in columns
-    assert min(columns) >= 0.94
+    assert shares.pop("local-models.md") >= 0.98  # mostly options and figures
     assert min(shares.values()) >= 1.01
     assert max(shares.values()) <= 1.3
     for text, least in LANGUAGES.items():
