@@ -15,11 +15,14 @@ for a clock unless a fault drips.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import re
 import socket
 import struct
+import termios
 import threading
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -267,6 +270,7 @@ class Proxy:
         if how == "hang":
             await asyncio.Event().wait()  # until the client goes away, or the test ends
         elif how == "reset":
+            await _arrived(writer)
             _reset(writer)
         else:
             writer.close()
@@ -375,8 +379,22 @@ async def _send(seen: Seen, writer: asyncio.StreamWriter, data: bytes) -> None:
     seen.sent += len(data)
 
 
+async def _arrived(writer: asyncio.StreamWriter) -> None:
+    """Waits until the other end has what was sent. A busy machine may not have, and an RST throws away what is left."""
+    end = time.monotonic() + PATIENCE
+    while not writer.is_closing() and (writer.transport.get_write_buffer_size() or _unread(writer)):
+        assert time.monotonic() < end, "the other end does not take what was sent"
+        await asyncio.sleep(0.001)
+
+
+def _unread(writer: asyncio.StreamWriter) -> int:
+    """Bytes that the kernel still holds for the other end."""
+    socket_ = writer.get_extra_info("socket")
+    return struct.unpack("i", fcntl.ioctl(socket_.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+
+
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection with an RST: nothing lingers. What was sent before has arrived, since loopback is at once."""
+    """Ends a connection with an RST: nothing lingers."""
     found = writer.get_extra_info("socket")
     with suppress(OSError):
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
