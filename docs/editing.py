@@ -20,6 +20,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,8 @@ class Run:
 
     def __init__(self, folder: Path, server: Server) -> None:
         self.project, self.server = folder / "mydocs", server
-        self.service: subprocess.Popen[str] | None = None
+        self.service: subprocess.Popen[bytes] | None = None
+        self.said = folder / "service.txt"  # what it prints
         self.address = ""
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -144,12 +146,13 @@ class Run:
 
     def serve(self) -> None:
         command = ["ragstone", "serve", "--port", "0"]
-        self.service = subprocess.Popen(
-            command, cwd=self.project, env=self.environment, stderr=subprocess.PIPE, text=True
-        )
-        assert self.service.stderr is not None
-        self.first = self.service.stderr.readline()
-        self.address = re.findall(r"http://\S+", self.first)[0]
+        with self.said.open("w", encoding="utf-8") as said:
+            self.service = subprocess.Popen(command, cwd=self.project, env=self.environment, stderr=said)
+        while not (found := re.findall(r"http://\S+(?= )", self.said.read_text(encoding="utf-8"))):
+            if self.service.poll() is not None:
+                raise SystemExit(f"the service has ended:\n{self.said.read_text(encoding='utf-8')}")
+            time.sleep(0.05)
+        self.address = found[0]
         self.ask()
 
     def ask(self) -> None:
@@ -165,8 +168,8 @@ class Run:
         assert self.service is not None
         self.ask()
         self.service.terminate()
-        _, rest = self.service.communicate(timeout=60)
-        text = f"{self.first}{rest}".replace(self.address, f"http://127.0.0.1:{PORT}")
+        self.service.wait(timeout=60)
+        text = self.said.read_text(encoding="utf-8").replace(self.address, f"http://127.0.0.1:{PORT}")
         return "\n".join(line for line in text.splitlines() if "Shutting down" not in line)
 
     # ── A dialogue ───────────────────────────────────────────────────────────────────────────────────────────────────
