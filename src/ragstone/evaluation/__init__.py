@@ -6,6 +6,7 @@ reports/       a run as a page, as a table, and in the forms that other tools re
 datasets/      public data sets in their own layouts, asked of an index beside the project's own
 plots/         figures as pictures
 
+shelf.py       the runs that a project has kept, and their pages
 cases.py       a question, and what is expected of its answer; outcomes.py: what came of it
 lines.py       objects from files that people write by hand
 digits.py      figures in as many digits as say something

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from ragstone.cli import show
-from ragstone.cli.evals.running import Baseline, chosen, gates_of, metrics_of
+from ragstone.cli.evals.running import Baseline
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
-from ragstone.errors import RagstoneError, UsageError
-from ragstone.evaluation.digits import number
-from ragstone.evaluation.metrics.known import metric
+from ragstone.errors import UsageError
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.reports.exports import deepeval, mlflow, ragas
-from ragstone.evaluation.reports.page import page
+from ragstone.evaluation.reports.page import first_figures, page
 from ragstone.evaluation.reports.shown import Held, Shown, of_run, of_two
 from ragstone.evaluation.reports.table import table
 from ragstone.evaluation.reports.wording import when
-from ragstone.evaluation.suites.figures import column
-from ragstone.evaluation.suites.kept import Run, Runs, read_facts
-from ragstone.project import Project, find
+from ragstone.evaluation.shelf import NEWEST, Shelf, chosen, metrics_of
+from ragstone.evaluation.suites.kept import Run
 
 __all__ = ["export_run", "list_runs", "report_run"]
-
-NEWEST = 20  # runs that are listed
-FIRST = 3  # figures of a run that are listed
 
 
 class _To(StrEnum):
@@ -69,20 +62,19 @@ def report_run(
     debug: Debug = False,
 ) -> None:
     """Write what a run has shown, or what has changed between two, as one HTML page or as Markdown."""
-    opened = Project(find(project))
-    runs = Runs(opened.root)
-    first = runs.read(name)
-    second = None if other is None else runs.read(other)
+    shelf = Shelf(project)
+    first = shelf.runs.read(name)
+    second = None if other is None else shelf.runs.read(other)
     if pipeline and second is None:
         raise UsageError("--pipeline chooses of two runs", expected="RUN RUN2", found="one run")
     last = second or first
     against = "" if second is None else f"-against-{first.name}"
     target = _target(output, last.folder / f"report{against}.html")
     if second is None:
-        shown = of_run(first, metrics_of(first), gates=_held(opened, first, baseline))
+        shown = of_run(first, metrics_of(first), gates=_held(shelf, first, baseline))
     else:
         named = chosen(first, second, pipeline or [])
-        held = [one for one in _held(opened, second, baseline or name) if one.pipeline == named[1]]
+        held = [one for one in _held(shelf, second, baseline or name) if one.pipeline == named[1]]
         shown = of_two(first, second, metrics_of(first, second), pipelines=named, gates=held)
     _write(target, KINDS[target.suffix.lower()](shown))
 
@@ -105,12 +97,12 @@ def export_run(
     debug: Debug = False,
 ) -> None:
     """Hand a run to another program: rows for RAGAS or DeepEval, or a run of MLflow for each pipeline."""
-    opened = Project(find(project))
-    run = Runs(opened.root).read(name)
+    shelf = Shelf(project)
+    run = shelf.runs.read(name)
     if to is _To.mlflow:
         if output is not None:
             raise UsageError("MLflow gets no file", where="-o", expected="--uri URI")
-        held = _held(opened, run, None)
+        held = _held(shelf, run, None)
         for one in mlflow.export(run, metrics_of(run), uri=uri, experiment=experiment or mlflow.EXPERIMENT, gates=held):
             show.out.print(f"{one.pipeline}: run {one.id} in {one.uri}", markup=False, soft_wrap=True)
         return
@@ -134,8 +126,7 @@ def list_runs(
     debug: Debug = False,
 ) -> None:
     """List the runs that are kept, with their first figures."""
-    runs = Runs(find(project))
-    found = [_listed(runs, one) for one in _newest(runs, name, limit)]
+    found = Shelf(project).listed(name, limit=limit)
     if as_json:
         show.as_json(found)
         return
@@ -148,7 +139,7 @@ def list_runs(
         if "error" in one:
             rows.add_row(escape(one["run"]), "", "", f"[red]{escape(one['error'])}[/red]")
             continue
-        lines = [f"{escape(each)}  {escape(_said(figures))}" for each, figures in one["figures"].items()]
+        lines = [f"{escape(each)}  {escape(first_figures(figures))}" for each, figures in one["figures"].items()]
         state = [] if one["ended"] else [f"[yellow]cut short: {one['answers']} of {one['asked']} answers[/yellow]"]
         rows.add_row(escape(one["run"]), when(one["started"]), str(one["cases"]), "\n".join([*lines, *state]))
     show.out.print(rows)
@@ -157,51 +148,13 @@ def list_runs(
 # ── What is shown ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _newest(runs: Runs, name: str | None, limit: int) -> list[str]:
-    def begun(run: str) -> float:
-        try:
-            return float(read_facts(runs.folder / run)["started"])
-        except (RagstoneError, KeyError, TypeError, ValueError):
-            return 0.0
-
-    return sorted(runs.names(name), key=begun, reverse=True)[:limit]
-
-
-def _listed(runs: Runs, name: str) -> dict[str, Any]:
-    try:
-        run = runs.read(name)
-        facts, asked = run.facts, run.facts["cases"] * run.facts["repeats"] * len(run.pipelines)
-        return {
-            "run": run.name,
-            "started": facts["started"],
-            "ended": facts["ended"],
-            "cases": facts["cases"],
-            "answers": len(run.outcomes),
-            "asked": asked,
-            "failed": sum(bool(one.error) for one in run.outcomes),
-            "figures": {pipeline: _figures(run, pipeline) for pipeline in run.pipelines},
-        }
-    except RagstoneError as error:
-        return {"run": name, "error": error.message}
-
-
-def _figures(run: Run, pipeline: str) -> dict[str, float]:
-    found = (column(metric, run.of(pipeline)) for metric in metrics_of(run))
-    return {rows.metric.name: round(rows.value(list(rows.blocks)), 6) for rows in found if rows.blocks}
-
-
-def _said(figures: Mapping[str, float]) -> str:
-    said = (f"{name} {number(value, metric(name))}" for name, value in islice(figures.items(), FIRST))
-    return ", ".join(said) or "no figure yet"
-
-
-def _held(project: Project, run: Run, baseline: str | None) -> Sequence[Held]:
+def _held(shelf: Shelf, run: Run, baseline: str | None) -> Sequence[Held]:
     """The gates of a run; none where one compares with a baseline that is not there.
 
     A report is written in any case; `ragstone eval gate` says what is wrong.
     """
     try:
-        return gates_of(project, run, baseline)
+        return shelf.gates(run, baseline)
     except UsageError as error:
         show.remarks([f"The gates are left out: {error}"])
         return ()

@@ -14,21 +14,20 @@ from rich.markup import escape
 
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
-from ragstone.errors import UsageError
 from ragstone.evaluation.compare import compared, read_figures
 from ragstone.evaluation.digits import bare, interval, number, signed, span
 from ragstone.evaluation.metrics.known import metric
-from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.reports.wording import contaminated, counted
+from ragstone.evaluation.shelf import Shelf, chosen, metrics_of
 from ragstone.evaluation.suites.comparing import TELLING, Change, Comparison, compare
 from ragstone.evaluation.suites.figures import Figure, figures
-from ragstone.evaluation.suites.gates import Gate, gates
+from ragstone.evaluation.suites.gates import Gate
 from ragstone.evaluation.suites.kept import Run, Runs
 from ragstone.evaluation.suites.running import SuiteProgress, Told, run
-from ragstone.evaluation.suites.suite import EVALS, require_suite, suite, suites
+from ragstone.evaluation.suites.suite import require_suite
 from ragstone.project import Project, find
 
-__all__ = ["Baseline", "chosen", "compare_runs", "gate_run", "gates_of", "metrics_of", "run_suite"]
+__all__ = ["Baseline", "compare_runs", "gate_run", "run_suite"]
 
 FLIPPED = 10  # questions that are shown of each kind
 
@@ -56,11 +55,11 @@ def run_suite(
     with _bar() as told:
         done = asyncio.run(run(found, anew=new, told=told))
     if as_json:
-        held = gates_of(opened, done, baseline) if gate else []
+        held = Shelf(opened.root).gates(done, baseline) if gate else []
         show.as_json({**as_dict(done), **({"gates": [one.as_dict() for one in held]} if gate else {})})
     else:
         _print_run(done)
-        held = gates_of(opened, done, baseline) if gate else []
+        held = Shelf(opened.root).gates(done, baseline) if gate else []
         if gate:
             _print_gates(held)
     if not all(one.passed for one in held) or all(one.error for one in done.outcomes):
@@ -80,9 +79,9 @@ def gate_run(
 ) -> None:
     """Hold a run to the gates of its suite. The exit code is 1 where one is not passed, for CI."""
     opened = Project(find(project))
-    runs = Runs(opened.root)
-    done = runs.read(name or require_suite(opened, None).name)
-    held = gates_of(opened, done, baseline)
+    shelf = Shelf(opened.root)
+    done = shelf.runs.read(name or require_suite(opened, None).name)
+    held = shelf.gates(done, baseline)
     if as_json:
         show.as_json(
             {"run": done.name, "passed": all(one.passed for one in held), "gates": [g.as_dict() for g in held]}
@@ -119,28 +118,6 @@ def compare_runs(
     _print_changes(found)
 
 
-def metrics_of(first: Run, *others: Run) -> list[Metric]:
-    """The metrics that all of these runs have, in the order of the first."""
-    shared = [name for name in first.facts["metrics"] if all(name in one.facts["metrics"] for one in others)]
-    return [metric(name) for name in shared]
-
-
-def chosen(first: Run, second: Run, named: Sequence[str]) -> tuple[str, str]:
-    """Which pipeline of each run is compared. Raises UsageError where that is not clear."""
-    found: list[str] = []
-    for at, one in enumerate((first, second)):
-        said = named[min(at, len(named) - 1)] if named else None
-        if said is not None and said not in one.pipelines:
-            raise UsageError(
-                f"there is no pipeline {said!r}", where=one.name, expected="one of " + ", ".join(one.pipelines)
-            )
-        if said is None and len(one.pipelines) > 1:
-            expected = "--pipeline with one of " + ", ".join(one.pipelines)
-            raise UsageError("the run has several pipelines", where=one.name, expected=expected)
-        found.append(said or next(iter(one.pipelines)))
-    return found[0], found[1]
-
-
 def as_dict(run: Run) -> dict[str, Any]:
     """A run as `--json` prints it."""
     named = [metric(name) for name in run.facts["metrics"]]
@@ -156,19 +133,6 @@ def as_dict(run: Run) -> dict[str, Any]:
         "contamination": run.facts["contamination"],
         "notes": run.facts["notes"],
     }
-
-
-def gates_of(project: Project, done: Run, baseline: str | None) -> list[Gate]:
-    """The gates of a run, beside the baseline that is named, or that its suite names.
-
-    Raises UsageError where a gate compares with a baseline and there is none.
-    """
-    known = done.facts["suite"] in suites(project.root)
-    said = baseline or (suite(project, done.facts["suite"]).spec.baseline if known else None)
-    if said is None:
-        return gates(done)
-    beside = project.root / EVALS / said
-    return gates(done, baseline=Runs(project.root).read(str(beside) if beside.is_dir() else said))
 
 
 # ── What is printed ─────────────────────────────────────────────────────────────────────────────────────────────────

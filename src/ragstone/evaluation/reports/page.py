@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import islice
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from ragstone import __version__
 from ragstone.evaluation import digits
-from ragstone.evaluation.digits import bare
+from ragstone.evaluation.digits import bare, number
+from ragstone.evaluation.metrics.known import metric as known
 from ragstone.evaluation.metrics.metric import Metric
 from ragstone.evaluation.outcomes import Outcome
 from ragstone.evaluation.reports import wording
@@ -23,11 +26,12 @@ from ragstone.evaluation.reports.shown import Flipped, Shown
 from ragstone.evaluation.suites.comparing import Change
 from ragstone.evaluation.suites.figures import Figure, column
 
-__all__ = ["page"]
+__all__ = ["first_figures", "page", "runs_page"]
 
 CASES = 8_000_000  # bytes of a page for the questions and answers; all else takes some hundred thousand
 FLIPS, WORST, TAGS = 100, 10, 100
 MOST = {"gates": 200, "findings": 50, "reasons": 50, "notes": 50}
+FIRST = 3  # figures of a run in a list of many
 ANSWER = 1_500  # characters of an answer beside another one
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -106,6 +110,30 @@ def page(shown: Shown) -> str:
         anchors=anchors,
     )
     return _UNSEEN.sub("\ufffd", html.lstrip())
+
+
+def runs_page(project: str, listed: Sequence[Mapping[str, Any]]) -> str:
+    """The kept runs as a page, the newest first, as `Shelf.listed` gives them: each with a link to its own page.
+
+    From the second run of a suite on there is one to what has changed since the one before, where each has one
+    pipeline.
+    """
+    before: dict[str, str | None] = {}
+    last: dict[str, str] = {}
+    for one in reversed(listed):
+        if len(one.get("figures", ())) == 1:
+            before[one["run"]] = last.get(one["suite"])
+            last[one["suite"]] = one["run"]
+    html = _template("runs.html").render(
+        project=project, listed=listed, before=before, wording=wording, shown=first_figures, version=__version__
+    )
+    return _UNSEEN.sub("\ufffd", html.lstrip())
+
+
+def first_figures(figures: Mapping[str, float]) -> str:
+    """The first figures of a pipeline, on one line."""
+    said = (f"{name} {number(value, known(name))}" for name, value in islice(figures.items(), FIRST))
+    return ", ".join(said) or "no figure yet"
 
 
 @cache
