@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
@@ -17,12 +16,10 @@ from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
-from ragstone.spending import Costs
-from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Batch, Cache, Chat, Index, Keys, Models, Route, Stream
+from ragstone.sync.faces import Batch, Chat, Route, Stream
 from ragstone.sync.loop import waited
-from ragstone.trace import StoredTrace
-from ragstone.types import Answer, CachePolicy, Document, Hit, Prompt
+from ragstone.sync.records import Records
+from ragstone.types import Answer, CachePolicy, Hit, Prompt
 from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ class _Asked(TypedDict):
     output: type[BaseModel] | None
 
 
-class Rag:
+class Rag(Records):
     """Answers from documents. Made of parts; what is not given is the default, held in memory.
 
         with ragstone.Rag() as rag:
@@ -138,22 +135,6 @@ class Rag:
     ) -> IngestPlan:
         """What `ingest` would do, and how many tokens it would embed at what price. Nothing is written."""
         return waited(self._rag.plan(only=only, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline))
-
-    def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
-        """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
-        return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
-
-    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
-        """Which model of a pipeline's route a question would go to, and why."""
-        return Models(self._rag.models(tenant=tenant, pipeline=pipeline))
-
-    def cache(self, *, pipeline: str | None = None) -> Cache:
-        """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
-        return Cache(self._rag.cache(pipeline=pipeline))
-
-    def keys(self) -> Keys:
-        """Who may ask over HTTP: makes keys, lists them, ends them."""
-        return Keys(self._rag.keys())
 
     def search(
         self,
@@ -356,52 +337,3 @@ class Rag:
     def route(self, *, tenant: str = "default", pipeline: str = "answer", payer: Payer = NOBODY) -> Route:
         """The models of a pipeline, asked with messages of your own: nothing is retrieved, and no index is opened."""
         return Route(self._rag.route(tenant=tenant, pipeline=pipeline, payer=payer))
-
-    def routes(self) -> list[str]:
-        """The pipelines that have a route, by name."""
-        return waited(self._rag.routes())
-
-    def document(
-        self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
-    ) -> Document | None:
-        """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
-        return waited(self._rag.document(document_id, principals=principals, tenant=tenant, pipeline=pipeline))
-
-    def trace(
-        self, trace_id: str, *, principals: Iterable[str] | None = (), tenant: str = "default"
-    ) -> StoredTrace | None:
-        """What happened during one request of a tenant, by its id or the beginning of it; None asks as the operator."""
-        return waited(self._rag.trace(trace_id, principals=principals, tenant=tenant))
-
-    def traces(
-        self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
-    ) -> list[StoredTrace]:
-        """A tenant's last requests that the principals may see, newest first; None asks as the operator."""
-        return waited(self._rag.traces(limit=limit, principals=principals, tenant=tenant))
-
-    def feedback(
-        self,
-        of: Answer | str,
-        /,
-        *,
-        good: bool | None = None,
-        correction: str = "",
-        comment: str = "",
-        by: str = "",
-        principals: Iterable[str] | None = (),
-        tenant: str = "default",
-    ) -> Feedback:
-        """Keeps what a person says of an answer, or of the one with that trace: thumbs, and what is right."""
-        return waited(
-            self._rag.feedback(
-                of, good=good, correction=correction, comment=comment, by=by, principals=principals, tenant=tenant
-            )
-        )
-
-    def feedbacks(self, *, limit: int | None = None, tenant: str = "default") -> list[Feedback]:
-        """What people have said of a tenant's answers, the last first; it is the operator's."""
-        return waited(self._rag.feedbacks(limit=limit, tenant=tenant))
-
-    def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
-        """What models have cost from one day of UTC to another, both included, and what is claimed now."""
-        return waited(self._rag.costs(since=since, until=until, tenant=tenant))

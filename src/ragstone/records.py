@@ -1,0 +1,109 @@
+"""What a project keeps beside its answers, and what it has done: the half of a `Rag` that asks no question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import date
+
+from ragstone.assembly import Assembly
+from ragstone.caches import AsyncCache
+from ragstone.callers import context_of, principals_of
+from ragstone.feedback import answered_in
+from ragstone.indexes import AsyncIndex
+from ragstone.inference.accounting import costs
+from ragstone.keys import AsyncKeys
+from ragstone.models import AsyncModels
+from ragstone.spending import Costs
+from ragstone.state.feedback import Feedback, Said
+from ragstone.trace import StoredTrace
+from ragstone.types import Answer, Context, Document
+
+__all__ = ["AsyncRecords"]
+
+
+class AsyncRecords:
+    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+
+    _parts: Assembly
+
+    def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
+        """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
+        return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return AsyncModels(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def cache(self, *, pipeline: str | None = None) -> AsyncCache:
+        """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
+        return AsyncCache(self._parts, pipeline=pipeline)
+
+    def keys(self) -> AsyncKeys:
+        """Who may ask over HTTP: makes keys, lists them, ends them."""
+        return AsyncKeys(self._parts)
+
+    async def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return await asyncio.to_thread(self._parts.routes)
+
+    async def document(
+        self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
+    ) -> Document | None:
+        """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
+        context = context_of("document", tenant, principals)
+        found = await asyncio.to_thread(self._parts.answer, tenant=tenant, pipeline=pipeline)
+        return await found.document(document_id, context=context)
+
+    async def trace(
+        self, trace_id: str, *, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it.
+
+        A request is shown to who has all the principals that it was made with, since it tells what they may see. None
+        instead of principals stands for the operator, who may see every request, and each ingestion.
+        """
+        who = None if principals is None else principals_of(principals)
+        return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant, principals=who)
+
+    async def traces(
+        self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> list[StoredTrace]:
+        """A tenant's last requests that the principals may see, newest first; see `trace`."""
+        who = None if principals is None else principals_of(principals)
+        return await asyncio.to_thread(self._parts.traces.newest, limit, tenant=tenant, principals=who)
+
+    async def feedback(
+        self,
+        of: Answer | str,
+        /,
+        *,
+        good: bool | None = None,
+        correction: str = "",
+        comment: str = "",
+        by: str = "",
+        principals: Iterable[str] | None = (),
+        tenant: str = "default",
+    ) -> Feedback:
+        """Keeps what a person says of an answer, or of the one with that trace: thumbs up or down, and what is right.
+
+        `by` says who it is, and a later word of theirs replaces the earlier one. Raises UsageError for a trace that is
+        gone or not for these principals (None stands for the operator), and where nothing is said.
+        """
+        said = Said(good=good, correction=correction, comment=comment, by=by)
+        trace_id = of if isinstance(of, str) else of.trace_id
+        trace = await self.trace(trace_id, principals=principals, tenant=tenant)
+        given = answered_in(trace, trace_id)
+        return await asyncio.to_thread(self._parts.feedback.keep, given, said, tenant=tenant)
+
+    async def feedbacks(self, *, limit: int | None = None, tenant: str = "default") -> list[Feedback]:
+        """What people have said of a tenant's answers, the last first. It is the operator's to read."""
+        return await asyncio.to_thread(self._parts.feedback.newest, limit, tenant=tenant)
+
+    async def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
+        """What models have cost from one day of UTC to another, both included, and what is claimed now.
+
+        Without days it is this month so far, without a tenant that of all. Calls that broke off are estimated.
+        """
+        ledgers = await asyncio.to_thread(self._parts.ledgers)
+        return await costs(ledgers, since=since, until=until, tenant=tenant, context=Context())

@@ -1,0 +1,87 @@
+"""The half of a `Rag` that asks no question, blocking; its twin is `ragstone.records`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from ragstone.rag import AsyncRag
+from ragstone.spending import Costs
+from ragstone.state.feedback import Feedback
+from ragstone.sync.faces import Cache, Index, Keys, Models
+from ragstone.sync.loop import waited
+from ragstone.trace import StoredTrace
+from ragstone.types import Answer, Document
+
+__all__ = ["Records"]
+
+
+class Records:
+    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+
+    _rag: AsyncRag
+
+    def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
+        """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
+        return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
+
+    def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
+        """Which model of a pipeline's route a question would go to, and why."""
+        return Models(self._rag.models(tenant=tenant, pipeline=pipeline))
+
+    def cache(self, *, pipeline: str | None = None) -> Cache:
+        """What the caches of all pipelines hold, or that of one, what they have saved, and how to clear them."""
+        return Cache(self._rag.cache(pipeline=pipeline))
+
+    def keys(self) -> Keys:
+        """Who may ask over HTTP: makes keys, lists them, ends them."""
+        return Keys(self._rag.keys())
+
+    def routes(self) -> list[str]:
+        """The pipelines that have a route, by name."""
+        return waited(self._rag.routes())
+
+    def document(
+        self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"
+    ) -> Document | None:
+        """One document with its text, by a hit's `chunk.document_id`; None where the principals may not see it."""
+        return waited(self._rag.document(document_id, principals=principals, tenant=tenant, pipeline=pipeline))
+
+    def trace(
+        self, trace_id: str, *, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> StoredTrace | None:
+        """What happened during one request of a tenant, by its id or the beginning of it; None asks as the operator."""
+        return waited(self._rag.trace(trace_id, principals=principals, tenant=tenant))
+
+    def traces(
+        self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"
+    ) -> list[StoredTrace]:
+        """A tenant's last requests that the principals may see, newest first; None asks as the operator."""
+        return waited(self._rag.traces(limit=limit, principals=principals, tenant=tenant))
+
+    def feedback(
+        self,
+        of: Answer | str,
+        /,
+        *,
+        good: bool | None = None,
+        correction: str = "",
+        comment: str = "",
+        by: str = "",
+        principals: Iterable[str] | None = (),
+        tenant: str = "default",
+    ) -> Feedback:
+        """Keeps what a person says of an answer, or of the one with that trace: thumbs, and what is right."""
+        return waited(
+            self._rag.feedback(
+                of, good=good, correction=correction, comment=comment, by=by, principals=principals, tenant=tenant
+            )
+        )
+
+    def feedbacks(self, *, limit: int | None = None, tenant: str = "default") -> list[Feedback]:
+        """What people have said of a tenant's answers, the last first; it is the operator's."""
+        return waited(self._rag.feedbacks(limit=limit, tenant=tenant))
+
+    def costs(self, *, since: date | str = "", until: date | str = "", tenant: str | None = None) -> Costs:
+        """What models have cost from one day of UTC to another, both included, and what is claimed now."""
+        return waited(self._rag.costs(since=since, until=until, tenant=tenant))
