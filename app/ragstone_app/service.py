@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ragstone_app.bounded import Bounded, Secured
 from ragstone_app.chat import Chat
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
+from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
 
@@ -33,14 +34,17 @@ def create(folder: str | Path = ".") -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.probing = probing = asyncio.create_task(_probed(rag))
+        app.state.probing = asyncio.create_task(probed(rag))
+        beside = [app.state.probing, asyncio.create_task(app.state.reloading.run())]
         yield
-        probing.cancel()
-        await asyncio.gather(probing, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await rag.close()
 
     # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
     app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.reloading = Reloading(rag)
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
     # The last one added is the first one passed.
@@ -66,12 +70,6 @@ def create(folder: str | Path = ".") -> FastAPI:
         return {"object": "list", "data": listed}
 
     return app
-
-
-async def _probed(rag: ragstone.AsyncRag) -> None:
-    """Finds out what the models' servers can do before the first question needs it. What is amiss is told then."""
-    with suppress(errors.RagstoneError):
-        await rag.models().probe()
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,7 +28,10 @@ from ragstone.pipelines.tools import tool_faults
 from ragstone.prompts.file import PromptFile, load
 from ragstone.registry import find as find_type
 
-__all__ = ["Project", "find"]
+__all__ = ["Project", "Stamp", "find"]
+
+Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""Of each file its name, its size, when it was written, and which file it is."""
 
 FOLDERS = ("connectors", "pipelines", "prompts")
 
@@ -93,6 +96,23 @@ class Project:
     def pipelines(self) -> dict[str, Located]:
         """Each file of `pipelines/` by name."""
         return {path.stem: read_yaml(path) for path in sorted((self.root / "pipelines").glob("*.yaml"))}
+
+    def stamp(self) -> Stamp:
+        """Changes with every edit of `pyproject.toml`, `connectors/` and `pipelines/`. No file is read for it."""
+        paths = (
+            self.root / "pyproject.toml",
+            *(path for name in ("connectors", "pipelines") for path in sorted((self.root / name).glob("*.yaml"))),
+        )
+        found: list[tuple[str, int, int, int]] = []
+        for path in paths:
+            with suppress(OSError):  # it was removed in this moment
+                facts = path.stat()
+                found.append((path.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+        return tuple(found)
+
+    def says_as(self, other: Project) -> bool:
+        """Whether the files of both say the same, though they may have been written again."""
+        return (self.plugins, self.connectors, self.pipelines) == (other.plugins, other.connectors, other.pipelines)
 
     def pipeline(self, name: str) -> Located:
         """One pipeline. Raises ConfigError when there is none of that name."""
@@ -227,6 +247,8 @@ class Project:
 
     def _setting_faults(self) -> Iterator[ConfigError]:
         path = self.root / "pyproject.toml"
+        if not _marked(path):
+            raise ProjectNotFound("has no [tool.ragstone] any more", where=str(path))
         text = path.read_text(encoding="utf-8")
         table: object = tomllib.loads(text)["tool"]["ragstone"]
         try:

@@ -103,6 +103,14 @@ class AsyncRag(AsyncRecords):
         """Gives back files and connections."""
         await self._parts.close()
 
+    async def refresh(self) -> bool:
+        """Reads `connectors/` and `pipelines/` again if they were edited, and says whether anything else counts now.
+
+        Prompts need none of this: they are read each time. Requests under way keep what they began with. Raises the
+        first ConfigError of files that are wrong; then those that were read before count on.
+        """
+        return await self._parts.refresh()
+
     # ── Documents in ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def ingest(

@@ -48,7 +48,7 @@ async def calls(rag: ragstone.AsyncRag) -> int:
 
 async def settled(rag: ragstone.AsyncRag) -> None:
     """Waits for what is forgotten in the background."""
-    await rag._parts._parts()[0].caches.settled()  # pyright: ignore
+    await rag._parts._now.builder.caches.settled()  # pyright: ignore
 
 
 async def both(rag: ragstone.AsyncRag, **who: object) -> tuple[Answer, Answer]:

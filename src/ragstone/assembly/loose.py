@@ -200,6 +200,10 @@ class LooseParts:
         factory = cast("Callable[..., T]", find(kind, type_name))
         return factory(collection=collection_name(tenant))
 
+    async def refresh(self) -> bool:
+        """Nothing: parts given by hand stand in no file."""
+        return False
+
     async def close(self) -> None:
         """Closes every part, those given by hand too."""
         async with AsyncExitStack() as ends:

@@ -73,6 +73,10 @@ class Assembly(Protocol):
         """Where what calls of models have cost is written down."""
         ...
 
+    async def refresh(self) -> bool:
+        """Reads the files again if they were edited. Raises ConfigError for files that are wrong."""
+        ...
+
     async def close(self) -> None:
         """Gives everything back, also when a part of it fails."""
         ...

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import cast
 
 from ragstone.assembly.parts import ANSWER, INGEST
+from ragstone.assembly.reading import Reading
 from ragstone.caching.replies import ReplyCache
 from ragstone.config import Located
-from ragstone.errors import UsageError
+from ragstone.errors import ConfigError, PromptError, UsageError
 from ragstone.inference.choosing import Route
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
@@ -25,7 +27,7 @@ from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Healths, Routed, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, spec_for
-from ragstone.project import Project
+from ragstone.project import Project, Stamp
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -44,15 +46,18 @@ from ragstone.tracing.store import TraceStore
 
 __all__ = ["ProjectParts"]
 
+TICK = 50_000_000  # nanoseconds, within which two edits may look like one
+
 
 class ProjectParts:
-    """Pipelines of a project folder, whose files are read when they are first needed, its prompts each time.
+    """Pipelines of a project folder, whose files are read when they are first needed, and again by `refresh`.
 
-    Each index is opened once for each tenant that has documents.
+    Its prompts are read each time. Each index is opened once for each tenant that has documents.
     """
 
     def __init__(self, project: Project) -> None:
-        self.project = project
+        self._seen: Stamp | None = None  # of the files as they were looked at last
+        self._fault: ConfigError | None = None
         self._prompts = Library(
             lambda name: self.project.prompt_path(name), lambda file: self.project.check_prompt(file)
         )
@@ -62,14 +67,15 @@ class ProjectParts:
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
-        self._indexes: dict[tuple[str, str], Index] = {}
-        self._answers: dict[tuple[str, str], AnswerPipeline] = {}
-        self._routes: dict[str, Routed] = {}
-        self._testers: dict[tuple[str, str | None], PromptTests] = {}
         self._one = threading.RLock()  # two threads must not build the same part twice
-        self._built: tuple[Builder, ProjectState] | None = None
-        self._retired: list[Builder | Index] = []
         self._healths = Healths()  # of requests that are under way, too, when files are read again
+        self._now, self._past = Reading(project, self._builder), list[Reading]()
+        self._state: ProjectState | None = None
+
+    @property
+    def project(self) -> Project:
+        """The folder as it was read last."""
+        return self._now.project
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Refuses: what a project ingests stands in its files."""
@@ -84,35 +90,35 @@ class ProjectParts:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
         with self._one:
             index = self._index(pipeline, tenant)
-            self._indexes[pipeline, tenant] = index
-            return IngestPipeline(index, self._parts()[0].sources(self.project.pipeline(pipeline)))
+            self._now.indexes[pipeline, tenant] = index
+            return self._now.lend(IngestPipeline(index, self._now.builder.sources(self.project.pipeline(pipeline))))
 
     def rebuild(self, *, tenant: str, pipeline: str = INGEST) -> Rebuild:
         """Fills a new edition beside the one that questions are answered from."""
         with self._one:
             live = self._index(pipeline, tenant)
-            self._indexes[pipeline, tenant] = live
+            self._now.indexes[pipeline, tenant] = live
             shadow = self._made(pipeline, tenant, edition=live.edition + 1, lock=None)
             past = self._made(pipeline, tenant, edition=live.edition - 1, lock=None) if live.edition else None
-            self._retired += [part for part in (shadow, past) if part is not None]
-            sources = self._parts()[0].sources(self.project.pipeline(pipeline))
-            return Rebuild(live, IngestPipeline(shadow, sources), past=past)
+            self._now.beside += [part for part in (shadow, past) if part is not None]
+            sources = self._now.builder.sources(self.project.pipeline(pipeline))
+            return self._now.lend(Rebuild(live, IngestPipeline(shadow, sources), past=past))
 
     def index(self, *, tenant: str, pipeline: str = INGEST) -> Index:
         """The edition that counts of the index that `pipelines/<pipeline>.yaml` writes."""
         with self._one:
             index = self._index(pipeline, tenant)
-            self._indexes[pipeline, tenant] = index
-            return index
+            self._now.indexes[pipeline, tenant] = index
+            return self._now.lend(index)
 
     def answer(self, *, tenant: str, pipeline: str = ANSWER) -> AnswerPipeline:
         """The pipeline of `pipelines/<pipeline>.yaml`."""
         with self._one:
-            kept = self._answers.get((pipeline, tenant))
+            kept = self._now.answers.get((pipeline, tenant))
             if kept is not None and self._index(kept.index.name, tenant) is kept.index:
                 return kept
             spec = self.project.answer_spec(pipeline)
-            builder, located = self._parts()[0], self.project.pipeline(pipeline)
+            builder, located = self._now.builder, self.project.pipeline(pipeline)
             router = builder.router(spec.route, located, cache=spec.cache, limits=spec.limits)
             index = self._index(spec.index, tenant)
             made = AnswerPipeline(
@@ -132,24 +138,26 @@ class ProjectParts:
                 tool=self._tool,
             )
             if not index.state.facts(index.key, tenant=tenant).empty:  # names that nobody knows are not remembered
-                self._indexes[spec.index, tenant] = index
-                self._answers[pipeline, tenant] = made
-            return made
+                self._now.indexes[spec.index, tenant] = index
+                self._now.answers[pipeline, tenant] = made
+            return self._now.lend(made)
 
     def route(self, *, pipeline: str = ANSWER) -> Routed:
         """The models of `pipelines/<pipeline>.yaml`."""
         with self._one:
-            if pipeline not in self._routes:
+            routes = self._now.routes
+            if pipeline not in routes:
                 spec = self.project.answer_spec(pipeline)
                 located = self.project.pipeline(pipeline)
-                router = self._parts()[0].router(spec.route, located, cache=spec.cache, limits=spec.limits).writing
+                router = self._now.builder.router(spec.route, located, cache=spec.cache, limits=spec.limits).writing
                 prompts, timeout = self.project.root / "prompts", spec.route.timeout
-                self._routes[pipeline] = Routed(router=router, timeout=timeout, prompts=prompts, limits=spec.limits)
-            return self._routes[pipeline]
+                made = Routed(router=router, timeout=timeout, prompts=prompts, limits=spec.limits)
+                routes[pipeline] = self._now.lend(made)
+            return routes[pipeline]
 
     def kept_route(self, pipeline: str) -> Routed | None:
         """As it was made last."""
-        return self._routes.get(pipeline)
+        return self._now.routes.get(pipeline)
 
     def routes(self) -> list[str]:
         """Those of `pipelines/` that answer."""
@@ -160,74 +168,74 @@ class ProjectParts:
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """With the models of `pipelines/<pipeline>.yaml` and the embedder of its index, which is not opened."""
         with self._one:
-            if (pipeline, model) not in self._testers:
+            testers = self._now.testers
+            if (pipeline, model) not in testers:
                 spec = self.project.answer_spec(pipeline)
-                builder = self._builder()
-                self._retired.append(builder)
+                builder = self._builder(self.project)
+                self._now.beside.append(builder)
                 route = spec.route if model is None else spec.route.model_copy(update={"models": [model]})
                 models = builder.models(route, self.project.pipeline(pipeline))
                 if model is not None:
                     Router(models).require()
                 embedder = cast("Embedder", builder.connector("embedder", self.project.ingest_spec(spec.index).embed))
-                self._testers[pipeline, model] = PromptTests(
-                    models,
-                    embedder=embedder,
-                    prompt_file=self._prompts.get,
-                    tool=builder.tool,
-                    route=Route(healths=self._healths.known, local_only=route.data == "local_only"),
+                testers[pipeline, model] = self._now.lend(
+                    PromptTests(
+                        models,
+                        embedder=embedder,
+                        prompt_file=self._prompts.get,
+                        tool=builder.tool,
+                        route=Route(healths=self._healths.known, local_only=route.data == "local_only"),
+                    )
                 )
-            return self._testers[pipeline, model]
+            return testers[pipeline, model]
 
     def ledgers(self) -> Sequence[Ledger]:
         """The project's own, and its connectors of that kind."""
         with self._one:
-            return self._parts()[0].ledgers
+            return self._now.builder.ledgers
 
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
         if named is None or named.by == INTERACTION:
             return None
-        return self._parts()[0].reranker(named.by, located)
+        return self._now.builder.reranker(named.by, located)
 
     def _lookup(self, name: str) -> Lookup:
         with self._one:
-            return self._parts()[0].lookup(name)
+            return self._now.builder.lookup(name)
 
     def _cache(self, name: str | None, file: str) -> Cache:
         with self._one:
-            return self._parts()[0].cache(name, file=file)
+            return self._now.builder.cache(name, file=file)
 
     def _tool(self, name: str) -> Tool | None:
         with self._one:
-            return self._parts()[0].tool(name)
+            return self._now.builder.tool(name)
 
-    def _parts(self) -> tuple[Builder, ProjectState]:
-        if self._built is None:
-            builder = self._builder()
-            self._built = builder, ProjectState(self.project.state_folder / "project.db")
-        return self._built
+    def _project_state(self) -> ProjectState:
+        if self._state is None:
+            self._state = ProjectState(self.project.state_folder / "project.db")
+        return self._state
 
     def _index(self, name: str, tenant: str) -> Index:
         """The edition that counts now. A new one may have been made by other files than those that were read here."""
-        edition = self._parts()[1].edition(name, tenant=tenant)
-        found = self._indexes.get((name, tenant))
+        edition = self._project_state().edition(name, tenant=tenant)
+        found = self._now.indexes.get((name, tenant))
         if found is not None and found.edition == edition:
             return found
         if found is not None:
-            self._retire()
+            self._turn(Project(self.project.root, self.project.state))
         lock = LeaseLock(self.project.state_folder / "ingest.lock", purpose="ragstone ingest")
         return self._made(name, tenant, edition=edition, lock=lock)
 
     def _made(self, name: str, tenant: str, *, edition: int, lock: FileLock | None) -> Index:
-        spec = self.project.ingest_spec(name)
-        builder, state = self._parts()
-        located = self.project.pipeline(name)
-        made = builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
+        spec, located = self.project.ingest_spec(name), self.project.pipeline(name)
+        state = self._project_state()
+        made = self._now.builder.index(name, spec, located, tenant=tenant, state=state, lock=lock, edition=edition)
         made.caches = self.caches
         return made
 
-    def _builder(self) -> Builder:
-        project = self.project
+    def _builder(self, project: Project) -> Builder:
         return Builder(
             project.root,
             project.connectors,
@@ -238,15 +246,45 @@ class ProjectParts:
             healths=self._healths,
         )
 
-    def _retire(self) -> None:
-        """Puts aside what was built of the project's files, which are read again; requests under way still use it."""
-        builder, state = self._parts()
-        self._retired += [builder, *self._indexes.values()]
-        self._indexes.clear()
-        self._answers.clear()
-        self._routes.clear()
-        self.project = Project(self.project.root, self.project.state)
-        self._built = self._builder(), state
+    # ── When the files change ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def refresh(self) -> bool:
+        """Reads connectors and pipelines again where they were edited; requests under way keep what they began with.
+
+        Returns whether anything else counts now. Raises the first ConfigError of files that are wrong: those that were
+        read before count on.
+        """
+        changed = await asyncio.to_thread(self._read_again)
+        for past in [past for past in self._past if past.idle]:
+            self._past.remove(past)
+            await past.close()
+        return changed
+
+    def _read_again(self) -> bool:
+        found = self.project.stamp()
+        if found == self._seen:
+            if self._fault is not None:
+                raise self._fault
+            return False
+        # What was written a moment ago may be written once more before the file system's clock has moved.
+        written = max((one[2] for one in found), default=0)
+        self._seen, self._fault = None if abs(time.time_ns() - written) < TICK else found, None
+        anew = Project(self.project.root, self.project.state)
+        for fault in anew.faults():
+            if not isinstance(fault, PromptError):  # a prompt is read each time, and tells its own faults
+                self._fault = fault
+                raise fault
+        if anew.says_as(self.project):
+            return False
+        with self._one:
+            self._turn(anew)
+        return True
+
+    def _turn(self, project: Project) -> None:
+        """Begins a reading of the files anew; requests under way still use the past one."""
+        self._now.retire()
+        self._past.append(self._now)
+        self._now = Reading(project, self._builder)
 
     async def close(self) -> None:
         """Closes what was opened."""
@@ -255,9 +293,7 @@ class ProjectParts:
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
             ends.callback(self._replies.close)
-            if self._built is not None:
-                builder, state = self._built
-                ends.push_async_callback(asyncio.to_thread, state.close)
-                ends.push_async_callback(builder.close)
-            for part in (*self._retired, *self._indexes.values()):
-                ends.push_async_callback(part.close)
+            if self._state is not None:
+                ends.push_async_callback(asyncio.to_thread, self._state.close)
+            for reading in (self._now, *self._past):
+                ends.push_async_callback(reading.close)

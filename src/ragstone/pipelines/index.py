@@ -37,7 +37,7 @@ def collection_name(*parts: str) -> str:
     return "ragstone-" + hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Index:
     """One edition of what an ingest pipeline writes for a tenant. `name` is the pipeline's.
 

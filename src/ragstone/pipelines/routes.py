@@ -28,7 +28,7 @@ from ragstone.types import PUBLIC, Hit
 __all__ = ["Healths", "Routed", "confidential", "difficulty", "difficulty_path", "guarded", "route"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class Routed:
     """The models of a route that write, and the seconds that they have. `prompts` is the folder of prompts."""
 

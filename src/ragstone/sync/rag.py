@@ -98,6 +98,10 @@ class Rag(Records):
         """Gives back files and connections."""
         waited(self._rag.close())
 
+    def refresh(self) -> bool:
+        """Reads `connectors/` and `pipelines/` again if they were edited, and says whether anything else counts now."""
+        return waited(self._rag.refresh())
+
     def ingest(
         self,
         *folders: str | Path,
