@@ -39,7 +39,8 @@ async def test_a_file_that_is_wrong_is_told_once_and_does_not_count(project: Pat
             await reloading.look()
         assert await rag.routes() == ["answer"]
         (told,) = [record.getMessage() for record in caplog.records]
-        assert "brief.yaml:3:1" in told and "rote" in told
+        assert "brief.yaml:3:1" in told
+        assert "rote" in told
         assert reloading.refused is not None
         broken.unlink()
         await reloading.look()
