@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 from ragstone.assembly import Assembly
 from ragstone.caches import AsyncCache
@@ -15,6 +16,7 @@ from ragstone.inference.accounting import costs
 from ragstone.keys import AsyncKeys
 from ragstone.models import AsyncModels
 from ragstone.spending import Costs
+from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback, Said
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Context, Document
@@ -42,6 +44,14 @@ class AsyncRecords:
     def keys(self) -> AsyncKeys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return AsyncKeys(self._parts)
+
+    async def backup(self, target: str | Path) -> Backup:
+        """Copies what nothing makes again into one file, as of one moment, also while the project is in use.
+
+        That is documents, keys, the ledger, feedback and the runs of suites, where they lie in the project's folder.
+        Raises UsageError where the file exists or there is nothing to copy. `ragstone restore` puts it back.
+        """
+        return await asyncio.to_thread(self._parts.backup, Path(target))
 
     async def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""

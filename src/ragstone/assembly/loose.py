@@ -42,6 +42,7 @@ from ragstone.protocols import (
     VectorStore,
 )
 from ragstone.registry import find
+from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
@@ -199,6 +200,10 @@ class LooseParts:
     def _default(self, kind: str, type_name: str, tenant: str, protocol: type[T]) -> T:
         factory = cast("Callable[..., T]", find(kind, type_name))
         return factory(collection=collection_name(tenant))
+
+    def backup(self, target: Path) -> Backup:
+        """Refuses: what lies in memory is gone with the process."""
+        raise UsageError("parts given by hand have no state to copy", where=str(target), expected="a project folder")
 
     async def refresh(self) -> bool:
         """Nothing: parts given by hand stand in no file."""

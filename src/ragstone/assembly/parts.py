@@ -16,6 +16,7 @@ from ragstone.pipelines.routes import Routed
 from ragstone.protocols import (
     Ledger,
 )
+from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.tracing.store import TraceStore
@@ -71,6 +72,10 @@ class Assembly(Protocol):
 
     def ledgers(self) -> Sequence[Ledger]:
         """Where what calls of models have cost is written down."""
+        ...
+
+    def backup(self, target: Path) -> Backup:
+        """Copies the state into an archive. Raises UsageError where it lies in memory."""
         ...
 
     async def refresh(self) -> bool:

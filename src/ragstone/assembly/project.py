@@ -37,6 +37,7 @@ from ragstone.protocols import (
     Reranker,
     Tool,
 )
+from ragstone.state.backups import Backup, Using, back_up
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
@@ -56,6 +57,9 @@ class ProjectParts:
     """
 
     def __init__(self, project: Project) -> None:
+        self._using = Using(project.state_folder)
+        if project.state_folder.is_dir():
+            self._using.begin()
         self._seen: Stamp | None = None  # of the files as they were looked at last
         self._fault: ConfigError | None = None
         self._prompts = Library(
@@ -194,6 +198,10 @@ class ProjectParts:
         with self._one:
             return self._now.builder.ledgers
 
+    def backup(self, target: Path) -> Backup:
+        """Of the precious files in the state's folder; what stands in servers is for them to copy."""
+        return back_up(self.project.state_folder, target)
+
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
         if named is None or named.by == INTERACTION:
@@ -214,6 +222,7 @@ class ProjectParts:
 
     def _project_state(self) -> ProjectState:
         if self._state is None:
+            self._using.begin()
             self._state = ProjectState(self.project.state_folder / "project.db")
         return self._state
 
@@ -289,6 +298,7 @@ class ProjectParts:
     async def close(self) -> None:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
+            ends.callback(self._using.end)
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)

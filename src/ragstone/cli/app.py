@@ -9,6 +9,7 @@ import typer
 from ragstone import __version__
 from ragstone.cli import (
     ask,
+    backup,
     batch,
     cache,
     chat,
@@ -54,6 +55,8 @@ for command in (
     serve.serve,
     tune.tune,
     costs.costs,
+    backup.backup,
+    backup.restore,
 ):
     app.command()(command)
 app.add_typer(index.app)

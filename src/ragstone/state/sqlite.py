@@ -271,6 +271,11 @@ class ProjectState:
         rows = self._rows("SELECT number FROM editions WHERE pipeline=? AND tenant=?", (pipeline, tenant))
         return rows[0][0] if rows else 0
 
+    def indexes(self) -> list[tuple[str, str]]:
+        """Each pipeline that has ingested anything, with the tenant that it did so for."""
+        rows = self._rows("SELECT DISTINCT pipeline, tenant FROM documents ORDER BY pipeline, tenant", ())
+        return list(dict.fromkeys((row[0].partition("#")[0], row[1]) for row in rows))
+
     def publish(self, pipeline: str, number: int, *, tenant: str) -> None:
         """Makes an edition the one that counts, at once for every process."""
         with self._write() as db:

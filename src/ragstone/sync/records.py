@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
+from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback
 from ragstone.sync.faces import Cache, Index, Keys, Models
 from ragstone.sync.loop import waited
@@ -36,6 +38,10 @@ class Records:
     def keys(self) -> Keys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return Keys(self._rag.keys())
+
+    def backup(self, target: str | Path) -> Backup:
+        """Copies what nothing makes again into one file, as of one moment, also while the project is in use."""
+        return waited(self._rag.backup(target))
 
     def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""
