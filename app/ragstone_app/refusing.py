@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ragstone.errors import RagstoneError
 from ragstone_app.asgi import NONE, Event, Send, reply
-from ragstone_app.chat_errors import ChatError
+from ragstone_app.openai.errors import ChatError
 from ragstone_app.wording import again, told, worded
 
 __all__ = ["refuse"]

@@ -21,9 +21,12 @@ from ragstone import errors
 from ragstone_app.access import Access
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
-from ragstone_app.chat import Chat
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
+from ragstone_app.openai.chat import Chat
+from ragstone_app.openai.embedding import Embeddings
+from ragstone_app.openai.errors import ChatError
+from ragstone_app.openai.names import Names
 from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
@@ -60,14 +63,22 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.include_router(asking_routes(rag))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
-    chat = Chat(rag)
-    app.router.routes.append(Route("/v1/chat/completions", chat, methods=["POST"], include_in_schema=False))
+    names = Names(rag)
+    for path, endpoint in (("/v1/chat/completions", Chat(rag, names)), ("/v1/embeddings", Embeddings(rag, names))):
+        app.router.routes.append(Route(path, endpoint, methods=["POST"], include_in_schema=False))
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        """What /v1/chat/completions may be asked for, in OpenAI's shape."""
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "ragstone"} for name in await chat.models()]
-        return {"object": "list", "data": listed}
+        """What OpenAI's clients may name as a model."""
+        return await names.listed()
+
+    @app.get("/v1/models/{name:path}", response_model=None)
+    async def model(name: str) -> dict[str, Any] | JSONResponse:
+        """One of them."""
+        try:
+            return await names.shown(name)
+        except ChatError as error:
+            return JSONResponse(error.body, error.status, error.headers)
 
     return app
 
