@@ -14,8 +14,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +63,7 @@ class Stack:
         folder.chmod(0o755)  # Postgres and nginx look into it as somebody else
         self.places = Places(found, folder, dict(replicas))
         self._services, self._model = found, model
+        self._documents = project / variables.get("RAGSTONE_DOCUMENTS", "docs")
         self._programs: dict[str, Program] = {}
         self._leashes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -87,6 +89,11 @@ class Stack:
     def url(self) -> str:
         """Where the service is reached: by way of nginx where that is in the stack."""
         return self.address("nginx" if self.places.of("nginx") else self.places.of("app")[0].name)
+
+    @property
+    def documents(self) -> Path:
+        """The folder of the documents that are asked."""
+        return self._documents
 
     def address(self, name: str) -> str:
         """The address of one process: `stack.address("app-2")`."""
@@ -117,10 +124,19 @@ class Stack:
 
     def stop(self, name: str) -> None:
         """Ends a part as Docker does: politely, and after its grace with signal 9."""
+        with self.stopping(name):
+            pass
+
+    @contextmanager
+    def stopping(self, name: str) -> Iterator[None]:
+        """Tells a part to end, and waits for it at the end of the block."""
         leash = self._leashes.pop(name)
         assert leash.stdin is not None
         leash.stdin.close()
-        leash.wait()
+        try:
+            yield
+        finally:
+            leash.wait()
 
     def kill(self, name: str) -> None:
         """Ends a part and its children with signal 9."""
@@ -183,7 +199,7 @@ class Stack:
             given = self._programs[place.name] = program(place, self.places, model=self._model)
         with self._log(place.name).open("ab") as output:
             self._leashes[place.name] = subprocess.Popen(
-                [sys.executable, LEASH, *given.command],
+                [sys.executable, LEASH, "--grace", str(place.service.grace), *given.command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

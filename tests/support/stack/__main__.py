@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -29,15 +28,14 @@ def main(arguments: list[str]) -> int:
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    with tempfile.TemporaryDirectory(prefix="ragstone-stack-") as name:
-        print("Starting the stack of docker-compose.yml as processes (a minute or two) …", file=sys.stderr)
-        try:
-            with opened(Path(name), vllm=given.vllm, project=given.project, documents=given.documents) as stack:
-                _table(stack)
-                over.wait()
-        except StackError as error:
-            print(f"stack: {error}", file=sys.stderr)
-            return 1
+    print("Starting the stack of docker-compose.yml as processes (a minute or two) …", file=sys.stderr)
+    try:
+        with opened(vllm=given.vllm, project=given.project, documents=given.documents) as stack:
+            _table(stack)
+            over.wait()
+    except StackError as error:
+        print(f"stack: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

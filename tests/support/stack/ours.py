@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stack import Stack
@@ -16,36 +17,37 @@ __all__ = ["POSTGRES_URL", "opened"]
 POSTGRES_URL = "postgresql://ragstone:ragstone@postgres/ragstone"
 
 
+@contextmanager
 def opened(
-    folder: Path,
     *,
     vllm: int = 0,
     project: Path | None = None,
     documents: str = "docs",
     pages: Sequence[Path] = (),
-) -> AbstractContextManager[Stack]:
-    """The stack below a new `folder`, to be entered: with its index in Chroma, and none yet in Postgres.
+    model_url: str = "",
+) -> Iterator[Stack]:
+    """The stack in a new folder of its own: with its index in Chroma, and none yet in Postgres.
 
     `vllm` is how many servers of a tiny random model there are: with none, answers are quoted from the documents.
-    Without a `project` it is one that holds `pages`, or this handbook.
+    `model_url` is that of a model's server of the caller's own. Without a `project` it is one that holds `pages`, or
+    this handbook.
     """
-    own = project is None
-    place = _own(folder / "project", pages or handbook()) if project is None else project.resolve()
-    variables = {"RAGSTONE_DOCUMENTS": documents, "RAGSTONE_POSTGRES_URL": POSTGRES_URL}
-    profiles = ["postgres", "scale"]
-    model = None
-    if vllm:
-        model = made_model(folder / "model", handbook())
-        profiles.append("gpu")
-        variables["RAGSTONE_LOCAL_URL"] = "http://vllm:8000/v1"
-    replicas = {"app": 2, "vllm": vllm}
-    made = Stack(folder, project=place, profiles=profiles, replicas=replicas, model=model, variables=variables)
-    if own and vllm > 1:
-        add_second(place, f"{made.address('vllm-2')}/v1")
-    return made
-
-
-def _own(folder: Path, pages: Sequence[Path]) -> Path:
-    made = new_project(folder, documents=pages)
-    add_postgres(made)
-    return made
+    # Not below a folder of the caller's, which may be closed to the others that Postgres and nginx run as.
+    with tempfile.TemporaryDirectory(prefix="ragstone-stack-") as name, ExitStack() as held:
+        folder = Path(name)
+        profiles, variables = ["postgres", "scale"], {"RAGSTONE_DOCUMENTS": documents}
+        variables["RAGSTONE_POSTGRES_URL"] = POSTGRES_URL
+        model = None
+        if vllm:
+            model = made_model(folder / "model", handbook())
+            profiles.append("gpu")
+            model_url = "http://vllm:8000/v1"
+        variables["RAGSTONE_LOCAL_URL"] = model_url
+        place = project.resolve() if project else new_project(folder / "project", documents=pages or handbook())
+        replicas = {"app": 2, "vllm": vllm}
+        stack = Stack(folder, project=place, profiles=profiles, replicas=replicas, model=model, variables=variables)
+        if project is None:
+            add_postgres(place)
+            if vllm > 1:
+                add_second(place, f"{stack.address('vllm-2')}/v1")
+        yield held.enter_context(stack)
