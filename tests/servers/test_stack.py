@@ -22,7 +22,7 @@ pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).parents[2]
 SENTENCE = "The halibut project ships on 3 May 2031. [1]"
-ANSWER = "The halibut project ships on 3 May 2031. Its captain is Ada Norn."
+ANSWER = "The halibut project ships on 3 May 2031. Its captain is Ada Norn, who has sailed it for eleven years."
 QUESTION = "When does the halibut project ship?"
 PATIENCE = 120.0
 
@@ -38,7 +38,7 @@ def upstream() -> Iterator[HeldUpstream]:
 def stack(upstream: HeldUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     page = folder / "halibut.md"
-    page.write_text("# Halibut\n\nThe halibut project ships on 3 May 2031. Its captain is Ada Norn.\n")
+    page.write_text(f"# Halibut\n\n{ANSWER}\n")
     pages = [page, ROOT / "docs/chunking.md"]
     with opened(pages=pages, model_url=upstream.url) as running:
         running.ragstone("ingest", "--pipeline", "ingest_postgres")

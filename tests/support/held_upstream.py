@@ -11,8 +11,10 @@ from typing import Any
 
 __all__ = ["FIRST", "REST", "HeldUpstream", "serving"]
 
-FIRST = "The halibut project ships on 3 May 2031. [1] Its captain "  # so it is known where the first sentence ends
-REST = "is Ada Norn. [1]"
+FIRST = "The halibut project ships on 3 May 2031. [1] Its captain is Ada Norn, who has sailed it for "
+REST = "eleven years. [1]"
+"""What comes before the stop goes on past its sentence: only then is known where that ends."""
+
 PATIENCE = 60.0  # seconds until a stream goes on all the same
 
 
