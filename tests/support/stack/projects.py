@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["ROOT", "handbook", "project"]
+__all__ = ["ROOT", "add_postgres", "add_second", "handbook", "limit_answers", "project"]
 
 ROOT = Path(__file__).parents[3]
 PARTS = ("connectors", "pipelines", "prompts")
@@ -48,6 +48,12 @@ def project(folder: Path, *, documents: Iterable[Path]) -> Path:
     for path in documents:
         shutil.copy(path, folder / "docs" / path.name)
     return folder
+
+
+def limit_answers(folder: Path, tokens: int) -> None:
+    """No answer has more tokens than that."""
+    with (folder / "pipelines/answer.yaml").open("a") as file:
+        file.write(f"limits: {{output: {tokens}}}\n")
 
 
 def add_postgres(folder: Path) -> None:
