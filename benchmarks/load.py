@@ -71,7 +71,7 @@ def measured(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
     seconds = 60 * given.minutes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        load = {"url": stack.url, "key": key, "documents": str(stack.documents), "model": ROUTE}
+        load = {"url": stack.url, "key": key, "documents": str(stack.documents), "model": ROUTE if given.vllm else ""}
         before = _users({**load, **WARM, "seconds": min(WARM["seconds"], seconds), "seed": 10**6}, folder / "warm")
         with ExitStack() as running:
             watching = running.enter_context(Watching(stack))

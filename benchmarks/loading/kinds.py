@@ -17,7 +17,7 @@ from typing import Any
 __all__ = ["KINDS", "Asked", "Judged", "Questions", "judge"]
 
 SHARES = {"ask": 35, "stream": 30, "search": 30, "chat": 5}
-"""Percent of the requests. Every fifth answer is followed by feedback, which is a kind of its own."""
+"""Percent of the requests; chat takes a model. Every fifth answer is followed by feedback, a kind of its own."""
 
 KINDS = (*SHARES, "feedback")
 FEEDBACK = 0.2
@@ -47,9 +47,13 @@ class Judged:
 
 
 class Questions:
-    """What one user asks: of headings of the documents; half of the questions are popular ones."""
+    """What one user asks: of headings of the documents; half of the questions are popular ones.
+
+    `model` is that of the chat; without one nobody chats.
+    """
 
     def __init__(self, documents: Sequence[Path], *, seed: int, model: str) -> None:
+        self._shares = {kind: share for kind, share in SHARES.items() if model or kind != "chat"}
         found = [line for path in documents for line in HEADING.findall(path.read_text(encoding="utf-8"))]
         self._popular, self._all = found[:: max(len(found) // POPULAR, 1)], found
         self._chance, self._model = random.Random(seed), model
@@ -57,7 +61,7 @@ class Questions:
 
     def next(self) -> Asked:
         """The next request."""
-        (kind,) = self._chance.choices([*SHARES], [*SHARES.values()])
+        (kind,) = self._chance.choices([*self._shares], [*self._shares.values()])
         self._number += 1
         popular = self._chance.random() < 0.5
         question = self._chance.choice(self._popular if popular else self._all)

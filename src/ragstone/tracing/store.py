@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,7 @@ log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
 MOMENT = 0.05  # seconds that a trace may wait for others before they are written
+LATE = 0.25  # seconds after which the trace of an answer that another process has just given is written
 
 _Row: TypeAlias = tuple[Trace, str, Collection[str] | None, dict[str, Any]]
 """A trace with its tenant, the principals of its caller, and the facts of its outcome."""
@@ -96,8 +98,18 @@ class TraceStore:
             db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (KEPT,))
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
-        """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
+        """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen.
+
+        One that is not there is looked for twice: another process of the project may be about to write it.
+        """
         self._settle()
+        found = self._found(trace_id, tenant=tenant, principals=principals)
+        if found is None and self.path is not None:
+            time.sleep(LATE)
+            found = self._found(trace_id, tenant=tenant, principals=principals)
+        return found
+
+    def _found(self, trace_id: str, *, tenant: str, principals: Collection[str] | None) -> StoredTrace | None:
         if self._nothing:
             return None
         with self._reading() as db:
