@@ -90,7 +90,7 @@ def measured(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
             "kinds": figures.kinds(lines, seconds),
             "trouble": figures.trouble(lines),
             "memory": {
-                name: memory(seen, restarted=name in {one.name for one in done})
+                name: {**memory(seen, restarted=name in {one.name for one in done}), "cores": watching.cores(name)}
                 for name, seen in watching.seen.items()
             },
             "restarted": figures.restarts(lines, done),

@@ -73,12 +73,12 @@ def _spread(spread: Result | None) -> str:
 
 
 def _memory(result: Result) -> Iterator[str]:
-    yield "| memory, MB | second quarter | last quarter | most | flat |"
-    yield "|---|---|---|---|---|"
+    yield "| memory, MB | second quarter | last quarter | most | flat | cores busy |"
+    yield "|---|---|---|---|---|---|"
     words = {True: "yes", False: "**no**", None: "not judged"}
     for name, each in result["memory"].items():
         said = " | ".join("–" if each[when] is None else f"{each[when]:,.0f}" for when in ("early", "late", "most"))
-        yield f"| {name} | {said} | {words[each['flat']]} |"
+        yield f"| {name} | {said} | {words[each['flat']]} | {each['cores']:.2f} |"
     yield ""
     yield (
         "Memory is that of a part's processes, as the median of a quarter of the run; flat is what has grown by no more"

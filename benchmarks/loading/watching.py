@@ -1,10 +1,11 @@
-"""The resident memory of each part of the stack, once a second: of its process and all their children."""
+"""The resident memory of each part of the stack, and its use of the processor: of all its processes, once a second."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 
 import psutil
@@ -20,12 +21,13 @@ MB = 1_000_000
 
 
 class Watching:
-    """Looks from the `with` on until its end. `seen` has the pairs of time and MB of each part."""
+    """Looks from the `with` on until its end. `seen` has the times and MB of each part, `cores` how many it keeps busy."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._over = stack, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.seen: dict[str, list[tuple[float, float]]] = {name: [] for name in stack.names}
+        self._busy: dict[str, list[tuple[float, float]]] = {name: [] for name in stack.names}
 
     def __enter__(self) -> Watching:
         self._thread.start()
@@ -39,7 +41,16 @@ class Watching:
         while not self._over.wait(EVERY):
             for name, seen in self.seen.items():
                 if self._stack.running(name):
-                    seen.append((time.time(), _resident(self._stack.pid(name)) / MB))
+                    resident, worked = _used(self._stack.pid(name))
+                    seen.append((time.time(), resident / MB))
+                    self._busy[name].append((time.time(), worked))
+
+    def cores(self, name: str) -> float:
+        """How many cores a part kept busy on average, up to where its processes were replaced."""
+        busy = self._busy[name]
+        steps = [(later[0] - now[0], later[1] - now[1]) for now, later in pairwise(busy) if later[1] >= now[1]]
+        seconds = sum(step[0] for step in steps)
+        return round(sum(step[1] for step in steps) / seconds, 2) if seconds else 0.0
 
 
 def memory(seen: Sequence[tuple[float, float]], *, restarted: bool) -> Mapping[str, float | bool | None]:
@@ -57,15 +68,17 @@ def memory(seen: Sequence[tuple[float, float]], *, restarted: bool) -> Mapping[s
     return {"early": round(early), "late": round(late), "most": round(max(values)), "flat": flat}
 
 
-def _resident(holder: int) -> int:
-    """Bytes. What ends while it is looked at counts nothing."""
-    total = 0
+def _used(holder: int) -> tuple[int, float]:
+    """Bytes that are resident, and seconds that were computed. What ends while it is looked at counts nothing."""
+    resident, worked = 0, 0.0
     try:
         for process in psutil.Process(holder).children(recursive=True):
             try:
-                total += process.memory_info().rss
+                resident += process.memory_info().rss
+                spent = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
+            worked += spent.user + spent.system
     except psutil.NoSuchProcess:
         pass
-    return total
+    return resident, worked

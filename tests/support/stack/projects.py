@@ -31,7 +31,7 @@ store: pgvector
 lexical: pgterms
 """
 ORDERED = "route: {strategy: ordered, models: [local, extractive]}"
-SPREAD = "route: {strategy: least_busy, models: [local, second, extractive], timeout: 60}"
+SPREAD = "route: {strategy: least_busy, models: [local, second, extractive], timeout: 60, broken: restart}"
 
 
 def handbook() -> list[Path]:
