@@ -38,6 +38,7 @@ from loading.growing import Growing  # noqa: E402
 from loading.kept import kept  # noqa: E402
 from loading.restarting import Restarting  # noqa: E402
 from loading.watching import Watching, memory  # noqa: E402
+
 from stack import Stack  # noqa: E402
 from stack.ours import opened  # noqa: E402
 

@@ -1,7 +1,7 @@
 """How many requests one process answers at the same time: one more is told at once when to come again.
 
-Without a bound, each request that comes while all cores are busy makes all others wait longer, until nobody's client has
-that much patience. With it those that were let in are answered in a few seconds, and the others know.
+Without a bound, each request that comes while all cores are busy makes all others wait longer, until no client has that
+much patience. With it those that were let in are answered in a few seconds, and the others know.
 
 This is plain ASGI, and stands behind the doors that read a body: a slow client takes no place here.
 """
@@ -42,7 +42,8 @@ class Admitted:
             await self._app(scope, receive, send)
             return
         if self._inside >= self._most:
-            busy = ServiceBusy(f"{self._most} requests are being answered, and no more at a time", hint="Come again soon.")
+            full = f"{self._most} requests are being answered, and no more at a time"
+            busy = ServiceBusy(full, hint="Come again after the seconds of Retry-After.")
             await refuse(scope, send, busy, status=503, code="overloaded")
             return
         self._inside += 1

@@ -40,8 +40,8 @@ def _lines(result: Result) -> Iterator[str]:
     on = result["machine"]
     yield ""
     yield (
-        f"{result['date']}, {on['cores']} cores ({on['cpu']}), {on['memory']} GiB, shared by all processes and the users;"
-        f" load before it began: {result['load']:.1f}. `{_command(result)}`"
+        f"{result['date']}, {on['cores']} cores ({on['cpu']}), {on['memory']} GiB, shared by all processes and the"
+        f" users; load before it began: {result['load']:.1f}. `{_command(result)}`"
     )
 
 
@@ -55,11 +55,10 @@ def _described(result: Result) -> str:
     return (
         f"{result['users']} users at once for {result['minutes']:g} minutes, each with {result['think']:g} seconds on"
         f" average between a response and the next request, on `make stack`: two replicas of the service behind nginx,"
-        f" with Chroma, Redis and Postgres; {answering}. Half of the questions are 20 popular ones, the others were never"
-        f" asked before. Meanwhile {grown['documents']} documents were added in {grown['runs']} ingestions,"
-        f" {len(grown['failed'])} of which failed and were made up for by the next. Shed is what was answered with 429 or 503"
-        " and Retry-After; everything else that is not right in status and form is an error. Latencies are those of right"
-        " responses, whole."
+        f" with Chroma, Redis and Postgres; {answering}. Half of the questions are 20 popular ones, the others were"
+        f" never asked before. Meanwhile {grown['documents']} documents were added in {grown['runs']} ingestions, of"
+        f" which {len(grown['failed'])} failed. Shed is what was answered with 429 or 503 and Retry-After; everything"
+        " else that is not right in status and form is an error. Latencies are those of right responses, whole."
     )
 
 
@@ -104,7 +103,8 @@ def _restarted(result: Result) -> Iterator[str]:
 
 def _command(result: Result) -> str:
     more = " --restarts" if result["restarts"] else ""
-    asked = f" --users {result['users']} --minutes {result['minutes']:g} --vllm {result['vllm']}"
+    named = {name: f" --{name} {result[name]:g}" for name in ("users", "minutes", "think", "vllm")}
+    asked = "".join(named.values())
     return f"python benchmarks/load.py{asked}{more}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["Growing"]
 
 PARAGRAPHS = 4
-SENTENCE = "The keeper of lighthouse {number} writes in line {line} of his book that the lamp was lit at {hour} o'clock. "
+SENTENCE = "The keeper of lighthouse {number} writes in line {line} that the lamp was lit at {hour} o'clock. "
 
 
 @dataclass

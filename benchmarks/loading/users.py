@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TextIO
@@ -39,18 +40,22 @@ class Load:
     out: str
 
 
-async def main(load: Load) -> None:
+def main(load: Load) -> None:
     """Runs until the time is over and every response under way has come."""
+    pages = sorted(Path(load.documents).glob("*.md"))
+    with Path(load.out).open("w", encoding="utf-8") as out:
+        asyncio.run(_all(load, pages, out))
+
+
+async def _all(load: Load, pages: Sequence[Path], out: TextIO) -> None:
     headers = {"authorization": f"Bearer {load.key}"}
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     connector = aiohttp.TCPConnector(limit=0)
-    pages = sorted(Path(load.documents).glob("*.md"))
-    with Path(load.out).open("w", encoding="utf-8") as out:
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
-            end = time.monotonic() + load.seconds
-            seeds = range(load.seed, load.seed + load.users)
-            asking = (Questions(pages, seed=seed, model=load.model) for seed in seeds)
-            await asyncio.gather(*(_user(session, load, questions, end, out) for questions in asking))
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
+        end = time.monotonic() + load.seconds
+        seeds = range(load.seed, load.seed + load.users)
+        asking = (Questions(pages, seed=seed, model=load.model) for seed in seeds)
+        await asyncio.gather(*(_user(session, load, questions, end, out) for questions in asking))
 
 
 async def _user(session: aiohttp.ClientSession, load: Load, questions: Questions, end: float, out: TextIO) -> None:
@@ -95,4 +100,4 @@ def _acknowledged(asked: Asked, judged: Judged) -> dict[str, Any]:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    asyncio.run(main(Load(**{field.name: given[field.name] for field in fields(Load)})))
+    main(Load(**{field.name: given[field.name] for field in fields(Load)}))

@@ -21,7 +21,7 @@ MB = 1_000_000
 
 
 class Watching:
-    """Looks from the `with` on until its end. `seen` has the times and MB of each part, `cores` how many it keeps busy."""
+    """Looks from the `with` on until its end. `seen` has the pairs of time and MB of each part."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._over = stack, threading.Event()

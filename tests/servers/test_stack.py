@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import re
 import time
@@ -219,6 +221,24 @@ def test_without_the_store_it_says_when_to_come_again(stack: Stack, client: http
     response = client.post("/api/search", json={"question": QUESTION})
     assert response.status_code == 200, response.text
     assert response.json()["hits"][0]["uri"] == "docs/halibut.md"
+
+
+def test_many_users_at_once_get_answers_or_are_told_to_come_again(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    load = importlib.import_module("load")
+    asked = {"users": 20, "minutes": 1 / 3, "think": 1.0, "add": 3.0, "seed": 0, "vllm": 1, "restarts": False}
+    found = load.measured(stack, argparse.Namespace(**asked))
+    *kinds, whole = found["kinds"]
+    assert [each["kind"] for each in kinds] == ["ask", "stream", "search", "chat", "feedback"]
+    assert (whole["errors"], found["trouble"]) == (0, [])
+    assert found["ingestions"]["documents"] >= 1
+    assert {each["what"]: each["lost"] for each in found["kept"]} == {each["what"]: 0 for each in found["kept"]}
+    documents, _, feedback, given, told = found["kept"]
+    assert documents["there"] == found["ingestions"]["documents"]
+    assert min(feedback["there"], given["there"], told["there"]) > 0
+    assert {each["early"] is not None for each in found["memory"].values()} == {True}
 
 
 def test_a_document_that_is_added_is_found_by_both_replicas(stack: Stack, key: str) -> None:

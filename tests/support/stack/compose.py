@@ -116,12 +116,13 @@ def _service(name: str, given: Mapping[str, Any], wanted: Mapping[str, Any], roo
     command = given.get("command") or _of_image(COMMAND, built)
     words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
     deploy = given.get("deploy", {})
+    ports = [str(port) for port in (*given.get("ports", []), *given.get("expose", []))]
     return Service(
         name=name,
         command=[*_listed(given.get("entrypoint", [])), *words],
         environment=_environment(given.get("environment", {})),
         mounts=[_mount(each, root) for each in given.get("volumes", [])],
-        ports=[int(str(port).split("/")[0].split(":")[-1]) for port in [*given.get("ports", []), *given.get("expose", [])]],
+        ports=[int(port.split("/")[0].split(":")[-1]) for port in ports],
         needs={other: how for other, how in _needs(given.get("depends_on", {})).items() if other in wanted},
         check=_check(given.get("healthcheck")) or _image_check(built),
         grace=_seconds(given.get("stop_grace_period", "10s")),

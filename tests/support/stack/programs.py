@@ -57,7 +57,7 @@ def _redis(given: Program, place: Place, places: Places, model: Path | None) -> 
     if shutil.which("redis-server") is None:
         missing("redis-server", "Run: make test-servers")
     port = ["--port", str(place.port)]
-    check = [word for each in given.check for word in ([each, "-p", str(place.port)] if each == "redis-cli" else [each])]
+    check = given.check and [given.check[0], "-p", str(place.port), *given.check[1:]]
     return Program([*given.command, *port, "--bind", "127.0.0.1"], given.environment, given.folder, check)
 
 
