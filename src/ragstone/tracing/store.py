@@ -6,7 +6,6 @@ import json
 import logging
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +18,7 @@ from ragstone.errors import StateError
 from ragstone.state.database import Database
 from ragstone.trace import Step, StoredTrace, Trace
 
-__all__ = ["TraceStore"]
+__all__ = ["LATE", "TraceStore"]
 
 log = logging.getLogger("ragstone")
 
@@ -98,18 +97,8 @@ class TraceStore:
             db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (KEPT,))
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
-        """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen.
-
-        One that is not there is looked for twice: another process of the project may be about to write it.
-        """
+        """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
         self._settle()
-        found = self._found(trace_id, tenant=tenant, principals=principals)
-        if found is None and self.path is not None:
-            time.sleep(LATE)
-            found = self._found(trace_id, tenant=tenant, principals=principals)
-        return found
-
-    def _found(self, trace_id: str, *, tenant: str, principals: Collection[str] | None) -> StoredTrace | None:
         if self._nothing:
             return None
         with self._reading() as db:
