@@ -63,13 +63,15 @@ class AsyncRecords:
 
         A request is shown to who has all the principals that it was made with, since it tells what they may see. None
         instead of principals stands for the operator, who may see every request, and each ingestion. One that is not
-        there is looked for twice: another process of the project may have given the answer, and be about to write it.
+        there is looked for again: another process of the project may have given the answer, and be about to write it.
         """
         who = None if principals is None else principals_of(principals)
         traces = self._parts.traces
         found = await asyncio.to_thread(traces.show, trace_id, tenant=tenant, principals=who)
-        if found is None and traces.path is not None:
-            await asyncio.sleep(LATE)
+        for seconds in LATE if traces.path is not None else ():
+            if found is not None:
+                break
+            await asyncio.sleep(seconds)
             found = await asyncio.to_thread(traces.show, trace_id, tenant=tenant, principals=who)
         return found
 

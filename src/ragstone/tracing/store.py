@@ -24,7 +24,7 @@ log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
 MOMENT = 0.05  # seconds that a trace may wait for others before they are written
-LATE = 0.25  # seconds after which the trace of an answer that another process has just given is written
+LATE = (0.1, 0.9)  # seconds until the trace of an answer that another process has just given is looked for again
 
 _Row: TypeAlias = tuple[Trace, str, Collection[str] | None, dict[str, Any]]
 """A trace with its tenant, the principals of its caller, and the facts of its outcome."""
