@@ -181,9 +181,9 @@ def test_a_replica_that_is_stopped_ends_its_streams_first(
             assert next(name for name, _ in found if name == "token")
             with stack.stopping("app-1"):
                 wait_until_refused(stack.address("app-1"))
-                assert said(asked(client)) == ANSWER  # by the other one, meanwhile
                 upstream.let_go()
                 assert [name for name, _ in found][-1] == "done"
+        assert said(asked(client)) == ANSWER  # by the other one, meanwhile
     finally:
         upstream.let_go()
         stack.start("app-1")
