@@ -19,6 +19,7 @@ from starlette.routing import Route
 import ragstone
 from ragstone import errors
 from ragstone_app.access import Access
+from ragstone_app.admitted import CONCURRENCY, Admitted
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
 from ragstone_app.evaluations import evaluation_routes
@@ -31,8 +32,8 @@ from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
 
-def create(folder: str | Path = ".") -> FastAPI:
-    """The application for one project folder. Raises ProjectNotFound when there is none."""
+def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastAPI:
+    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound."""
     rag = ragstone.aopen(folder)
 
     @asynccontextmanager
@@ -51,6 +52,7 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
     # The last one added is the first one passed.
+    app.add_middleware(Admitted, most=concurrency)
     app.add_middleware(Bounded)
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
