@@ -21,8 +21,10 @@ from ragstone import errors
 from ragstone_app.access import Access
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
+from ragstone_app.documents import FILES, document_routes, file_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
+from ragstone_app.ingesting import Ingesting, ingesting_routes
 from ragstone_app.openai.chat import Chat
 from ragstone_app.openai.embedding import Embeddings
 from ragstone_app.openai.errors import ChatError
@@ -34,11 +36,13 @@ from ragstone_app.wording import error_body, error_reply
 def create(folder: str | Path = ".") -> FastAPI:
     """The application for one project folder. Raises ProjectNotFound when there is none."""
     rag = ragstone.aopen(folder)
+    ingesting = Ingesting(rag)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.probing = asyncio.create_task(probed(rag))
         beside = [app.state.probing, asyncio.create_task(app.state.reloading.run())]
+        beside.append(asyncio.create_task(ingesting.run()))
         yield
         for task in beside:
             task.cancel()
@@ -51,7 +55,7 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
     # The last one added is the first one passed.
-    app.add_middleware(Bounded)
+    app.add_middleware(Bounded, files=[FILES])
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
 
@@ -61,6 +65,9 @@ def create(folder: str | Path = ".") -> FastAPI:
         return {"status": "ok", "version": ragstone.__version__}
 
     app.include_router(asking_routes(rag))
+    app.include_router(ingesting_routes(rag, ingesting))
+    app.include_router(document_routes(rag))
+    app.include_router(file_routes(rag, ingesting))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
     names = Names(rag)

@@ -12,6 +12,7 @@
     │   ├── SourceUnavailable     its folder is missing or unreachable
     │   └── SourceEmpty           it lists nothing, and held documents before
     ├── ParseError                one document cannot be read; the others go on
+    │   └── UnsupportedFile       no parser reads files of its kind
     ├── StateError                .ragstone/ cannot be read or written
     │   ├── IndexBusy             another process holds the index                  (retryable)
     │   ├── IndexMismatch         the index was built by another embedder
@@ -177,6 +178,10 @@ class SourceEmpty(SourceError):
 
 class ParseError(RagstoneError):
     """One document cannot be read. It is listed at the end of the run; the others go on."""
+
+
+class UnsupportedFile(ParseError):
+    """No parser reads files of this kind."""
 
 
 class StateError(RagstoneError):

@@ -12,6 +12,7 @@ from ragstone.caches import AsyncCache
 from ragstone.callers import context_of, principals_of
 from ragstone.embedded import Embedded, embedded
 from ragstone.feedback import answered_in
+from ragstone.files import AsyncFiles
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
 from ragstone.keys import AsyncKeys
@@ -33,6 +34,10 @@ class AsyncRecords:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def files(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncFiles:
+        """The documents of a tenant's index as one may see them, and a door for new files."""
+        return AsyncFiles(self._parts, tenant=tenant, pipeline=pipeline)
 
     def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
         """Which model of a pipeline's route a question would go to, and why."""

@@ -44,6 +44,7 @@ from ragstone.protocols import (
 from ragstone.registry import find
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -93,6 +94,7 @@ class LooseParts:
         self.traces = TraceStore(None)
         self.feedback = FeedbackFile(None)
         self.keys = KeyFile(None)
+        self.jobs = JobFile(None)
         self.caches = Caches()
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
@@ -163,6 +165,11 @@ class LooseParts:
         """The one pipeline that there is."""
         return [INGEST]
 
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """Those that there are."""
+        _only(pipeline, INGEST)
+        return self._sources
+
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
         """The one that there is."""
         _only(pipeline, INGEST)
@@ -224,6 +231,7 @@ class LooseParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            ends.callback(self.jobs.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:

@@ -13,9 +13,10 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
-from ragstone.protocols import Embedder, Ledger
+from ragstone.protocols import Embedder, Ledger, Source
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.tracing.store import TraceStore
 
@@ -30,6 +31,7 @@ class Assembly(Protocol):
     traces: TraceStore  # where finished ones are kept
     feedback: FeedbackFile  # what people have said of answers
     keys: KeyFile  # who may ask over HTTP
+    jobs: JobFile  # ingestions that were asked for
     caches: Caches  # where answers are kept
 
     def add_folders(self, folders: Sequence[Path]) -> None:
@@ -66,6 +68,10 @@ class Assembly(Protocol):
 
     def indexes(self) -> list[str]:
         """The pipelines that ingest."""
+        ...
+
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """What an ingest pipeline reads."""
         ...
 
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:

@@ -35,10 +35,12 @@ from ragstone.protocols import (
     Ledger,
     Lookup,
     Reranker,
+    Source,
     Tool,
 )
 from ragstone.state.backups import Backup, Using, back_up
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -70,6 +72,7 @@ class ProjectParts:
         self.traces = TraceStore(project.state_folder / "traces.db")
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")
+        self.jobs = JobFile(project.state_folder / "jobs.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._healths = Healths()  # of requests that are under way, too, when files are read again
@@ -176,6 +179,11 @@ class ProjectParts:
         with self._one:
             found = self.project.pipelines
             return [name for name in found if spec_for(found[name].value) is IngestSpec]
+
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """Those of `pipelines/<pipeline>.yaml`."""
+        with self._one:
+            return self._now.builder.sources(self.project.pipeline(pipeline))
 
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
         """The connector that `embed:` names, without a cache."""
@@ -316,6 +324,7 @@ class ProjectParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            ends.callback(self.jobs.close)
             ends.callback(self._replies.close)
             if self._state is not None:
                 ends.push_async_callback(asyncio.to_thread, self._state.close)

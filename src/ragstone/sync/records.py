@@ -11,7 +11,7 @@ from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Cache, Index, Keys, Models
+from ragstone.sync.faces import Cache, Files, Index, Keys, Models
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Document
@@ -27,6 +27,10 @@ class Records:
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
+
+    def files(self, *, tenant: str = "default", pipeline: str = "ingest") -> Files:
+        """The documents of a tenant's index as one may see them, and a door for new files."""
+        return Files(self._rag.files(tenant=tenant, pipeline=pipeline))
 
     def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
         """Which model of a pipeline's route a question would go to, and why."""
