@@ -28,6 +28,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import built_in
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -166,6 +167,10 @@ class LooseParts:
             raise UsageError("a model is named in a project folder alone", where="model", found=repr(model))
         models = {self._model.name or "model": self._model}
         return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
+
+    def prompts(self) -> list[Entry]:
+        """Those that ship."""
+        return entries(template())
 
     def ledgers(self) -> Sequence[Ledger]:
         """The one that there is, in memory."""
