@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ragstone.errors import RagstoneError
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ragstone.errors import RagstoneError, UsageError
 from ragstone_app.asgi import NONE, Event, Send, reply
 from ragstone_app.chat_errors import ChatError
 from ragstone_app.wording import again, told, worded
 
-__all__ = ["refuse"]
+__all__ = ["no_route", "refuse"]
 
 OF_OPENAI = "/v1/"
 
@@ -28,3 +32,16 @@ async def refuse(
         await reply(send, shaped.body, status, {**shaped.headers, **soon, **headers})
     else:
         await reply(send, told(error), status, {**soon, **headers})
+
+
+async def no_route(request: Request, error: Exception) -> JSONResponse:
+    """What no route takes: an unknown path, a method that it has not, a body that cannot be read."""
+    assert isinstance(error, HTTPException)
+    says = {404: "there is no such route", 405: "the route has no such method"}.get(error.status_code, error.detail)
+    refused = UsageError(says, hint="GET /openapi.json lists all routes.")
+    body = (
+        ChatError(error.status_code, "invalid_request", f"{says}. {refused.hint}").body
+        if request.url.path.startswith(OF_OPENAI)
+        else told(refused)
+    )
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)

@@ -19,7 +19,7 @@ Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose d
 class Asking(BaseModel):
     """For whom something is asked. A key that is absent here is that of the key; one that it has not is refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     principals: list[Name] | None = Field(
         default=None,

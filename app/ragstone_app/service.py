@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 import ragstone
@@ -24,7 +25,15 @@ from ragstone_app.bounded import Bounded, Secured
 from ragstone_app.chat import Chat
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
+from ragstone_app.metered import Metered, Requests
+from ragstone_app.metrics import metric_routes
+from ragstone_app.openapi import CHAT, documented
+from ragstone_app.prompts import prompt_routes
+from ragstone_app.readiness import Readiness, ready_routes
+from ragstone_app.records import record_routes
+from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
+from ragstone_app.shapes import HealthShape, ModelsShape, sends
 from ragstone_app.wording import error_body, error_reply
 
 
@@ -45,14 +54,18 @@ def create(folder: str | Path = ".") -> FastAPI:
     # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
     app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.reloading = Reloading(rag)
+    app.openapi = documented(app)
+    readiness, requests = Readiness(rag.health()), Requests()
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, no_route)
     # The last one added is the first one passed.
     app.add_middleware(Bounded)
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
+    app.add_middleware(Metered, requests=requests, paths=lambda: app.openapi()["paths"])
 
-    @app.get("/healthz")
+    @app.get("/healthz", tags=["health"], **sends(HealthShape))
     async def healthz() -> dict[str, str]:
         """Whether the process answers at all."""
         return {"status": "ok", "version": ragstone.__version__}
@@ -60,10 +73,14 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.include_router(asking_routes(rag))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
+    app.include_router(prompt_routes(rag))
+    app.include_router(record_routes(rag, readiness))
+    app.include_router(ready_routes(readiness))
+    app.include_router(metric_routes(rag, readiness, requests))
     chat = Chat(rag)
-    app.router.routes.append(Route("/v1/chat/completions", chat, methods=["POST"], include_in_schema=False))
+    app.router.routes.append(Route(CHAT, chat, methods=["POST"], include_in_schema=False))
 
-    @app.get("/v1/models")
+    @app.get("/v1/models", tags=["openai"], **sends(ModelsShape))
     async def models() -> dict[str, Any]:
         """What /v1/chat/completions may be asked for, in OpenAI's shape."""
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "ragstone"} for name in await chat.models()]

@@ -126,10 +126,10 @@ class AsyncHealth:
             resting = health is not None and health.breaker.refusal is not None
             state = "not configured" if name not in router.models else "resting" if resting else "ok"
             found.append(ModelHealth(name=name, state=state))
-        amiss = {one.state for one in found} - {"ok"}
-        if any(one.state == "ok" for one in found):
-            return ("degraded" if amiss else "ok"), None, tuple(found)
-        return "down", (ModelResting if "resting" in amiss else NotConfigured).__name__, tuple(found)
+        states = {one.state for one in found}
+        if "ok" in states:  # one that waits for a variable is a choice, and no failure
+            return ("degraded" if "resting" in states else "ok"), None, tuple(found)
+        return "down", (ModelResting if "resting" in states else NotConfigured).__name__, tuple(found)
 
     async def _cache(self) -> _Found:
         used = await asyncio.to_thread(self._parts.caches.of_pipelines, lenient=True)
