@@ -12,7 +12,7 @@ import ragstone
 from ragstone.types import Prompt
 from ragstone_app.access import Caller, caller_of
 from ragstone_app.asking import MAX_QUESTION, Inputs, PipelineName
-from ragstone_app.requests import Asking
+from ragstone_app.requests import Asking, Whole
 from ragstone_app.shapes import PromptShape, PromptsShape, RenderedShape, sends
 from ragstone_app.wording import error_body
 
@@ -27,14 +27,14 @@ class Explain(Asking):
     question: str | None = Field(
         default=None, min_length=1, max_length=MAX_QUESTION, description="The file's own example if absent."
     )
-    k: int | None = Field(default=None, ge=1, le=1000, description="How many passages.")
+    k: Whole | None = Field(default=None, ge=1, le=1000, description="How many passages.")
     where: dict[str, Any] | None = Field(default=None, description="A filter on metadata.")
     inputs: Inputs = Field(default={})
     pipeline: PipelineName = "answer"
 
 
 def prompt_routes(rag: ragstone.AsyncRag) -> APIRouter:
-    """`/api/prompts` and what lies below it. A name may have slashes."""
+    """`/api/prompts` and what lies below it. A prompt in a folder of `prompts/` is listed, and cannot be asked for."""
     routes, prompts = APIRouter(tags=["prompts"]), rag.prompts()
 
     @routes.get("/api/prompts", **sends(PromptsShape))
@@ -42,13 +42,13 @@ def prompt_routes(rag: ragstone.AsyncRag) -> APIRouter:
         """Every prompt: what it is for, its version and its inputs."""
         return {"prompts": [one.as_dict() for one in await prompts.all()]}
 
-    @routes.get("/api/prompts/{name:path}", **sends(PromptShape))
+    @routes.get("/api/prompts/{name}", **sends(PromptShape))
     async def shown(name: str, caller: Who) -> dict[str, Any] | JSONResponse:
         """A prompt with its text and its faults, for admins."""
         caller.demand_admin()
         return (await prompts.show(name)).as_dict() if await prompts.has(name) else _absent(name)
 
-    @routes.post("/api/prompts/{name:path}/explain", **sends(RenderedShape))
+    @routes.post("/api/prompts/{name}/explain", **sends(RenderedShape))
     async def explained(name: str, asked: Explain, caller: Who) -> dict[str, Any] | JSONResponse:
         """The messages that would be sent, for admins. No model is asked."""
         caller.demand_admin()

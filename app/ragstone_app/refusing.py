@@ -38,10 +38,13 @@ async def no_route(request: Request, error: Exception) -> JSONResponse:
     """What no route takes: an unknown path, a method that it has not, a body that cannot be read."""
     assert isinstance(error, HTTPException)
     says = {404: "there is no such route", 405: "the route has no such method"}.get(error.status_code, error.detail)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # the first route of a path does not know what the others take
+        documented = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
+        headers["allow"] = ", ".join(sorted(method.upper() for method in documented))
     refused = UsageError(says, hint="GET /openapi.json lists all routes.")
-    body = (
-        ChatError(error.status_code, "invalid_request", f"{says}. {refused.hint}").body
-        if request.url.path.startswith(OF_OPENAI)
-        else told(refused)
-    )
-    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+    if request.url.path.startswith(OF_OPENAI):
+        body = ChatError(error.status_code, "invalid_request", f"{says}. {refused.hint}").body
+    else:
+        body = told(refused)
+    return JSONResponse(body, status_code=error.status_code, headers=headers)

@@ -13,7 +13,7 @@ from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import template
-from ragstone.errors import ConfigError, UsageError
+from ragstone.errors import PipelineNotFound, UsageError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.capped import CappedModel
 from ragstone.inference.metered import MeteredModel
@@ -240,6 +240,6 @@ def _prompt_path(name: str) -> Path:
 
 def _only(asked: str, there: str) -> None:
     if asked != there:
-        raise ConfigError(
+        raise PipelineNotFound(
             f"there is no pipeline {asked!r}", expected=there, hint="Named pipelines need a project folder."
         )
