@@ -15,7 +15,7 @@ import ragstone
 from ragstone import errors
 from ragstone.streams import AnswerStream
 from ragstone_app.access import Caller, caller_of
-from ragstone_app.requests import Asking, Whole
+from ragstone_app.requests import Asking, Passages
 from ragstone_app.shapes import AnswerShape, HitsShape, sends
 from ragstone_app.wording import status_of, told
 
@@ -48,9 +48,7 @@ class Question(Asking):
     """What may be asked; a key that is not listed here is refused."""
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION, examples=["When does the halibut project ship?"])
-    k: Whole | None = Field(
-        default=None, ge=1, le=1000, description="How many passages; the pipeline's number if absent."
-    )
+    k: Passages | None = Field(default=None, description="How many passages; the pipeline's number if absent.")
     where: dict[str, Any] | None = Field(default=None, description="A filter on metadata.", examples=[{"lang": "en"}])
     pipeline: PipelineName = "answer"
 

@@ -12,7 +12,7 @@ import ragstone
 from ragstone.types import Prompt
 from ragstone_app.access import Caller, caller_of
 from ragstone_app.asking import MAX_QUESTION, Inputs, PipelineName
-from ragstone_app.requests import Asking, Whole
+from ragstone_app.requests import Asking, Passages
 from ragstone_app.shapes import PromptShape, PromptsShape, RenderedShape, sends
 from ragstone_app.wording import error_body
 
@@ -27,7 +27,7 @@ class Explain(Asking):
     question: str | None = Field(
         default=None, min_length=1, max_length=MAX_QUESTION, description="The file's own example if absent."
     )
-    k: Whole | None = Field(default=None, ge=1, le=1000, description="How many passages.")
+    k: Passages | None = Field(default=None, description="How many passages.")
     where: dict[str, Any] | None = Field(default=None, description="A filter on metadata.")
     inputs: Inputs = Field(default={})
     pipeline: PipelineName = "answer"

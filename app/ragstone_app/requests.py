@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ragstone_app.access import Caller
 
-__all__ = ["Asking", "Name", "Tenant", "Whole"]
+__all__ = ["Asking", "Name", "Passages", "Tenant"]
 
 MOST = 1_000  # principals of one caller
 
@@ -18,7 +18,7 @@ def _whole(given: object) -> object:
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Passages = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose documents; that of the key if absent.")]
 

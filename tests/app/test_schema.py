@@ -26,7 +26,7 @@ LEFT_OUT: dict[str, str] = {}
 """Routes by path that would take too long here, each with its reason."""
 
 ACCEPTED = ["2xx", "400", "401", "403", "404", "409", "429", "5xx"]
-"""What well-formed data may lead to. A filter, a day or a prompt's inputs can be of no use in ways that no schema says."""
+"""What well-formed data may lead to. A filter, a day or an input can be of no use in ways that no schema says."""
 
 
 @pytest.fixture(scope="module")
