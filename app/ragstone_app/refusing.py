@@ -38,7 +38,7 @@ async def no_route(request: Request, error: Exception) -> JSONResponse:
     """What no route takes: an unknown path, a method that it has not, a body that cannot be read."""
     assert isinstance(error, HTTPException)
     says = {404: "there is no such route", 405: "the route has no such method"}.get(error.status_code, error.detail)
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:  # the first route of a path does not know what the others take
         documented = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
         headers["allow"] = ", ".join(sorted(method.upper() for method in documented))
