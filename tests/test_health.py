@@ -12,7 +12,7 @@ import pytest
 
 import ragstone
 from ragstone.cli.init import Default, write
-from ragstone.errors import ModelUnavailable, StoreUnavailable
+from ragstone.errors import StoreUnavailable
 from ragstone.health import HealthReport
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemoryStore, ScriptedModel
 from ragstone.types import Context
@@ -57,10 +57,8 @@ def states(report: HealthReport) -> dict[str, str]:
 async def test_each_part_has_a_state():
     async with opened() as rag:
         report = await rag.health().check()
-    assert states(report) == {
-        **dict.fromkeys(("state", "store", "lexical", "models", "ledger"), "ok"),
-        "cache": "absent",
-    }
+    working = dict.fromkeys(("state", "store", "lexical", "models", "ledger"), "ok")
+    assert states(report) == {**working, "cache": "absent"}
     assert report.ready
     assert not report.degraded
     assert [model.state for model in report.models] == ["ok"]
@@ -84,8 +82,8 @@ async def test_a_part_that_hangs_is_down_and_is_asked_once_at_a_time(hung: HungS
             assert states(report)["lexical"] == "ok"
         assert hung.asked == 1
         hung.over.set()
-        while states(await health.check())["store"] == "down":
-            await asyncio.sleep(0)
+        monkeypatch.setattr("ragstone.health.PATIENCE", 60.0)
+        assert states(await health.check())["store"] == "ok"
 
 
 def test_a_model_that_rests_is_told_and_none_is_asked(tmp_path: Path):
@@ -118,4 +116,3 @@ def test_an_unknown_pipeline_is_down_and_raises_nothing(tmp_path: Path):
         report = rag.health(pipeline="nothing").check()
     assert {part.error for part in report.parts if part.state == "down"} == {"PipelineNotFound"}
     assert states(report)["ledger"] == "ok"
-    assert issubclass(ModelUnavailable, ragstone.RagstoneError)

@@ -56,7 +56,7 @@ class Question(Asking):
 class Ask(Question):
     """A question with what shapes its answer."""
 
-    prompt: str | None = Field(default=None, pattern=r"^[\w-]+$", description="The file in prompts/ to use.")
+    prompt: str | None = Field(default=None, pattern=r"^[\w-]{1,100}$", description="The file in prompts/ to use.")
     inputs: Inputs = Field(default={})
     stream: bool = Field(default=False, description="Events while it is answered, in place of one object at the end.")
 

@@ -158,8 +158,9 @@ class Project:
         """The file of a prompt: the project's own, or the one that ships with Ragstone."""
         for folder in (self.root, template()):
             path = folder / "prompts" / f"{name}.prompty"
-            if path.is_file():
-                return path
+            with suppress(OSError):  # the name may be longer than any file's
+                if path.is_file():
+                    return path
         folder = self.root / "prompts"
         names = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.prompty"))
         raise PromptError(

@@ -1,4 +1,4 @@
-"""What the service does with requests of no good will. Every route of the document is asked, also one that came later."""
+"""What the service does with requests of no good will. Every route of the document is asked, also a later one."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_forged_revoked_or_expired_key_opens_no_route(locked: tuple[TestClient
         f"rgs_{'0' * 16}_{secret}",
         secret,
         good.upper(),
-        f"{good} x",
+        f"{good}x",
         "",
     ]
     for token in (revoked, expired, *forged):
