@@ -77,9 +77,7 @@ async def test_a_part_that_hangs_is_down_and_is_asked_once_at_a_time(hung: HungS
     async with opened(store=hung) as rag:
         health = rag.health()
         for _ in range(3):
-            report = await health.check()
-            assert states(report)["store"] == "down"
-            assert states(report)["lexical"] == "ok"
+            assert states(await health.check())["store"] == "down"
         assert hung.asked == 1
         hung.over.set()
         monkeypatch.setattr("ragstone.health.PATIENCE", 60.0)
