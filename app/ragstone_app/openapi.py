@@ -14,12 +14,13 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from ragstone_app.chat_requests import ChatRequest
+from ragstone_app.openai.embedding import EmbeddingRequest
+from ragstone_app.openai.requests import ChatRequest
 from ragstone_app.shapes import Problem
 
-__all__ = ["CHAT", "documented"]
+__all__ = ["CHAT", "EMBEDDINGS", "documented"]
 
-CHAT = "/v1/chat/completions"
+CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 OPEN = ("/healthz", "/readyz")
 METHODS = ("get", "put", "post", "delete", "patch")
 REFERENCE = "#/components/schemas/{model}"
@@ -95,6 +96,36 @@ COMPLETION: dict[str, Any] = {
 }
 
 
+EMBEDDED: dict[str, Any] = {
+    "type": "object",
+    "description": "Vectors in OpenAI's shape.",
+    "required": ["object", "data", "model", "usage"],
+    "properties": {
+        "object": {"const": "list"},
+        "model": {"type": "string"},
+        "data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["object", "index", "embedding"],
+                "properties": {
+                    "object": {"const": "embedding"},
+                    "index": {"type": "integer"},
+                    "embedding": {"oneOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]},
+                },
+            },
+        },
+        "usage": {"type": "object"},
+    },
+}
+
+FAILED: dict[str, Any] = {
+    "502": {"description": "The project's own key was refused, or the answer is of no use."},
+    "504": {"description": "The time was over."},
+}
+"""Of what asks a model by way of OpenAI's API."""
+
+
 def documented(app: FastAPI) -> Callable[[], dict[str, Any]]:
     """What makes the document when it is first asked for, and keeps it. It takes the place of the app's `openapi`."""
 
@@ -113,9 +144,9 @@ SUMMARY = "Ask your own documents and get an answer you can check."
 def _completed(made: dict[str, Any]) -> dict[str, Any]:
     paths, components = made["paths"], made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas |= _schemas(Problem, ChatRequest)
-    schemas |= {"OpenAIProblem": OPENAI_PROBLEM, "Completion": COMPLETION}
-    paths.setdefault(CHAT, {"post": _chat()})
+    schemas |= _schemas(Problem, ChatRequest, EmbeddingRequest)
+    schemas |= {"OpenAIProblem": OPENAI_PROBLEM, "Completion": COMPLETION, "Embeddings": EMBEDDED}
+    paths[CHAT], paths[EMBEDDINGS] = {"post": _chat()}, {"post": _embeddings()}
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A key of `ragstone key create`."}
     }
@@ -149,17 +180,26 @@ def _chat() -> dict[str, Any]:
         "application/json": {"schema": {"$ref": REFERENCE.format(model="Completion")}},
         "text/event-stream": {"schema": {"type": "string"}},
     }
-    failed = {
-        "502": {"description": "The project's own key was refused, or the answer is of no use."},
-        "504": {"description": "The time was over."},
-    }
     return {
         "tags": ["openai"],
         "summary": "Completions",
         "operationId": "completions",
-        "description": "Messages to the models of a pipeline, for clients of OpenAI.",
+        "description": "An answer from the documents, or from the models of a pipeline, for clients of OpenAI.",
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": {"200": {"description": "The completion, or its chunks.", "content": sent}, **failed},
+        "responses": {"200": {"description": "The completion, or its chunks.", "content": sent}, **FAILED},
+    }
+
+
+def _embeddings() -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(model="EmbeddingRequest")}
+    sent = {"application/json": {"schema": {"$ref": REFERENCE.format(model="Embeddings")}}}
+    return {
+        "tags": ["openai"],
+        "summary": "Embeddings",
+        "operationId": "embeddings",
+        "description": "The vectors of texts, for clients of OpenAI.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"200": {"description": "A vector for each text, in order.", "content": sent}, **FAILED},
     }
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from ragstone.errors import RagstoneError, UsageError
 from ragstone_app.asgi import NONE, Event, Send, reply
-from ragstone_app.chat_errors import ChatError
+from ragstone_app.openai.errors import ChatError
 from ragstone_app.wording import again, told, worded
 
 __all__ = ["no_route", "refuse"]
@@ -40,7 +40,8 @@ async def no_route(request: Request, error: Exception) -> JSONResponse:
     says = {404: "there is no such route", 405: "the route has no such method"}.get(error.status_code, error.detail)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:  # the first route of a path does not know what the others take
-        documented = request.app.openapi()["paths"].get(getattr(request.scope.get("route"), "path", ""), {})
+        path = getattr(request.scope.get("route"), "path", "").replace(":path}", "}")
+        documented = request.app.openapi()["paths"].get(path, {})
         headers["allow"] = ", ".join(sorted(method.upper() for method in documented))
     refused = UsageError(says, hint="GET /openapi.json lists all routes.")
     if request.url.path.startswith(OF_OPENAI):

@@ -22,18 +22,21 @@ from ragstone import errors
 from ragstone_app.access import Access
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
-from ragstone_app.chat import Chat
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
 from ragstone_app.metered import Metered, Requests
 from ragstone_app.metrics import metric_routes
-from ragstone_app.openapi import CHAT, documented
+from ragstone_app.openai.chat import Chat
+from ragstone_app.openai.embedding import Embeddings
+from ragstone_app.openai.errors import ChatError
+from ragstone_app.openai.names import Names
+from ragstone_app.openapi import CHAT, EMBEDDINGS, documented
 from ragstone_app.prompts import prompt_routes
 from ragstone_app.readiness import Readiness, ready_routes
 from ragstone_app.records import record_routes
 from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
-from ragstone_app.shapes import HealthShape, ModelsShape, sends
+from ragstone_app.shapes import HealthShape, ModelShape, ModelsShape, sends
 from ragstone_app.wording import error_body, error_reply
 
 
@@ -77,14 +80,22 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.include_router(record_routes(rag, readiness))
     app.include_router(ready_routes(readiness))
     app.include_router(metric_routes(rag, readiness, requests))
-    chat = Chat(rag)
-    app.router.routes.append(Route(CHAT, chat, methods=["POST"], include_in_schema=False))
+    names = Names(rag)
+    for path, endpoint in ((CHAT, Chat(rag, names)), (EMBEDDINGS, Embeddings(rag, names))):
+        app.router.routes.append(Route(path, endpoint, methods=["POST"], include_in_schema=False))
 
     @app.get("/v1/models", tags=["openai"], **sends(ModelsShape))
     async def models() -> dict[str, Any]:
-        """What /v1/chat/completions may be asked for, in OpenAI's shape."""
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "ragstone"} for name in await chat.models()]
-        return {"object": "list", "data": listed}
+        """What OpenAI's clients may name as a model."""
+        return await names.listed()
+
+    @app.get("/v1/models/{name:path}", tags=["openai"], **sends(ModelShape))
+    async def model(name: str) -> dict[str, Any] | JSONResponse:
+        """One of them."""
+        try:
+            return await names.shown(name)
+        except ChatError as error:
+            return JSONResponse(error.body, error.status, error.headers)
 
     return app
 

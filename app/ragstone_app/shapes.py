@@ -12,9 +12,11 @@ __all__ = [
     "AnswerShape",
     "CacheShape",
     "CostsShape",
+    "FailedCheck",
     "FeedbackShape",
     "HealthShape",
     "HitsShape",
+    "ModelShape",
     "ModelsShape",
     "Problem",
     "PromptShape",
@@ -43,7 +45,9 @@ class _Whole(BaseModel):
 # ── Errors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Failed(_Whole):
+class FailedCheck(_Whole):
+    """A check that has failed."""
+
     check: str
     stage: str
     where: str
@@ -58,7 +62,7 @@ class Problem(_Whole):
     hint: str | None
     retryable: bool
     code: Literal["check_failed"] | None = Field(default=None, description=f"`{CHECK_FAILED}` where a check ended it.")
-    verdicts: list[_Failed] | None = None
+    verdicts: list[FailedCheck] | None = None
 
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -344,7 +348,9 @@ class StatusShape(ReadyShape):
     index: _Index | None
 
 
-class _Listing(_Whole):
+class ModelShape(_Whole):
+    """One that may be asked for, in OpenAI's shape."""
+
     id: str
     object: Literal["model"]
     created: int
@@ -355,4 +361,4 @@ class ModelsShape(_Whole):
     """What may be asked for, in OpenAI's shape."""
 
     object: Literal["list"]
-    data: list[_Listing]
+    data: list[ModelShape]

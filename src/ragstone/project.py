@@ -434,6 +434,8 @@ def _references(spec: IngestSpec | AnswerSpec) -> Iterator[tuple[tuple[str | int
     else:
         yield ("index",), "pipeline", spec.index
         yield ("prompt",), "prompt", spec.prompt
+        if "chat" in spec.model_fields_set:
+            yield ("chat",), "prompt", spec.chat
         rerank = spec.retrieve.rerank
         if rerank is not None and rerank.by != INTERACTION:
             yield ("retrieve", "rerank", "by"), "reranker", rerank.by

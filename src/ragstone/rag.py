@@ -10,12 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ragstone.asked import Asked
 from ragstone.assembly import LooseParts, ProjectParts
 from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
 from ragstone.callers import NOBODY, Payer, context_of, outcome_of, shown
-from ragstone.chats import Asked, AsyncChat
+from ragstone.chats import AsyncChat
+from ragstone.conversations.given import given
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
@@ -27,7 +29,7 @@ from ragstone.records import AsyncRecords
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.streams import AnswerStream, whole
 from ragstone.trace import Trace
-from ragstone.types import Answer, CachePolicy, Context, Delta, Hit, Message, Prompt
+from ragstone.types import Answer, CachePolicy, Context, Delta, Hit, Message, Options, Prompt
 from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
@@ -217,16 +219,22 @@ class AsyncRag(AsyncRecords):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        history: Sequence[Message] = (),
+        options: Options | None = None,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
         """An answer with its citations. `inputs` are the prompt file's own; `payer` is whom the ledger counts it for.
 
+        With a `history`, user's and assistant's turns, it is a question of a conversation, answered by the pipeline's
+        prompt for those. `options` are settings of the model that count before the file's.
         `output` is a class of pydantic that the answer becomes (`answer.parsed`); it counts before the file's outputs.
         `cache` is `use`, `refresh` (ask anew, and keep that) or `off`, where the pipeline has a cache.
         """
-        context = replace(context_of("ask", tenant, principals, payer, cache), unread=True)
-        return await whole(self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context))
+        asked = given(question, history)
+        asked = replace(asked, prompt=prompt, k=k, where=where, pipeline=pipeline, output=output, options=options)
+        context = context_of("chat" if asked.talks else "ask", tenant, principals, payer, cache)
+        return await whole(self._stream(replace(asked, inputs=inputs), replace(context, unread=True)))
 
     def batch(
         self,
@@ -248,10 +256,15 @@ class AsyncRag(AsyncRecords):
 
         async def ask(one: BatchQuestion) -> Answer:
             context = replace(who, unread=True, trace=Trace("ask"))
-            own = one.prompt or prompt, k if one.k is None else one.k, where if one.where is None else one.where
-            return await whole(
-                self._stream(one.question, None, (), *own, pipeline, output=None, inputs=one.inputs, context=context)
+            asked = Asked(
+                question=one.question,
+                prompt=one.prompt or prompt,
+                k=k if one.k is None else one.k,
+                where=where if one.where is None else one.where,
+                pipeline=pipeline,
+                inputs=one.inputs,
             )
+            return await whole(self._stream(asked, context))
 
         said = {"prompt": prompt, "k": k, "where": where, "pipeline": pipeline}
         said |= {"tenant": tenant, "principals": sorted(who.principals)}
@@ -270,32 +283,33 @@ class AsyncRag(AsyncRecords):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        history: Sequence[Message] = (),
+        options: Options | None = None,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> AnswerStream:
         """The same answer while it is said."""
-        context = context_of("ask", tenant, principals, payer, cache)
-        parts = self._stream(question, None, (), prompt, k, where, pipeline, output, inputs, context)
-        return AnswerStream(parts)
+        asked = given(question, history)
+        asked = replace(asked, prompt=prompt, k=k, where=where, pipeline=pipeline, output=output, options=options)
+        context = context_of("chat" if asked.talks else "ask", tenant, principals, payer, cache)
+        return AnswerStream(self._stream(replace(asked, inputs=inputs), context))
 
     def chat(
         self,
         *,
-        prompt: str = "chat",
+        prompt: str | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
     ) -> AsyncChat:
-        """A conversation: follow-up questions are understood from what was said before."""
+        """A conversation: follow-up questions are understood from what was said before.
+
+        Unless another `prompt` is named, that of the pipeline's key `chat` answers.
+        """
         who = context_of("chat", tenant, principals, payer, cache)
-
-        def said(asked: Asked, context: Context) -> AsyncGenerator[Delta | Answer]:
-            query, history, output, inputs = asked.query, asked.history, asked.output, asked.inputs
-            return self._stream(asked.question, query, history, prompt, None, None, pipeline, output, inputs, context)
-
-        return AsyncChat(said, who=who)
+        return AsyncChat(self._stream, how=Asked(question="", talks=True, prompt=prompt, pipeline=pipeline), who=who)
 
     async def explain(
         self,
@@ -369,43 +383,20 @@ class AsyncRag(AsyncRecords):
 
     # ── Underneath ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _stream(
-        self,
-        question: str,
-        query: str | None,
-        history: Sequence[Message],
-        prompt: str | None,
-        k: int | None,
-        where: Mapping[str, Any] | None,
-        pipeline: str,
-        output: type[BaseModel] | None,
-        inputs: Mapping[str, Any],
-        context: Context,
-    ) -> AsyncGenerator[Delta | Answer]:
+    async def _stream(self, asked: Asked, context: Context) -> AsyncGenerator[Delta | Answer]:
         outcome: dict[str, Any] = {"outcome": "failed"}
-        asked = context.principals
+        principals, question = context.principals, shown(asked.question)
         try:
-            found = await asyncio.to_thread(self._parts.answer, tenant=context.tenant, pipeline=pipeline)
-            parts = found.stream(
-                question,
-                query=query,
-                prompt=prompt,
-                inputs=inputs,
-                k=k,
-                filters=where,
-                history=history,
-                output=output,
-                context=context,
-            )
-            async with aclosing(parts):
+            found = await asyncio.to_thread(self._parts.answer, tenant=context.tenant, pipeline=asked.pipeline)
+            async with aclosing(found.stream(asked, context=context)) as parts:
                 async for part in parts:
                     if isinstance(part, Answer):
                         outcome = outcome_of(part)
-                        self._keep(context, principals=asked, question=shown(question), **outcome)
+                        self._keep(context, principals=principals, question=question, **outcome)
                     yield part
         except BaseException:
             if outcome["outcome"] == "failed":
-                self._keep(context, principals=asked, question=shown(question), **outcome)
+                self._keep(context, principals=principals, question=question, **outcome)
             raise
 
     def _keep(self, context: Context, *, principals: frozenset[str] | None, **facts: Any) -> None:

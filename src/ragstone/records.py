@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from ragstone.assembly import Assembly
 from ragstone.caches import AsyncCache
 from ragstone.callers import context_of, principals_of
+from ragstone.embedded import Embedded, embedded
 from ragstone.feedback import answered_in
 from ragstone.health import AsyncHealth
 from ragstone.indexes import AsyncIndex
@@ -66,6 +67,18 @@ class AsyncRecords:
     async def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""
         return await asyncio.to_thread(self._parts.routes)
+
+    async def indexes(self) -> list[str]:
+        """The pipelines that ingest, by name."""
+        return await asyncio.to_thread(self._parts.indexes)
+
+    async def embed(self, texts: Sequence[str], /, *, pipeline: str = "ingest") -> Embedded:
+        """The vectors of passages, by the embedder of an ingest pipeline; nothing of them is kept.
+
+        Raises UsageError for a text that is empty, or longer than the embedder reads: nothing is cut silently.
+        """
+        embedder = await asyncio.to_thread(self._parts.embedder, pipeline=pipeline)
+        return await embedded(embedder, texts)
 
     async def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -27,7 +27,7 @@ from ragstone import errors
 from ragstone.cli.init import Default, write
 from ragstone.verdicts import Verdict
 from ragstone_app import create
-from ragstone_app.chat_errors import chat_error
+from ragstone_app.openai.errors import chat_error
 
 SAID = "The halibut project ships on 3 May 2031 as planned."
 ASKED: dict[str, Any] = {"model": "route/answer", "messages": [{"role": "user", "content": "When does it ship?"}]}
@@ -177,7 +177,6 @@ def test_an_answer_of_a_form_is_checked_before_it_is_sent(url: str, proxy: Proxy
     [
         ({"tools": [{"type": "function"}]}, "tools", "unsupported_parameter"),
         ({"logit_bias": {}}, "logit_bias", "unsupported_parameter"),
-        ({"user": "u1"}, "user", "unsupported_parameter"),
         ({"temperature": 3}, "temperature", "invalid_value"),
         ({"temperature": "1"}, "temperature", "invalid_value"),
         ({"n": 1000}, "n", "invalid_value"),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from ragstone.asked import Asked
 from ragstone.caching.personal import Impersonal
 from ragstone.caching.spared import SparedCache
 from ragstone.errors import EmbedderError, ModelUnavailable
@@ -183,7 +184,7 @@ async def test_another_process_finds_what_this_one_has_remembered() -> None:
 
 
 async def asked(parts: RememberingParts, question: str, policy: Any) -> Answer:
-    pieces = parts.answer(tenant="default").stream(question, context=Context(cache=policy))
+    pieces = parts.answer(tenant="default").stream(Asked(question=question), context=Context(cache=policy))
     *_, last = [piece async for piece in pieces]
     assert isinstance(last, Answer)
     return last
@@ -333,7 +334,10 @@ async def test_a_question_is_forgotten_only_where_nothing_is_kept_for_it(
         cache.late, embedder.down = 0.1 * (trouble == "late"), trouble == "down"
         context = Context()
         with pytest.raises(ModelUnavailable):
-            assert not [piece async for piece in parts.answer(tenant="default").stream(SHIPS_TOO, context=context)]
+            assert not [
+                piece
+                async for piece in parts.answer(tenant="default").stream(Asked(question=SHIPS_TOO), context=context)
+            ]
         assert told(context.trace)["outcome"] == outcome
         cache.late, embedder.down = 0.0, False
         await parts.settled()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ragstone.asked import Asked
 from ragstone.caching.semantic.watch import seen
 from ragstone.errors import ModelUnavailable
 from ragstone.testing import MemoryCache, ScriptedModel
@@ -133,7 +134,7 @@ async def test_what_is_answered_afresh_is_asked_for_the_same_tenant_by_the_same_
         await rag.ingest(tenant="acme")
         for question in (SHIPS, SHIPS_TOO):
             context = Context(tenant="acme", key="k1", principals=frozenset({"ana"}), budget=1.0, deadline=None)
-            assert [piece async for piece in pipeline.stream(question, context=context)]
+            assert [piece async for piece in pipeline.stream(Asked(question=question), context=context)]
         await parts.settled()
     first, second = contexts
     assert (second.tenant, second.key, second.principals, second.budget) == ("acme", "k1", frozenset({"ana"}), 1.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from servers import missing
 
-__all__ = ["EVALS", "GUARDRAILS", "Elsewhere"]
+__all__ = ["CLIENTS", "EVALS", "GUARDRAILS", "Elsewhere"]
 
 ROOT = Path(__file__).parents[2]
 PYTEST = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
@@ -80,4 +80,10 @@ EVALS = Elsewhere(
     ignored=("mlflow", "ragas", "deepeval", "(?!ragstone)"),
     told={"RAGAS_DO_NOT_TRACK": "true", "DEEPEVAL_TELEMETRY_OPT_OUT": "1"},  # MLflow's the export has to switch off
     patience=500.0,
+)
+
+CLIENTS = Elsewhere(
+    packages="LangChain's and LlamaIndex's clients of OpenAI",
+    python=Path(os.environ.get("RAGSTONE_CLIENTS_PYTHON", ROOT / ".venv-clients/bin/python")),
+    ignored=("(?!ragstone)",),
 )

@@ -160,6 +160,15 @@ class LooseParts:
         """The one pipeline that there is."""
         return [ANSWER]
 
+    def indexes(self) -> list[str]:
+        """The one pipeline that there is."""
+        return [INGEST]
+
+    def embedder(self, *, pipeline: str = INGEST) -> Embedder:
+        """The one that there is."""
+        _only(pipeline, INGEST)
+        return self._embedder
+
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """With the one model and the one embedder that there are."""
         _only(pipeline, ANSWER)

@@ -14,9 +14,7 @@ from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
 from ragstone.prompts.catalog import Entry
-from ragstone.protocols import (
-    Ledger,
-)
+from ragstone.protocols import Embedder, Ledger
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
@@ -65,6 +63,14 @@ class Assembly(Protocol):
 
     def routes(self) -> list[str]:
         """The pipelines that have a route."""
+        ...
+
+    def indexes(self) -> list[str]:
+        """The pipelines that ingest."""
+        ...
+
+    def embedder(self, *, pipeline: str = INGEST) -> Embedder:
+        """What embeds for an ingest pipeline; nothing that it reads is kept."""
         ...
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:

@@ -26,7 +26,7 @@ from ragstone.pipelines.lookups import Lookups
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Healths, Routed, confidential
-from ragstone.pipelines.spec import INTERACTION, AnswerSpec, spec_for
+from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.project import Project, Stamp
 from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
@@ -130,6 +130,7 @@ class ProjectParts:
                 index,
                 router,
                 prompt=spec.prompt,
+                chat=spec.chat,
                 prompt_file=self._prompts.get,
                 retrieve=spec.retrieve,
                 reranker=self._reranker(spec, located),
@@ -138,6 +139,7 @@ class ProjectParts:
                 timeout=spec.route.timeout,
                 limits=spec.limits,
                 confidential=confidential(spec.route),
+                sorts=spec.route.data not in ("any", "local_only"),
                 guards=builder.guards(spec, located, embedder=index.embedder, router=router),
                 lookups=self._lookups,
                 tool=self._tool,
@@ -169,6 +171,18 @@ class ProjectParts:
         with self._one:
             found = self.project.pipelines
             return [name for name in found if spec_for(found[name].value) is AnswerSpec]
+
+    def indexes(self) -> list[str]:
+        """Those of `pipelines/` that ingest."""
+        with self._one:
+            found = self.project.pipelines
+            return [name for name in found if spec_for(found[name].value) is IngestSpec]
+
+    def embedder(self, *, pipeline: str = INGEST) -> Embedder:
+        """The connector that `embed:` names, without a cache."""
+        with self._one:
+            named = self.project.ingest_spec(pipeline).embed
+            return cast("Embedder", self._now.lend(self._now.builder.connector("embedder", named)))
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """With the models of `pipelines/<pipeline>.yaml` and the embedder of its index, which is not opened."""

@@ -20,7 +20,9 @@ GREETING = "Ask your documents. An empty line or Ctrl-D ends the conversation."
 
 @command
 def chat(
-    prompt: Annotated[str, typer.Option("--prompt", metavar="NAME", help="The file in prompts/ to use.")] = "chat",
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="NAME", help="The file in prompts/ to use, not the pipeline's.")
+    ] = None,
     pipeline: PipelineName = "answer",
     as_json: Json = False,
     project: ProjectFolder = Path(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from ragstone.asked import Asked
 from ragstone.errors import ModelDenied, ModelError, NotAllowed, NotConfigured, UsageError
 from ragstone.evaluation.difficulty import Example
 from ragstone.evaluation.graded import Grade, Graded, GradeFile, grade
@@ -243,7 +244,7 @@ class Grading:
 
 async def _answered(pipeline: AnswerPipeline, question: str, context: Context) -> Answer:
     last: Answer | None = None
-    async for part in pipeline.stream(question, context=replace(context, unread=True, cache="off")):
+    async for part in pipeline.stream(Asked(question=question), context=replace(context, unread=True, cache="off")):
         last = part if isinstance(part, Answer) else last
     assert last is not None, "an answer ends with itself"
     return last

@@ -11,6 +11,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
+from ragstone.asked import Asked
 from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
@@ -32,12 +33,12 @@ from ragstone.pipelines.saying import Saying, asked_again
 from ragstone.pipelines.searching import Searching, check_search
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import MOST_FOUND, SearchTool, Tools, built_in, taken
-from ragstone.prompts.classes import with_class
+from ragstone.prompts.classes import with_class, with_options
 from ragstone.prompts.file import PromptFile
 from ragstone.prompts.layers.solving import Outcome
 from ragstone.prompts.retrieving import sought
 from ragstone.protocols import Embedder, Reranker, Tool
-from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Prompt, Verdict
+from ragstone.types import Answer, Completion, Context, Delta, Document, Hit, Message, Options, Prompt, Verdict
 
 __all__ = ["AnswerPipeline"]
 
@@ -60,10 +61,12 @@ class _Found:
 class AnswerPipeline(Searching):
     """Answers from one index, and searches it.
 
-    `prompt_file` gives a prompt by name: an edit counts from the next question on. `timeout` is what the models of the
-    route have to answer, in seconds, all tries together. `embedder` reads the examples of prompts; the index's does, if
-    none is given. `semantic` remembers questions, so that others which mean the same are answered as they were.
-    `begin` has caches start while passages are searched for. `limits` are those of each request.
+    `prompt_file` gives a prompt by name: an edit counts from the next question on. `chat` names the one for questions
+    of a conversation. `timeout` is what the models of the route have to answer, in seconds, all tries together.
+    `embedder` reads the examples of prompts; the index's does, if none is given. `semantic` remembers questions, so
+    that others which mean the same are answered as they were. A pipeline `sorts` where the passages say which models
+    may be asked, as `confidential` finds. `begin` has caches start while passages are searched for. `limits` are those
+    of each request.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class AnswerPipeline(Searching):
         router: Router,
         *,
         prompt: str,
+        chat: str = "chat",
         prompt_file: Callable[[str], PromptFile],
         retrieve: RetrieveSpec,
         reranker: Reranker | None = None,
@@ -82,14 +86,15 @@ class AnswerPipeline(Searching):
         lookups: Lookups = NO_LOOKUPS,
         tool: Callable[[str], Tool | None] = built_in,
         confidential: Callable[[Iterable[Hit]], bool] = lambda _: False,
+        sorts: bool = False,
         semantic: Semantic | None = None,
         begin: Callable[[], None] = lambda: None,
     ) -> None:
-        self.confidential, self._begin = confidential, begin
+        self.confidential, self.sorts, self._begin = confidential, sorts, begin
         super().__init__(index, retrieve, reranker=reranker, limits=limits)
         self.router, self.timeout, self.guards, self.lookups = router, timeout, guards, lookups
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
-        self.prompt, self._prompt_file = prompt, prompt_file
+        self.prompt, self.chat, self._prompt_file = prompt, chat, prompt_file
         self._embedder, self._tool = embedder, tool
         self.remembered = (
             CachedAnswers(semantic, index=index, router=router, retrieve=retrieve) if semantic is not None else None
@@ -104,6 +109,7 @@ class AnswerPipeline(Searching):
             self.index,
             router or self.router,
             prompt=self.prompt,
+            chat=self.chat,
             prompt_file=self._prompt_file,
             retrieve=retrieve or self.retrieve,
             reranker=self.ranking.reranker,
@@ -114,15 +120,22 @@ class AnswerPipeline(Searching):
             lookups=self.lookups,
             tool=self._tool,
             confidential=self.confidential,
+            sorts=self.sorts,
         )
 
     # ── Answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def file(self, name: str | None = None, *, output: object = None) -> PromptFile:
-        """The prompt file as it stands now; `output` is a class of pydantic that replaces its own outputs."""
+    async def file(
+        self, name: str | None = None, *, output: object = None, options: Options | None = None
+    ) -> PromptFile:
+        """The prompt file as it stands now; `output` is a class of pydantic that replaces its own outputs.
+
+        `options` that are set count before its own.
+        """
 
         def read() -> PromptFile:
             found = self._prompt_file(name or self.prompt)
+            found = found if options is None else with_options(found, options)
             return found if output is None else with_class(found, output)
 
         return await asyncio.to_thread(read)
@@ -168,40 +181,28 @@ class AnswerPipeline(Searching):
         """Whether nothing was ingested."""
         return (await self.index.facts()).empty
 
-    async def stream(
-        self,
-        question: str,
-        *,
-        query: str | None = None,
-        prompt: str | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        k: int | None = None,
-        filters: Mapping[str, Any] | None = None,
-        history: Sequence[Message] = (),
-        output: object = None,
-        context: Context,
-    ) -> AsyncGenerator[Delta | Answer]:
-        """The answer as it is said, then the checked answer itself, last.
-
-        `query` is what is searched for, where a follow-up question does not say it by itself.
-        """
+    async def stream(self, asked: Asked, *, context: Context) -> AsyncGenerator[Delta | Answer]:
+        """The answer as it is said, then the checked answer itself, last."""
         self.router.require()
-        check(question)
-        self.limits.admit(question, inputs)
+        check(asked.question)
+        self.limits.admit(asked.question, asked.inputs)
         context.purse.checks.clear()  # an earlier request with this context may have ended in an error
-        turns, notices = self.limits.recent(history)
-        file = await self.file(prompt, output=output)  # a broken one is reported before anything is searched
+        turns, notices = self.limits.recent(asked.history)
+        name = asked.prompt or (self.chat if asked.talks else None)
+        file = await self.file(name, output=asked.output, options=asked.options)  # a broken one is told before a search
         if file.output is not None:
             self.router.require_generative(file.name)
+        if asked.told and self.sorts:  # what was answered before may rest on what has to stay here
+            context = replace(context, confidential=True)
         if context.cache != "off":
             self._begin()
         request = Request(
-            question=question,
+            question=asked.question,
             file=file,
-            query=query,
-            inputs=inputs or {},
-            k=k,
-            filters=filters,
+            query=asked.query,
+            inputs=asked.inputs,
+            k=asked.k,
+            filters=asked.where,
             history=turns,
             notices=notices,
             context=context,

@@ -465,6 +465,8 @@ class RetrieveSpec(Strict):
 class AnswerSpec(Strict):
     """From a question to an answer. `index` names the ingest pipeline that is asked, `prompt` the prompt file.
 
+    `chat` names the prompt file for questions of a conversation.
+
     `checks` are asked in their order; `egress` is one of them, also where it is not named. `limits` are those of each
     request.
     """
@@ -472,6 +474,7 @@ class AnswerSpec(Strict):
     index: str = "ingest"
     retrieve: RetrieveSpec = RetrieveSpec()
     prompt: str = "answer"
+    chat: str = "chat"
     route: RouteSpec
     cache: CacheSpec | None = None
     limits: Limits = Limits()

@@ -1,10 +1,10 @@
-"""An answer as a class of pydantic, in place of the form that a prompt file asks for."""
+"""A prompt file with something of its caller's in place of its own: the class that an answer becomes, the settings."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 from pydantic import BaseModel, PydanticUserError
@@ -14,8 +14,9 @@ from ragstone.prompts.file import PromptFile
 from ragstone.prompts.json_schema import FORMATS, REFUSED, WORDS, Keys, faults, resolved
 from ragstone.prompts.layers.building import restacked
 from ragstone.prompts.outputs import output_of
+from ragstone.types import Options
 
-__all__ = ["with_class"]
+__all__ = ["with_class", "with_options"]
 
 
 def with_class(file: PromptFile, model: object) -> PromptFile:
@@ -40,6 +41,21 @@ def with_class(file: PromptFile, model: object) -> PromptFile:
         place, hint = f"output {model.__name__}", error.hint
         raise UsageError(error.message, where=place, expected=error.expected, found=error.found, hint=hint) from error
     return replace(file, output=output, version=version, layers=layers)
+
+
+def with_options(file: PromptFile, options: Options) -> PromptFile:
+    """The prompt file with settings of the caller's, where they are set. Its version begins with the file's.
+
+    The answer may be shorter than the file allows, and never longer.
+    """
+    said = {name: value for name, value in asdict(options).items() if value not in (None, ())}
+    if not said:
+        return file
+    if options.max_tokens is not None and file.options.max_tokens is not None:
+        said["max_tokens"] = min(options.max_tokens, file.options.max_tokens)
+    made = replace(file.options, **said)
+    version = f"{file.version}+{hashlib.blake2b(repr(made).encode(), digest_size=8).hexdigest()}"
+    return replace(file, options=made, version=version)
 
 
 def _of_class(model: type[BaseModel]) -> dict[str, Any]:

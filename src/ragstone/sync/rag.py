@@ -19,7 +19,7 @@ from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
 from ragstone.sync.faces import Batch, Chat, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.sync.records import Records
-from ragstone.types import Answer, CachePolicy, Hit, Prompt
+from ragstone.types import Answer, CachePolicy, Hit, Message, Options, Prompt
 from ragstone.validation.policy import Guard
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class _Asked(TypedDict):
     pipeline: str
     payer: NotRequired[Payer]
     cache: NotRequired[CachePolicy]
+    history: NotRequired[Sequence[Message]]
+    options: NotRequired[Options | None]
     output: type[BaseModel] | None
 
 
@@ -187,6 +189,8 @@ class Rag(Records):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        history: Sequence[Message] = (),
+        options: Options | None = None,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Answer:
@@ -200,6 +204,8 @@ class Rag(Records):
             pipeline=pipeline,
             payer=payer,
             cache=cache,
+            history=history,
+            options=options,
             output=output,
         )
         return waited(self._rag.ask(question, **asked, **inputs))
@@ -247,6 +253,8 @@ class Rag(Records):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        history: Sequence[Message] = (),
+        options: Options | None = None,
         output: type[BaseModel] | None = None,
         **inputs: Any,
     ) -> Stream:
@@ -260,6 +268,8 @@ class Rag(Records):
             pipeline=pipeline,
             payer=payer,
             cache=cache,
+            history=history,
+            options=options,
             output=output,
         )
         return Stream(self._rag.stream(question, **asked, **inputs))
@@ -267,7 +277,7 @@ class Rag(Records):
     def chat(
         self,
         *,
-        prompt: str = "chat",
+        prompt: str | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from ragstone.embedded import Embedded
 from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
@@ -54,6 +55,14 @@ class Records:
     def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""
         return waited(self._rag.routes())
+
+    def indexes(self) -> list[str]:
+        """The pipelines that ingest, by name."""
+        return waited(self._rag.indexes())
+
+    def embed(self, texts: Sequence[str], /, *, pipeline: str = "ingest") -> Embedded:
+        """The vectors of passages, by the embedder of an ingest pipeline; nothing of them is kept."""
+        return waited(self._rag.embed(texts, pipeline=pipeline))
 
     def document(
         self, document_id: str, *, principals: Iterable[str] = (), tenant: str = "default", pipeline: str = "answer"

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from ragstone.asked import Asked
 from ragstone.evaluation.datasets.layouts import Judged, Question, read_judged, read_passages, read_spans
 from ragstone.evaluation.datasets.report import Report
 from ragstone.evaluation.datasets.scratch import Scratch, opened
@@ -114,7 +115,7 @@ async def _answer(question: Question, pipeline: AnswerPipeline, context: Context
         return dict.fromkeys(("hit@1", "hit@5", "answer_contained", "exact", "f1"), 0.0), 0.0
     begun = time.perf_counter()
     answer: Answer | None = None
-    async for part in pipeline.stream(question.text, context=context):
+    async for part in pipeline.stream(Asked(question=question.text), context=context):
         answer = part if isinstance(part, Answer) else answer
     seconds = time.perf_counter() - begun
     assert answer is not None, "the last part of a stream is its answer"

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ragstone import __version__
+from ragstone.asked import Asked
 from ragstone.assembly import ProjectParts
 from ragstone.batch.asking import Asker, Pending
 from ragstone.batch.questions import BatchQuestion
@@ -246,11 +247,8 @@ class _Running:
             answer = _searched(tuple(hits), context)
         else:
             variant = next(one for one in self.spec.pipelines if one.title == job.variant)
-            answer = await whole(
-                pipeline.stream(
-                    case.question, prompt=variant.prompt, inputs=case.inputs, filters=case.filters, context=context
-                )
-            )
+            asked = Asked(question=case.question, prompt=variant.prompt, inputs=case.inputs, where=case.filters)
+            answer = await whole(pipeline.stream(asked, context=context))
         return answer, time.perf_counter() - begun
 
     def _kept(self, answer: Answer) -> dict[str, Any]:

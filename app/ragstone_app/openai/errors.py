@@ -3,7 +3,7 @@
 | status | code | when |
 |---|---|---|
 | 400 | `unsupported_parameter`, `invalid_value`, `context_length_exceeded`, … | the request is refused as it stands |
-| 404 | `model_not_found` | no pipeline has that route |
+| 404 | `model_not_found` | there is no such model here |
 | 422 | `check_failed` | a check has ended the request; which one, and why, stands under `ragstone` |
 | 429 | `rate_limit_exceeded` | a limit of requests or tokens a minute; Retry-After says when there is room |
 | 429 | `insufficient_quota` | a budget is spent |

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from ragstone.errors import nearest
 from ragstone.types import Message, Options
-from ragstone_app.chat_errors import ChatError
+from ragstone_app.openai.errors import ChatError
 
 __all__ = ["ChatRequest", "read"]
 
@@ -46,7 +46,7 @@ class _Message(_Strict):
     content: _Content
     # What OpenAI's own replies hold beside the content, and clients send back:
     refusal: None = None
-    annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+    annotations: list[Any] | None = None
 
 
 class _Schema(_Strict):
@@ -87,6 +87,7 @@ class ChatRequest(_Strict):
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     response_format: Annotated[_AsText | _AsSchema, Field(discriminator="type")] | None = None
+    user: str | None = None  # whom the client asks for; it changes nothing
     # Those that may say no:
     logprobs: Literal[False] | None = None
     store: Literal[False] | None = None
