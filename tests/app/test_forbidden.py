@@ -119,7 +119,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
         who["tenant"] = draw(st.sampled_from((*TENANTS, "default")))
     if draw(st.booleans()):
         who["principals"] = draw(st.lists(st.sampled_from((*GROUPS, "public")), max_size=3, unique=True))
-    kind = draw(st.sampled_from(["ask", "search", "stream", "traces", "trace", "feedback", "costs", "status"]))
+    kind = draw(st.sampled_from(["ask", "search", "stream", "chat", "traces", "trace", "feedback", "costs", "status"]))
     if kind in ("ask", "search", "stream"):
         asked: dict[str, Any] = {"question": draw(st.sampled_from(["When does the halibut project ship?", "Halibut?"]))}
         if draw(st.booleans()):
@@ -127,6 +127,9 @@ def requests(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
         if kind == "stream":
             asked["stream"] = True
         return "POST", "/api/search" if kind == "search" else "/api/ask", {**asked, **who}
+    if kind == "chat":
+        said = [{"role": "user", "content": "When does the halibut project ship?"}]
+        return "POST", "/v1/chat/completions", {"model": "ragstone/answer", "messages": said}
     if kind == "feedback":
         return "POST", "/api/feedback", {"trace_id": draw(words), "good": True, **who}
     return "GET", {"trace": f"/api/traces/{draw(words)}"}.get(kind, f"/api/{kind}"), who
@@ -170,6 +173,18 @@ def test_another_tenants_trace_looks_like_one_that_is_not_there(house: House):
     assert said(found["acme"])[0] == 200
     assert said(found["globex"]) == said("0" * 16)
     assert said("0" * 16)[0] == 404
+
+
+def test_openais_clients_are_answered_from_what_the_key_may_see(house: House):
+    said = {
+        "model": "ragstone/answer",
+        "messages": [{"role": "user", "content": "When does the halibut project ship?"}],
+    }
+    for one in house.secrets:
+        _, headers = house.keys[one.tenant, frozenset({one.group})]
+        response = house.client.post("/v1/chat/completions", json=said, headers=headers)
+        assert response.status_code == 200, response.text
+        assert set(WORD.findall(response.text)) == {one.word}
 
 
 def test_an_admin_sees_every_trace(house: House):
