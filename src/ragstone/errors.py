@@ -5,6 +5,7 @@
     │   ├── ProjectNotFound       no folder with [tool.ragstone] in its pyproject.toml
     │   ├── NotConfigured         a variable or key that this part needs is not set
     │   ├── MissingExtra          an optional package is not installed
+    │   ├── PipelineNotFound      no pipeline of that name does what is asked of it
     │   └── PromptError           a prompt file cannot be used as it stands
     ├── UsageError                an argument is wrong: a bad k, an unknown name, a malformed filter
     ├── AccessDenied              who asks has no key, or one that does not count
@@ -84,6 +85,7 @@ __all__ = [
     "OutOfCalls",
     "OverBudget",
     "ParseError",
+    "PipelineNotFound",
     "ProjectNotFound",
     "PromptError",
     "PromptTooLong",
@@ -98,6 +100,7 @@ __all__ = [
     "StreamBroken",
     "ToolFailed",
     "Ungraded",
+    "UnsupportedFile",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -150,6 +153,10 @@ class NotConfigured(ConfigError):
 
 class MissingExtra(ConfigError):
     """An optional package is not installed; the hint is the command that installs it."""
+
+
+class PipelineNotFound(ConfigError):
+    """There is no pipeline of that name, or it ingests where one that answers is asked for, or the other way round."""
 
 
 class PromptError(ConfigError):

@@ -56,7 +56,7 @@ def test_one_that_fails_says_why_and_the_next_is_done(project: Path):
         missing = client.post("/api/ingest", json={"pipeline": "nowhere"}).json()
         right = client.post("/api/ingest", json={}).json()
         failed = ended(client, missing["id"])
-        assert (failed["state"], failed["error"]["error"]) == ("failed", "ConfigError")
+        assert (failed["state"], failed["error"]["error"]) == ("failed", "PipelineNotFound")
         assert "nowhere" in failed["error"]["message"]
         assert ended(client, right["id"])["state"] == "done"
 

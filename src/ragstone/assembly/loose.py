@@ -13,7 +13,7 @@ from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import template
-from ragstone.errors import ConfigError, UsageError
+from ragstone.errors import PipelineNotFound, UsageError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.capped import CappedModel
 from ragstone.inference.metered import MeteredModel
@@ -28,6 +28,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import built_in
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -183,6 +184,10 @@ class LooseParts:
         models = {self._model.name or "model": self._model}
         return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
 
+    def prompts(self) -> list[Entry]:
+        """Those that ship."""
+        return entries(template())
+
     def ledgers(self) -> Sequence[Ledger]:
         """The one that there is, in memory."""
         return [self._ledger]
@@ -252,6 +257,6 @@ def _prompt_path(name: str) -> Path:
 
 def _only(asked: str, there: str) -> None:
     if asked != there:
-        raise ConfigError(
+        raise PipelineNotFound(
             f"there is no pipeline {asked!r}", expected=there, hint="Named pipelines need a project folder."
         )

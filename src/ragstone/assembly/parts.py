@@ -13,6 +13,7 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
+from ragstone.prompts.catalog import Entry
 from ragstone.protocols import Embedder, Ledger, Source
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
@@ -80,6 +81,10 @@ class Assembly(Protocol):
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """What tests prompt files with the models of a pipeline, or with one model by its name."""
+        ...
+
+    def prompts(self) -> list[Entry]:
+        """Every prompt by name."""
         ...
 
     def ledgers(self) -> Sequence[Ledger]:

@@ -28,6 +28,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Healths, Routed, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.project import Project, Stamp
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -183,6 +184,7 @@ class ProjectParts:
     def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
         """Those of `pipelines/<pipeline>.yaml`."""
         with self._one:
+            self.project.ingest_spec(pipeline)
             return self._now.builder.sources(self.project.pipeline(pipeline))
 
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
@@ -214,6 +216,10 @@ class ProjectParts:
                     )
                 )
             return testers[pipeline, model]
+
+    def prompts(self) -> list[Entry]:
+        """Those of `prompts/`, and those that ship."""
+        return entries(self.project.root)
 
     def ledgers(self) -> Sequence[Ledger]:
         """The project's own, and its connectors of that kind."""

@@ -12,10 +12,12 @@ from ragstone.caches import AsyncCache
 from ragstone.chats import AsyncChat
 from ragstone.files import AsyncFiles
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
+from ragstone.health import AsyncHealth, HealthReport
 from ragstone.indexes import AsyncIndex
 from ragstone.ingestions import AsyncIngestions
 from ragstone.keys import AsyncKeys, NewKey
 from ragstone.models import AsyncModels
+from ragstone.prompt_files import AsyncPrompts, ListedPrompt, ShownPrompt
 from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
 from ragstone.state.jobs import Job
 from ragstone.state.keys import Grant, Key
@@ -27,7 +29,20 @@ from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Batch", "Cache", "Chat", "Files", "Index", "Ingestions", "Keys", "Models", "Route", "Stream"]
+__all__ = [
+    "Batch",
+    "Cache",
+    "Chat",
+    "Files",
+    "Health",
+    "Index",
+    "Ingestions",
+    "Keys",
+    "Models",
+    "Prompts",
+    "Route",
+    "Stream",
+]
 
 
 class Stream:
@@ -105,6 +120,36 @@ class Models:
     def probe(self) -> None:
         """Has each model find out what its server can do, unless it is known of the last day."""
         waited(self._models.probe())
+
+
+class Prompts:
+    """The prompt files of a project."""
+
+    def __init__(self, prompts: AsyncPrompts) -> None:
+        self._prompts = prompts
+
+    def all(self) -> list[ListedPrompt]:
+        """Every prompt by name, as its file stands now."""
+        return waited(self._prompts.all())
+
+    def show(self, name: str) -> ShownPrompt:
+        """One prompt. Raises UsageError where there is none of that name."""
+        return waited(self._prompts.show(name))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a prompt of that name."""
+        return waited(self._prompts.has(name))
+
+
+class Health:
+    """The parts of one answer pipeline."""
+
+    def __init__(self, health: AsyncHealth) -> None:
+        self._health = health
+
+    def check(self) -> HealthReport:
+        """The state of each part, after two seconds at most."""
+        return waited(self._health.check())
 
 
 class Cache:

@@ -11,7 +11,7 @@ from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Cache, Files, Index, Keys, Models
+from ragstone.sync.faces import Cache, Files, Health, Index, Keys, Models, Prompts
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Document
@@ -20,7 +20,7 @@ __all__ = ["Records"]
 
 
 class Records:
-    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+    """Indexes, models, prompts, caches, keys, health, documents, traces, feedback and costs of one project."""
 
     _rag: AsyncRag
 
@@ -43,6 +43,14 @@ class Records:
     def keys(self) -> Keys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return Keys(self._rag.keys())
+
+    def prompts(self) -> Prompts:
+        """The prompt files, each with its text and its faults."""
+        return Prompts(self._rag.prompts())
+
+    def health(self, *, pipeline: str = "answer") -> Health:
+        """Which parts of an answer pipeline can be used now. Nothing that costs money is asked."""
+        return Health(self._rag.health(pipeline=pipeline))
 
     def backup(self, target: str | Path) -> Backup:
         """Copies what nothing makes again into one file, as of one moment, also while the project is in use."""
