@@ -13,7 +13,7 @@ export RAGSTONE_DATA ?= ../shared/data
 # Compiled once and kept: else each of the test workers, and each command that they start, would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-servers test-vllm lint serve bench bench-guard readme docs lock clean
+.PHONY: help demo test test-servers test-vllm lint serve stack bench bench-guard readme docs lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,7 @@ test-servers: .venv/.dev .venv-s3/.done .venv-guardrails/.done .venv-evals/.done
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m servers $(ARGS) $(OR_NONE)
 
 test-vllm: .venv/.dev .venv-vllm/.done ## run the tests with a real vLLM on the CPU (3.5 GB)
+	@.ci/install-servers
 	@RAGSTONE_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -m vllm $(ARGS)
 
 lint: .venv/.lint ## check style, types, the direction of imports and sizes
@@ -50,6 +51,10 @@ lint: .venv/.lint ## check style, types, the direction of imports and sizes
 
 serve: .venv/.run ## serve the project in this folder on http://127.0.0.1:8321
 	@$(RAGSTONE) serve
+
+stack: .venv/.dev ## start all that docker-compose.yml names, as processes of this machine (ARGS="--vllm 2": with two vLLM)
+	@.ci/install-servers
+	@PYTHONPATH=tests/support $(BIN)/python -m stack $(ARGS)
 
 bench: .venv/.dev ## measure Ragstone beside its peers, and write BENCHMARKS.md (ROW=import: one row; QUICK=1: ten minutes)
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS) -- $(ROW)

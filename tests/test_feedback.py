@@ -36,6 +36,16 @@ async def test_feedback_holds_what_the_trace_holds_and_outlives_it(project: Path
             await rag.feedback(answer, good=False)
 
 
+async def test_an_answer_that_another_process_has_just_given_is_found(project: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ragstone.tracing.store.MOMENT", 0.5)  # for so long it is not written
+    monkeypatch.setattr("ragstone.records.LATE", (0.1, 2.0))
+    async with ragstone.aopen(project) as one, ragstone.aopen(project) as other:
+        await one.ingest()
+        assert await other.traces() == []  # its file is there, and open
+        answer = await one.ask(SHIPS)
+        assert (await other.feedback(answer.trace_id, good=True)).answer == answer.text
+
+
 def test_the_blocking_face_takes_the_beginning_of_a_trace(project: Path):
     with ragstone.open(project) as rag:
         rag.ingest()

@@ -19,6 +19,7 @@ from starlette.routing import Route
 import ragstone
 from ragstone import errors
 from ragstone_app.access import Access
+from ragstone_app.admitted import CONCURRENCY, Admitted
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
 from ragstone_app.documents import FILES, document_routes, file_routes
@@ -40,8 +41,8 @@ from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
 
-def create(folder: str | Path = ".") -> FastAPI:
-    """The application for one project folder. Raises ProjectNotFound when there is none."""
+def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastAPI:
+    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound."""
     rag = ragstone.aopen(folder)
     ingesting = Ingesting(rag)
 
@@ -65,6 +66,7 @@ def create(folder: str | Path = ".") -> FastAPI:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, no_route)
     # The last one added is the first one passed.
+    app.add_middleware(Admitted, most=concurrency)
     app.add_middleware(Bounded, files=[FILES])
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench import load_section
 from bench.results import lost
 
 __all__ = ["FILE", "figure", "overview", "page", "ratio", "table"]
@@ -33,6 +34,7 @@ def page(results: Result) -> str:
     parts = [HEAD, *_machines(rows), "## All rows\n", *_overview(rows)]
     for name, result in rows.items():
         parts += ["", f"## {result['title']}", "", result["what"], "", *_detail(name, result)]
+    parts += load_section.section(results)
     return "\n".join(parts).rstrip() + "\n"
 
 

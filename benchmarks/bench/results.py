@@ -11,6 +11,8 @@
                    "figures": {measure: {"median", "least", "most"}}}, …],
         "compared": {measure: {"ours", "peer": names of sides, "ratio": number or null, "verdict"}}}}}
 
+Beside "rows" stands "load": the runs of benchmarks/load.py, which has no peers, as it writes them.
+
 A row that has never run has "not_run": why, and no sides. `compared` holds the first of our sides against the best
 peer: `ratio` is the median of ours divided by that of the peer, null where the peer's is zero; the verdict is "ahead",
 "behind" or "equal". A measure that no peer has, or not we, is not compared.
@@ -59,7 +61,7 @@ def merged(results: Results, new: Mapping[str, Results], *, rows: Mapping[str, M
         before = old.get(name, {"not_run": "it has not been run"})
         now = new.get(name, before)
         found[name] = {**(before if "not_run" in now and "sides" in before else now), **words}
-    return {"rows": found}
+    return {**results, "rows": found}
 
 
 def summed(result: Results) -> Results:

@@ -23,6 +23,7 @@ from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback, Said
 from ragstone.trace import StoredTrace
+from ragstone.tracing.store import LATE
 from ragstone.types import Answer, Context, Document
 
 __all__ = ["AsyncRecords"]
@@ -99,10 +100,18 @@ class AsyncRecords:
         """What happened during one request of a tenant, by its id or the beginning of it.
 
         A request is shown to who has all the principals that it was made with, since it tells what they may see. None
-        instead of principals stands for the operator, who may see every request, and each ingestion.
+        instead of principals stands for the operator, who may see every request, and each ingestion. One that is not
+        there is looked for again: another process of the project may have given the answer, and be about to write it.
         """
         who = None if principals is None else principals_of(principals)
-        return await asyncio.to_thread(self._parts.traces.show, trace_id, tenant=tenant, principals=who)
+        traces = self._parts.traces
+        found = await asyncio.to_thread(traces.show, trace_id, tenant=tenant, principals=who)
+        for seconds in LATE if traces.path is not None else ():
+            if found is not None:
+                break
+            await asyncio.sleep(seconds)
+            found = await asyncio.to_thread(traces.show, trace_id, tenant=tenant, principals=who)
+        return found
 
     async def traces(
         self, *, limit: int = 20, principals: Iterable[str] | None = (), tenant: str = "default"

@@ -9,7 +9,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from http.client import HTTPResponse
 from pathlib import Path
+
+import pytest
+
+import held_upstream
 
 SLOW = re.compile(r"cache: the cache is left alone for now.*: it took longer than [0-9]+ ms")
 """What a machine that is busy has it say, and rightly."""
@@ -36,14 +41,39 @@ def test_it_answers_while_documents_are_ingested_and_ends_on_ctrl_c(ingested: Pa
             server.kill()
 
 
+def test_a_stream_that_does_not_end_is_cut_off_after_the_grace(ingested: Path, monkeypatch: pytest.MonkeyPatch):
+    with held_upstream.serving() as upstream:
+        monkeypatch.setenv("RAGSTONE_LOCAL_URL", upstream.url)
+        monkeypatch.setenv("RAGSTONE_LOCAL_MODEL", "held")
+        answer = ingested / "pipelines" / "answer.yaml"
+        answer.write_text(re.sub("models: .*]", "models: [local]", answer.read_text()))
+        command = [sys.executable, "-m", "ragstone", "serve", "--port", "0", "--grace", "1"]
+        with subprocess.Popen(command, cwd=ingested, stderr=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stderr is not None
+                address = server.stderr.readline().split(" on ")[1].split()[0]
+                upstream.hold()
+                with opened(address, stream=True) as response:
+                    assert response.readline().startswith(b"event: ")
+                    upstream.held.acquire()
+                    server.send_signal(signal.SIGTERM)
+                    server.wait(timeout=60)  # and the model has not said its last word yet
+            finally:
+                server.kill()
+
+
 def ask(address: str) -> dict[str, object]:
+    with opened(address) as response:
+        return json.load(response)
+
+
+def opened(address: str, **more: object) -> HTTPResponse:
     request = urllib.request.Request(
         f"{address}/api/ask",
-        data=json.dumps({"question": "When does the halibut project ship?"}).encode(),
+        data=json.dumps({"question": "When does the halibut project ship?", **more}).encode(),
         headers={"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
+    return urllib.request.urlopen(request, timeout=60)
 
 
 def test_a_port_that_is_taken_is_one_line_and_code_2(project: Path, run):

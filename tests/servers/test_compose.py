@@ -39,7 +39,7 @@ def test_the_service_waits_for_a_healthy_store() -> None:
 def test_nothing_listens_beyond_this_machine() -> None:
     services = configured("--profile", "gpu", "--profile", "postgres")
     published = [port for service in services.values() for port in service.get("ports", [])]
-    assert published == ["127.0.0.1:8321:8321/tcp"]
+    assert sorted(published) == ["127.0.0.1:8080:8080/tcp", "127.0.0.1:8321:8321/tcp"]
 
 
 def test_the_app_asks_for_the_model_that_the_gpu_serves() -> None:

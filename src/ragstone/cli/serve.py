@@ -23,6 +23,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8321,
+    concurrency: Annotated[
+        int, typer.Option(help="Requests at the same time; one more is told to come again.", min=1)
+    ] = 64,
+    grace: Annotated[
+        int, typer.Option(help="Seconds in which running requests may end once the service is told to stop.", min=0)
+    ] = 30,
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
@@ -44,7 +50,9 @@ def serve(
             if host not in LOOPBACK:
                 show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(uvicorn.Config(create(root), log_level="warning")).run(sockets=[listening])
+            app = create(root, concurrency=concurrency)
+            settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=grace)
+            uvicorn.Server(settings).run(sockets=[listening])
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -18,12 +18,13 @@ from ragstone.errors import StateError
 from ragstone.state.database import Database
 from ragstone.trace import Step, StoredTrace, Trace
 
-__all__ = ["TraceStore"]
+__all__ = ["LATE", "TraceStore"]
 
 log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
 MOMENT = 0.05  # seconds that a trace may wait for others before they are written
+LATE = (0.1, 0.9)  # seconds until the trace of an answer that another process has just given is looked for again
 
 _Row: TypeAlias = tuple[Trace, str, Collection[str] | None, dict[str, Any]]
 """A trace with its tenant, the principals of its caller, and the facts of its outcome."""
