@@ -8,9 +8,12 @@ import pytest
 
 import ragstone
 from ragstone.chats import AsyncChat
+from ragstone.health import AsyncHealth
+from ragstone.prompt_files import AsyncPrompts
 from ragstone.rag import AsyncRag
 from ragstone.records import AsyncRecords
 from ragstone.sync import Chat, Rag
+from ragstone.sync.faces import Health, Prompts
 from ragstone.sync.records import Records
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 
@@ -37,7 +40,10 @@ def public(cls: type) -> dict[str, inspect.Signature]:
     }
 
 
-@pytest.mark.parametrize(("blocking", "twin"), [(Rag, AsyncRag), (Records, AsyncRecords), (Chat, AsyncChat)])
+TWINS = [(Rag, AsyncRag), (Records, AsyncRecords), (Chat, AsyncChat), (Prompts, AsyncPrompts), (Health, AsyncHealth)]
+
+
+@pytest.mark.parametrize(("blocking", "twin"), TWINS)
 def test_both_faces_have_the_same_names_and_parameters(blocking: type, twin: type):
     ours, theirs = public(blocking), public(twin)
     assert ours.keys() == theirs.keys()

@@ -9,19 +9,38 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 import ragstone
 from ragstone import errors
 from ragstone.streams import AnswerStream
 from ragstone_app.access import Caller, caller_of
-from ragstone_app.requests import Asking
+from ragstone_app.requests import Asking, Passages
+from ragstone_app.shapes import AnswerShape, HitsShape, sends
 from ragstone_app.wording import status_of, told
 
-__all__ = ["PipelineName", "asking_routes", "begun", "event"]
+__all__ = ["MAX_QUESTION", "Inputs", "PipelineName", "asking_routes", "begun", "event"]
 
 MAX_QUESTION = 20_000  # characters; a question is no document
 RESERVED = {"question", "prompt", "k", "where", "principals", "tenant", "pipeline", "output", "payer", "cache"}
+
+
+def _of_the_prompt(inputs: dict[str, Any]) -> dict[str, Any]:
+    """An input cannot pass for an argument of the call: a tenant, say."""
+    taken = RESERVED & inputs.keys()
+    if taken:
+        raise ValueError(f"an input may not be called {min(taken)!r}")
+    return inputs
+
+
+Inputs = Annotated[
+    dict[str, Any],
+    AfterValidator(_of_the_prompt),
+    Field(
+        description="The prompt file's own inputs.",
+        json_schema_extra={"propertyNames": {"not": {"enum": [*sorted(RESERVED)]}}},
+    ),
+]
 PipelineName = Annotated[str, Field(pattern=r"^[\w-]{1,100}$", description="The file in pipelines/ to use.")]
 
 
@@ -29,9 +48,7 @@ class Question(Asking):
     """What may be asked; a key that is not listed here is refused."""
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION, examples=["When does the halibut project ship?"])
-    k: int | None = Field(
-        default=None, ge=1, le=1000, description="How many passages; the pipeline's number if absent."
-    )
+    k: Passages | None = Field(default=None, description="How many passages; the pipeline's number if absent.")
     where: dict[str, Any] | None = Field(default=None, description="A filter on metadata.", examples=[{"lang": "en"}])
     pipeline: PipelineName = "answer"
 
@@ -39,18 +56,9 @@ class Question(Asking):
 class Ask(Question):
     """A question with what shapes its answer."""
 
-    prompt: str | None = Field(default=None, pattern=r"^[\w-]+$", description="The file in prompts/ to use.")
-    inputs: dict[str, Any] = Field(default={}, description="The prompt file's own inputs.")
+    prompt: str | None = Field(default=None, pattern=r"^[\w-]{1,100}$", description="The file in prompts/ to use.")
+    inputs: Inputs = Field(default={})
     stream: bool = Field(default=False, description="Events while it is answered, in place of one object at the end.")
-
-    @field_validator("inputs")
-    @classmethod
-    def _of_the_prompt(cls, inputs: dict[str, Any]) -> dict[str, Any]:
-        """An input cannot pass for an argument of the call: a tenant, say."""
-        taken = RESERVED & inputs.keys()
-        if taken:
-            raise ValueError(f"an input may not be called {min(taken)!r}")
-        return inputs
 
 
 def asking_routes(rag: ragstone.AsyncRag) -> APIRouter:
@@ -81,7 +89,7 @@ def asking_routes(rag: ragstone.AsyncRag) -> APIRouter:
             return StreamingResponse(await begun(answering), media_type="text/event-stream", headers=UNKEPT)
         return (await answering).as_dict()
 
-    @routes.post("/api/search")
+    @routes.post("/api/search", **sends(HitsShape))
     async def search(asked: Question, caller: Annotated[Caller, Depends(caller_of)]) -> dict[str, Any]:
         """The best passages, without an answer."""
         tenant, principals = asked.who(caller)
@@ -99,7 +107,11 @@ UNKEPT = {"cache-control": "no-store", "x-accel-buffering": "no"}
 """Of a stream: no proxy between may keep it, or hold it back until it is whole."""
 
 STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {}, "text/event-stream": {}}, "description": "The answer, or its events."}
+    200: {
+        "model": AnswerShape,
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "The answer, or its events.",
+    }
 }
 
 

@@ -60,17 +60,18 @@ class _Refused(Exception):
 
 
 class Bounded:
-    """Gives a route only what it may be asked. `files` are paths whose routes read bodies of their own."""
+    """Gives a route only what it may be asked. Below the paths `files` a PUT is a file that the route reads."""
 
     def __init__(
         self, app: App, *, files: Collection[str] = (), largest: int = LARGEST, patience: float = PATIENCE
     ) -> None:
-        self._app, self._files = app, frozenset(files)
+        self._app, self._files = app, tuple(files)
         self._largest, self._patience = largest, patience
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["method"] not in CHANGES or scope["path"] in self._files:
+        sends = scope["type"] == "http" and scope["method"] in CHANGES
+        if not sends or (scope["method"] == "PUT" and scope["path"].startswith(self._files)):
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])

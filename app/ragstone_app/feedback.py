@@ -11,6 +11,7 @@ from pydantic import Field
 import ragstone
 from ragstone_app.access import Caller, caller_of
 from ragstone_app.requests import Asking
+from ragstone_app.shapes import FeedbackShape, sends
 from ragstone_app.wording import error_body
 
 __all__ = ["feedback_routes"]
@@ -30,9 +31,9 @@ class Feedback(Asking):
 
 def feedback_routes(rag: ragstone.AsyncRag) -> APIRouter:
     """The one route there is: `POST /api/feedback`."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["ask"])
 
-    @routes.post("/api/feedback", response_model=None)
+    @routes.post("/api/feedback", **sends(FeedbackShape))
     async def feedback(
         said: Feedback, caller: Annotated[Caller, Depends(caller_of)]
     ) -> dict[str, str | bool | None] | JSONResponse:

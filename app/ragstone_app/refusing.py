@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ragstone.errors import RagstoneError
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ragstone.errors import RagstoneError, UsageError
 from ragstone_app.asgi import NONE, Event, Send, reply
 from ragstone_app.openai.errors import ChatError
 from ragstone_app.wording import again, told, worded
 
-__all__ = ["refuse"]
+__all__ = ["no_route", "refuse"]
 
 OF_OPENAI = "/v1/"
 
@@ -28,3 +32,20 @@ async def refuse(
         await reply(send, shaped.body, status, {**shaped.headers, **soon, **headers})
     else:
         await reply(send, told(error), status, {**soon, **headers})
+
+
+async def no_route(request: Request, error: Exception) -> JSONResponse:
+    """What no route takes: an unknown path, a method that it has not, a body that cannot be read."""
+    assert isinstance(error, HTTPException)
+    says = {404: "there is no such route", 405: "the route has no such method"}.get(error.status_code, error.detail)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == 405:  # the first route of a path does not know what the others take
+        path = getattr(request.scope.get("route"), "path", "").replace(":path}", "}")
+        documented = request.app.openapi()["paths"].get(path, {})
+        headers["allow"] = ", ".join(sorted(method.upper() for method in documented))
+    refused = UsageError(says, hint="GET /openapi.json lists all routes.")
+    if request.url.path.startswith(OF_OPENAI):
+        body = ChatError(error.status_code, "invalid_request", f"{says}. {refused.hint}").body
+    else:
+        body = told(refused)
+    return JSONResponse(body, status_code=error.status_code, headers=headers)

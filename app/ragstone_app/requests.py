@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ragstone_app.access import Caller
 
-__all__ = ["Asking", "Name", "Tenant"]
+__all__ = ["Asking", "Name", "Passages", "Tenant"]
 
 MOST = 1_000  # principals of one caller
 
+
+def _whole(given: object) -> object:
+    """JSON knows one kind of number: 5.0 is the integer 5."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Passages = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose documents; that of the key if absent.")]
 
@@ -19,7 +26,7 @@ Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose d
 class Asking(BaseModel):
     """For whom something is asked. A key that is absent here is that of the key; one that it has not is refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     principals: list[Name] | None = Field(
         default=None,

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 import ragstone
@@ -22,12 +22,21 @@ from ragstone_app.access import Access
 from ragstone_app.admitted import CONCURRENCY, Admitted
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
+from ragstone_app.documents import FILES, document_routes, file_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
+from ragstone_app.ingesting import Ingesting, ingesting_routes
+from ragstone_app.metered import Metered, Requests
+from ragstone_app.metrics import metric_routes
 from ragstone_app.openai.chat import Chat
 from ragstone_app.openai.embedding import Embeddings
-from ragstone_app.openai.errors import ChatError
+from ragstone_app.openai.listing import model_routes
 from ragstone_app.openai.names import Names
+from ragstone_app.openapi import CHAT, EMBEDDINGS, documented
+from ragstone_app.prompts import prompt_routes
+from ragstone_app.readiness import Readiness, ready_routes
+from ragstone_app.records import record_routes
+from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
@@ -35,11 +44,13 @@ from ragstone_app.wording import error_body, error_reply
 def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastAPI:
     """The application for one project folder, with so many requests at a time. Raises ProjectNotFound."""
     rag = ragstone.aopen(folder)
+    ingesting = Ingesting(rag)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.probing = asyncio.create_task(probed(rag))
         beside = [app.state.probing, asyncio.create_task(app.state.reloading.run())]
+        beside.append(asyncio.create_task(ingesting.run()))
         yield
         for task in beside:
             task.cancel()
@@ -49,39 +60,31 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastA
     # FastAPI's own pages would load their scripts from a CDN; /openapi.json is all that a client needs.
     app = FastAPI(title="Ragstone", version=ragstone.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.reloading = Reloading(rag)
+    app.openapi = documented(app)
+    readiness, requests, names = Readiness(rag.health()), Requests(), Names(rag)
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, no_route)
     # The last one added is the first one passed.
     app.add_middleware(Admitted, most=concurrency)
-    app.add_middleware(Bounded)
+    app.add_middleware(Bounded, files=[FILES])
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """Whether the process answers at all."""
-        return {"status": "ok", "version": ragstone.__version__}
+    app.add_middleware(Metered, requests=requests, paths=lambda: app.openapi()["paths"])
 
     app.include_router(asking_routes(rag))
+    app.include_router(ingesting_routes(rag, ingesting))
+    app.include_router(document_routes(rag))
+    app.include_router(file_routes(rag, ingesting))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
-    names = Names(rag)
-    for path, endpoint in (("/v1/chat/completions", Chat(rag, names)), ("/v1/embeddings", Embeddings(rag, names))):
+    app.include_router(prompt_routes(rag))
+    app.include_router(record_routes(rag, readiness))
+    app.include_router(ready_routes(readiness))
+    app.include_router(metric_routes(rag, readiness, requests))
+    app.include_router(model_routes(names))
+    for path, endpoint in ((CHAT, Chat(rag, names)), (EMBEDDINGS, Embeddings(rag, names))):
         app.router.routes.append(Route(path, endpoint, methods=["POST"], include_in_schema=False))
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        """What OpenAI's clients may name as a model."""
-        return await names.listed()
-
-    @app.get("/v1/models/{name:path}", response_model=None)
-    async def model(name: str) -> dict[str, Any] | JSONResponse:
-        """One of them."""
-        try:
-            return await names.shown(name)
-        except ChatError as error:
-            return JSONResponse(error.body, error.status, error.headers)
-
     return app
 
 

@@ -49,9 +49,10 @@ def status_of(error: RagstoneError) -> int:
 _STATUSES: tuple[tuple[tuple[type[RagstoneError], ...], int], ...] = (
     ((errors.CheckFailed,), 422),
     ((errors.AccessDenied,), 403),
-    ((errors.UsageError, errors.UnsupportedFilter, errors.PromptError), 400),
+    ((errors.UsageError, errors.UnsupportedFilter, errors.PromptError, errors.PipelineNotFound), 400),
+    ((errors.UnsupportedFile,), 415),
     ((errors.RateLimited, errors.OverBudget), 429),
-    ((errors.IndexBusy,), 409),
+    ((errors.IndexBusy, errors.SourceUnavailable), 409),
     ((errors.ModelError, errors.NotConfigured), 503),
 )
 """The first that fits counts."""

@@ -5,6 +5,7 @@
     │   ├── ProjectNotFound       no folder with [tool.ragstone] in its pyproject.toml
     │   ├── NotConfigured         a variable or key that this part needs is not set
     │   ├── MissingExtra          an optional package is not installed
+    │   ├── PipelineNotFound      no pipeline of that name does what is asked of it
     │   └── PromptError           a prompt file cannot be used as it stands
     ├── UsageError                an argument is wrong: a bad k, an unknown name, a malformed filter
     ├── AccessDenied              who asks has no key, or one that does not count
@@ -12,6 +13,7 @@
     │   ├── SourceUnavailable     its folder is missing or unreachable
     │   └── SourceEmpty           it lists nothing, and held documents before
     ├── ParseError                one document cannot be read; the others go on
+    │   └── UnsupportedFile       no parser reads files of its kind
     ├── StateError                .ragstone/ cannot be read or written
     │   ├── IndexBusy             another process holds the index                  (retryable)
     │   ├── IndexMismatch         the index was built by another embedder
@@ -83,6 +85,7 @@ __all__ = [
     "OutOfCalls",
     "OverBudget",
     "ParseError",
+    "PipelineNotFound",
     "ProjectNotFound",
     "PromptError",
     "PromptTooLong",
@@ -97,6 +100,7 @@ __all__ = [
     "StreamBroken",
     "ToolFailed",
     "Ungraded",
+    "UnsupportedFile",
     "UnsupportedFilter",
     "UsageError",
     "nearest",
@@ -151,6 +155,10 @@ class MissingExtra(ConfigError):
     """An optional package is not installed; the hint is the command that installs it."""
 
 
+class PipelineNotFound(ConfigError):
+    """There is no pipeline of that name, or it ingests where one that answers is asked for, or the other way round."""
+
+
 class PromptError(ConfigError):
     """A prompt file cannot be used as it stands."""
 
@@ -177,6 +185,10 @@ class SourceEmpty(SourceError):
 
 class ParseError(RagstoneError):
     """One document cannot be read. It is listed at the end of the run; the others go on."""
+
+
+class UnsupportedFile(ParseError):
+    """No parser reads files of this kind."""
 
 
 class StateError(RagstoneError):

@@ -13,7 +13,16 @@ from typing import Any, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragstone.config import STATE, Located, read_yaml, template, validate
-from ragstone.errors import ConfigError, NotConfigured, ProjectNotFound, PromptError, RagstoneError, UsageError, nearest
+from ragstone.errors import (
+    ConfigError,
+    NotConfigured,
+    PipelineNotFound,
+    ProjectNotFound,
+    PromptError,
+    RagstoneError,
+    UsageError,
+    nearest,
+)
 from ragstone.pipelines import rewriting
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.caches import calibration
@@ -115,10 +124,10 @@ class Project:
         return (self.plugins, self.connectors, self.pipelines) == (other.plugins, other.connectors, other.pipelines)
 
     def pipeline(self, name: str) -> Located:
-        """One pipeline. Raises ConfigError when there is none of that name."""
+        """One pipeline. Raises PipelineNotFound when there is none of that name."""
         found = self.pipelines.get(name)
         if found is None:
-            raise ConfigError(
+            raise PipelineNotFound(
                 f"there is no pipeline {name!r}",
                 where=str(self.root / "pipelines"),
                 expected="one of " + ", ".join(self.pipelines) if self.pipelines else "a file in this folder",
@@ -138,7 +147,7 @@ class Project:
         located = self.pipeline(name)
         if spec_for(located.value) is not wanted:
             kinds = {IngestSpec: "ingests", AnswerSpec: "answers"}
-            raise ConfigError(
+            raise PipelineNotFound(
                 f"the pipeline {name!r} is of the other kind",
                 where=located.where(),
                 expected=f"one that {kinds[wanted]}",
@@ -149,8 +158,9 @@ class Project:
         """The file of a prompt: the project's own, or the one that ships with Ragstone."""
         for folder in (self.root, template()):
             path = folder / "prompts" / f"{name}.prompty"
-            if path.is_file():
-                return path
+            with suppress(OSError):  # the name may be longer than any file's
+                if path.is_file():
+                    return path
         folder = self.root / "prompts"
         names = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.prompty"))
         raise PromptError(
@@ -390,7 +400,7 @@ class Project:
     def _require_pipeline(self, name: str) -> None:
         names = sorted(path.stem for path in (self.root / "pipelines").glob("*.yaml"))
         if name not in names:
-            raise ConfigError(
+            raise PipelineNotFound(
                 f"there is no pipeline {name!r}", expected="one of " + ", ".join(names), hint=nearest(name, names)
             )
         if spec_for(read_yaml(self.root / "pipelines" / f"{name}.yaml").value) is not IngestSpec:

@@ -52,6 +52,7 @@ from ragstone.verdicts import Finding, OnFail, Stage, Subject
 
 if TYPE_CHECKING:
     from ragstone.compact import Compact, Projection
+    from ragstone.inbox import Inbox
     from ragstone.types import Matrix, Vector
 
 
@@ -83,6 +84,8 @@ class Source(Connector):
     trust: Trust = (
         "retrieved"  # how far its words are; ingestion labels every document so, whatever that says of itself
     )
+
+    inbox: Inbox | None = None  # where files can be put, if anywhere
 
     @abstractmethod
     def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:

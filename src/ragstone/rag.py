@@ -20,6 +20,7 @@ from ragstone.chats import AsyncChat
 from ragstone.conversations.given import given
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
+from ragstone.ingestions import AsyncIngestions
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
 from ragstone.project import Project, find
 from ragstone.prompts.testing.gold import ANSWER
@@ -165,6 +166,10 @@ class AsyncRag(AsyncRecords):
         found = await asyncio.to_thread(self._parts.ingest, tenant=tenant, pipeline=pipeline)
         context = Context(tenant=tenant, patient=True, trace=Trace("plan"))
         return await found.plan(context=context, only=only, allow_empty=allow_empty)
+
+    def ingestions(self) -> AsyncIngestions:
+        """Ingestions that are asked for now and done later, also by another process."""
+        return AsyncIngestions(self._parts, self.ingest)
 
     # ── Answers out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,10 +12,13 @@ from ragstone.caches import AsyncCache
 from ragstone.callers import context_of, principals_of
 from ragstone.embedded import Embedded, embedded
 from ragstone.feedback import answered_in
+from ragstone.files import AsyncFiles
+from ragstone.health import AsyncHealth
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
 from ragstone.keys import AsyncKeys
 from ragstone.models import AsyncModels
+from ragstone.prompt_files import AsyncPrompts
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback, Said
@@ -27,13 +30,17 @@ __all__ = ["AsyncRecords"]
 
 
 class AsyncRecords:
-    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+    """Indexes, models, prompts, caches, keys, health, documents, traces, feedback and costs of one project."""
 
     _parts: Assembly
 
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncIndex:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return AsyncIndex(self._parts, tenant=tenant, pipeline=pipeline)
+
+    def files(self, *, tenant: str = "default", pipeline: str = "ingest") -> AsyncFiles:
+        """The documents of a tenant's index as one may see them, and a door for new files."""
+        return AsyncFiles(self._parts, tenant=tenant, pipeline=pipeline)
 
     def models(self, *, tenant: str = "default", pipeline: str = "answer") -> AsyncModels:
         """Which model of a pipeline's route a question would go to, and why."""
@@ -46,6 +53,14 @@ class AsyncRecords:
     def keys(self) -> AsyncKeys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return AsyncKeys(self._parts)
+
+    def prompts(self) -> AsyncPrompts:
+        """The prompt files, each with its text and its faults."""
+        return AsyncPrompts(self._parts)
+
+    def health(self, *, pipeline: str = "answer") -> AsyncHealth:
+        """Which parts of an answer pipeline can be used now. Nothing that costs money is asked."""
+        return AsyncHealth(self._parts, pipeline=pipeline)
 
     async def backup(self, target: str | Path) -> Backup:
         """Copies what nothing makes again into one file, as of one moment, also while the project is in use.

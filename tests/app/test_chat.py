@@ -112,7 +112,8 @@ def post(url: str, body: object) -> httpx.Response:
 
 
 def test_models_lists_the_pipelines(client: openai.OpenAI) -> None:
-    assert sorted(model.id for model in client.models.list()) == ["route/answer", "route/quoting"]
+    found = sorted(model.id for model in client.models.list())
+    assert found == ["embed/ingest", "ragstone/answer", "ragstone/quoting", "route/answer", "route/quoting"]
 
 
 def test_a_completion_is_what_the_route_said(client: openai.OpenAI, proxy: Proxy) -> None:

@@ -6,6 +6,7 @@ errors.py       our errors in OpenAI's shape
 replies.py      completions and pieces of them, in OpenAI's shape
 answering.py    `ragstone/NAME`: the documents answer
 routing.py      `route/NAME`: the models of a route answer
+listing.py      `/v1/models`
 chat.py         the endpoint of the completions
 embedding.py    the endpoint of the embeddings
 """

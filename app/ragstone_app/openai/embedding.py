@@ -17,12 +17,14 @@ from ragstone_app.openai.names import EMBED, Names
 if TYPE_CHECKING:
     from ragstone.types import Matrix
 
-__all__ = ["Embeddings"]
+__all__ = ["EmbeddingRequest", "Embeddings"]
 
 MOST = 2048  # texts of one request, as OpenAI has it
 
 
-class _Asked(BaseModel):
+class EmbeddingRequest(BaseModel):
+    """A request, checked."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str
@@ -33,6 +35,7 @@ class _Asked(BaseModel):
 
     @property
     def texts(self) -> list[str]:
+        """Those that are to be embedded, in order."""
         return [self.input] if isinstance(self.input, str) else self.input
 
 
@@ -74,9 +77,9 @@ def _written(vectors: Matrix, *, packed: bool) -> list[Any]:
     return vectors.tolist()
 
 
-def _read(body: bytes) -> _Asked:
+def _read(body: bytes) -> EmbeddingRequest:
     try:
-        return _Asked.model_validate_json(body)
+        return EmbeddingRequest.model_validate_json(body)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         param = str(fault["loc"][0]) if fault["loc"] else None

@@ -13,7 +13,7 @@ from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.caching.embeddings import CachedEmbedder
 from ragstone.caching.tokens import TokenKeeper
 from ragstone.config import template
-from ragstone.errors import ConfigError, UsageError
+from ragstone.errors import PipelineNotFound, UsageError
 from ragstone.inference.attempt import AttemptedModel
 from ragstone.inference.capped import CappedModel
 from ragstone.inference.metered import MeteredModel
@@ -28,6 +28,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
 from ragstone.pipelines.spec import RetrieveSpec
 from ragstone.pipelines.tools import built_in
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -44,6 +45,7 @@ from ragstone.protocols import (
 from ragstone.registry import find
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
@@ -93,6 +95,7 @@ class LooseParts:
         self.traces = TraceStore(None)
         self.feedback = FeedbackFile(None)
         self.keys = KeyFile(None)
+        self.jobs = JobFile(None)
         self.caches = Caches()
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
@@ -163,6 +166,11 @@ class LooseParts:
         """The one pipeline that there is."""
         return [INGEST]
 
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """Those that there are."""
+        _only(pipeline, INGEST)
+        return self._sources
+
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
         """The one that there is."""
         _only(pipeline, INGEST)
@@ -175,6 +183,10 @@ class LooseParts:
             raise UsageError("a model is named in a project folder alone", where="model", found=repr(model))
         models = {self._model.name or "model": self._model}
         return PromptTests(models, embedder=self._embedder, prompt_file=self._prompts.get, tool=self._tool)
+
+    def prompts(self) -> list[Entry]:
+        """Those that ship."""
+        return entries(template())
 
     def ledgers(self) -> Sequence[Ledger]:
         """The one that there is, in memory."""
@@ -224,6 +236,7 @@ class LooseParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            ends.callback(self.jobs.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:
@@ -244,6 +257,6 @@ def _prompt_path(name: str) -> Path:
 
 def _only(asked: str, there: str) -> None:
     if asked != there:
-        raise ConfigError(
+        raise PipelineNotFound(
             f"there is no pipeline {asked!r}", expected=there, hint="Named pipelines need a project folder."
         )

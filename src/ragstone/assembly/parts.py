@@ -13,9 +13,11 @@ from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.prompt_tests import PromptTests
 from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Routed
-from ragstone.protocols import Embedder, Ledger
+from ragstone.prompts.catalog import Entry
+from ragstone.protocols import Embedder, Ledger, Source
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.tracing.store import TraceStore
 
@@ -30,6 +32,7 @@ class Assembly(Protocol):
     traces: TraceStore  # where finished ones are kept
     feedback: FeedbackFile  # what people have said of answers
     keys: KeyFile  # who may ask over HTTP
+    jobs: JobFile  # ingestions that were asked for
     caches: Caches  # where answers are kept
 
     def add_folders(self, folders: Sequence[Path]) -> None:
@@ -68,12 +71,20 @@ class Assembly(Protocol):
         """The pipelines that ingest."""
         ...
 
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """What an ingest pipeline reads."""
+        ...
+
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
         """What embeds for an ingest pipeline; nothing that it reads is kept."""
         ...
 
     def prompt_tests(self, *, pipeline: str = ANSWER, model: str | None = None) -> PromptTests:
         """What tests prompt files with the models of a pipeline, or with one model by its name."""
+        ...
+
+    def prompts(self) -> list[Entry]:
+        """Every prompt by name."""
         ...
 
     def ledgers(self) -> Sequence[Ledger]:

@@ -28,6 +28,7 @@ from ragstone.pipelines.rebuild import Rebuild
 from ragstone.pipelines.routes import Healths, Routed, confidential
 from ragstone.pipelines.spec import INTERACTION, AnswerSpec, IngestSpec, spec_for
 from ragstone.project import Project, Stamp
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.library import Library
 from ragstone.protocols import (
     Cache,
@@ -35,10 +36,12 @@ from ragstone.protocols import (
     Ledger,
     Lookup,
     Reranker,
+    Source,
     Tool,
 )
 from ragstone.state.backups import Backup, Using, back_up
 from ragstone.state.feedback import FeedbackFile
+from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
@@ -70,6 +73,7 @@ class ProjectParts:
         self.traces = TraceStore(project.state_folder / "traces.db")
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")
+        self.jobs = JobFile(project.state_folder / "jobs.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._healths = Healths()  # of requests that are under way, too, when files are read again
@@ -177,6 +181,12 @@ class ProjectParts:
             found = self.project.pipelines
             return [name for name in found if spec_for(found[name].value) is IngestSpec]
 
+    def sources(self, *, pipeline: str = INGEST) -> Sequence[Source]:
+        """Those of `pipelines/<pipeline>.yaml`."""
+        with self._one:
+            self.project.ingest_spec(pipeline)
+            return self._now.builder.sources(self.project.pipeline(pipeline))
+
     def embedder(self, *, pipeline: str = INGEST) -> Embedder:
         """The connector that `embed:` names, without a cache."""
         with self._one:
@@ -206,6 +216,10 @@ class ProjectParts:
                     )
                 )
             return testers[pipeline, model]
+
+    def prompts(self) -> list[Entry]:
+        """Those of `prompts/`, and those that ship."""
+        return entries(self.project.root)
 
     def ledgers(self) -> Sequence[Ledger]:
         """The project's own, and its connectors of that kind."""
@@ -316,6 +330,7 @@ class ProjectParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            ends.callback(self.jobs.close)
             ends.callback(self._replies.close)
             if self._state is not None:
                 ends.push_async_callback(asyncio.to_thread, self._state.close)

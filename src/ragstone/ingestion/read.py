@@ -16,7 +16,7 @@ from ragstone.protocols import Ocr, Parser
 from ragstone.text.language import detect as language_of
 from ragstone.types import Child, Parsed
 
-__all__ = ["INSIDE", "Part", "media_types", "read"]
+__all__ = ["INSIDE", "Part", "media_types", "parser_of", "read"]
 
 INSIDE = "!/"
 """Stands between the uri of a file and the name of one inside it."""
@@ -98,7 +98,8 @@ def _named(uri: str, children: tuple[Child, ...]) -> Iterator[tuple[str, Child]]
         yield f"{uri}{INSIDE}{name}", child
 
 
-def _parsed(data: bytes, uri: str, media_type: str, settings: Settings) -> Parsed:
+def parser_of(data: bytes, uri: str, media_type: str = "") -> tuple[str, str]:
+    """The media type of a file and its parser's name. Raises ParseError where no parser reads it."""
     if not data:
         raise ParseError("is empty", where=uri)
     media_type = media_type or detect(data, uri)
@@ -108,6 +109,11 @@ def _parsed(data: bytes, uri: str, media_type: str, settings: Settings) -> Parse
         raise ParseError(
             f"is {known}: not supported", where=uri, expected="one of " + ", ".join(registry.names("parser"))
         )
+    return media_type, name
+
+
+def _parsed(data: bytes, uri: str, media_type: str, settings: Settings) -> Parsed:
+    media_type, name = parser_of(data, uri, media_type)
     try:
         parsed = _parser(name, settings).parse(data, uri=uri)
     except ParseError:

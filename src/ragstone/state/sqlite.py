@@ -23,6 +23,7 @@ from ragstone.state.batches import IN
 from ragstone.state.database import use_write_ahead_log
 from ragstone.state.faults import translated
 from ragstone.state.flags import BARRED, FLAGS, forget_flags, note_flags, to_flagged
+from ragstone.state.listing import DocumentsPage, listing, page_of
 from ragstone.state.migrations import migrate
 from ragstone.state.stale import note_stale, note_unlike
 from ragstone.types import Chunk, Document, Trust
@@ -410,6 +411,20 @@ class ProjectState:
         """The uris of all documents."""
         rows = self._rows("SELECT uri FROM documents WHERE pipeline=? AND tenant=? ORDER BY uri", (pipeline, tenant))
         return [row[0] for row in rows]
+
+    def page(
+        self,
+        pipeline: str,
+        *,
+        tenant: str,
+        principals: Sequence[str] | None,
+        after: str = "",
+        named: str = "",
+        limit: int = 100,
+    ) -> DocumentsPage:
+        """The documents after a uri that hold `named` in theirs, as far as these principals may see them."""
+        statement, values = listing(principals, named)
+        return page_of(self._rows(statement, (pipeline, tenant, after, *values, limit + 1)), limit)
 
     def states(self, pipeline: str, *, tenant: str) -> dict[str, int]:
         """How many documents are in each state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,18 @@ from ragstone.batch.results import BatchAnswer, BatchProgress, BatchReport
 from ragstone.batch.run import AsyncBatch
 from ragstone.caches import AsyncCache
 from ragstone.chats import AsyncChat
+from ragstone.files import AsyncFiles
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
+from ragstone.health import AsyncHealth, HealthReport
 from ragstone.indexes import AsyncIndex
+from ragstone.ingestions import AsyncIngestions
 from ragstone.keys import AsyncKeys, NewKey
 from ragstone.models import AsyncModels
+from ragstone.prompt_files import AsyncPrompts, ListedPrompt, ShownPrompt
 from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
+from ragstone.state.jobs import Job
 from ragstone.state.keys import Grant, Key
+from ragstone.state.listing import DocumentsPage
 from ragstone.streams import AnswerStream
 from ragstone.sync.loop import next_of, waited
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
@@ -23,7 +29,20 @@ from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Batch", "Cache", "Chat", "Index", "Keys", "Models", "Route", "Stream"]
+__all__ = [
+    "Batch",
+    "Cache",
+    "Chat",
+    "Files",
+    "Health",
+    "Index",
+    "Ingestions",
+    "Keys",
+    "Models",
+    "Prompts",
+    "Route",
+    "Stream",
+]
 
 
 class Stream:
@@ -103,6 +122,36 @@ class Models:
         waited(self._models.probe())
 
 
+class Prompts:
+    """The prompt files of a project."""
+
+    def __init__(self, prompts: AsyncPrompts) -> None:
+        self._prompts = prompts
+
+    def all(self) -> list[ListedPrompt]:
+        """Every prompt by name, as its file stands now."""
+        return waited(self._prompts.all())
+
+    def show(self, name: str) -> ShownPrompt:
+        """One prompt. Raises UsageError where there is none of that name."""
+        return waited(self._prompts.show(name))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a prompt of that name."""
+        return waited(self._prompts.has(name))
+
+
+class Health:
+    """The parts of one answer pipeline."""
+
+    def __init__(self, health: AsyncHealth) -> None:
+        self._health = health
+
+    def check(self) -> HealthReport:
+        """The state of each part, after two seconds at most."""
+        return waited(self._health.check())
+
+
 class Cache:
     """The caches of a project's pipelines, or of one of them."""
 
@@ -159,6 +208,62 @@ class Index:
     def allow(self, uri: str) -> None:
         """Lets a forgotten document in again, with the next ingestion."""
         waited(self._index.allow(uri))
+
+
+class Files:
+    """What one index holds as one may see it, and a door for new files. See AsyncFiles for what each method raises."""
+
+    def __init__(self, files: AsyncFiles) -> None:
+        self._files = files
+
+    def listed(
+        self, *, principals: Iterable[str] | None = (), after: str = "", named: str = "", limit: int = 100
+    ) -> DocumentsPage:
+        """A page of the documents that the principals may see; None stands for the operator, who sees all."""
+        return waited(self._files.listed(principals=principals, after=after, named=named, limit=limit))
+
+    def put(self, name: str, data: Iterable[bytes], *, source: str = "") -> str:
+        """Puts a file into the folder of a source, and gives its uri; ingest it then."""
+
+        async def parts() -> AsyncIterator[bytes]:
+            for part in data:
+                yield part
+
+        return waited(self._files.put(name, parts(), source=source))
+
+    def remove(self, name: str, *, source: str = "") -> str | None:
+        """Removes a file from the folder of a source, and gives its uri; None where there is none."""
+        return waited(self._files.remove(name, source=source))
+
+
+class Ingestions:
+    """What was asked to be ingested; its twin is AsyncIngestions."""
+
+    def __init__(self, ingestions: AsyncIngestions) -> None:
+        self._ingestions = ingestions
+
+    def ask(
+        self,
+        *,
+        only: Sequence[str] = (),
+        rebuild: bool = False,
+        tenant: str = "default",
+        pipeline: str = "ingest",
+    ) -> Job:
+        """Writes it down, and gives it; one that waits already and wants the same is given in its place."""
+        return waited(self._ingestions.ask(only=only, rebuild=rebuild, tenant=tenant, pipeline=pipeline))
+
+    def all(self, *, limit: int = 20, tenant: str | None = None) -> list[Job]:
+        """The last ones, the newest first: of one tenant, or of all."""
+        return waited(self._ingestions.all(limit=limit, tenant=tenant))
+
+    def show(self, job_id: str) -> Job | None:
+        """One of them."""
+        return waited(self._ingestions.show(job_id))
+
+    def work(self) -> Job | None:
+        """Does the next one, and gives it as it has ended; None where nothing waits, or somebody else ingests."""
+        return waited(self._ingestions.work())
 
 
 class Route:

@@ -16,7 +16,7 @@ from ragstone.prompts.testing.report import PromptReport
 from ragstone.protocols import Check, Embedder, LexicalIndex, Model, Source, Splitter, Tool, VectorStore
 from ragstone.rag import AsyncRag
 from ragstone.reports import Explained, IngestPlan, IngestReport, Progress
-from ragstone.sync.faces import Batch, Chat, Route, Stream
+from ragstone.sync.faces import Batch, Chat, Ingestions, Route, Stream
 from ragstone.sync.loop import waited
 from ragstone.sync.records import Records
 from ragstone.types import Answer, CachePolicy, Hit, Message, Options, Prompt
@@ -141,6 +141,10 @@ class Rag(Records):
     ) -> IngestPlan:
         """What `ingest` would do, and how many tokens it would embed at what price. Nothing is written."""
         return waited(self._rag.plan(only=only, allow_empty=allow_empty, tenant=tenant, pipeline=pipeline))
+
+    def ingestions(self) -> Ingestions:
+        """Ingestions that are asked for now and done later, also by another process."""
+        return Ingestions(self._rag.ingestions())
 
     def search(
         self,

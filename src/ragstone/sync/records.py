@@ -11,7 +11,7 @@ from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Cache, Index, Keys, Models
+from ragstone.sync.faces import Cache, Files, Health, Index, Keys, Models, Prompts
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
 from ragstone.types import Answer, Document
@@ -20,13 +20,17 @@ __all__ = ["Records"]
 
 
 class Records:
-    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+    """Indexes, models, prompts, caches, keys, health, documents, traces, feedback and costs of one project."""
 
     _rag: AsyncRag
 
     def index(self, *, tenant: str = "default", pipeline: str = "ingest") -> Index:
         """What a tenant's index holds: its status, its differences, one document's chunks, and how to forget one."""
         return Index(self._rag.index(tenant=tenant, pipeline=pipeline))
+
+    def files(self, *, tenant: str = "default", pipeline: str = "ingest") -> Files:
+        """The documents of a tenant's index as one may see them, and a door for new files."""
+        return Files(self._rag.files(tenant=tenant, pipeline=pipeline))
 
     def models(self, *, tenant: str = "default", pipeline: str = "answer") -> Models:
         """Which model of a pipeline's route a question would go to, and why."""
@@ -39,6 +43,14 @@ class Records:
     def keys(self) -> Keys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return Keys(self._rag.keys())
+
+    def prompts(self) -> Prompts:
+        """The prompt files, each with its text and its faults."""
+        return Prompts(self._rag.prompts())
+
+    def health(self, *, pipeline: str = "answer") -> Health:
+        """Which parts of an answer pipeline can be used now. Nothing that costs money is asked."""
+        return Health(self._rag.health(pipeline=pipeline))
 
     def backup(self, target: str | Path) -> Backup:
         """Copies what nothing makes again into one file, as of one moment, also while the project is in use."""

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ragstone.cli import INTERRUPTED, show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, find_path
+from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.plan import rates
 from ragstone.cli.prompts.routing import writing_models
 from ragstone.errors import UsageError
@@ -25,6 +25,7 @@ from ragstone.pipelines.auto_cot import ASKING, MOST, TRIES, AutoCot, Group, Mad
 from ragstone.pipelines.build import Builder
 from ragstone.project import Project, find
 from ragstone.prompts.file import PromptFile, load
+from ragstone.prompts.home import FOLDER
 from ragstone.prompts.keeping import replace_file
 from ragstone.prompts.questions import Asked, asking_input, distinct, read_questions
 from ragstone.prompts.schema import Layers

@@ -20,13 +20,15 @@ from rich.text import Text
 
 from ragstone.cli import INTERRUPTED, show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, STARTERS, find_path
+from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.differences import COLORS
 from ragstone.cli.prompts.routing import writing_models
 from ragstone.errors import ModelError, UsageError
 from ragstone.pipelines.craft import IMPROVE, Dialogue, Round, Saved
 from ragstone.project import Project, find
+from ragstone.prompts.catalog import STARTERS
 from ragstone.prompts.file import load
+from ragstone.prompts.home import FOLDER
 from ragstone.prompts.rewriting import Rewrite, read_original
 
 __all__ = ["craft_prompt"]

@@ -16,11 +16,13 @@ from rich.text import Text
 
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, find_path, shipped_path
+from ragstone.cli.prompts.catalog import find_path
 from ragstone.cli.prompts.revisions import prompts_at
 from ragstone.cli.prompts.showing import settings
 from ragstone.errors import PromptError, UsageError
 from ragstone.project import Project, find
+from ragstone.prompts.catalog import shipped_path
+from ragstone.prompts.home import FOLDER
 from ragstone.prompts.reading import Reading, Said, read_prompt
 
 __all__ = ["diff_prompts"]

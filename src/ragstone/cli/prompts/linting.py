@@ -12,8 +12,10 @@ from rich.text import Text
 
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, entries, find_path
+from ragstone.cli.prompts.catalog import find_path
 from ragstone.project import Project, find, template
+from ragstone.prompts.catalog import entries
+from ragstone.prompts.home import FOLDER
 from ragstone.prompts.lint.finding import Finding
 from ragstone.prompts.lint.run import lint
 
@@ -34,7 +36,7 @@ def lint_prompts(
     if names:
         found = lint([find_path(folder, name) for name in dict.fromkeys(names)])
     else:
-        own = [entry for entry in entries(folder) if entry.own]
+        own = [entry for entry in entries(folder.root) if entry.own]
         shipped = [entry.path for entry in own if entry.origin == "as shipped" and folder.root != template()]
         found = lint([entry.path for entry in own], folder=folder.root / FOLDER, shipped=shipped)
     if as_json:

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import Entry, entries, used_by
+from ragstone.cli.prompts.catalog import used_by
 from ragstone.errors import PromptError
 from ragstone.project import Project, find
+from ragstone.prompts.catalog import Entry, entries
 from ragstone.prompts.file import load
 
 __all__ = ["list_prompts"]
@@ -23,7 +24,7 @@ __all__ = ["list_prompts"]
 def list_prompts(as_json: Json = False, project: ProjectFolder = Path(), debug: Debug = False) -> None:
     """List every prompt: what it is for, its inputs, its version, who uses it."""
     folder = Project(find(project))
-    found = [_described(entry, folder) for entry in entries(folder)]
+    found = [_described(entry, folder) for entry in entries(folder.root)]
     if as_json:
         show.as_json(found)
     else:

@@ -9,8 +9,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from ragstone.cli.prompts.catalog import FOLDER
 from ragstone.errors import UsageError
+from ragstone.prompts.home import FOLDER
 
 __all__ = ["prompts_at"]
 

@@ -10,11 +10,12 @@ import typer
 
 from ragstone.cli import show
 from ragstone.cli.options import Debug, Json, ProjectFolder, command
-from ragstone.cli.prompts.catalog import FOLDER, entries, starters
+from ragstone.cli.prompts.catalog import starters
 from ragstone.errors import UsageError, nearest
 from ragstone.project import Project, find
+from ragstone.prompts.catalog import entries
 from ragstone.prompts.file import load
-from ragstone.prompts.home import home
+from ragstone.prompts.home import FOLDER, home
 from ragstone.prompts.syntax import read
 
 __all__ = ["new_prompt"]
@@ -58,7 +59,7 @@ def new_prompt(
 
 
 def _source(project: Project, name: str) -> Path:
-    known = {entry.name: entry.path for entry in entries(project)} | starters(project)
+    known = {entry.name: entry.path for entry in entries(project.root)} | starters(project)
     if name not in known:
         expected = "one of " + ", ".join(known)
         raise UsageError(f"there is no prompt {name!r} to begin with", expected=expected, hint=nearest(name, known))

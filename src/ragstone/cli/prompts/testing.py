@@ -14,9 +14,10 @@ from rich.text import Text
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, Json, PipelineName, ProjectFolder, command
-from ragstone.cli.prompts.catalog import entries, find_path
+from ragstone.cli.prompts.catalog import find_path
 from ragstone.errors import UsageError
 from ragstone.project import Project, find
+from ragstone.prompts.catalog import entries
 from ragstone.prompts.testing.report import CaseReport, PromptReport
 
 __all__ = ["run_tests"]
@@ -65,7 +66,7 @@ def _chosen(folder: Project, names: Sequence[str]) -> tuple[list[str], list[str]
     """The prompts to test, and those of the project that have no tests; a prompt that is named must have some."""
     for name in names:
         find_path(folder, name)
-    wanted = list(dict.fromkeys(names)) or [entry.name for entry in entries(folder) if entry.own]
+    wanted = list(dict.fromkeys(names)) or [entry.name for entry in entries(folder.root) if entry.own]
     tested = [name for name in wanted if folder.prompt(name).tests]
     untested = [name for name in wanted if name not in tested]
     if names:

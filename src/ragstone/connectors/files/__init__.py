@@ -4,6 +4,7 @@ source.py        FilesSource: the protocol
 local.py         the walk through a folder of this machine
 remote.py        the listing of s3://, gs://, az://, https:// and memory://
 patterns.py      which paths are listed
+inbox.py         files that are put into the folder
 permissions.py   who may see a file: sidecars and front matter
 """
 

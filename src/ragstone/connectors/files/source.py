@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ragstone.connectors.files.inbox import FolderInbox
 from ragstone.connectors.files.local import ignore_rules, read, walk
 from ragstone.connectors.files.patterns import SIDECAR_SUFFIX, Chosen
 from ragstone.connectors.files.permissions import (
@@ -80,6 +81,8 @@ class FilesSource(Source):
             self._remote = Remote(str(path), options, self._chosen, acl, max_bytes)
         elif options:
             raise ConfigError("`options` are for a store", expected="a URL as `path`", found=str(path))
+        else:
+            self.inbox = FolderInbox(self._folder, self._choosing, self._uri, max_bytes)
 
     async def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
         """Lists every file. Raises SourceUnavailable at once for a missing folder, at the end for one inside it."""
@@ -99,9 +102,12 @@ class FilesSource(Source):
 
     def _items(self, unreadable: list[tuple[str, OSError]]) -> Iterator[Item]:
         folder = self._folder()
-        chosen = self._chosen.ignoring(ignore_rules(folder, self._uri("")))
-        for below, found in walk(folder, chosen, unreadable):
+        for below, found in walk(folder, self._choosing(), unreadable):
             yield self._item(folder / below, self._uri(below), found)
+
+    def _choosing(self) -> Chosen:
+        """Which files are listed, by the folder's ignore file too."""
+        return self._chosen.ignoring(ignore_rules(self._folder(), self._uri("")))
 
     def _folder(self) -> Path:
         """The real path of the source's folder."""
