@@ -38,11 +38,15 @@ from ragstone_app.readiness import Readiness, ready_routes
 from ragstone_app.records import record_routes
 from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
+from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
 
-def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastAPI:
-    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound."""
+def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False) -> FastAPI:
+    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
+
+    With `watch` it ingests edited files of the sources' folders.
+    """
     rag = ragstone.aopen(folder)
     ingesting = Ingesting(rag)
 
@@ -51,6 +55,7 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastA
         app.state.probing = asyncio.create_task(probed(rag))
         beside = [app.state.probing, asyncio.create_task(app.state.reloading.run())]
         beside.append(asyncio.create_task(ingesting.run()))
+        beside += [asyncio.create_task(Watching(rag).run())] if watch else []
         yield
         for task in beside:
             task.cancel()

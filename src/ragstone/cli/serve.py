@@ -29,6 +29,7 @@ def serve(
     grace: Annotated[
         int, typer.Option(help="Seconds in which running requests may end once the service is told to stop.", min=0)
     ] = 30,
+    watch: Annotated[bool, typer.Option("--watch", help="Ingest what is edited in the sources' folders.")] = False,
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
@@ -50,7 +51,7 @@ def serve(
             if host not in LOOPBACK:
                 show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
-            app = create(root, concurrency=concurrency)
+            app = create(root, concurrency=concurrency, watch=watch)
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=grace)
             uvicorn.Server(settings).run(sockets=[listening])
 
