@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Watching:
     """Looks at the folders of the pipeline `ingest`, and ingests when they hold something else than at the last time.
 
-    What goes wrong is told once and tried again at each look. While another process ingests, this one leaves it to that.
+    What goes wrong is told once and tried again at each look. While another process ingests, nothing is done.
     """
 
     def __init__(self, rag: ragstone.AsyncRag) -> None:
