@@ -31,6 +31,7 @@ FILES = {
     "openvino/libs/libopenvino_*_frontend.so.*": "the embedder is built in memory, and read from no other format",
     "openvino/include": "for compilers",
     "chromadb/test": "tests",
+    "numpy/**/tests": "tests",
 }
 
 
