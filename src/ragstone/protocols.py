@@ -17,7 +17,7 @@ run them in a worker. `ragstone.testing` has a conformance suite for each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -32,6 +32,7 @@ from ragstone.replies import Reply as Reply
 from ragstone.samples import all_of, numbered
 from ragstone.spending import Claim, Spent
 from ragstone.stored import Found, Lease, Stats, Stored
+from ragstone.tables import Execute, T
 from ragstone.types import (
     Completion,
     Context,
@@ -80,9 +81,7 @@ class Source(Connector):
     """Where documents come from."""
 
     protected: bool = False  # whether any of its items may be other than public
-    trust: Trust = (
-        "retrieved"  # how far its words are; ingestion labels every document so, whatever that says of itself
-    )
+    trust: Trust = "retrieved"  # how far its words are; every document is labelled so, whatever it says of itself
 
     @abstractmethod
     def items(self, *, context: Context, known: Versions = NO_VERSIONS) -> AsyncIterator[Item]:
@@ -474,6 +473,14 @@ class Check(Connector):
         """Whether the text passes, and else why and where."""
 
 
+class Database(Connector):
+    """A SQL database that keeps tables of ours. `tables` makes those that are missing; it may be run again."""
+
+    @abstractmethod
+    async def run(self, act: Callable[[Execute], T], *, tables: str, writing: bool = False, context: Context) -> T:
+        """What `act` makes of them in one transaction. Tried again, it must do the same again. Raises StateError."""
+
+
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
     "parser": Parser,
@@ -489,5 +496,6 @@ KINDS: dict[str, type[Connector]] = {
     "ledger": Ledger,
     "cache": Cache,
     "check": Check,
+    "database": Database,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

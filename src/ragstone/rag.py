@@ -15,7 +15,7 @@ from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
 from ragstone.callers import NOBODY, Payer, context_of, outcome_of, shown
-from ragstone.chats import Asked, AsyncChat
+from ragstone.chats import Asked, AsyncChat, chat_with
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
 from ragstone.pipelines.ablations import REPEATS, Ablations, Experiment
@@ -279,15 +279,21 @@ class AsyncRag(AsyncRecords):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        conversation: str | None = None,
+        user: str = "",
     ) -> AsyncChat:
-        """A conversation: follow-up questions are understood from what was said before."""
+        """A conversation: follow-up questions are understood from what was said before.
+
+        With `conversation`, an id, it is kept: one of this tenant, key and `user` goes on, or begins. See
+        `conversations` for who may read it.
+        """
         who = context_of("chat", tenant, principals, payer, cache)
 
         def said(asked: Asked, context: Context) -> AsyncGenerator[Delta | Answer]:
             query, history, output, inputs = asked.query, asked.history, asked.output, asked.inputs
             return self._stream(asked.question, query, history, prompt, None, None, pipeline, output, inputs, context)
 
-        return AsyncChat(said, who=who)
+        return chat_with(self._parts, said, who=who, pipeline=pipeline, conversation=conversation, user=user)
 
     async def explain(
         self,

@@ -42,10 +42,12 @@ from ragstone.protocols import (
     VectorStore,
 )
 from ragstone.registry import find
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
+from ragstone.state.tables import SqliteDatabase
 from ragstone.tracing.store import TraceStore
 from ragstone.validation.policy import Guard
 
@@ -93,10 +95,15 @@ class LooseParts:
         self.feedback = FeedbackFile(None)
         self.keys = KeyFile(None)
         self.caches = Caches()
+        self._conversations = ConversationTables(SqliteDatabase(None, noun="conversations"))
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
         self._routed: Routed | None = None
         self._one = threading.RLock()
+
+    def conversations(self) -> ConversationTables:
+        """In memory."""
+        return self._conversations
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Adds each folder as a source; one that was added before is the same source."""
@@ -206,6 +213,7 @@ class LooseParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            ends.push_async_callback(self._conversations.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:

@@ -16,6 +16,7 @@ from ragstone.pipelines.routes import Routed
 from ragstone.protocols import (
     Ledger,
 )
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.tracing.store import TraceStore
@@ -32,6 +33,10 @@ class Assembly(Protocol):
     feedback: FeedbackFile  # what people have said of answers
     keys: KeyFile  # who may ask over HTTP
     caches: Caches  # where answers are kept
+
+    def conversations(self) -> ConversationTables:
+        """Where conversations are kept. Raises ConfigError where files name two such places."""
+        ...
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Makes sources of folders. Raises UsageError where sources are declared in files."""

@@ -18,6 +18,7 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.cache_places import Caches
+from ragstone.pipelines.databases import database_of
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
@@ -35,11 +36,13 @@ from ragstone.protocols import (
     Reranker,
     Tool,
 )
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
+from ragstone.state.tables import SqliteDatabase
 from ragstone.tracing.store import TraceStore
 
 __all__ = ["ProjectParts"]
@@ -62,6 +65,7 @@ class ProjectParts:
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
+        self._conversations: ConversationTables | None = None
         self._indexes: dict[tuple[str, str], Index] = {}
         self._answers: dict[tuple[str, str], AnswerPipeline] = {}
         self._routes: dict[str, Routed] = {}
@@ -70,6 +74,14 @@ class ProjectParts:
         self._built: tuple[Builder, ProjectState] | None = None
         self._retired: list[Builder | Index] = []
         self._healths = Healths()  # of requests that are under way, too, when files are read again
+
+    def conversations(self) -> ConversationTables:
+        """In the database that a file of `connectors/` names, or else in a file of the project's own."""
+        with self._one:
+            if self._conversations is None:
+                own = SqliteDatabase(self.project.state_folder / "conversations.db", noun="conversations")
+                self._conversations = ConversationTables(database_of(self._parts()[0]) or own)
+            return self._conversations
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Refuses: what a project ingests stands in its files."""
@@ -254,6 +266,8 @@ class ProjectParts:
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
+            if self._conversations is not None:
+                ends.push_async_callback(self._conversations.close)
             ends.callback(self._replies.close)
             if self._built is not None:
                 builder, state = self._built

@@ -269,10 +269,19 @@ class Rag(Records):
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        conversation: str | None = None,
+        user: str = "",
     ) -> Chat:
-        """A conversation: follow-up questions are understood from what was said before."""
+        """A conversation: follow-up questions are understood from what was said before; with an id it is kept."""
         talk = self._rag.chat(
-            prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline, payer=payer, cache=cache
+            prompt=prompt,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+            payer=payer,
+            cache=cache,
+            conversation=conversation,
+            user=user,
         )
         return Chat(talk)
 

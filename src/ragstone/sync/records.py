@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from ragstone.callers import NOBODY, Payer
 from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Cache, Index, Keys, Models
+from ragstone.sync.faces import Cache, Conversations, Index, Keys, Models
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
+from ragstone.turns import Forgotten
 from ragstone.types import Answer, Document
 
 __all__ = ["Records"]
 
 
 class Records:
-    """Indexes, models, caches, keys, documents, traces, feedback and costs of one project."""
+    """Indexes, models, caches, keys, conversations, documents, traces, feedback and costs of one project."""
 
     _rag: AsyncRag
 
@@ -36,6 +38,21 @@ class Records:
     def keys(self) -> Keys:
         """Who may ask over HTTP: makes keys, lists them, ends them."""
         return Keys(self._rag.keys())
+
+    def conversations(
+        self,
+        *,
+        tenant: str = "default",
+        payer: Payer = NOBODY,
+        user: str = "",
+        principals: Iterable[str] | None = (),
+    ) -> Conversations:
+        """What one person has asked with one key; None asks as the operator."""
+        return Conversations(self._rag.conversations(tenant=tenant, payer=payer, user=user, principals=principals))
+
+    def forget_user(self, user: str, /, *, tenant: str = "default") -> Forgotten:
+        """Removes everything of one of a tenant's users: conversations with any key, their traces, and feedback."""
+        return waited(self._rag.forget_user(user, tenant=tenant))
 
     def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""
