@@ -22,6 +22,7 @@ from ragstone_app.access import Access
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
 from ragstone_app.chat import Chat
+from ragstone_app.conversations import conversation_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
 from ragstone_app.wording import error_body, error_reply
@@ -54,6 +55,7 @@ def create(folder: str | Path = ".") -> FastAPI:
         return {"status": "ok", "version": ragstone.__version__}
 
     app.include_router(asking_routes(rag))
+    app.include_router(conversation_routes(rag))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
     chat = Chat(rag)

@@ -40,7 +40,7 @@ class AsyncChat:
     """One conversation with the documents.
 
     A question knows the answers that were complete when it was asked. An answer is complete, and seen as such, once it
-    is remembered. Raises UsageError where the conversation was deleted meanwhile.
+    is remembered. Raises ConversationNotFound where the conversation was deleted meanwhile.
     """
 
     def __init__(

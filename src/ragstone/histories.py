@@ -21,7 +21,7 @@ class AsyncConversations:
             await rag.chat(conversation=talk.id, user="ana").ask("When does the halibut project ship?")
 
     A conversation shows what the principals of its questions may see: for who lacks one of them it is not there. None
-    instead of principals stands for the operator. Each method raises UsageError for a conversation that is not there,
+    instead of principals stands for the operator. Each method raises ConversationNotFound for one that is not there,
     and for one of another owner in the same words.
     """
 

@@ -274,6 +274,8 @@ class AsyncRag(AsyncRecords):
         self,
         *,
         prompt: str = "chat",
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
@@ -291,7 +293,7 @@ class AsyncRag(AsyncRecords):
 
         def said(asked: Asked, context: Context) -> AsyncGenerator[Delta | Answer]:
             query, history, output, inputs = asked.query, asked.history, asked.output, asked.inputs
-            return self._stream(asked.question, query, history, prompt, None, None, pipeline, output, inputs, context)
+            return self._stream(asked.question, query, history, prompt, k, where, pipeline, output, inputs, context)
 
         return chat_with(self._parts, said, who=who, pipeline=pipeline, conversation=conversation, user=user)
 

@@ -33,7 +33,8 @@ def chat(
     prompt: Annotated[str, typer.Option("--prompt", metavar="NAME", help="The file in prompts/ to use.")] = "chat",
     pipeline: PipelineName = "answer",
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="ID", help="Go on with a kept conversation; `last` is the last one.")
+        str | None,
+        typer.Option("--resume", metavar="ID", help="Go on with a kept conversation; `last` is the last one."),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the kept conversations, and ask nothing.")] = False,
     user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose conversations; nobody's unless set.")] = "",

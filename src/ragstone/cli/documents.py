@@ -12,7 +12,7 @@ from rich.text import Text
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, IngestName, Json, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import ConfigError, ParseError
+from ragstone.errors import ConfigError, ParseError, UsageError
 from ragstone.ingestion.detect import detect
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.build import Builder
@@ -113,7 +113,9 @@ def chunks(
 
 @command
 def forget(
-    uri: Annotated[str | None, typer.Argument(help="The document, as `ragstone search` shows it.")] = None,
+    uri: Annotated[
+        str | None, typer.Argument(metavar="[URI]", help="The document as citations name it: documents/report.pdf")
+    ] = None,
     user: Annotated[
         str | None, typer.Option("--user", metavar="NAME", help="Remove everything of this person instead.")
     ] = None,

@@ -89,7 +89,7 @@ class KeptMemory:
         self._known = False
 
     async def begun(self) -> Conversation:
-        """As it is now. Raises UsageError where it is not for these principals, or was deleted meanwhile."""
+        """As it is now. Raises ConversationNotFound where it is not for these principals, or was deleted meanwhile."""
         tables = await self._tables()
         found = await tables.find(self.owner, self.id, principals=self._principals)
         if found is None and not self._known:
@@ -105,7 +105,7 @@ class KeptMemory:
         return await (await self._tables()).turns(self.owner, self.id, before=before)
 
     async def add(self, turn: Turn, *, topic: str) -> Turn:
-        """Adds it. Raises UsageError where the conversation was deleted meanwhile."""
+        """Adds it. Raises ConversationNotFound where the conversation was deleted meanwhile."""
         return await (await self._tables()).add(self.owner, self.id, turn, topic=topic, principals=self._principals)
 
     async def summary(self) -> Summary | None:

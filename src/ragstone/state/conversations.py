@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ragstone.errors import UsageError
+from ragstone.errors import ConversationNotFound, UsageError
 from ragstone.protocols import Database
 from ragstone.tables import Execute, T
 from ragstone.turns import Conversation, Owner, Summary, Turn, check_id, title_of, titled
@@ -134,7 +134,7 @@ class ConversationTables:
     async def add(
         self, owner: Owner, conversation: str, turn: Turn, *, topic: str, principals: Collection[str] = ()
     ) -> Turn:
-        """Adds a turn as the last one, whoever else does so now. Raises UsageError where the conversation is gone."""
+        """Adds a turn as the last one, whoever else does so now. Raises ConversationNotFound where it is gone."""
 
         def act(execute: Execute) -> Turn:
             rows = execute(
@@ -285,9 +285,9 @@ class ConversationTables:
         return await self.database.run(act, tables=TABLES, writing=True, context=_CONTEXT)
 
 
-def gone(conversation: str) -> UsageError:
+def gone(conversation: str) -> ConversationNotFound:
     """Of one that is not there, and of one that is somebody else's."""
-    return UsageError(f"there is no conversation {conversation[:80]!r}", hint="Run: ragstone chat --list")
+    return ConversationNotFound(f"there is no conversation {conversation[:80]!r}", hint="Run: ragstone chat --list")
 
 
 def _put(execute: Execute, ref: str, turn: Turn) -> None:

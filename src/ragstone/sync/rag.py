@@ -264,6 +264,8 @@ class Rag(Records):
         self,
         *,
         prompt: str = "chat",
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
@@ -275,6 +277,8 @@ class Rag(Records):
         """A conversation: follow-up questions are understood from what was said before; with an id it is kept."""
         talk = self._rag.chat(
             prompt=prompt,
+            k=k,
+            where=where,
             principals=principals,
             tenant=tenant,
             pipeline=pipeline,
