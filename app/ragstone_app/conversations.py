@@ -17,6 +17,7 @@ from ragstone_app.requests import Asking, Name, Tenant
 
 __all__ = ["conversation_routes"]
 
+PROMPT = "chat"
 LONGEST = 200  # characters of a title, and of a user
 PAGE = 200  # conversations, or turns, of one reply
 NEWEST = 2**31 - 1  # numbers of turns
@@ -85,7 +86,6 @@ class Branch(Whose):
 class Next(Ask):
     """The next question of a conversation, with what shapes its answer."""
 
-    prompt: str = Field(default="chat", pattern=r"^[\w-]+$", description="The file in prompts/ to use.")
     user: User = ""
 
 
@@ -138,7 +138,7 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
         await theirs(asked, caller).show(conversation)
         tenant, principals = asked.who(caller)
         talk = rag.chat(
-            prompt=asked.prompt,
+            prompt=asked.prompt or PROMPT,
             k=asked.k,
             where=asked.where,
             pipeline=asked.pipeline,

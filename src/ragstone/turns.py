@@ -97,7 +97,8 @@ class Turn:
     def read(cls, kept: Mapping[str, Any]) -> Turn:
         """The turn that `as_dict` gave."""
         quotes = tuple(Quote(**quote) for quote in kept["citations"])
-        return cls(**{**kept, "citations": quotes, "sources": tuple(kept["sources"])})
+        values: dict[str, Any] = {**kept, "citations": quotes, "sources": tuple(kept["sources"])}
+        return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
         """The turn as the service prints it."""
