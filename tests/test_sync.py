@@ -8,9 +8,11 @@ import pytest
 
 import ragstone
 from ragstone.chats import AsyncChat
+from ragstone.histories import AsyncConversations
 from ragstone.rag import AsyncRag
 from ragstone.records import AsyncRecords
 from ragstone.sync import Chat, Rag
+from ragstone.sync.faces import Conversations
 from ragstone.sync.records import Records
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 
@@ -37,7 +39,10 @@ def public(cls: type) -> dict[str, inspect.Signature]:
     }
 
 
-@pytest.mark.parametrize(("blocking", "twin"), [(Rag, AsyncRag), (Records, AsyncRecords), (Chat, AsyncChat)])
+@pytest.mark.parametrize(
+    ("blocking", "twin"),
+    [(Rag, AsyncRag), (Records, AsyncRecords), (Chat, AsyncChat), (Conversations, AsyncConversations)],
+)
 def test_both_faces_have_the_same_names_and_parameters(blocking: type, twin: type):
     ours, theirs = public(blocking), public(twin)
     assert ours.keys() == theirs.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import ragstone
+from ragstone.chats import AsyncChat
 from ragstone.histories import AsyncConversations
 from ragstone.streams import AnswerStream
 from ragstone_app.access import Caller, caller_of
@@ -93,9 +95,7 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
     """All below `/api/conversations`. One of another tenant, key, user or of more principals is 404."""
     routes = APIRouter(prefix="/api/conversations", tags=["conversations"])
 
-    def theirs(whose: Whose | Next, caller: Caller) -> AsyncConversations:
-        tenant, principals = whose.who(caller)
-        return rag.conversations(tenant=tenant, payer=caller.payer, user=whose.user, principals=principals)
+    theirs = partial(_theirs, rag)
 
     @routes.get("")
     async def newest(page: Annotated[Page, Query()], caller: By) -> dict[str, Any]:
@@ -136,21 +136,30 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
     async def ask(conversation: Id, asked: Next, caller: By) -> dict[str, Any] | StreamingResponse:
         """The answer to the next question, whole or as the events of `/api/ask`; it is kept when it is complete."""
         await theirs(asked, caller).show(conversation)
-        tenant, principals = asked.who(caller)
-        talk = rag.chat(
-            prompt=asked.prompt or PROMPT,
-            k=asked.k,
-            where=asked.where,
-            pipeline=asked.pipeline,
-            principals=principals,
-            tenant=tenant,
-            payer=caller.payer,
-            conversation=conversation,
-            user=asked.user,
-        )
+        talk = _talk(rag, conversation, asked, caller)
         answering = (talk.stream if asked.stream else talk.ask)(asked.question, **asked.inputs)
         if isinstance(answering, AnswerStream):
             return StreamingResponse(await begun(answering), media_type="text/event-stream", headers=UNKEPT)
         return (await answering).as_dict()
 
     return routes
+
+
+def _theirs(rag: ragstone.AsyncRag, whose: Whose | Next, caller: Caller) -> AsyncConversations:
+    tenant, principals = whose.who(caller)
+    return rag.conversations(tenant=tenant, payer=caller.payer, user=whose.user, principals=principals)
+
+
+def _talk(rag: ragstone.AsyncRag, conversation: str, asked: Next, caller: Caller) -> AsyncChat:
+    tenant, principals = asked.who(caller)
+    return rag.chat(
+        prompt=asked.prompt or PROMPT,
+        k=asked.k,
+        where=asked.where,
+        pipeline=asked.pipeline,
+        principals=principals,
+        tenant=tenant,
+        payer=caller.payer,
+        conversation=conversation,
+        user=asked.user,
+    )

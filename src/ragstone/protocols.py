@@ -10,8 +10,7 @@ annotations, and a parameter annotated with a protocol names another connector. 
             return np.stack([hash_words(text) for text in texts])
 
 Register it under an entry point (`ragstone.embedder`) and `type: hashing` finds it. Methods are asynchronous, and one
-that blocks moves its work to a thread; Parser and Splitter are plain functions of their arguments, so that a stage can
-run them in a worker. `ragstone.testing` has a conformance suite for each.
+that blocks moves to a thread; Parser and Splitter are plain functions. `ragstone.testing` has a suite for each kind.
 """
 
 from __future__ import annotations
