@@ -69,7 +69,6 @@ class AsyncRecords:
         if not Owner(tenant=tenant, user=user).user:
             raise UsageError("the user is wrong", expected="a name", found=repr(user))
         tables = await asyncio.to_thread(self._parts.conversations)
-        # Feedback and traces last: a conversation that is under way writes no more of them once it is gone.
         conversations = await tables.forget_user(user, tenant=tenant)
         feedback = await asyncio.to_thread(self._parts.feedback.forget_user, user, tenant=tenant)
         traces = await asyncio.to_thread(self._parts.traces.forget_user, user, tenant=tenant)
