@@ -18,7 +18,8 @@ from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, 
 from ragstone.types import Prompt
 
 SHIPS = "When does the halibut project ship?"
-LONG = f"It ships on 3 May 2031 [1]. {'The rest of the plan is long. ' * 30}"
+SHORT = "It ships on 3 May 2031 [1]."
+LONG = f"It ships on 3 May 2031 [1], and {'so on ' * 200}"
 
 
 def made(model: ScriptedModel) -> AsyncRag:
@@ -32,7 +33,9 @@ def made(model: ScriptedModel) -> AsyncRag:
 def said(prompt: Prompt) -> str:
     if prompt.name == "condense":
         return SHIPS
-    return "Earlier in this conversation: halibut." if prompt.name == "digest" else LONG
+    if prompt.name == "digest":
+        return "Earlier in this conversation: halibut."
+    return LONG if "number" in prompt.messages[-1].content else SHORT
 
 
 def named(model: ScriptedModel, name: str) -> list[Prompt]:
@@ -56,7 +59,7 @@ async def test_a_kept_conversation_goes_on_in_another_chat(rag: AsyncRag, model:
     await rag.chat(conversation="one", user="ana").ask(SHIPS)
     await rag.chat(conversation="one", user="ana").ask("Who leads it?")
     sent = named(model, "chat")[-1]
-    assert [slot.text for slot in sent.slots if slot.name == "history"] == [SHIPS, LONG.strip()]
+    assert [slot.text for slot in sent.slots if slot.name == "history"] == [SHIPS, SHORT]
     assert (await rag.conversations(user="ana").show("one")).turns == 2
 
 
@@ -72,17 +75,17 @@ async def test_a_follow_up_is_condensed_by_a_prompt_file(rag: AsyncRag, model: S
 @pytest.mark.parametrize("kept", [True, False])
 async def test_a_long_conversation_is_summarised_once_for_each_stretch(rag: AsyncRag, model: ScriptedModel, kept: bool):
     talk = rag.chat(conversation="one" if kept else None)
-    for number in range(25):
+    for number in range(12):
         await talk.ask(f"When does the halibut project number {number} ship?")
     digests = named(model, "digest")
-    assert 1 <= len(digests) < 6
+    assert 2 <= len(digests) < 6
     assert "Earlier summary" not in digests[0].messages[-1].content
     assert all("Earlier in this conversation: halibut." in one.messages[-1].content for one in digests[1:])
     last = named(model, "chat")[-1]
     history = [slot.text for slot in last.slots if slot.name == "history"]
     assert history[0].startswith("Earlier in this conversation: halibut.")
     assert sum(map(estimated, history)) <= BUDGET + 50
-    assert "number 23 ship" in history[-2]
+    assert "number 10 ship" in history[-2]
 
 
 async def test_two_at_once_lose_nothing(rag: AsyncRag):
