@@ -123,14 +123,16 @@ async def test_a_stream_that_is_left_is_not_kept(rag: AsyncRag):
 
 
 @pytest.mark.parametrize("wrong", ["", "a b", "../x", "x" * 65, "-a"])
-async def test_what_is_no_id_is_refused(rag: AsyncRag, wrong: str):
-    with pytest.raises(UsageError, match="the id of the conversation is wrong"):
-        rag.chat(conversation=wrong)
+async def test_what_is_no_id_is_refused(model: ScriptedModel, wrong: str):
+    async with made(model) as rag:
+        with pytest.raises(UsageError, match="the id of the conversation is wrong"):
+            rag.chat(conversation=wrong)
 
 
-async def test_a_user_needs_a_conversation_that_is_kept(rag: AsyncRag):
-    with pytest.raises(UsageError, match="a conversation that is not kept is nobody's"):
-        rag.chat(user="ana")
+async def test_a_user_needs_a_conversation_that_is_kept(model: ScriptedModel):
+    async with made(model) as rag:
+        with pytest.raises(UsageError, match="a conversation that is not kept is nobody's"):
+            rag.chat(user="ana")
 
 
 async def test_a_trace_knows_whose_it_is(rag: AsyncRag):
