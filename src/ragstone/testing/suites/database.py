@@ -137,7 +137,8 @@ class DatabaseSuite(ConnectorSuite[Database]):
         tables = ConversationTables(connector, clock=lambda: float(next(times) // 2))  # some have the same time
         for number in range(7):
             await tables.begin(ANA, f"c{number}")
-        await tables.add(ANA, "c0", turn(), topic="")
+        for _ in range(2):  # the first of them has the time of the last that was begun
+            await tables.add(ANA, "c0", turn(), topic="")
         listed = [one.id for one in await tables.newest(ANA)]
         assert listed[0] == "c0"
         assert sorted(listed) == [f"c{number}" for number in range(7)]
