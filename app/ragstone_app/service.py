@@ -22,6 +22,7 @@ from ragstone_app.access import Access
 from ragstone_app.admitted import CONCURRENCY, Admitted
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
+from ragstone_app.conversations import conversation_routes
 from ragstone_app.documents import FILES, document_routes, file_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
@@ -76,6 +77,7 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastA
     app.include_router(ingesting_routes(rag, ingesting))
     app.include_router(document_routes(rag))
     app.include_router(file_routes(rag, ingesting))
+    app.include_router(conversation_routes(rag))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
     app.include_router(prompt_routes(rag))
