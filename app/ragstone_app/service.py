@@ -27,6 +27,7 @@ from ragstone_app.documents import FILES, document_routes, file_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
 from ragstone_app.ingesting import Ingesting, ingesting_routes
+from ragstone_app.logged import LogForm, Logged, write_as
 from ragstone_app.metered import Metered, Requests
 from ragstone_app.metrics import metric_routes
 from ragstone_app.openai.chat import Chat
@@ -42,8 +43,13 @@ from ragstone_app.reloading import Reloading, probed
 from ragstone_app.wording import error_body, error_reply
 
 
-def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastAPI:
-    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound."""
+def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, log: LogForm | None = None) -> FastAPI:
+    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
+
+    `log` is how the service's loggers write; without it they are left as they are.
+    """
+    if log is not None:
+        write_as(log)
     rag = ragstone.aopen(folder)
     ingesting = Ingesting(rag)
 
@@ -72,6 +78,7 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY) -> FastA
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
     app.add_middleware(Metered, requests=requests, paths=lambda: app.openapi()["paths"])
+    app.add_middleware(Logged, paths=lambda: app.openapi()["paths"])
 
     app.include_router(asking_routes(rag))
     app.include_router(ingesting_routes(rag, ingesting))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,13 @@ from ragstone.cli import show
 from ragstone.cli.options import Debug, ProjectFolder, command
 from ragstone.errors import MissingExtra, UsageError
 from ragstone.project import find
+
+
+class LogForm(StrEnum):
+    """How the service writes its log."""
+
+    quiet, text, json = "quiet", "text", "json"
+
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -29,6 +37,7 @@ def serve(
     grace: Annotated[
         int, typer.Option(help="Seconds in which running requests may end once the service is told to stop.", min=0)
     ] = 30,
+    log: Annotated[LogForm, typer.Option(help="What is logged: what is amiss, or each request too.")] = LogForm.quiet,
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
@@ -50,8 +59,8 @@ def serve(
             if host not in LOOPBACK:
                 show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
-            app = create(root, concurrency=concurrency)
-            settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=grace)
+            app = create(root, concurrency=concurrency, log=log.value)
+            settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=grace)
             uvicorn.Server(settings).run(sockets=[listening])
 
 
