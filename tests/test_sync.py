@@ -9,11 +9,13 @@ import pytest
 import ragstone
 from ragstone.chats import AsyncChat
 from ragstone.health import AsyncHealth
+from ragstone.histories import AsyncConversations
+from ragstone.ingestions import AsyncIngestions
 from ragstone.prompt_files import AsyncPrompts
 from ragstone.rag import AsyncRag
 from ragstone.records import AsyncRecords
 from ragstone.sync import Chat, Rag
-from ragstone.sync.faces import Health, Prompts
+from ragstone.sync.faces import Conversations, Health, Ingestions, Prompts
 from ragstone.sync.records import Records
 from ragstone.testing import HashingEmbedder, MemoryLexicalIndex, MemorySource, MemoryStore, ScriptedModel
 
@@ -40,7 +42,15 @@ def public(cls: type) -> dict[str, inspect.Signature]:
     }
 
 
-TWINS = [(Rag, AsyncRag), (Records, AsyncRecords), (Chat, AsyncChat), (Prompts, AsyncPrompts), (Health, AsyncHealth)]
+TWINS = [
+    (Rag, AsyncRag),
+    (Records, AsyncRecords),
+    (Chat, AsyncChat),
+    (Conversations, AsyncConversations),
+    (Prompts, AsyncPrompts),
+    (Health, AsyncHealth),
+    (Ingestions, AsyncIngestions),
+]
 
 
 @pytest.mark.parametrize(("blocking", "twin"), TWINS)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from ragstone_app.asgi import App, Event, Receive, Send
 from ragstone_app.exposition import Family
 
-__all__ = ["Metered", "Requests"]
+__all__ = ["NO_STATUS", "Metered", "Requests", "route_of"]
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # seconds
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -79,10 +79,12 @@ class Metered:
         finally:
             self._requests.under_way -= 1
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self._requests.note(self._route(scope), method, status, time.perf_counter() - begun)
+            self._requests.note(route_of(scope, self._paths()), method, status, time.perf_counter() - begun)
 
-    def _route(self, scope: Event) -> str:
-        found = getattr(scope.get("route"), "path", None)
-        if found is None and scope["path"] in self._paths():
-            found = scope["path"]
-        return found or NO_ROUTE
+
+def route_of(scope: Event, paths: Collection[str]) -> str:
+    """The template of a request's route; `paths` are those of all, for a request that came to none."""
+    found = getattr(scope.get("route"), "path", None)
+    if found is None and scope["path"] in paths:
+        found = scope["path"]
+    return found or NO_ROUTE

@@ -22,10 +22,12 @@ from ragstone_app.access import Access
 from ragstone_app.admitted import CONCURRENCY, Admitted
 from ragstone_app.asking import asking_routes
 from ragstone_app.bounded import Bounded, Secured
+from ragstone_app.conversations import conversation_routes
 from ragstone_app.documents import FILES, document_routes, file_routes
 from ragstone_app.evaluations import evaluation_routes
 from ragstone_app.feedback import feedback_routes
 from ragstone_app.ingesting import Ingesting, ingesting_routes
+from ragstone_app.logged import LogForm, Logged, write_as
 from ragstone_app.metered import Metered, Requests
 from ragstone_app.metrics import metric_routes
 from ragstone_app.openai.chat import Chat
@@ -42,11 +44,21 @@ from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
 
+<<<<<<< HEAD
 def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False) -> FastAPI:
     """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
 
     With `watch` it ingests edited files of the sources' folders.
     """
+=======
+def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, log: LogForm | None = None) -> FastAPI:
+    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
+
+    `log` is how the service's loggers write; without it they are left as they are.
+    """
+    if log is not None:
+        write_as(log)
+>>>>>>> main
     rag = ragstone.aopen(folder)
     ingesting = Ingesting(rag)
 
@@ -76,11 +88,13 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: b
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
     app.add_middleware(Metered, requests=requests, paths=lambda: app.openapi()["paths"])
+    app.add_middleware(Logged, paths=lambda: app.openapi()["paths"])
 
     app.include_router(asking_routes(rag))
     app.include_router(ingesting_routes(rag, ingesting))
     app.include_router(document_routes(rag))
     app.include_router(file_routes(rag, ingesting))
+    app.include_router(conversation_routes(rag))
     app.include_router(feedback_routes(rag))
     app.include_router(evaluation_routes(folder))
     app.include_router(prompt_routes(rag))

@@ -49,6 +49,7 @@ def status_of(error: RagstoneError) -> int:
 _STATUSES: tuple[tuple[tuple[type[RagstoneError], ...], int], ...] = (
     ((errors.CheckFailed,), 422),
     ((errors.AccessDenied,), 403),
+    ((errors.ConversationNotFound,), 404),
     ((errors.UsageError, errors.UnsupportedFilter, errors.PromptError, errors.PipelineNotFound), 400),
     ((errors.UnsupportedFile,), 415),
     ((errors.RateLimited, errors.OverBudget), 429),

@@ -8,6 +8,7 @@
     │   ├── PipelineNotFound      no pipeline of that name does what is asked of it
     │   └── PromptError           a prompt file cannot be used as it stands
     ├── UsageError                an argument is wrong: a bad k, an unknown name, a malformed filter
+    │   └── ConversationNotFound  it is not there, or not for who asks
     ├── AccessDenied              who asks has no key, or one that does not count
     ├── SourceError               a source cannot be listed
     │   ├── SourceUnavailable     its folder is missing or unreachable
@@ -65,6 +66,7 @@ __all__ = [
     "CacheUnavailable",
     "CheckFailed",
     "ConfigError",
+    "ConversationNotFound",
     "EmbedderError",
     "IndexBusy",
     "IndexMismatch",
@@ -165,6 +167,10 @@ class PromptError(ConfigError):
 
 class UsageError(RagstoneError):
     """An argument is wrong."""
+
+
+class ConversationNotFound(UsageError):
+    """There is no such conversation, or none for who asks."""
 
 
 class AccessDenied(RagstoneError):

@@ -66,18 +66,23 @@ class AsyncIndex:
     async def forget(self, uri: str) -> int:
         """Removes a document with all that lies inside it, and keeps it out; returns how many documents went.
 
-        It goes from the state, the indexes, the cache of vectors, the traces that name it and the feedback on answers
-        that cite it. A uri that was never ingested is kept out, too.
+        It goes from the state, the indexes, the cache of vectors, the traces that name it, the feedback on answers
+        that cite it and the answers of conversations that rest on it. A uri that was never ingested is kept out, too.
         """
         index = await self._index()
         context = self._context("forget")
         async with index.writing():
             await index.load()
             await asyncio.to_thread(index.state.forget, uri, tenant=index.tenant)
+            inside = [
+                one.uri for one in await asyncio.to_thread(index.state.named, index.key, uri, tenant=index.tenant)
+            ]
             gone = await upkeep.forget(index, uri, context=context)
             await index.flush()
         await asyncio.to_thread(self._parts.traces.forget, uri, tenant=self._tenant)
         await asyncio.to_thread(self._parts.feedback.forget, uri, tenant=self._tenant)
+        conversations = await asyncio.to_thread(self._parts.conversations)
+        await conversations.forget([uri, *inside], tenant=self._tenant)
         return gone
 
     async def allow(self, uri: str) -> None:

@@ -9,22 +9,20 @@ annotations, and a parameter annotated with a protocol names another connector. 
         async def embed(self, texts, *, context, ids=None):
             return np.stack([hash_words(text) for text in texts])
 
-Register it under an entry point (`ragstone.embedder`) and `type: hashing` finds it. Methods are asynchronous, and one
-that blocks moves its work to a thread; Parser and Splitter are plain functions of their arguments, so that a stage can
-run them in a worker. `ragstone.testing` has a conformance suite for each.
+Register it under the entry point `ragstone.embedder`, and `type: hashing` finds it. Parser and Splitter are plain
+functions, all else is asynchronous. `ragstone.testing` has a suite for each kind.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from ragstone.capabilities import FILTERS as FILTERS
 from ragstone.capabilities import SETTINGS as SETTINGS
 from ragstone.capabilities import Capabilities as Capabilities
-from ragstone.capabilities import Structured as Structured
 from ragstone.errors import EmbedderError
 from ragstone.replies import Load as Load
 from ragstone.replies import Observation as Observation
@@ -32,6 +30,7 @@ from ragstone.replies import Reply as Reply
 from ragstone.samples import all_of, numbered
 from ragstone.spending import Claim, Spent
 from ragstone.stored import Found, Lease, Stats, Stored
+from ragstone.tables import Execute, T
 from ragstone.types import (
     Completion,
     Context,
@@ -81,10 +80,7 @@ class Source(Connector):
     """Where documents come from."""
 
     protected: bool = False  # whether any of its items may be other than public
-    trust: Trust = (
-        "retrieved"  # how far its words are; ingestion labels every document so, whatever that says of itself
-    )
-
+    trust: Trust = "retrieved"  # how far its words are; every document is labelled so, whatever it says of itself
     inbox: Inbox | None = None  # where files can be put, if anywhere
 
     @abstractmethod
@@ -334,9 +330,8 @@ class Model(Connector):
     async def sample(self, prompt: Prompt, *, n: int, context: Context) -> Sequence[Completion]:
         """So many completions, whose usage adds up to that of all: one request, where the model `samples`.
 
-        Elsewhere it asks for each by itself, a few at a time. A seed counts on from one sample to the next: who asks
-        for more of the same prompt gives it a higher one. The first failure ends all, unless a model can keep the rest:
-        then each completion says in its notice how many are missing.
+        Elsewhere it asks for each by itself, a few at a time. A seed counts on from sample to sample: who asks for more
+        gives a higher one. The first failure ends all, unless a model keeps the rest: then notices say how many lack.
         """
         return await all_of(n, lambda number: self.generate(numbered(prompt, number), context=context))
 
@@ -477,6 +472,14 @@ class Check(Connector):
         """Whether the text passes, and else why and where."""
 
 
+class Database(Connector):
+    """A SQL database that keeps tables of ours. `tables` makes those that are missing; it may be run again."""
+
+    @abstractmethod
+    async def run(self, act: Callable[[Execute], T], *, tables: str, writing: bool = False, context: Context) -> T:
+        """What `act` makes of them in one transaction. Tried again, it must do the same again. Raises StateError."""
+
+
 KINDS: dict[str, type[Connector]] = {
     "source": Source,
     "parser": Parser,
@@ -492,5 +495,6 @@ KINDS: dict[str, type[Connector]] = {
     "ledger": Ledger,
     "cache": Cache,
     "check": Check,
+    "database": Database,
 }
 """Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""

@@ -16,7 +16,7 @@ from ragstone.batch.asking import CONCURRENCY
 from ragstone.batch.questions import BatchQuestion
 from ragstone.batch.run import AsyncBatch
 from ragstone.callers import NOBODY, Payer, context_of, outcome_of, shown
-from ragstone.chats import AsyncChat
+from ragstone.chats import AsyncChat, chat_with
 from ragstone.conversations.given import given
 from ragstone.errors import UsageError
 from ragstone.gateway import AsyncRoute
@@ -303,18 +303,24 @@ class AsyncRag(AsyncRecords):
         self,
         *,
         prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        conversation: str | None = None,
+        user: str = "",
     ) -> AsyncChat:
         """A conversation: follow-up questions are understood from what was said before.
 
-        Unless another `prompt` is named, that of the pipeline's key `chat` answers.
+        Unless another `prompt` is named, that of the pipeline's key `chat` answers. With `conversation`, an id, it is
+        kept: one of this tenant, key and `user` goes on, or begins. See `conversations` for who may read it.
         """
         who = context_of("chat", tenant, principals, payer, cache)
-        return AsyncChat(self._stream, how=Asked(question="", talks=True, prompt=prompt, pipeline=pipeline), who=who)
+        how = Asked(question="", talks=True, prompt=prompt, k=k, where=where, pipeline=pipeline)
+        return chat_with(self._parts, self._stream, how=how, who=who, conversation=conversation, user=user)
 
     async def explain(
         self,

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from ragstone.assembly import Assembly
 from ragstone.caches import AsyncCache
-from ragstone.callers import context_of, principals_of
+from ragstone.callers import NOBODY, Payer, context_of, principals_of
 from ragstone.embedded import Embedded, embedded
+from ragstone.errors import UsageError
 from ragstone.feedback import answered_in
 from ragstone.files import AsyncFiles
 from ragstone.health import AsyncHealth
+from ragstone.histories import AsyncConversations
 from ragstone.indexes import AsyncIndex
 from ragstone.inference.accounting import costs
 from ragstone.keys import AsyncKeys
@@ -24,13 +26,14 @@ from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback, Said
 from ragstone.trace import StoredTrace
 from ragstone.tracing.store import LATE
+from ragstone.turns import Forgotten, Owner
 from ragstone.types import Answer, Context, Document
 
 __all__ = ["AsyncRecords"]
 
 
 class AsyncRecords:
-    """Indexes, models, prompts, caches, keys, health, documents, traces, feedback and costs of one project."""
+    """Indexes, models, prompts, caches, keys, health, conversations, documents, traces, feedback and costs."""
 
     _parts: Assembly
 
@@ -69,6 +72,34 @@ class AsyncRecords:
         Raises UsageError where the file exists or there is nothing to copy. `ragstone restore` puts it back.
         """
         return await asyncio.to_thread(self._parts.backup, Path(target))
+
+    def conversations(
+        self,
+        *,
+        tenant: str = "default",
+        payer: Payer = NOBODY,
+        user: str = "",
+        principals: Iterable[str] | None = (),
+    ) -> AsyncConversations:
+        """What one person has asked with one key: lists, shows, renames, branches and deletes it.
+
+        None instead of principals stands for the operator, who may see all of it.
+        """
+        who = None if principals is None else principals_of(principals)
+        return AsyncConversations(self._parts, Owner(tenant=tenant, key=payer.key, user=user), principals=who)
+
+    async def forget_user(self, user: str, /, *, tenant: str = "default") -> Forgotten:
+        """Removes everything of one of a tenant's users: conversations with any key, their traces, and feedback.
+
+        Kept answers stay, since no cache knows who has asked for them. Raises UsageError for an empty name.
+        """
+        if not Owner(tenant=tenant, user=user).user:
+            raise UsageError("the user is wrong", expected="a name", found=repr(user))
+        tables = await asyncio.to_thread(self._parts.conversations)
+        conversations = await tables.forget_user(user, tenant=tenant)
+        feedback = await asyncio.to_thread(self._parts.feedback.forget_user, user, tenant=tenant)
+        traces = await asyncio.to_thread(self._parts.traces.forget_user, user, tenant=tenant)
+        return Forgotten(conversations=conversations, feedback=feedback, traces=traces)
 
     async def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""

@@ -25,11 +25,15 @@ class Step:
 
 @dataclass(slots=True)
 class Trace:
-    """What happened during one request, in steps. It only grows, and several stages may add to it at once."""
+    """What happened during one request, in steps. It only grows, and several stages may add to it at once.
+
+    `user` is the person whose request it is, where somebody has said so.
+    """
 
     name: str
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     started: float = field(default_factory=time.time)
+    user: str = ""
     steps: list[Step] = field(default_factory=list[Step])
     _origin: float = field(default_factory=time.perf_counter, repr=False)
 

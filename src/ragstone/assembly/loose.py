@@ -44,11 +44,13 @@ from ragstone.protocols import (
 )
 from ragstone.registry import find
 from ragstone.state.backups import Backup
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
+from ragstone.state.tables import SqliteDatabase
 from ragstone.tracing.store import TraceStore
 from ragstone.validation.policy import Guard
 
@@ -97,10 +99,15 @@ class LooseParts:
         self.keys = KeyFile(None)
         self.jobs = JobFile(None)
         self.caches = Caches()
+        self._conversations = ConversationTables(SqliteDatabase(None, noun="conversations"))
         self._prompts = Library(_prompt_path)
         self._indexes: dict[str, Index] = {}
         self._routed: Routed | None = None
         self._one = threading.RLock()
+
+    def conversations(self) -> ConversationTables:
+        """In memory."""
+        return self._conversations
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Adds each folder as a source; one that was added before is the same source."""
@@ -237,6 +244,7 @@ class LooseParts:
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
             ends.callback(self.jobs.close)
+            ends.push_async_callback(self._conversations.close)
             ends.push_async_callback(asyncio.to_thread, self._state.close)
             parts = (self._reading, self._splitter, self._model, self._ledger, *self._tools.values(), *self._sources)
             for part in parts:

@@ -16,6 +16,7 @@ from ragstone.pipelines.routes import Routed
 from ragstone.prompts.catalog import Entry
 from ragstone.protocols import Embedder, Ledger, Source
 from ragstone.state.backups import Backup
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
@@ -34,6 +35,10 @@ class Assembly(Protocol):
     keys: KeyFile  # who may ask over HTTP
     jobs: JobFile  # ingestions that were asked for
     caches: Caches  # where answers are kept
+
+    def conversations(self) -> ConversationTables:
+        """Where conversations are kept. Raises ConfigError where files name two such places."""
+        ...
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Makes sources of folders. Raises UsageError where sources are declared in files."""

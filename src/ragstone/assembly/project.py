@@ -20,6 +20,7 @@ from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.cache_places import Caches
+from ragstone.pipelines.databases import database_of
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
@@ -40,12 +41,14 @@ from ragstone.protocols import (
     Tool,
 )
 from ragstone.state.backups import Backup, Using, back_up
+from ragstone.state.conversations import ConversationTables
 from ragstone.state.feedback import FeedbackFile
 from ragstone.state.jobs import JobFile
 from ragstone.state.keys import KeyFile
 from ragstone.state.lease import LeaseLock
 from ragstone.state.lock import FileLock
 from ragstone.state.sqlite import ProjectState
+from ragstone.state.tables import SqliteDatabase
 from ragstone.tracing.store import TraceStore
 
 __all__ = ["ProjectParts"]
@@ -75,6 +78,7 @@ class ProjectParts:
         self.keys = KeyFile(project.state_folder / "keys.db")
         self.jobs = JobFile(project.state_folder / "jobs.db")
         self.caches = Caches(lambda: self.project.pipelines, self._cache)
+        self._conversations: ConversationTables | None = None
         self._one = threading.RLock()  # two threads must not build the same part twice
         self._healths = Healths()  # of requests that are under way, too, when files are read again
         self._now, self._past = Reading(project, self._builder), list[Reading]()
@@ -84,6 +88,14 @@ class ProjectParts:
     def project(self) -> Project:
         """The folder as it was read last."""
         return self._now.project
+
+    def conversations(self) -> ConversationTables:
+        """In the database that a file of `connectors/` names, or else in a file of the project's own."""
+        with self._one:
+            if self._conversations is None:
+                own = SqliteDatabase(self.project.state_folder / "conversations.db", noun="conversations")
+                self._conversations = ConversationTables(database_of(self._builder(self.project)) or own)
+            return self._conversations
 
     def add_folders(self, folders: Sequence[Path]) -> None:
         """Refuses: what a project ingests stands in its files."""
@@ -331,6 +343,8 @@ class ProjectParts:
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)
             ends.callback(self.jobs.close)
+            if self._conversations is not None:
+                ends.push_async_callback(self._conversations.close)
             ends.callback(self._replies.close)
             if self._state is not None:
                 ends.push_async_callback(asyncio.to_thread, self._state.close)

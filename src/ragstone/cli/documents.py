@@ -12,7 +12,7 @@ from rich.text import Text
 import ragstone
 from ragstone.cli import show
 from ragstone.cli.options import FAILED, Debug, IngestName, Json, Principals, ProjectFolder, Tenant, command
-from ragstone.errors import ConfigError, ParseError
+from ragstone.errors import ConfigError, ParseError, UsageError
 from ragstone.ingestion.detect import detect
 from ragstone.ingestion.workers import Workers
 from ragstone.pipelines.build import Builder
@@ -113,7 +113,12 @@ def chunks(
 
 @command
 def forget(
-    uri: Uri,
+    uri: Annotated[
+        str | None, typer.Argument(metavar="[URI]", help="The document as citations name it: documents/report.pdf")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="Remove everything of this person instead.")
+    ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Let it in again, with the next ingestion.")] = False,
     pipeline: IngestName = "ingest",
     as_json: Json = False,
@@ -122,7 +127,15 @@ def forget(
     tenant: Tenant = "default",
     debug: Debug = False,
 ) -> None:
-    """Remove a document from the index, the caches and the traces, and keep it out."""
+    """Remove a document from the index, the caches, the traces and the conversations, and keep it out.
+
+    Or remove everything of a person: conversations, their traces, and what they have said of answers.
+    """
+    if user is not None:
+        _forget_user(uri, user, undo=undo, as_json=as_json, project=project, tenant=tenant)
+        return
+    if uri is None:
+        raise UsageError("nothing to forget", expected="the uri of a document, or --user NAME")
     with ragstone.open(project) as rag:
         index = rag.index(tenant=tenant, pipeline=pipeline)
         if undo:
@@ -137,3 +150,23 @@ def forget(
     else:
         was = f"{gone} document{'s' * (gone != 1)} removed" if gone else "It was not in the index"
         show.out.print(f"{was}; {uri} stays out from now on.", markup=False, soft_wrap=True)
+
+
+def _forget_user(uri: str | None, user: str, *, undo: bool, as_json: bool, project: Path, tenant: str) -> None:
+    """Removes a person. Raises UsageError where a document is named, too, and for what cannot be undone."""
+    if uri is not None or undo:
+        found = f"{uri!r} and --user" if uri is not None else "--undo and --user"
+        hint = "Run it once for each." if uri is not None else "What was removed of a person is gone."
+        raise UsageError("forgets a document or a person", found=found, hint=hint)
+    with ragstone.open(project) as rag:
+        gone = rag.forget_user(user, tenant=tenant)
+    if as_json:
+        show.as_json({"user": user, **gone.as_dict()})
+        return
+    numbers = {"conversation": gone.conversations, "trace": gone.traces, "word of feedback": gone.feedback}
+    told = [f"{number} {name if number == 1 else _several(name)}" for name, number in numbers.items()]
+    show.out.print(f"Removed of {user}: {', '.join(told)}.", markup=False, soft_wrap=True)
+
+
+def _several(name: str) -> str:
+    return name.replace("word", "words") if "word" in name else f"{name}s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,13 @@ from ragstone.cli import show
 from ragstone.cli.options import Debug, ProjectFolder, command
 from ragstone.errors import MissingExtra, UsageError
 from ragstone.project import find
+
+
+class LogForm(StrEnum):
+    """How the service writes its log."""
+
+    quiet, text, json = "quiet", "text", "json"
+
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -29,7 +37,11 @@ def serve(
     grace: Annotated[
         int, typer.Option(help="Seconds in which running requests may end once the service is told to stop.", min=0)
     ] = 30,
+<<<<<<< HEAD
     watch: Annotated[bool, typer.Option("--watch", help="Ingest what is edited in the sources' folders.")] = False,
+=======
+    log: Annotated[LogForm, typer.Option(help="What is logged: what is amiss, or each request too.")] = LogForm.quiet,
+>>>>>>> main
     project: ProjectFolder = Path(),
     debug: Debug = False,
 ) -> None:
@@ -51,8 +63,13 @@ def serve(
             if host not in LOOPBACK:
                 show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
+<<<<<<< HEAD
             app = create(root, concurrency=concurrency, watch=watch)
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=grace)
+=======
+            app = create(root, concurrency=concurrency, log=log.value)
+            settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=grace)
+>>>>>>> main
             uvicorn.Server(settings).run(sockets=[listening])
 
 

@@ -16,6 +16,7 @@ from ragstone.errors import UsageError
 from ragstone.inference.choosing import Choices
 from ragstone.inference.router import Router
 from ragstone.labels import trust_of
+from ragstone.pipelines.digest import Digest
 from ragstone.pipelines.displayed import displayed
 from ragstone.pipelines.finishing import Said, answered
 from ragstone.pipelines.guards import NO_GUARDS, Guards, Seen
@@ -94,6 +95,7 @@ class AnswerPipeline(Searching):
         super().__init__(index, retrieve, reranker=reranker, limits=limits)
         self.router, self.timeout, self.guards, self.lookups = router, timeout, guards, lookups
         self.rewriter = Rewriter(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
+        self.digest = Digest(router, prompt_file, lookups=lookups, timeout=timeout, limits=limits)
         self.prompt, self.chat, self._prompt_file = prompt, chat, prompt_file
         self._embedder, self._tool = embedder, tool
         self.remembered = (

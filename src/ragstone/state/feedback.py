@@ -150,6 +150,13 @@ class FeedbackFile:
         with self._file.writing() as db:
             db.execute(f"DELETE FROM feedback WHERE tenant=? AND {cites}", (tenant, uri))
 
+    def forget_user(self, user: str, *, tenant: str) -> int:
+        """Removes what a person has said of a tenant's answers; says how many answers that were."""
+        if self._file.empty:
+            return 0
+        with self._file.writing() as db:
+            return db.execute("DELETE FROM feedback WHERE tenant=? AND by=?", (tenant, user)).rowcount
+
     def close(self) -> None:
         """Closes the file; the next call opens it again."""
         self._file.close()

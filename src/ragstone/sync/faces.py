@@ -13,17 +13,20 @@ from ragstone.chats import AsyncChat
 from ragstone.files import AsyncFiles
 from ragstone.gateway import NO_OPTIONS, AsyncRoute
 from ragstone.health import AsyncHealth, HealthReport
+from ragstone.histories import AsyncConversations
 from ragstone.indexes import AsyncIndex
 from ragstone.ingestions import AsyncIngestions
 from ragstone.keys import AsyncKeys, NewKey
 from ragstone.models import AsyncModels
 from ragstone.prompt_files import AsyncPrompts, ListedPrompt, ShownPrompt
 from ragstone.reports import CacheReport, Difference, ExplainedRoute, IndexStatus, KeptCall
+from ragstone.state.conversations import PAGE
 from ragstone.state.jobs import Job
 from ragstone.state.keys import Grant, Key
 from ragstone.state.listing import DocumentsPage
 from ragstone.streams import AnswerStream
 from ragstone.sync.loop import next_of, waited
+from ragstone.turns import Conversation, Turn
 from ragstone.types import Answer, Chunk, Completion, Delta, Document, Message, Options
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ __all__ = [
     "Batch",
     "Cache",
     "Chat",
+    "Conversations",
     "Files",
     "Health",
     "Index",
@@ -95,6 +99,41 @@ class Chat:
     def stream(self, question: str, /, *, output: type[BaseModel] | None = None, **inputs: Any) -> Stream:
         """The same answer while it is said."""
         return Stream(self._chat.stream(question, output=output, **inputs))
+
+
+class Conversations:
+    """The conversations of one person. See AsyncConversations for what each method raises."""
+
+    def __init__(self, conversations: AsyncConversations) -> None:
+        self._conversations = conversations
+
+    def begin(self, *, title: str = "") -> Conversation:
+        """A new one, without turns. Without a title it is called after its first question."""
+        return waited(self._conversations.begin(title=title))
+
+    def newest(self, *, limit: int = 20, before: str = "") -> list[Conversation]:
+        """Those that were changed last first; `before` is the id of the last one of the page before. At most 200."""
+        return waited(self._conversations.newest(limit=limit, before=before))
+
+    def show(self, conversation: str) -> Conversation:
+        """One of them, without its turns."""
+        return waited(self._conversations.show(conversation))
+
+    def turns(self, conversation: str, *, limit: int = PAGE, before: int = 0) -> list[Turn]:
+        """The last turns of one, oldest first, or the last ones before a number. At most 200."""
+        return waited(self._conversations.turns(conversation, limit=limit, before=before))
+
+    def rename(self, conversation: str, title: str) -> Conversation:
+        """Gives one another title, of at most 200 characters."""
+        return waited(self._conversations.rename(conversation, title))
+
+    def branch(self, conversation: str, *, at: int | None = None, title: str = "") -> Conversation:
+        """A new one that begins with the turns of another up to number `at`, or with all of them."""
+        return waited(self._conversations.branch(conversation, at=at, title=title))
+
+    def delete(self, conversation: str) -> None:
+        """Removes one with all that was said in it. Its branches stay."""
+        waited(self._conversations.delete(conversation))
 
 
 class Models:

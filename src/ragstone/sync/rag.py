@@ -282,15 +282,28 @@ class Rag(Records):
         self,
         *,
         prompt: str | None = None,
+        k: int | None = None,
+        where: Mapping[str, Any] | None = None,
         principals: Iterable[str] = (),
         tenant: str = "default",
         pipeline: str = "answer",
         payer: Payer = NOBODY,
         cache: CachePolicy = "use",
+        conversation: str | None = None,
+        user: str = "",
     ) -> Chat:
-        """A conversation: follow-up questions are understood from what was said before."""
+        """A conversation: follow-up questions are understood from what was said before; with an id it is kept."""
         talk = self._rag.chat(
-            prompt=prompt, principals=principals, tenant=tenant, pipeline=pipeline, payer=payer, cache=cache
+            prompt=prompt,
+            k=k,
+            where=where,
+            principals=principals,
+            tenant=tenant,
+            pipeline=pipeline,
+            payer=payer,
+            cache=cache,
+            conversation=conversation,
+            user=user,
         )
         return Chat(talk)
 

@@ -6,21 +6,23 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from ragstone.callers import NOBODY, Payer
 from ragstone.embedded import Embedded
 from ragstone.rag import AsyncRag
 from ragstone.spending import Costs
 from ragstone.state.backups import Backup
 from ragstone.state.feedback import Feedback
-from ragstone.sync.faces import Cache, Files, Health, Index, Keys, Models, Prompts
+from ragstone.sync.faces import Cache, Conversations, Files, Health, Index, Keys, Models, Prompts
 from ragstone.sync.loop import waited
 from ragstone.trace import StoredTrace
+from ragstone.turns import Forgotten
 from ragstone.types import Answer, Document
 
 __all__ = ["Records"]
 
 
 class Records:
-    """Indexes, models, prompts, caches, keys, health, documents, traces, feedback and costs of one project."""
+    """Indexes, models, prompts, caches, keys, health, conversations, documents, traces, feedback and costs."""
 
     _rag: AsyncRag
 
@@ -55,6 +57,21 @@ class Records:
     def backup(self, target: str | Path) -> Backup:
         """Copies what nothing makes again into one file, as of one moment, also while the project is in use."""
         return waited(self._rag.backup(target))
+
+    def conversations(
+        self,
+        *,
+        tenant: str = "default",
+        payer: Payer = NOBODY,
+        user: str = "",
+        principals: Iterable[str] | None = (),
+    ) -> Conversations:
+        """What one person has asked with one key; None asks as the operator."""
+        return Conversations(self._rag.conversations(tenant=tenant, payer=payer, user=user, principals=principals))
+
+    def forget_user(self, user: str, /, *, tenant: str = "default") -> Forgotten:
+        """Removes everything of one of a tenant's users: conversations with any key, their traces, and feedback."""
+        return waited(self._rag.forget_user(user, tenant=tenant))
 
     def routes(self) -> list[str]:
         """The pipelines that have a route, by name."""

@@ -134,6 +134,15 @@ class TraceStore:
                 (tenant, written, written),
             )
 
+    def forget_user(self, user: str, *, tenant: str) -> int:
+        """Removes a tenant's traces of a person; says how many those were."""
+        self._settle()
+        if self._nothing:
+            return 0
+        with self._translated(), self._file.writing() as db:
+            mine = "tenant=? AND json_extract(facts, '$.user') = ?"
+            return db.execute(f"DELETE FROM traces_2 WHERE {mine}", (tenant, user)).rowcount  # noqa: S608 - constants
+
     def _settle(self) -> None:
         """Waits until what was to be kept is kept."""
         if (last := self._last) is not None:
@@ -184,6 +193,8 @@ def _columns(row: _Row) -> tuple[Any, ...]:
     seconds = max((step.start + step.seconds for step in trace.steps), default=0.0)
     steps = json.dumps([{name: getattr(step, name) for name in _STEP} for step in trace.steps], default=str)
     asked = None if principals is None else _listed(principals)
+    if trace.user:
+        facts = {**facts, "user": trace.user}
     return (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
 
 

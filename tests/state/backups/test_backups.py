@@ -262,7 +262,10 @@ def test_a_newer_one_says_what_to_install(tmp_path: Path, archive: Path):
         restore(archive, tmp_path / "here")
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(bytes(10_240))])
+NO_ARCHIVES = (b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(bytes(10_240)))
+
+
+@pytest.mark.parametrize("data", NO_ARCHIVES, ids=("empty", "words", "no tar", "zeros"))
 def test_what_is_no_archive_changes_nothing(tmp_path: Path, data: bytes):
     (tmp_path / "x.tar.gz").write_bytes(data)
     here = filled(tmp_path / "here", "old")

@@ -23,6 +23,7 @@ _MODULES = (
     "cache",
     "check",
     "connector",
+    "database",
     "embedder",
     "ledger",
     "lexical",
@@ -38,6 +39,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES))
 
 from ragstone.testing.suites.cache import CacheSuite  # noqa: E402
 from ragstone.testing.suites.check import CheckSuite  # noqa: E402
+from ragstone.testing.suites.database import DatabaseSuite  # noqa: E402
 from ragstone.testing.suites.embedder import EmbedderSuite  # noqa: E402
 from ragstone.testing.suites.ledger import LedgerSuite  # noqa: E402
 from ragstone.testing.suites.lexical import LexicalIndexSuite  # noqa: E402
@@ -52,6 +54,7 @@ from ragstone.testing.suites.tool import ToolSuite  # noqa: E402
 __all__ = [
     "CacheSuite",
     "CheckSuite",
+    "DatabaseSuite",
     "EmbedderSuite",
     "LedgerSuite",
     "LexicalIndexSuite",
