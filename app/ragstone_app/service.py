@@ -44,21 +44,16 @@ from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
 
-<<<<<<< HEAD
-def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False) -> FastAPI:
+def create(
+    folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False, log: LogForm | None = None
+) -> FastAPI:
     """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
 
-    With `watch` it ingests edited files of the sources' folders.
-    """
-=======
-def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, log: LogForm | None = None) -> FastAPI:
-    """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
-
-    `log` is how the service's loggers write; without it they are left as they are.
+    With `watch` it ingests edited files of the sources' folders. `log` is how the service's loggers write; without it
+    they are left as they are.
     """
     if log is not None:
         write_as(log)
->>>>>>> main
     rag = ragstone.aopen(folder)
     ingesting = Ingesting(rag)
 
