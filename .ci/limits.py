@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = (".ci", "app", "benchmarks", "connectors", "docs", "src", "tests")
+CODE = (".ci", "app", "benchmarks", "connectors", "deploy", "docs", "src", "tests")
 
 FILE_LINES = 500
 FUNCTION_LINES = 60

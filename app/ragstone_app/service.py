@@ -40,13 +40,17 @@ from ragstone_app.readiness import Readiness, ready_routes
 from ragstone_app.records import record_routes
 from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
+from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
 
-def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, log: LogForm | None = None) -> FastAPI:
+def create(
+    folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False, log: LogForm | None = None
+) -> FastAPI:
     """The application for one project folder, with so many requests at a time. Raises ProjectNotFound.
 
-    `log` is how the service's loggers write; without it they are left as they are.
+    With `watch` it ingests edited files of the sources' folders. `log` is how the service's loggers write; without it
+    they are left as they are.
     """
     if log is not None:
         write_as(log)
@@ -58,6 +62,7 @@ def create(folder: str | Path = ".", *, concurrency: int = CONCURRENCY, log: Log
         app.state.probing = asyncio.create_task(probed(rag))
         beside = [app.state.probing, asyncio.create_task(app.state.reloading.run())]
         beside.append(asyncio.create_task(ingesting.run()))
+        beside += [asyncio.create_task(Watching(rag).run())] if watch else []
         yield
         for task in beside:
             task.cancel()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator, Iterable
 
 from ragstone.assembly import Assembly
 from ragstone.callers import principals_of
 from ragstone.errors import ParseError, UnsupportedFile, UsageError, nearest
 from ragstone.inbox import Inbox
+from ragstone.ingestion.load import load
 from ragstone.ingestion.read import parser_of
 from ragstone.state.listing import DocumentsPage
+from ragstone.types import Context
 
 __all__ = ["AsyncFiles"]
 
@@ -74,6 +78,20 @@ class AsyncFiles:
         inbox = await asyncio.to_thread(self._inbox, source)
         there = await asyncio.to_thread(inbox.remove, name)
         return inbox.uri(name) if there else None
+
+    async def fingerprint(self) -> str:
+        """Another one as soon as a file of the sources' folders was added, changed, removed or labelled otherwise.
+
+        No file is read, and a source that is no folder of this machine is not asked. Raises SourceUnavailable where a
+        folder is missing.
+        """
+        sources = await asyncio.to_thread(self._parts.sources, pipeline=self._pipeline)
+        context, found = Context(tenant=self._tenant, patient=True), hashlib.sha256()
+        for source in (one for one in sources if one.inbox is not None):
+            listing = await load(source, known={}, allow_empty=True, context=context)
+            items = sorted((item.uri, item.version, item.acl) for item in listing.items)
+            found.update(json.dumps([source.name, items, str(listing.error)]).encode())
+        return found.hexdigest()
 
     def _inbox(self, source: str) -> Inbox:
         taking = {one.name: one.inbox for one in self._parts.sources(pipeline=self._pipeline) if one.inbox is not None}

@@ -62,6 +62,22 @@ def test_a_stream_that_does_not_end_is_cut_off_after_the_grace(ingested: Path, m
                 server.kill()
 
 
+def test_with_watch_an_edited_document_counts_without_a_command(ingested: Path):
+    command = [sys.executable, "-m", "ragstone", "serve", "--port", "0", "--watch"]
+    with subprocess.Popen(command, cwd=ingested, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            address = server.stderr.readline().split(" on ")[1].split()[0]
+            path = ingested / "documents" / "halibut.md"
+            path.write_text(path.read_text().replace("2031", "2032"))
+            for line in server.stderr:  # it says when it has ingested them
+                if line.startswith("Documents were edited: 0 added, 1 changed"):
+                    break
+            assert "3 May 2032" in ask(address)["text"]
+        finally:
+            server.kill()
+
+
 def ask(address: str) -> dict[str, object]:
     with opened(address) as response:
         return json.load(response)

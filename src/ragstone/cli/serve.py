@@ -37,6 +37,7 @@ def serve(
     grace: Annotated[
         int, typer.Option(help="Seconds in which running requests may end once the service is told to stop.", min=0)
     ] = 30,
+    watch: Annotated[bool, typer.Option("--watch", help="Ingest what is edited in the sources' folders.")] = False,
     log: Annotated[LogForm, typer.Option(help="What is logged: what is amiss, or each request too.")] = LogForm.quiet,
     project: ProjectFolder = Path(),
     debug: Debug = False,
@@ -59,7 +60,7 @@ def serve(
             if host not in LOOPBACK:
                 show.remarks(["For all others make a key: ragstone key create NAME"])
         with suppress(KeyboardInterrupt):
-            app = create(root, concurrency=concurrency, log=log.value)
+            app = create(root, concurrency=concurrency, watch=watch, log=log.value)
             settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=grace)
             uvicorn.Server(settings).run(sockets=[listening])
 

@@ -274,6 +274,10 @@ class Files:
         """Removes a file from the folder of a source, and gives its uri; None where there is none."""
         return waited(self._files.remove(name, source=source))
 
+    def fingerprint(self) -> str:
+        """Another one as soon as a file of the sources' folders was added, changed, removed or labelled otherwise."""
+        return waited(self._files.fingerprint())
+
 
 class Ingestions:
     """What was asked to be ingested; its twin is AsyncIngestions."""

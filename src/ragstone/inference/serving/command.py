@@ -18,6 +18,17 @@ ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 MOUNTED = PurePosixPath("/models")
 HEALTHY = ["CMD", "python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health')"]
+HARDENED = (
+    "    restart: unless-stopped",
+    "    read_only: true",
+    '    user: "10001:10001"',
+    "    cap_drop: [ALL]",
+    '    security_opt: ["no-new-privileges:true"]',
+    "    pids_limit: 4096",
+    '    tmpfs: ["/tmp:exec,size=8g"]',  # kernels are compiled there, and run
+    "    shm_size: 8gb",  # through which several GPUs talk
+)
+"""As the other services of docker-compose.yml: nobody's root, and nothing written but to the volume and to memory."""
 QUEUE = 256  # requests that may wait in the server; more are answered with 503, and go elsewhere at once
 
 
@@ -71,19 +82,22 @@ def compose(
     lines = [
         "  vllm:",
         f"    image: {IMAGE}",
-        "    restart: unless-stopped",
+        *HARDENED,
         "    command:",
         *(f"      - {json.dumps(word)}" for word in words),
-        "    ipc: host",
         "    environment:",
         *(f'      {key}: "{value}"' for key, value in ENVIRONMENT.items()),
+        "      HOME: /tmp",
+        "      USER: vllm",
         *([] if places else ["      HF_TOKEN: ${HF_TOKEN:-}"]),
         "      HF_HOME: /models",
         "    volumes:",
         *(f"      - {json.dumps(mount)}" for mount in mounts),
         *([] if places else ["      - models:/models"]),
+        *([] if places else ["    depends_on: {models: {condition: service_completed_successfully}}"]),
         "    deploy:",
         "      resources:",
+        '        limits: {cpus: "${RAGSTONE_VLLM_CPUS:-4}", memory: "${RAGSTONE_VLLM_MEMORY:-64g}"}',
         "        reservations:",
         "          devices:",
         f"            - {{driver: nvidia, count: {load.gpus}, capabilities: [gpu]}}",

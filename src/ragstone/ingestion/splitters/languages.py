@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-__all__ = ["language_of"]
+__all__ = ["LANGUAGES", "language_of"]
 
 _ENDS = {
     "bash": "sh bash",
@@ -40,6 +40,9 @@ _ENDS = {
     "typescript": "ts mts cts",
     "zig": "zig",
 }
+LANGUAGES = frozenset(_ENDS)
+"""All of them, by the names of their grammars."""
+
 _BY_END = {end: language for language, ends in _ENDS.items() for end in ends.split()}
 
 
