@@ -15,11 +15,11 @@ from ragstone.histories import AsyncConversations
 from ragstone.streams import AnswerStream
 from ragstone_app.access import Caller, caller_of
 from ragstone_app.asking import STREAMED, UNKEPT, Ask, begun
-from ragstone_app.requests import Asking, Name, Tenant
+from ragstone_app.requests import Asking, Name, Tenant, Whole
+from ragstone_app.shapes import ConversationShape, ConversationsShape, ToldShape, sends
 
 __all__ = ["conversation_routes"]
 
-PROMPT = "chat"
 LONGEST = 200  # characters of a title, and of a user
 PAGE = 200  # conversations, or turns, of one reply
 NEWEST = 2**31 - 1  # numbers of turns
@@ -81,7 +81,9 @@ class Rename(Whose):
 class Branch(Whose):
     """Where a branch leaves the conversation."""
 
-    at: int | None = Field(default=None, ge=1, le=NEWEST, description="The number of a turn; the last one if absent.")
+    at: Annotated[int, Field(ge=1, le=NEWEST), Whole] | None = Field(
+        default=None, description="The number of a turn; the last one if absent."
+    )
     title: Title | None = None
 
 
@@ -97,18 +99,18 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
 
     theirs = partial(_theirs, rag)
 
-    @routes.get("")
+    @routes.get("", **sends(ConversationsShape))
     async def newest(page: Annotated[Page, Query()], caller: By) -> dict[str, Any]:
         """Those that were changed last, first."""
         found = await theirs(page.whose(), caller).newest(limit=page.limit, before=page.before)
         return {"conversations": [one.as_dict() for one in found]}
 
-    @routes.post("", status_code=201)
+    @routes.post("", **sends(ConversationShape, 201))
     async def begin(given: Begin, caller: By) -> dict[str, Any]:
         """A new conversation, without turns."""
         return (await theirs(given, caller).begin(title=given.title or "")).as_dict()
 
-    @routes.get("/{conversation}")
+    @routes.get("/{conversation}", **sends(ToldShape))
     async def show(conversation: Id, part: Annotated[Part, Query()], caller: By) -> dict[str, Any]:
         """A conversation with its last turns, oldest first."""
         kept = theirs(part.whose(), caller)
@@ -116,7 +118,7 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
         known = await kept.show(conversation)
         return {**known.as_dict(), "said": [turn.as_dict() for turn in turns]}
 
-    @routes.patch("/{conversation}")
+    @routes.patch("/{conversation}", **sends(ConversationShape))
     async def rename(conversation: Id, given: Rename, caller: By) -> dict[str, Any]:
         """The conversation under another title."""
         return (await theirs(given, caller).rename(conversation, given.title)).as_dict()
@@ -126,7 +128,7 @@ def conversation_routes(rag: ragstone.AsyncRag) -> APIRouter:
         """Removes a conversation with all that was said in it."""
         await theirs(whose.whose(), caller).delete(conversation)
 
-    @routes.post("/{conversation}/branch", status_code=201)
+    @routes.post("/{conversation}/branch", **sends(ConversationShape, 201))
     async def branch(conversation: Id, given: Branch, caller: By) -> dict[str, Any]:
         """A new conversation that begins with the turns of this one."""
         made = await theirs(given, caller).branch(conversation, at=given.at, title=given.title or "")
@@ -153,7 +155,7 @@ def _theirs(rag: ragstone.AsyncRag, whose: Whose | Next, caller: Caller) -> Asyn
 def _talk(rag: ragstone.AsyncRag, conversation: str, asked: Next, caller: Caller) -> AsyncChat:
     tenant, principals = asked.who(caller)
     return rag.chat(
-        prompt=asked.prompt or PROMPT,
+        prompt=asked.prompt,
         k=asked.k,
         where=asked.where,
         pipeline=asked.pipeline,

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 import ragstone
 from ragstone.errors import RagstoneError
 from ragstone_app.access import Caller, caller_of
 from ragstone_app.asking import PipelineName
 from ragstone_app.ingesting import Ingesting, Ingestion
-from ragstone_app.requests import Name, Tenant
+from ragstone_app.requests import Asking, Tenant
 from ragstone_app.wording import error_body
 
 __all__ = ["FILES", "document_routes", "file_routes"]
@@ -29,8 +29,32 @@ PATIENCE = 30.0  # seconds between two parts of it
 MOST = 1_000
 
 
-Principals = Annotated[list[Name] | None, Query(description="Some of the key's; all if there are none.")]
-Source = Annotated[str, Query(max_length=100, description="The connector; the first one if absent.")]
+Who = Annotated[Caller, Depends(caller_of)]
+
+
+class Which(Asking):
+    """Which documents are asked for."""
+
+    named: str = Field(default="", max_length=200, description="A part of the uri.")
+    after: str = Field(default="", max_length=4000, description="`after` of the page before.")
+    limit: int = Field(default=100, strict=False, ge=1, le=MOST)
+    pipeline: PipelineName = "ingest"
+
+
+class OneOf(Asking):
+    """Whose document is asked for."""
+
+    pipeline: PipelineName = "answer"
+
+
+class Where(BaseModel):
+    """Where a file is put, and who ingests it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(default="", max_length=100, description="The connector; the first one if absent.")
+    tenant: Tenant | None = None
+    pipeline: PipelineName = "ingest"
 
 
 class Listed(BaseModel):
@@ -91,34 +115,21 @@ def document_routes(rag: ragstone.AsyncRag) -> APIRouter:
     routes = APIRouter(tags=["documents"])
 
     @routes.get("/api/documents")
-    async def listed(
-        caller: Annotated[Caller, Depends(caller_of)],
-        named: Annotated[str, Query(max_length=200, description="A part of the uri.")] = "",
-        after: Annotated[str, Query(max_length=4000, description="`after` of the page before.")] = "",
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
-        principal: Principals = None,
-        tenant: Tenant | None = None,
-        pipeline: PipelineName = "ingest",
-    ) -> Page:
+    async def listed(which: Annotated[Which, Query()], caller: Who) -> Page:
         """The documents that the caller may see, by uri. The operator sees all, and who else may."""
-        operator = caller.admin and principal is None
-        who = None if operator else caller.principals(principal)
-        files = rag.files(tenant=caller.tenant(tenant), pipeline=pipeline)
-        page = await files.listed(principals=who, after=after, named=named, limit=limit)
+        operator = caller.admin and which.principals is None
+        tenant, principals = which.who(caller)
+        page = await rag.files(tenant=tenant, pipeline=which.pipeline).listed(
+            principals=None if operator else principals, after=which.after, named=which.named, limit=which.limit
+        )
         hidden = {} if operator else dict.fromkeys(("source", "state", "acl"))
         return Page(documents=[Listed(**{**one.as_dict(), **hidden}) for one in page.documents], after=page.after)
 
     @routes.get("/api/documents/{name}", response_model=Shown)
-    async def show(
-        name: str,
-        caller: Annotated[Caller, Depends(caller_of)],
-        principal: Principals = None,
-        tenant: Tenant | None = None,
-        pipeline: PipelineName = "answer",
-    ) -> Shown | JSONResponse:
+    async def show(name: str, asked: Annotated[OneOf, Query()], caller: Who) -> Shown | JSONResponse:
         """One document with its text, by its id: that is `document_id` of a hit. One that may not be seen is absent."""
-        who, whose = caller.principals(principal), caller.tenant(tenant)
-        found = await rag.document(name, principals=who, tenant=whose, pipeline=pipeline)
+        tenant, principals = asked.who(caller)
+        found = await rag.document(name, principals=principals, tenant=tenant, pipeline=asked.pipeline)
         if found is None:
             return error_body("UsageError", f"there is no document {name[:80]!r}", None, False, 404)
         return Shown(
@@ -138,43 +149,33 @@ def file_routes(rag: ragstone.AsyncRag, ingesting: Ingesting) -> APIRouter:
     """The door for new files, for keys with `admin`."""
     routes = APIRouter(tags=["documents"])
 
+    async def promised(uri: str, where: Where, tenant: str) -> Put:
+        return Put(uri=uri, ingestion=await ingesting.ask(tenant=tenant, pipeline=where.pipeline, only=[uri]))
+
     @routes.put(f"{FILES}{{name:path}}", status_code=202, response_model=Put, openapi_extra=_BYTES)
-    async def put(
-        name: str,
-        request: Request,
-        caller: Annotated[Caller, Depends(caller_of)],
-        source: Source = "",
-        tenant: Tenant | None = None,
-        pipeline: PipelineName = "ingest",
-    ) -> Put | JSONResponse:
+    async def put(name: str, request: Request, where: Annotated[Where, Query()], caller: Who) -> Put | JSONResponse:
         """Puts a file into the folder of a source and promises its ingestion. The body is the file."""
         caller.demand_admin()
-        whose = caller.tenant(tenant)
+        tenant = caller.tenant(where.tenant)
+        files = rag.files(tenant=tenant, pipeline=where.pipeline)
         try:
-            uri = await rag.files(tenant=whose, pipeline=pipeline).put(name, _file(request), source=source)
+            return await promised(await files.put(name, _file(request), source=where.source), where, tenant)
         except _TooLong as error:
             return error_body("UsageError", error.message, None, False, 413)
         except _Slow as error:
             return error_body("UsageError", error.message, None, True, 408)
         except _Gone:
             return error_body("UsageError", "the file did not come whole", None, True, 400)
-        return Put(uri=uri, ingestion=await ingesting.ask(tenant=whose, pipeline=pipeline, only=[uri]))
 
     @routes.delete(f"{FILES}{{name:path}}", status_code=202, response_model=Put)
-    async def delete(
-        name: str,
-        caller: Annotated[Caller, Depends(caller_of)],
-        source: Source = "",
-        tenant: Tenant | None = None,
-        pipeline: PipelineName = "ingest",
-    ) -> Put | JSONResponse:
+    async def delete(name: str, where: Annotated[Where, Query()], caller: Who) -> Put | JSONResponse:
         """Removes a file from the folder of a source and promises the ingestion after which nothing is known of it."""
         caller.demand_admin()
-        whose = caller.tenant(tenant)
-        uri = await rag.files(tenant=whose, pipeline=pipeline).remove(name, source=source)
+        tenant = caller.tenant(where.tenant)
+        uri = await rag.files(tenant=tenant, pipeline=where.pipeline).remove(name, source=where.source)
         if uri is None:
             return error_body("UsageError", f"there is no file {name[:80]!r}", None, False, 404)
-        return Put(uri=uri, ingestion=await ingesting.ask(tenant=whose, pipeline=pipeline, only=[uri]))
+        return await promised(uri, where, tenant)
 
     return routes
 

@@ -25,6 +25,9 @@ STEP = 0.5  # seconds between two looks at how far one has come
 log = logging.getLogger(__name__)
 
 
+Who = Annotated[Caller, Depends(caller_of)]
+
+
 class Ingest(BaseModel):
     """What to ingest. A key that is not listed here is refused."""
 
@@ -33,6 +36,15 @@ class Ingest(BaseModel):
     only: list[Name] = Field(default=[], max_length=10_000, description="The uris to look at; all if there are none.")
     rebuild: bool = Field(default=False, description="Make the index anew beside the old one.")
     pipeline: PipelineName = "ingest"
+    tenant: Tenant | None = None
+
+
+class Newest(BaseModel):
+    """Which ingestions are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=1000)
     tenant: Tenant | None = None
 
 
@@ -86,31 +98,27 @@ def ingesting_routes(rag: ragstone.AsyncRag, ingesting: Ingesting) -> APIRouter:
     ingestions = rag.ingestions()
 
     @routes.post("/api/ingest", status_code=202)
-    async def ingest(asked: Ingest, caller: Annotated[Caller, Depends(caller_of)]) -> Ingestion:
+    async def ingest(asked: Ingest, caller: Who) -> Ingestion:
         """Promises an ingestion: with this status it is written down, and done also if the service dies now."""
         caller.demand_admin()
         tenant = caller.tenant(asked.tenant)
         return await ingesting.ask(tenant=tenant, pipeline=asked.pipeline, only=asked.only, rebuild=asked.rebuild)
 
     @routes.get("/api/ingest")
-    async def newest(
-        caller: Annotated[Caller, Depends(caller_of)],
-        limit: Annotated[int, Query(ge=1, le=1000)] = 20,
-        tenant: Tenant | None = None,
-    ) -> list[Ingestion]:
+    async def newest(asked: Annotated[Newest, Query()], caller: Who) -> list[Ingestion]:
         """The last ingestions, the newest first."""
         caller.demand_admin()
-        return [shown(job) for job in await ingestions.all(limit=limit, tenant=tenant)]
+        return [shown(job) for job in await ingestions.all(limit=asked.limit, tenant=asked.tenant)]
 
     @routes.get("/api/ingest/{name}", response_model=Ingestion)
-    async def one(name: str, caller: Annotated[Caller, Depends(caller_of)]) -> Ingestion | JSONResponse:
+    async def one(name: str, caller: Who) -> Ingestion | JSONResponse:
         """One of them: how far it has come, or how it has ended."""
         caller.demand_admin()
         job = await ingestions.show(name)
         return absent(name) if job is None else shown(job)
 
     @routes.get("/api/ingest/{name}/events", response_model=None, responses=STREAMED)
-    async def events(name: str, caller: Annotated[Caller, Depends(caller_of)]) -> StreamingResponse | JSONResponse:
+    async def events(name: str, caller: Who) -> StreamingResponse | JSONResponse:
         """The same as server-sent events: `progress` when it has come further, then `done` or `error`."""
         caller.demand_admin()
         job = await ingestions.show(name)

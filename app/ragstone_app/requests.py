@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ragstone_app.access import Caller
 
-__all__ = ["Asking", "Name", "Passages", "Tenant"]
+__all__ = ["Asking", "Name", "Passages", "Tenant", "Whole"]
 
 MOST = 1_000  # principals of one caller
 
@@ -18,7 +18,10 @@ def _whole(given: object) -> object:
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
-Passages = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)]
+Whole = BeforeValidator(_whole)
+"""Of each integer in a body."""
+
+Passages = Annotated[int, Field(ge=1, le=1000), Whole]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Tenant = Annotated[str, Field(min_length=1, max_length=200, description="Whose documents; that of the key if absent.")]
 

@@ -11,6 +11,8 @@ from ragstone_app.wording import CHECK_FAILED
 __all__ = [
     "AnswerShape",
     "CacheShape",
+    "ConversationShape",
+    "ConversationsShape",
     "CostsShape",
     "FailedCheck",
     "FeedbackShape",
@@ -25,15 +27,16 @@ __all__ = [
     "RemovedShape",
     "RenderedShape",
     "StatusShape",
+    "ToldShape",
     "TraceShape",
     "TracesShape",
     "sends",
 ]
 
 
-def sends(shape: type[BaseModel]) -> dict[str, Any]:
+def sends(shape: type[BaseModel], status: int = 200) -> dict[str, Any]:
     """The arguments of a route that sends this, and says so without checking it."""
-    return {"response_model": None, "responses": {200: {"model": shape}}}
+    return {"response_model": None, "status_code": status, "responses": {status: {"model": shape}}}
 
 
 class _Whole(BaseModel):
@@ -362,3 +365,56 @@ class ModelsShape(_Whole):
 
     object: Literal["list"]
     data: list[ModelShape]
+
+
+# ── Conversations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ConversationShape(BaseModel):
+    """A conversation without its turns. Times count seconds from the epoch."""
+
+    id: str
+    title: str
+    created: float
+    changed: float
+    turns: int = Field(description="How many there are.")
+    confidential: bool
+    branch_of: str = Field(description="The conversation that it was taken from, at the turn `branch_at`.")
+    branch_at: int
+    user: str
+
+
+class ConversationsShape(_Whole):
+    """Some conversations, the last changed first."""
+
+    conversations: list[ConversationShape]
+
+
+class QuoteShape(_Whole):
+    """The words of a document that a turn cites."""
+
+    number: int
+    uri: str
+    start: int
+    end: int
+    quote: str
+
+
+class TurnShape(BaseModel):
+    """A question and its answer. One that is `forgotten` has lost what a forgotten document has said."""
+
+    number: int
+    parent: int
+    question: str
+    text: str
+    citations: list[QuoteShape]
+    abstained: bool
+    trace_id: str
+    asked: float
+    forgotten: bool
+
+
+class ToldShape(ConversationShape):
+    """A conversation with some of its turns, oldest first."""
+
+    said: list[TurnShape]

@@ -86,7 +86,7 @@ def test_each_sees_what_is_theirs(project: Path):
         assert (listed["acl"], listed["state"], listed["source"]) == (["group:fish"], "live", "documents")
         assert client.get(f"/api/documents/{cod}", **seen["fish"]).json()["text"] == FILES["cod.md"][0]
         assert client.get(f"/api/documents/{cod}", **seen["other"]).status_code == 404
-        asked = {"params": {"principal": "group:birds"}}
+        asked = {"params": {"principals": "group:birds"}}
         assert client.get("/api/documents", **seen["fish"], **asked).status_code == 403
         for method, path in (
             ("POST", "/api/ingest"),

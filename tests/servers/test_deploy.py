@@ -83,9 +83,8 @@ def site(tmp_path: Path, project: Path) -> Iterator[Site]:
     )
     text += f"server {{ listen 127.0.0.1:{beside}; return 200; }}\n"
     conf = tmp_path / "nginx.conf"
-    conf.write_text(
-        f"user root;\npid {tmp_path}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{text}}}\n"
-    )
+    begin = f"user root;\npid {tmp_path}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n"
+    conf.write_text(f"{begin}{temporary}{text}}}\n")
     nginx = [found("nginx", "nginx-light"), "-e", "stderr", "-p", str(tmp_path), "-c", str(conf), "-g", "daemon off;"]
     serve = [sys.executable, "-m", "ragstone", "serve", "--port", str(app), "--project", str(project)]
     with (
