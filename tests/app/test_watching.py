@@ -104,3 +104,18 @@ async def test_it_ends_when_the_service_does(project: Path):
             await running
         await rag.ingest()
         assert "3 May 2031" in (await rag.ask(QUESTION)).text
+
+
+async def test_only_folders_of_this_machine_are_looked_at(project: Path):
+    (project / "connectors" / "site.yaml").write_text(
+        "kind: source\ntype: web\nurls: [http://site.invalid/]\nacl: public\n"
+    )
+    ingest = project / "pipelines" / "ingest.yaml"
+    ingest.write_text(ingest.read_text().replace("sources: [documents]", "sources: [documents, site]"))
+    async with ragstone.aopen(project) as rag:
+        before = (
+            await rag.files().fingerprint()
+        )  # the network is refused here, so a site that is asked would be an error
+        assert await rag.files().fingerprint() == before
+        (project / "documents" / "cod.md").write_text("Cod is a fish.\n")
+        assert await rag.files().fingerprint() != before
