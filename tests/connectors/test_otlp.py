@@ -201,7 +201,6 @@ def test_what_a_project_does_is_sent_from_ingestion_to_verdict(project: Path, re
     names = {span.name for span in receiver.spans}
     assert {
         "ingest",
-        "ingest.parse",
         "ingest.write",
         "ask",
         "retrieve",
