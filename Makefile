@@ -142,7 +142,7 @@ clean: ## remove the environments, the index and every cache
 COMPILE  = .venv-lock/bin/uv pip compile --quiet --no-config --generate-hashes --no-header --no-annotate $(UPGRADE)
 ANYWHERE = --universal --python-version 3.11
 AGREEING = -c requirements/build.txt -c requirements/run.txt
-EXTRAS   = --extra documents --extra code --extra web --extra sql --extra pgvector --extra redis --extra openai --extra serve --extra eval
+EXTRAS   = --extra documents --extra code --extra web --extra sql --extra pgvector --extra redis --extra openai --extra otlp --extra serve --extra eval
 CPU_HOST = --python-version 3.11 --python-platform x86_64-manylinux_2_28
 
 lock: .venv-lock/.done ## write requirements/*.txt again from their sources

@@ -18,7 +18,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from ragstone.errors import ConfigError, NotConfigured, nearest
-from ragstone.protocols import KINDS, Connector
+from ragstone.protocols import Connector
+from ragstone.registry import KINDS
 
 __all__ = ["STATE", "Located", "bind", "expand", "parse_yaml", "read_yaml", "template", "validate"]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ragstone.config import STATE, Located, read_yaml, template, validate
 from ragstone.errors import (
@@ -48,12 +48,14 @@ FOLDERS = ("connectors", "pipelines", "prompts")
 class Settings(BaseModel):
     """What may stand under `[tool.ragstone]`; the table itself marks the folder.
 
-    `plugins` lets the project's files name code that runs: opening a folder of a stranger's must not.
+    `plugins` lets the project's files name code that runs: opening a folder of a stranger's must not. So many `traces`
+    are kept, the newest.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     plugins: bool = False
+    traces: int = Field(default=1_000, ge=0, le=1_000_000)
 
 
 def find(start: Path) -> Path:
@@ -193,13 +195,18 @@ class Project:
         yield from tool_faults(file.layers.tools, builder)
 
     @cached_property
-    def plugins(self) -> bool:
-        """Whether the project's files may name code that runs."""
+    def settings(self) -> Settings:
+        """What stands under `[tool.ragstone]`, or the defaults where that is wrong: `require_settings` says what is."""
         table: object = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ragstone"]
         try:
-            return Settings.model_validate(table).plugins
+            return Settings.model_validate(table)
         except ValidationError:
-            return False  # its faults are for `require_settings` to say
+            return Settings()
+
+    @property
+    def plugins(self) -> bool:
+        """Whether the project's files may name code that runs."""
+        return self.settings.plugins
 
     def require_settings(self) -> None:
         """Raises ConfigError when `[tool.ragstone]` holds a key that is not known."""
@@ -269,7 +276,8 @@ class Project:
                 line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(key)), 1)
                 message = f"unknown key {key!r} in [tool.ragstone]" if detail["loc"] else "[tool.ragstone] is no table"
                 if detail["type"] != "extra_forbidden" and detail["loc"]:
-                    message = f"{key} must be true or false"
+                    wanted = "true or false" if key == "plugins" else "a number from 0 to 1000000"
+                    message = f"{key} must be {wanted}"
                 yield ConfigError(message, where=f"{path}:{line}:1")
 
     def _connector_faults(self) -> Iterator[ConfigError]:

@@ -31,6 +31,7 @@ from ragstone.samples import all_of, numbered
 from ragstone.spending import Claim, Spent
 from ragstone.stored import Found, Lease, Stats, Stored
 from ragstone.tables import Execute, T
+from ragstone.trace import StoredTrace
 from ragstone.types import (
     Completion,
     Context,
@@ -480,21 +481,9 @@ class Database(Connector):
         """What `act` makes of them in one transaction. Tried again, it must do the same again. Raises StateError."""
 
 
-KINDS: dict[str, type[Connector]] = {
-    "source": Source,
-    "parser": Parser,
-    "ocr": Ocr,
-    "splitter": Splitter,
-    "embedder": Embedder,
-    "store": VectorStore,
-    "lexical": LexicalIndex,
-    "reranker": Reranker,
-    "lookup": Lookup,
-    "tool": Tool,
-    "model": Model,
-    "ledger": Ledger,
-    "cache": Cache,
-    "check": Check,
-    "database": Database,
-}
-"""Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""
+class TraceSink(Connector):
+    """Sends finished traces on. What it cannot send in time it drops, and says so: no answer waits for it."""
+
+    @abstractmethod
+    def take(self, trace: StoredTrace, *, tenant: str) -> None:
+        """Takes a finished trace to be sent, and returns at once."""

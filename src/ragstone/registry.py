@@ -10,9 +10,47 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from ragstone.errors import ConfigError, MissingExtra, nearest
-from ragstone.protocols import KINDS, Connector
+from ragstone.protocols import (
+    Cache,
+    Check,
+    Connector,
+    Database,
+    Embedder,
+    Ledger,
+    LexicalIndex,
+    Lookup,
+    Model,
+    Ocr,
+    Parser,
+    Reranker,
+    Source,
+    Splitter,
+    Tool,
+    TraceSink,
+    VectorStore,
+)
 
-__all__ = ["find", "names"]
+__all__ = ["KINDS", "find", "names"]
+
+KINDS: dict[str, type[Connector]] = {
+    "source": Source,
+    "parser": Parser,
+    "ocr": Ocr,
+    "splitter": Splitter,
+    "embedder": Embedder,
+    "store": VectorStore,
+    "lexical": LexicalIndex,
+    "reranker": Reranker,
+    "lookup": Lookup,
+    "tool": Tool,
+    "model": Model,
+    "ledger": Ledger,
+    "cache": Cache,
+    "check": Check,
+    "database": Database,
+    "traces": TraceSink,
+}
+"""Every kind by the word that names it in YAML and in the entry-point group `ragstone.<kind>`."""
 
 
 @cache

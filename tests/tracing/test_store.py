@@ -45,9 +45,8 @@ def test_an_unknown_or_ambiguous_id_finds_nothing(tmp_path: Path):
     assert not (tmp_path / "never.db").exists()
 
 
-def test_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store, "KEPT", 3)
-    traces = TraceStore(tmp_path / "traces.db")
+def test_only_the_newest_are_kept(tmp_path: Path):
+    traces = TraceStore(tmp_path / "traces.db", kept=3)
     made = [finished() for _ in range(5)]
     for number, trace in enumerate(made):
         trace.started = float(number)

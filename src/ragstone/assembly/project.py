@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -14,13 +15,14 @@ from ragstone.assembly.parts import ANSWER, INGEST
 from ragstone.assembly.reading import Reading
 from ragstone.caching.replies import ReplyCache
 from ragstone.config import Located
-from ragstone.errors import ConfigError, PromptError, UsageError
+from ragstone.errors import ConfigError, NotConfigured, PromptError, UsageError
 from ragstone.inference.choosing import Route
 from ragstone.inference.router import Router
 from ragstone.pipelines.answer import AnswerPipeline
 from ragstone.pipelines.build import Builder
 from ragstone.pipelines.cache_places import Caches
 from ragstone.pipelines.databases import database_of
+from ragstone.pipelines.declared import declared_kind
 from ragstone.pipelines.index import Index
 from ragstone.pipelines.ingest import IngestPipeline
 from ragstone.pipelines.lookups import Lookups
@@ -39,6 +41,7 @@ from ragstone.protocols import (
     Reranker,
     Source,
     Tool,
+    TraceSink,
 )
 from ragstone.state.backups import Backup, Using, back_up
 from ragstone.state.conversations import ConversationTables
@@ -52,6 +55,8 @@ from ragstone.state.tables import SqliteDatabase
 from ragstone.tracing.store import TraceStore
 
 __all__ = ["ProjectParts"]
+
+log = logging.getLogger("ragstone")
 
 TICK = 50_000_000  # nanoseconds, within which two edits may look like one
 
@@ -73,7 +78,10 @@ class ProjectParts:
         )
         self._replies = ReplyCache(project.state_folder / "replies.db")
         self._lookups = Lookups(self._lookup, self._replies)
-        self.traces = TraceStore(project.state_folder / "traces.db")
+        self._sinks: list[TraceSink] | None = None
+        self.traces = TraceStore(
+            project.state_folder / "traces.db", kept=project.settings.traces, sinks=self._traces_to
+        )
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")
         self.jobs = JobFile(project.state_folder / "jobs.db")
@@ -242,6 +250,21 @@ class ProjectParts:
         """Of the precious files in the state's folder; what stands in servers is for them to copy."""
         return back_up(self.project.state_folder, target)
 
+    def _traces_to(self) -> Sequence[TraceSink]:
+        """Whom finished traces are sent to, by the files of `connectors/` as they were when the first one ended."""
+        with self._one:
+            if self._sinks is None:
+                builder, self._sinks = self._builder(self.project), list[TraceSink]()
+                for name, located in self.project.connectors.items():
+                    try:
+                        if declared_kind(located) == "traces":
+                            self._sinks.append(cast("TraceSink", builder.connector("traces", name)))
+                    except NotConfigured:
+                        continue
+                    except ConfigError as error:
+                        log.warning("Traces are not sent: %s", error)
+            return self._sinks
+
     def _reranker(self, spec: AnswerSpec, located: Located) -> Reranker | None:
         named = spec.retrieve.rerank
         if named is None or named.by == INTERACTION:
@@ -339,6 +362,8 @@ class ProjectParts:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
             ends.callback(self._using.end)
+            for sink in self._sinks or ():  # after the last trace was handed to it
+                ends.push_async_callback(sink.close)
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)

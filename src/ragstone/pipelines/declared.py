@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ragstone.config import Located
 from ragstone.errors import ConfigError, nearest
-from ragstone.protocols import KINDS
+from ragstone.registry import KINDS
 
 __all__ = ["declared_kind", "key_of", "variable_of"]
 

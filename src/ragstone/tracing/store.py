@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ragstone.errors import StateError
+from ragstone.protocols import TraceSink
 from ragstone.state.database import Database
 from ragstone.trace import Step, StoredTrace, Trace
 
@@ -52,15 +53,18 @@ class TraceStore:
     """Keeps traces in a file, or in memory without one. Its methods block.
 
     A trace tells what was asked and what was found, so it is shown to those alone who may see all that its caller may:
-    who has every principal of theirs. To principals of None, the operator, it shows all.
+    who has every principal of theirs. To principals of None, the operator, it shows all. The newest `kept` stay; each
+    goes to the `sinks` as well.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path | None, *, kept: int = KEPT, sinks: Callable[[], Sequence[TraceSink]] = tuple
+    ) -> None:
+        self.path, self._kept, self._sinks = path, kept, sinks
         self._file = Database(path, _create)
         self._closed = False
         self._queue, self._hurry = threading.Lock(), threading.Event()
-        self._waiting: deque[_Row] = deque(maxlen=KEPT)
+        self._waiting: deque[_Row] = deque(maxlen=max(1, kept))
         self._writer: ThreadPoolExecutor | None = None
         self._last: Future[None] | None = None
 
@@ -86,6 +90,9 @@ class TraceStore:
             self._write(rows)
         except StateError as error:
             log.warning("%s", error)
+        for sink in self._sinks() if rows else ():
+            for row in rows:
+                sink.take(_finished(row), tenant=row[1])
 
     def keep(self, trace: Trace, *, tenant: str, principals: Collection[str] | None = None, **facts: Any) -> None:
         """Writes a finished trace of a caller, or of the operator, and drops the oldest beyond the newest thousand."""
@@ -94,7 +101,7 @@ class TraceStore:
     def _write(self, rows: Sequence[_Row]) -> None:
         with self._translated(), self._file.writing() as db:
             db.executemany("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", map(_columns, rows))
-            db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (KEPT,))
+            db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (self._kept,))
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
         """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
@@ -210,3 +217,9 @@ def _stored(row: tuple[Any, ...]) -> StoredTrace:
     steps = tuple(Step(**step) for step in json.loads(row[5]))
     asked = tuple(json.loads(row[6] or "[]"))
     return StoredTrace(row[0], row[1], row[2], row[3], json.loads(row[4]), steps, asked)
+
+
+def _finished(row: _Row) -> StoredTrace:
+    """As it is kept, and read again."""
+    name, _, *rest = _columns(row)
+    return _stored((name, *rest))
