@@ -18,6 +18,7 @@ import logging
 import queue
 import threading
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ragstone.errors import ConfigError, NotConfigured
@@ -137,14 +138,14 @@ class OtlpTraces(TraceSink):
     def _written(self, traces: list[tuple[StoredTrace, str]]) -> bytes:
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-        from ragstone import __version__
+        ours = version("ragstone")
 
         request = ExportTraceServiceRequest()
         resource = request.resource_spans.add()
-        for name, value in (("service.name", self._service), ("service.version", __version__)):
+        for name, value in (("service.name", self._service), ("service.version", ours)):
             resource.resource.attributes.add(key=name).value.string_value = value
         scope = resource.scope_spans.add()
-        scope.scope.name, scope.scope.version = "ragstone", __version__
+        scope.scope.name, scope.scope.version = "ragstone", ours
         for trace, tenant in traces:
             for span in spans_of(trace, tenant=tenant, content=self._content):
                 _write(scope.spans.add(), span, trace_id_of(trace))
