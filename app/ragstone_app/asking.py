@@ -109,7 +109,7 @@ UNKEPT = {"cache-control": "no-store", "x-accel-buffering": "no"}
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": AnswerShape,
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
         "description": "The answer, or its events.",
     }
 }

@@ -86,10 +86,10 @@ def _key(scope: Event) -> str:
 
 
 class _Text(logging.Formatter):
-    """For a person."""
+    """For a person; `quiet` tells no time, since what is amiss is read as it comes."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__("%(message)s" if quiet else "%(asctime)s %(levelname)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, with the id of the request and that of the key behind it."""
@@ -128,7 +128,7 @@ def _where(found: object) -> str:
 def write_as(form: LogForm) -> None:
     """Has the service's own loggers and the server's write so, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
+    handler.setFormatter(_Json() if form == "json" else _Text(quiet=form == "quiet"))
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]

@@ -178,7 +178,7 @@ def _chat() -> dict[str, Any]:
     schema = {"$ref": REFERENCE.format(model="ChatRequest")}
     sent = {
         "application/json": {"schema": {"$ref": REFERENCE.format(model="Completion")}},
-        "text/event-stream": {"schema": {"type": "string"}},
+        "text/event-stream": {},
     }
     return {
         "tags": ["openai"],

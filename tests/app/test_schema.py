@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,10 @@ ACCEPTED = ["2xx", "400", "401", "403", "404", "409", "415", "429", "5xx"]
 """What well-formed data may lead to. A filter, a day or an input can be of no use in ways that no schema says."""
 
 
+NAMES = re.compile(r"Invalid component: parameters? `principals` in query")
+"""In a query all is text: a number, or a word like false, is a list of one name there, and no violation."""
+
+
 @pytest.fixture(scope="module")
 def bearer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, dict[str, str]]]:
     folder = tmp_path_factory.mktemp("project")
@@ -53,6 +58,8 @@ def faults(schema: OpenApiSchema) -> list[str]:
             for check in checks:
                 if check.failure_info is not None:
                     failure = check.failure_info.failure
+                    if check.name == "negative_data_rejection" and NAMES.search(failure.message):
+                        continue
                     answered = event.recorder.interactions[case].response
                     said = f"{failure.title}: {failure.message}\n{check.failure_info.code_sample}\n"
                     found.setdefault(
