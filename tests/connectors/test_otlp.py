@@ -214,6 +214,15 @@ def test_what_a_project_does_is_sent_from_ingestion_to_verdict(project: Path, re
     assert "halibut" not in str(receiver.requests).casefold()
 
 
+def test_one_question_of_a_process_that_ends_at_once_is_sent(project: Path, receiver: Receiver):
+    with ragstone.open(project) as rag:
+        rag.ingest()
+    (project / "connectors" / "otlp.yaml").write_text(f"kind: traces\ntype: otlp\nurl: {receiver.url}\n")
+    with ragstone.open(project) as rag:
+        rag.ask("When does the halibut project ship?")
+    assert "ask" in {span.name for span in receiver.spans}
+
+
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:9/v1/traces"])
 def test_answers_come_all_the_same_without_a_receiver(project: Path, monkeypatch: pytest.MonkeyPatch, url: str):
     monkeypatch.setattr(otlp, "PAUSE", 0.01)

@@ -358,12 +358,16 @@ class ProjectParts:
         self._past.append(self._now)
         self._now = Reading(project, self._builder)
 
+    async def _close_sinks(self) -> None:
+        async with AsyncExitStack() as ends:
+            for sink in self._sinks or ():
+                ends.push_async_callback(sink.close)
+
     async def close(self) -> None:
         """Closes what was opened."""
         async with AsyncExitStack() as ends:
             ends.callback(self._using.end)
-            for sink in self._sinks or ():  # after the last trace was handed to it
-                ends.push_async_callback(sink.close)
+            ends.push_async_callback(self._close_sinks)  # after the last trace was handed to them
             ends.callback(self.traces.close)
             ends.callback(self.feedback.close)
             ends.callback(self.keys.close)

@@ -86,6 +86,8 @@ class OtlpTraces(TraceSink):
             self._ended.set()
         if sender is not None:
             await asyncio.to_thread(sender.join, LAST)
+            if sender.is_alive():
+                self._drop(self._waiting.qsize() + 1, "the receiver is too slow to have them before the end")
 
     def _run(self) -> None:
         import httpx
