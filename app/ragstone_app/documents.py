@@ -58,7 +58,7 @@ class Where(BaseModel):
 
 
 class Listed(BaseModel):
-    """A document without its text. Who may see it, and its state, only the operator is told."""
+    """A document without its text. Who may see it, its state and its ingestion's trace, only the operator is told."""
 
     id: str
     uri: str
@@ -70,6 +70,7 @@ class Listed(BaseModel):
     source: str | None = None
     state: str | None = None
     acl: list[str] | None = None
+    ingestion: str | None = None
 
 
 class Page(BaseModel):
@@ -122,7 +123,7 @@ def document_routes(rag: ragstone.AsyncRag) -> APIRouter:
         page = await rag.files(tenant=tenant, pipeline=which.pipeline).listed(
             principals=None if operator else principals, after=which.after, named=which.named, limit=which.limit
         )
-        hidden = {} if operator else dict.fromkeys(("source", "state", "acl"))
+        hidden = {} if operator else dict.fromkeys(("source", "state", "acl", "ingestion"))
         return Page(documents=[Listed(**{**one.as_dict(), **hidden}) for one in page.documents], after=page.after)
 
     @routes.get("/api/documents/{name}", response_model=Shown)

@@ -73,7 +73,8 @@ class Flagged:
 class IngestReport:
     """Counts of documents, then of chunks. `seconds` run from the first file opened to the last write.
 
-    `flagged` is what checks have found in what was added or changed.
+    `flagged` is what checks have found in what was added or changed. An answer's trace names the `trace_id` of each run
+    that has written a document behind it.
     """
 
     added: int = 0
@@ -86,6 +87,7 @@ class IngestReport:
     failed: tuple[Failure, ...] = ()
     warnings: tuple[Failure, ...] = ()
     flagged: tuple[Flagged, ...] = ()
+    trace_id: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as `ragstone ingest --json` prints it."""
@@ -97,7 +99,7 @@ class IngestReport:
             for name in ("failed", "warnings")
         }
         flagged = [asdict(one) for one in self.flagged]
-        return {**counts, "seconds": round(self.seconds, 4), **said, "flagged": flagged}
+        return {**counts, "seconds": round(self.seconds, 4), **said, "flagged": flagged, "trace_id": self.trace_id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

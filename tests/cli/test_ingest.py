@@ -18,7 +18,7 @@ def counts(found: dict[str, object]) -> tuple[object, ...]:
 def test_the_report_has_these_keys_and_types(project: Path, run):
     found = report(run)
     counted = ["added", "changed", "unchanged", "removed", "chunks", "embedded", "seconds"]
-    assert list(found) == [*counted, "failed", "warnings", "flagged"]
+    assert list(found) == [*counted, "failed", "warnings", "flagged", "trace_id"]
     assert isinstance(found["seconds"], float)
     assert counts(found) == (1, 0, 0, 0, 1)
     assert found["chunks"] == 1

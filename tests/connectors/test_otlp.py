@@ -196,7 +196,7 @@ def test_what_a_project_does_is_sent_from_ingestion_to_verdict(project: Path, re
     connector = f"kind: traces\ntype: otlp\nurl: {receiver.url}\n"
     (project / "connectors" / "otlp.yaml").write_text(connector)
     with ragstone.open(project) as rag:
-        rag.ingest()
+        run = rag.ingest()
         answer = rag.ask("When does the halibut project ship?")
     names = {span.name for span in receiver.spans}
     assert {
@@ -211,6 +211,10 @@ def test_what_a_project_does_is_sent_from_ingestion_to_verdict(project: Path, re
     (root,) = [span for span in receiver.spans if span.name == "ask"]
     assert root.trace_id.hex().endswith(answer.trace_id)
     assert value(root, "ragstone.outcome") == "answered"
+    (ingested,) = [span for span in receiver.spans if span.name == "ingest"]
+    (sources,) = [span for span in receiver.spans if span.name == "sources"]
+    assert ingested.trace_id.hex().endswith(run.trace_id)
+    assert [(link.trace_id, link.span_id) for link in sources.links] == [(ingested.trace_id, ingested.span_id)]
     assert "halibut" not in str(receiver.requests).casefold()
 
 

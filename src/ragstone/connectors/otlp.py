@@ -168,6 +168,8 @@ def _write(made: Any, span: Span, trace_id: bytes) -> None:
             kept.double_value = value
         else:
             kept.string_value = value
+    for trace, root in span.links:
+        made.links.add(trace_id=trace, span_id=root)
     if span.error:
         made.status.code, made.status.message = 2, span.error
         made.attributes.add(key=genai.ERROR).value.string_value = span.error.partition(":")[0]

@@ -249,10 +249,7 @@ class AnswerPipeline(Searching):
         context.purse.checks.clear()
         outcome = replace(outcome, completion=with_calls(outcome.completion, beside))
         told = replace(told, verdicts=(*verdicts, *told.verdicts))
-        cites = self.guards.citations
-        answer = await asyncio.to_thread(
-            partial(answered, outcome.prompt, found.hits, outcome.completion, told, cites=cites, context=context)
-        )
+        answer = await asyncio.to_thread(self._cited, outcome, found.hits, told, context)
         cited, words = answer.text, built.abstain or REFRAINED
         answer = await displayed(answer, told, self.guards, words=words, question=request.question, context=context)
         if told.form is None and answer.text != cited:
@@ -262,6 +259,15 @@ class AnswerPipeline(Searching):
         stale = (f"{file.fault.rstrip('.?')}. The last good version of the prompt was used.",) if file.fault else ()
         notices = (*stale, *request.notices, *found.notices, *answer.notices)
         yield replace(answer, question="" if request.refrains else request.question, notices=notices)
+
+    def _cited(self, outcome: Outcome, hits: Sequence[Hit], told: Said, context: Context) -> Answer:
+        """The answer with its citations. The trace notes the ingestions that have written what is behind it."""
+        cites, state = self.guards.citations, self.index.state
+        answer = answered(outcome.prompt, hits, outcome.completion, told, cites=cites, context=context)
+        with context.trace.step("sources") as step:
+            documents = {hit.chunk.document_id for hit in answer.hits}
+            step.facts["ingestions"] = state.ingestions(self.index.key, documents)
+        return answer
 
     async def _gathered(self, request: Request, values: Mapping[str, Any]) -> _Found:
         """What is searched for and looked up, as far as it may be read."""

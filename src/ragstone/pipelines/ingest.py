@@ -94,6 +94,7 @@ class IngestPipeline:
             run.counts[name] += completed.states[state]
             run.counts["unchanged"] -= completed.states[state]
         return IngestReport(
+            trace_id=context.trace.id,
             added=run.counts["added"],
             changed=run.counts["changed"],
             unchanged=max(0, run.counts["unchanged"]),
@@ -282,10 +283,10 @@ class IngestPipeline:
                         asyncio.to_thread(_entries, part),
                     )
                 if first == 0:
-                    await self._begin(batch, run)
+                    await self._begin(batch, run, context)
                 yield _Embedded(records, entries, made, batch if first + PART >= len(chunks) else ())
 
-    async def _begin(self, batch: Sequence[Prepared], run: Run) -> None:
+    async def _begin(self, batch: Sequence[Prepared], run: Run, context: Context) -> None:
         index, parts = self.index, [part for one in batch for part in one.parts]
         rows = [(part.document, part.version, part.language, part.chunks) for part in parts]
         with run.timed("manifest"):
@@ -297,6 +298,7 @@ class IngestPipeline:
                 fingerprint=index.fingerprint,
                 removed=_vanished(batch, run),
                 flagged={part.document.id: part.flagged for part in parts if part.flagged},
+                ingestion=context.trace.id,
             )
 
     async def _write(self, embedded: Sequence[_Embedded], run: Run, added: set[str], context: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ragstone.errors import StateError
-from ragstone.state.schema import FLAGS, STALE, TABLES, VERSION
+from ragstone.state.schema import FLAGS, INGESTIONS, STALE, TABLES, VERSION
 
 _ASIDE = """
 ALTER TABLE documents RENAME TO documents_1;
@@ -28,6 +28,7 @@ STEPS: dict[int, str] = {
     1: _ASIDE + TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS") + _BACK,
     2: STALE,
     3: FLAGS,
+    4: INGESTIONS,
 }
 """From each older version the statements that lead to the next."""
 
@@ -49,9 +50,8 @@ def migrate(connection: sqlite3.Connection, *, where: str) -> None:
                 hint="Run: pip install --upgrade ragstone",
             )
         if found < VERSION:
-            script = (
-                TABLES + STALE + FLAGS if found == 0 else "".join(STEPS[version] for version in range(found, VERSION))
-            )
+            steps = range(found, VERSION)
+            script = TABLES + STALE + FLAGS + INGESTIONS if found == 0 else "".join(STEPS[version] for version in steps)
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -42,7 +42,14 @@ def relabelled(metadata: str, trust: Trust) -> str:
 
 
 def document_row(
-    pipeline: str, tenant: str, document: Document, language: str, version: str, fingerprint: str, state: str
+    pipeline: str,
+    tenant: str,
+    document: Document,
+    language: str,
+    version: str,
+    fingerprint: str,
+    state: str,
+    ingestion: str,
 ) -> tuple[Any, ...]:
     """A document as the table holds it."""
     return (
@@ -65,6 +72,7 @@ def document_row(
         state,
         _spans_json(document.spans),
         document.text,
+        ingestion,
     )
 
 

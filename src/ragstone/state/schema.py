@@ -5,12 +5,13 @@ A document is `live` once its chunks are in every index. Until then it is `new` 
 `orphans` are chunks that are gone from here and have still to go from the indexes. `forgotten` uris stay out. Rows
 belong to an edition of a pipeline: a rebuild fills a new one beside the one that `editions` names, and takes its place.
 `stale` documents have changed or gone, and the caches have still to forget what rests on them. `flags` are what checks
-have found in documents at ingestion; what was `dropped` is in no index.
+have found in documents at ingestion; what was `dropped` is in no index. A document's `ingestion` is the trace of the
+run that wrote it last.
 """
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 # Large columns stand last: SQLite reads a row from its beginning, and no search needs a document's text.
 TABLES = """
@@ -107,4 +108,10 @@ CREATE TABLE flags (
   reason       TEXT NOT NULL
 );
 CREATE INDEX flags_by_document ON flags (pipeline, document_id);
+"""
+
+# It stands behind the text, where a file of an older version can take it, so the index answers for it.
+INGESTIONS = """
+ALTER TABLE documents ADD COLUMN ingestion TEXT NOT NULL DEFAULT '';
+CREATE INDEX documents_by_ingestion ON documents (pipeline, id, ingestion);
 """

@@ -126,11 +126,12 @@ class ProjectState:
         fingerprint: str,
         removed: Iterable[str] = (),
         flagged: Mapping[str, Sequence[Flagged]] = NOTHING,
+        ingestion: str = "",
     ) -> None:
         """Writes documents, each with its source version, its language and its chunks, as not yet live.
 
-        Chunks of an earlier version that are gone become orphans, and so do those of the `removed` documents. `flagged`
-        is what checks have found in documents, by their ids. All of it happens, or nothing.
+        Chunks of an earlier version that are gone become orphans, like those of the `removed` documents. `flagged` is
+        what checks have found, by document, `ingestion` the run's trace. All of it happens, or nothing.
         """
         documents = [document for document, *_ in entries]
         chunks = [chunk for *_, found in entries for chunk in found]
@@ -143,8 +144,8 @@ class ProjectState:
             # A chunk that came back (an edit that was undone) must not be deleted after it is written again.
             db.execute(f"DELETE FROM orphans WHERE pipeline=? AND tenant=? AND id {IN}", (pipeline, tenant, kept))
             rows = [
-                to.document_row(pipeline, tenant, document, language, version, fingerprint, known[document.id])
-                for document, version, language, _ in entries
+                to.document_row(pipeline, tenant, one, language, version, fingerprint, known[one.id], ingestion)
+                for one, version, language, _ in entries
             ]
             batches.insert(db, "INSERT OR REPLACE INTO documents", rows)
             batches.insert(db, "INSERT OR REPLACE INTO chunks", [to.chunk_row(pipeline, chunk) for chunk in chunks])
@@ -402,10 +403,13 @@ class ProjectState:
 
     def uris(self, pipeline: str, ids: Iterable[str]) -> dict[str, str]:
         """The uris of documents by id."""
-        found: dict[str, str] = {}
-        for one in ids:
-            found.update(self._rows("SELECT id, uri FROM documents WHERE pipeline=? AND id=?", (pipeline, one)))
-        return found
+        wanted = (pipeline, batches.ids(ids))
+        return dict(self._rows(f"SELECT id, uri FROM documents WHERE pipeline=? AND id {IN}", wanted))
+
+    def ingestions(self, pipeline: str, ids: Iterable[str]) -> list[str]:
+        """The traces of the ingestions that have written these documents."""
+        by = f"SELECT ingestion FROM documents INDEXED BY documents_by_ingestion WHERE pipeline=? AND id {IN}"
+        return sorted({row[0] for row in self._rows(by, (pipeline, batches.ids(ids)))} - {""})
 
     def all_uris(self, pipeline: str, *, tenant: str) -> list[str]:
         """The uris of all documents."""

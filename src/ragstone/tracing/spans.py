@@ -44,12 +44,18 @@ TOKENS = {
     "output_tokens": genai.OUTPUT_TOKENS,
     "cached_tokens": genai.CACHED_TOKENS,
 }
+INGESTIONS = "ingestions"
+"""A fact that names other traces."""
+
 LONGEST = 10_000  # characters of one value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """One span. Times are nanoseconds from the epoch, ids 8 bytes; the root has no parent. `error` was raised in it."""
+    """One span. Times are nanoseconds from the epoch, ids 8 bytes; the root has no parent. `error` was raised in it.
+
+    `links` are the spans of other traces that it rests on, each by the ids of its trace and of itself.
+    """
 
     id: bytes
     parent: bytes
@@ -58,6 +64,7 @@ class Span:
     ended: int
     attributes: Mapping[str, Value]
     error: str = ""
+    links: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def trace_id_of(trace: StoredTrace) -> bytes:
@@ -66,7 +73,7 @@ def trace_id_of(trace: StoredTrace) -> bytes:
     >>> trace_id_of(trace).hex()
     '00000000000000003f9a0c1d2e4b5a67'
     """
-    return bytes.fromhex(trace.id.rjust(32, "0"))
+    return _trace_id(trace.id)
 
 
 def spans_of(trace: StoredTrace, *, tenant: str, content: bool = False) -> list[Span]:
@@ -103,6 +110,7 @@ def spans_of(trace: StoredTrace, *, tenant: str, content: bool = False) -> list[
                 ended=from_start + _nano(step.seconds),
                 attributes=_of_step(step, content=content),
                 error=_error(step, content=content),
+                links=tuple((_trace_id(other), _span_id(other, 0)) for other in step.facts.get(INGESTIONS, ())),
             )
         )
     return spans
@@ -177,6 +185,10 @@ def _error(step: Step, *, content: bool) -> str:
     if not step.error:
         return ""
     return step.error if content else step.error.partition(":")[0]
+
+
+def _trace_id(trace_id: str) -> bytes:
+    return bytes.fromhex(trace_id.rjust(32, "0"))
 
 
 def _span_id(trace_id: str, place: int) -> bytes:
