@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ragstone.assembly import reading
 from ragstone.cli.init import Default, write
 from ragstone.errors import ConfigError
 from ragstone.pipelines.build import Builder
+from ragstone.project import Project
 
 SHIPS = "When does the halibut project ship?"
 
@@ -99,6 +101,24 @@ async def test_files_that_are_wrong_do_not_count(project: Path, file: str, text:
         (project / "connectors" / "second.yaml").unlink(missing_ok=True)
         (project / "pipelines" / "answer.yaml").write_bytes((project / "pipelines" / "answer.kept").read_bytes())
         narrowed(project)
+        assert await rag.refresh()
+        assert len(await rag.search(SHIPS)) == 1
+
+
+async def test_a_file_that_is_being_written_counts_when_it_is_whole(project: Path, monkeypatch: pytest.MonkeyPatch):
+    checked = Project.faults
+
+    def torn(self: Project) -> Iterator[ConfigError]:
+        monkeypatch.setattr(Project, "faults", checked)
+        (project / "connectors" / "second.yaml").write_text("kind: model\ntype: extractive\nembedder: minilm\n")
+        yield from checked(self)
+
+    async with ragstone.aopen(project) as rag:
+        assert len(await rag.search(SHIPS)) == 4
+        monkeypatch.setattr(Project, "faults", torn)
+        narrowed(project)
+        assert not await rag.refresh()
+        assert len(await rag.search(SHIPS)) == 4
         assert await rag.refresh()
         assert len(await rag.search(SHIPS)) == 1
 

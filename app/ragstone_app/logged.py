@@ -12,7 +12,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Literal, TypeAlias
 
 from ragstone_app.access import CALLER
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Logged:
     """Notes each request when it has ended. `paths` are those of the routes."""
 
-    def __init__(self, app: App, *, paths: Callable[[], Collection[str]]) -> None:
+    def __init__(self, app: App, *, paths: Collection[str]) -> None:
         self._app, self._paths = app, paths
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -60,7 +60,7 @@ class Logged:
             facts = {
                 "request": name,
                 "method": scope["method"] if scope["method"].isalpha() else "other",
-                "route": route_of(scope, self._paths()),
+                "route": route_of(scope, self._paths),
                 "status": status,
                 "seconds": round(time.perf_counter() - begun, 4),
                 "key": _key(scope),

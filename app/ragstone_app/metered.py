@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from ragstone_app.asgi import App, Event, Receive, Send
 from ragstone_app.exposition import Family
@@ -54,7 +54,7 @@ class Requests:
 class Metered:
     """Counts each request. `paths` are those of the routes: what is refused at a door has come to no route yet."""
 
-    def __init__(self, app: App, *, requests: Requests, paths: Callable[[], Collection[str]]) -> None:
+    def __init__(self, app: App, *, requests: Requests, paths: Collection[str]) -> None:
         self._app, self._requests, self._paths = app, requests, paths
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -79,7 +79,7 @@ class Metered:
         finally:
             self._requests.under_way -= 1
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self._requests.note(route_of(scope, self._paths()), method, status, time.perf_counter() - begun)
+            self._requests.note(route_of(scope, self._paths), method, status, time.perf_counter() - begun)
 
 
 def route_of(scope: Event, paths: Collection[str]) -> str:

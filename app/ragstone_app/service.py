@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 import ragstone
 from ragstone import errors
@@ -77,29 +77,38 @@ def create(
     app.add_exception_handler(errors.RagstoneError, _failed)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, no_route)
+    routers = (
+        asking_routes(rag),
+        ingesting_routes(rag, ingesting),
+        document_routes(rag),
+        file_routes(rag, ingesting),
+        conversation_routes(rag),
+        feedback_routes(rag),
+        evaluation_routes(folder),
+        prompt_routes(rag),
+        record_routes(rag, readiness),
+        ready_routes(readiness),
+        metric_routes(rag, readiness, requests),
+        model_routes(names),
+    )
+    for router in routers:
+        app.include_router(router)
+    openai = ((CHAT, Chat(rag, names)), (EMBEDDINGS, Embeddings(rag, names)))
+    plain = [Route(path, endpoint, methods=["POST"]) for path, endpoint in openai]
+    app.router.routes += plain
+    paths = _paths(*plain, *(route for router in routers for route in router.routes))
     # The last one added is the first one passed.
     app.add_middleware(Admitted, most=concurrency)
     app.add_middleware(Bounded, files=[FILES])
     app.add_middleware(Access, rag=rag)
     app.add_middleware(Secured)
-    app.add_middleware(Metered, requests=requests, paths=lambda: app.openapi()["paths"])
-    app.add_middleware(Logged, paths=lambda: app.openapi()["paths"])
-
-    app.include_router(asking_routes(rag))
-    app.include_router(ingesting_routes(rag, ingesting))
-    app.include_router(document_routes(rag))
-    app.include_router(file_routes(rag, ingesting))
-    app.include_router(conversation_routes(rag))
-    app.include_router(feedback_routes(rag))
-    app.include_router(evaluation_routes(folder))
-    app.include_router(prompt_routes(rag))
-    app.include_router(record_routes(rag, readiness))
-    app.include_router(ready_routes(readiness))
-    app.include_router(metric_routes(rag, readiness, requests))
-    app.include_router(model_routes(names))
-    for path, endpoint in ((CHAT, Chat(rag, names)), (EMBEDDINGS, Embeddings(rag, names))):
-        app.router.routes.append(Route(path, endpoint, methods=["POST"], include_in_schema=False))
+    app.add_middleware(Metered, requests=requests, paths=paths)
+    app.add_middleware(Logged, paths=paths)
     return app
+
+
+def _paths(*routes: BaseRoute) -> frozenset[str]:
+    return frozenset(route.path for route in routes if isinstance(route, Route))
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:

@@ -223,11 +223,12 @@ class Project:
                 yield ConfigError("there is no such folder", where=str(self.root / folder), hint="A project has it.")
         yield from self._connector_faults()
         yield from self._pipeline_faults()
+        connectors = self._readable("connectors")
         for path in self._prompt_files():
             try:
                 file = load(path)
                 file.cases()
-                yield from self._lent_faults(file, self._readable("connectors"))
+                yield from self._lent_faults(file, connectors)
                 yield from rewriting.project_faults(file, self._other_prompt)
             except ConfigError as error:
                 yield from error.faults or (error,)
@@ -246,10 +247,11 @@ class Project:
 
     def waiting(self) -> Iterator[NotConfigured]:
         """The models, rerankers, lookups and tools that wait for a variable. Other faults are for `faults` to say."""
-        for name, located in self._readable("connectors").items():
+        connectors = self._readable("connectors")
+        for name, located in connectors.items():
             try:
                 if (kind := declared_kind(located)) in ("model", "reranker", "lookup", "tool"):
-                    Builder(self.root, self._readable("connectors"), plugins=self.plugins).connector(kind, name)
+                    Builder(self.root, connectors, plugins=self.plugins).connector(kind, name)
             except NotConfigured as error:
                 yield error
             except RagstoneError:
@@ -302,17 +304,17 @@ class Project:
         return found
 
     def _pipeline_faults(self) -> Iterator[ConfigError]:
+        connectors = self._readable("connectors")
         for path in sorted((self.root / "pipelines").glob("*.yaml")):
             try:
                 located = read_yaml(path)
                 spec = validate(spec_for(located.value), located)
+                builder = Builder(self.root, connectors, plugins=self.plugins)
                 if isinstance(spec, IngestSpec):
-                    builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     builder.parsing(spec, located)
                     builder.check_splitter(spec, located)
                     builder.admission(spec, located, embedder=None)
                 else:
-                    builder = Builder(self.root, self._readable("connectors"), plugins=self.plugins)
                     told = self._faulty_connectors()
                     yield from check_faults(spec.checks, located, builder, self._other_prompt, told=told)
                     if spec.cache is not None and spec.cache.semantic is not None:

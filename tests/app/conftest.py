@@ -13,7 +13,7 @@ from ragstone.cli.init import Default, write
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("project")
     write(folder, model=Default.extractive)
     (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
@@ -21,3 +21,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         rag.ingest()
     with caller(folder) as client:
         yield client
+
+
+@pytest.fixture
+def client(shared: TestClient) -> TestClient:
+    """A module whose tests change what is served makes one of its own for each of them."""
+    return shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,25 @@ from ragstone.cli.init import Default, write
 SHIPS = {"question": "When does the halibut project ship?"}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    write(tmp_path, model=Default.extractive)
-    documents = tmp_path / "documents"
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project") / "here"
+    write(folder, model=Default.extractive)
+    documents = folder / "documents"
     (documents / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
     (documents / "salary.md").write_text("# Salary\n\nThe salary of Ana Ruiz is 9,000 crowns.\n")
     (documents / "salary.md.acl.yaml").write_text("allow: [group:hr]\n")
-    source = tmp_path / "connectors" / "documents.yaml"
+    source = folder / "connectors" / "documents.yaml"
     source.write_text(source.read_text().replace("acl: public", "acl: {from: sidecar}"))
     (documents / "halibut.md.acl.yaml").write_text("allow: [public]\n")
-    with ragstone.open(tmp_path) as rag:
+    with ragstone.open(folder) as rag:
         rag.ingest()
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(ingested: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ingested, tmp_path / "here"))
 
 
 @pytest.fixture

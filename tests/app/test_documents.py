@@ -50,6 +50,14 @@ def client(project: Path) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def still(ingested: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Path]]:
+    """A service and its folder, for what must change nothing."""
+    folder = Path(shutil.copytree(ingested, tmp_path_factory.mktemp("still") / "here"))
+    with caller(folder) as client:
+        yield client, folder
+
+
 def ended(client: TestClient, ingestion: dict[str, Any], **how: Any) -> dict[str, Any]:
     end = time.monotonic() + PATIENCE
     while (found := client.get(f"/api/ingest/{ingestion['id']}", **how).json())["state"] in ("waiting", "running"):
@@ -113,21 +121,21 @@ def test_pages_follow_each_other(client: TestClient):
 # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_file_that_is_put_can_be_asked_soon(client: TestClient, project: Path):
+def test_a_file_that_is_put_can_be_asked_soon(project: Path):
     (project / "connectors" / "documents.yaml").write_text("kind: source\ntype: files\npath: documents\nacl: public\n")
-    time.sleep(1.5)  # the service looks at its files once a second
-    put = client.put("/api/documents/new/tern.md", content=b"# Tern\n\nThe tern project ships on 5 August 2034.\n")
-    assert put.status_code == 202, put.text
-    assert put.json()["uri"] == "documents/new/tern.md"
-    assert ended(client, put.json()["ingestion"])["state"] == "done"
-    said = client.post("/api/ask", json={"question": "When does the tern project ship?"}).json()
-    assert "5 August 2034" in said["text"]
-    gone = client.delete("/api/documents/new/tern.md")
-    assert gone.status_code == 202
-    report = ended(client, gone.json()["ingestion"])["report"]
-    assert report["removed"] == 1
-    assert "documents/new/tern.md" not in uris(client)
-    assert client.delete("/api/documents/new/tern.md").status_code == 404
+    with caller(project) as client:
+        put = client.put("/api/documents/new/tern.md", content=b"# Tern\n\nThe tern project ships on 5 August 2034.\n")
+        assert put.status_code == 202, put.text
+        assert put.json()["uri"] == "documents/new/tern.md"
+        assert ended(client, put.json()["ingestion"])["state"] == "done"
+        said = client.post("/api/ask", json={"question": "When does the tern project ship?"}).json()
+        assert "5 August 2034" in said["text"]
+        gone = client.delete("/api/documents/new/tern.md")
+        assert gone.status_code == 202
+        report = ended(client, gone.json()["ingestion"])["report"]
+        assert report["removed"] == 1
+        assert "documents/new/tern.md" not in uris(client)
+        assert client.delete("/api/documents/new/tern.md").status_code == 404
 
 
 def test_a_file_takes_the_place_of_another_whole(client: TestClient, project: Path):
@@ -167,7 +175,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_leads_elsewhere(client: TestClient, project: Path, name: str):
+def test_no_name_leads_elsewhere(still: tuple[TestClient, Path], name: str):
+    client, project = still
     before = sorted(path.relative_to(project) for path in project.rglob("*") if ".ragstone" not in path.parts)
     found = client.put(f"/api/documents/{name}", content=b"# Bad\n")
     assert found.status_code in (400, 404, 405), found.text
@@ -198,7 +207,8 @@ def test_no_link_leads_elsewhere(client: TestClient, project: Path, tmp_path: Pa
         (b"SQLite format 3\0" + bytes(100), 415),
     ],
 )
-def test_what_no_parser_reads_is_not_kept(client: TestClient, project: Path, content: bytes, status: int):
+def test_what_no_parser_reads_is_not_kept(still: tuple[TestClient, Path], content: bytes, status: int):
+    client, project = still
     found = client.put("/api/documents/a.md", content=content)
     assert found.status_code == status, found.text
     assert not [path for path in (project / "documents").iterdir() if path.name.startswith((".", "a.md"))]

@@ -137,7 +137,7 @@ async def test_a_request_that_fails_or_is_left_is_under_way_no_more():
         assert requests.under_way == 1
         raise RuntimeError
 
-    metered = Metered(broken, requests=requests, paths=lambda: ("/a",))
+    metered = Metered(broken, requests=requests, paths=("/a",))
     with pytest.raises(RuntimeError):
         await metered({"type": "http", "method": "GET", "path": "/a"}, None, None)  # type: ignore[arg-type]
     assert requests.under_way == 0

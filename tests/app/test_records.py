@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,19 @@ from ragstone.cli.init import Default, write
 SHIPS = {"question": "When does the halibut project ship?"}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    write(tmp_path, model=Default.extractive)
-    (tmp_path / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
-    with ragstone.open(tmp_path) as rag:
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project") / "here"
+    write(folder, model=Default.extractive)
+    (folder / "documents" / "halibut.md").write_text("# Halibut\n\nThe halibut project ships on 3 May 2031.\n")
+    with ragstone.open(folder) as rag:
         rag.ingest()
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(ingested: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ingested, tmp_path / "here"))
 
 
 @pytest.fixture
@@ -71,15 +78,15 @@ def test_what_went_wrong_in_a_step_is_told_whole_to_admins_alone(client: TestCli
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "unknown=1", "tenant=", "principals="])
-def test_a_wrong_query_is_refused(client: TestClient, query: str):
-    response = client.get(f"/api/traces?{query}")
+def test_a_wrong_query_is_refused(shared: TestClient, query: str):
+    response = shared.get(f"/api/traces?{query}")
     assert response.status_code == 422
     assert set(response.json()) == {"error", "message", "hint", "retryable"}
 
 
 @pytest.mark.parametrize("name", ["0", "0" * 15, "G" * 16, "..%2f..%2fetc", "%00", "0" * 5000])
-def test_what_is_no_id_of_a_trace_is_refused(client: TestClient, name: str):
-    assert client.get(f"/api/traces/{name}").status_code in (404, 422)
+def test_what_is_no_id_of_a_trace_is_refused(shared: TestClient, name: str):
+    assert shared.get(f"/api/traces/{name}").status_code in (404, 422)
 
 
 def test_costs_are_told_to_the_admin_whole_and_to_a_key_as_its_own(client: TestClient, project: Path):
@@ -98,8 +105,8 @@ def test_costs_are_told_to_the_admin_whole_and_to_a_key_as_its_own(client: TestC
     ("query", "status"),
     [("since=2026-13-01", 400), ("since=yesterday", 422), ("since=2026-02-02&until=2026-01-01", 400)],
 )
-def test_days_that_are_none_are_refused(client: TestClient, query: str, status: int):
-    assert client.get(f"/api/costs?{query}").status_code == status
+def test_days_that_are_none_are_refused(shared: TestClient, query: str, status: int):
+    assert shared.get(f"/api/costs?{query}").status_code == status
 
 
 def test_a_cache_is_shown_and_cleared(client: TestClient):

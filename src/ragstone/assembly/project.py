@@ -341,13 +341,20 @@ class ProjectParts:
         # What was written a moment ago may be written once more before the file system's clock has moved.
         written = max((one[2] for one in found), default=0)
         self._seen, self._fault = None if abs(time.time_ns() - written) < TICK else found, None
-        anew = Project(self.project.root, self.project.state)
-        for fault in anew.faults():
-            if not isinstance(fault, PromptError):  # a prompt is read each time, and tells its own faults
-                self._fault = fault
-                raise fault
-        if anew.says_as(self.project):
-            return False
+        before, anew = (Project(self.project.root, self.project.state) for _ in range(2))
+        try:
+            before.require_settings()
+            if before.says_as(self.project):
+                return False
+            for fault in anew.faults():
+                if not isinstance(fault, PromptError):  # a prompt is read each time, and tells its own faults
+                    raise fault
+            if not anew.says_as(before):  # somebody is writing: what was checked is not what would count
+                self._seen = None
+                return False
+        except ConfigError as fault:
+            self._fault = fault
+            raise
         with self._one:
             self._turn(anew)
         return True
