@@ -7,9 +7,9 @@
     .venv/bin/python benchmarks/load.py --page              runs nothing: BENCHMARKS.md again, of BENCHMARKS.json
 
 Two replicas of the service stand behind nginx, with Chroma, Redis, Postgres and two vLLM on the CPU; with `--vllm 0`
-answers are quoted by the extractive model. Users ask, stream, search and chat through nginx, in a process of their own,
-and think in between. Meanwhile documents are added, and ingested by `ragstone ingest`. It exits with 1 where a response
-was neither right nor declared shedding, or something acknowledged is lost.
+answers are quoted by the extractive model. Users ask, stream, search, talk and chat through nginx, in a process of
+their own, and think in between. Meanwhile documents are added, and `POST /api/ingest` promises to ingest them. It exits
+with 1 where a response was neither right nor declared shedding, or something acknowledged is lost.
 
 `--write` puts the run into BENCHMARKS.json, under "load", and writes BENCHMARKS.md again.
 """
@@ -34,7 +34,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/support")]
 
 from bench import load_section, machine, markdown, results  # noqa: E402
 from loading import figures  # noqa: E402
-from loading.growing import Growing  # noqa: E402
+from loading.growing import Growing, Promises  # noqa: E402
 from loading.kept import kept  # noqa: E402
 from loading.restarting import Restarting  # noqa: E402
 from loading.watching import Watching, memory  # noqa: E402
@@ -74,14 +74,15 @@ def measured(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
         folder = Path(name)
         load = {"url": stack.url, "key": key, "documents": str(stack.documents), "model": ROUTE if given.vllm else ""}
         before = _users({**load, **WARM, "seconds": min(WARM["seconds"], seconds), "seed": 10**6}, folder / "warm")
+        promises = Promises(stack.url, key)
         with ExitStack() as running:
             watching = running.enter_context(Watching(stack))
             restarting = running.enter_context(Restarting(stack, seconds)) if given.restarts else None
-            ingest = lambda: stack.ragstone("ingest", "--json")  # noqa: E731
-            growing = running.enter_context(Growing(stack.documents, ingest, given.add))
+            growing = running.enter_context(Growing(stack.documents, promises, given.add))
             busy = machine_load()
             asked = {"users": given.users, "seconds": seconds, "think": given.think, "seed": given.seed}
             lines = _users({**load, **asked}, folder / "lines")
+        promises.wait()
         done = restarting.done if restarting else []
         return {
             "date": machine.today(),

@@ -1,24 +1,54 @@
-"""Documents that are added while others ask: each counts as acknowledged once an ingestion has said so."""
+"""Documents that are added while others ask: each counts as acknowledged once the service has promised to ingest it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Growing"]
+__all__ = ["Growing", "Promises"]
 
 PARAGRAPHS = 4
+PATIENCE = 300.0  # seconds
 SENTENCE = "The keeper of lighthouse {number} writes in line {line} that the lamp was lit at {hour} o'clock. "
+
+
+class Promises:
+    """`POST /api/ingest`: what it answers with 202 is a promise, also where a replica ends before it is done."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._headers = f"{url}/api/ingest", {"authorization": f"Bearer {key}"}
+
+    def __call__(self) -> None:
+        """Asks for one. Raises OSError where it is not promised."""
+        headers = {**self._headers, "content-type": "application/json"}
+        self._read(urllib.request.Request(self._url, b"{}", headers))
+
+    def wait(self) -> None:
+        """Until all of them have ended."""
+        end = time.monotonic() + PATIENCE
+        while any(job["state"] in ("waiting", "running") for job in self._read(self._newest())):
+            if time.monotonic() > end:
+                raise TimeoutError("ingestions that were promised do not end")
+            time.sleep(0.5)
+
+    def _newest(self) -> urllib.request.Request:
+        return urllib.request.Request(f"{self._url}?limit=100", headers=self._headers)
+
+    @staticmethod
+    def _read(request: urllib.request.Request) -> Any:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return json.load(response)
 
 
 @dataclass
 class Growing:
-    """Adds a document every few seconds. `ingest` brings the index up to date, and raises CalledProcessError."""
+    """Adds a document every few seconds, and has it ingested: `ingest` raises OSError where nothing is promised."""
 
     documents: Path
     ingest: Callable[[], object]
@@ -49,8 +79,8 @@ class Growing:
             self.runs += 1
             try:
                 self.ingest()
-            except subprocess.CalledProcessError as error:  # they stay, and the next one takes them, too
-                self.failed.append({"at": time.time(), "said": str(error.stderr)[-300:]})
+            except OSError as error:  # they stay, and the next one takes them, too
+                self.failed.append({"at": time.time(), "said": str(error)[-300:]})
             else:
                 self.acknowledged += waiting
                 waiting = []

@@ -18,12 +18,14 @@ def kept(stack: Stack, lines: Sequence[Mapping[str, Any]], acknowledged: Iterabl
     """One entry for each kind of thing: how many were acknowledged, how many are there, and how many are lost."""
     documents = {f"{stack.documents.name}/{name}" for name in acknowledged}
     said = {tuple(line["feedback"]) for line in lines if "feedback" in line}
+    talked = {(line["conversation"], line["trace"]) for line in lines if "conversation" in line}
     listed = json.loads(stack.ragstone("feedback", "list", "--json").stdout)
     there = {(one["trace"], one["by"]) for one in listed}
     return [
         _entry("documents", documents, _documents(stack)),
         {"what": "differences between the indexes", "acknowledged": 0, "there": 0, "lost": _differences(stack)},
         _entry("feedback", said, there),
+        _entry("turns of conversations", talked, _turns(stack)),
         *_spent(stack, lines),
     ]
 
@@ -37,6 +39,14 @@ def _documents(stack: Stack) -> set[str]:
     file = stack.folder / "volumes/state/project.db"
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
         return {uri for (uri,) in db.execute("SELECT uri FROM documents WHERE pipeline = 'ingest' AND state = 'live'")}
+
+
+def _turns(stack: Stack) -> set[tuple[str, str]]:
+    """Each by its conversation and its trace."""
+    file = stack.folder / "volumes/state/conversations.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+        turns = db.execute("SELECT c.id, t.turn FROM conversation_turns t JOIN conversations c ON c.ref = t.ref")
+        return {(name, json.loads(turn)["trace_id"]) for name, turn in turns}
 
 
 def _differences(stack: Stack) -> int:

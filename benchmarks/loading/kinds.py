@@ -16,13 +16,18 @@ from typing import Any
 
 __all__ = ["KINDS", "Asked", "Judged", "Questions", "judge"]
 
-SHARES = {"ask": 35, "stream": 30, "search": 30, "chat": 5}
-"""Percent of the requests; chat takes a model. Every fifth answer is followed by feedback, a kind of its own."""
+SHARES = {"ask": 30, "stream": 25, "search": 30, "talk": 10, "chat": 5}
+"""Percent of the requests; chat takes a model, and the first talk of a user begins a conversation.
 
-KINDS = (*SHARES, "feedback")
+Every fifth answer is followed by feedback, a kind of its own.
+"""
+
+KINDS = (*SHARES, "begin", "feedback")
 FEEDBACK = 0.2
 POPULAR = 20  # questions that come again and again: half of all are of these
+CONVERSATIONS = "/api/conversations"
 PATHS = {"ask": "/api/ask", "stream": "/api/ask", "search": "/api/search", "chat": "/v1/chat/completions"}
+ANSWERED = ("ask", "stream", "talk", "begin")
 HEADING = re.compile(r"^## (.{10,80})$", re.MULTILINE)
 EXAMPLE = 300  # characters of a wrong response that are kept
 
@@ -38,7 +43,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of it: `after` are the seconds that shedding asks for, `answer` what came of an ask or a stream."""
+    """What became of it: `after` are the seconds that shedding asks for, `answer` what came of a kind in `ANSWERED`."""
 
     outcome: str
     note: str = ""
@@ -58,6 +63,7 @@ class Questions:
         self._popular, self._all = found[:: max(len(found) // POPULAR, 1)], found
         self._chance, self._model = random.Random(seed), model
         self._number = 0
+        self.conversation: str | None = None
 
     def next(self) -> Asked:
         """The next request."""
@@ -70,8 +76,17 @@ class Questions:
         if kind == "chat":
             said = [{"role": "user", "content": question}]
             return Asked(kind, PATHS[kind], {"model": self._model, "messages": said, "max_tokens": 100})
+        if kind == "talk" and self.conversation is None:
+            return Asked("begin", CONVERSATIONS, {"title": question})
+        if kind == "talk":
+            return Asked(kind, f"{CONVERSATIONS}/{self.conversation}/ask", {"question": question})
         stream = {"stream": True} if kind == "stream" else {}
         return Asked(kind, PATHS[kind], {"question": question, **stream})
+
+    def note(self, asked: Asked, judged: Judged) -> None:
+        """Has the user go on with the conversation that has begun."""
+        if asked.kind == "begin" and judged.answer is not None:
+            self.conversation = judged.answer["id"]
 
     def word(self, judged: Judged) -> Asked | None:
         """What the user says of an answer, now and then."""
@@ -100,7 +115,7 @@ def judge(kind: str, status: int, headers: Mapping[str, str], body: bytes) -> Ju
             return Judged("error", f"{status} {fault}: {_part(body[-EXAMPLE:])}")
     except (ValueError, KeyError, IndexError, TypeError) as error:
         return Judged("error", f"{status} of another form ({error!r}): {_part(body[-EXAMPLE:])}")
-    return Judged("ok", answer=found if kind in ("ask", "stream") else None)
+    return Judged("ok", answer=found if kind in ANSWERED else None)
 
 
 def _last(body: bytes) -> dict[str, Any]:
@@ -113,7 +128,9 @@ def _last(body: bytes) -> dict[str, Any]:
 
 def _fault(kind: str, found: Mapping[str, Any]) -> str:
     """What is missing of what its kind promises."""
-    if kind in ("ask", "stream"):
+    if kind == "begin":
+        return "" if found["id"] else "no conversation"
+    if kind in ANSWERED:
         right = isinstance(found["trace_id"], str) and isinstance(found["hits"], list)
         return "" if right and (found["text"] or found["abstained"]) else "no answer"
     if kind == "search":

@@ -62,7 +62,9 @@ async def _user(session: aiohttp.ClientSession, load: Load, questions: Questions
     pause = questions.pause(load.think)  # they do not come all at once
     while time.monotonic() + pause < end:
         await asyncio.sleep(pause)
-        judged = await _one(session, load, questions.next(), out)
+        asked = questions.next()
+        judged = await _one(session, load, asked, out)
+        questions.note(asked, judged)
         if (word := questions.word(judged)) is not None:
             await _one(session, load, word, out)
         pause = max(judged.after, questions.pause(load.think))
@@ -93,9 +95,10 @@ def _acknowledged(asked: Asked, judged: Judged) -> dict[str, Any]:
     if asked.kind == "feedback":
         return {"feedback": [asked.body["trace_id"], asked.body["by"]]}
     answer = judged.answer
-    if answer is None:
+    if answer is None or asked.kind == "begin":
         return {}
-    return {"model": answer["model"], "cached": answer["cached"], "usage": answer["usage"], "trace": answer["trace_id"]}
+    told = {"model": answer["model"], "cached": answer["cached"], "usage": answer["usage"], "trace": answer["trace_id"]}
+    return told if asked.kind != "talk" else {**told, "conversation": asked.path.split("/")[-2]}
 
 
 if __name__ == "__main__":

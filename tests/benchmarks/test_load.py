@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bench import load_section, markdown, results
 from loading import figures
-from loading.kinds import Questions, judge
+from loading.kinds import Asked, Questions, judge
 from loading.restarting import Restart
 from loading.watching import memory
 
@@ -29,6 +29,8 @@ def sent(*events: tuple[str, dict[str, Any]]) -> bytes:
         ("search", b'{"hits": [{"uri": "a.md"}]}'),
         ("chat", b'{"choices": [{"message": {"content": "In May."}}]}'),
         ("feedback", b'{"good": true}'),
+        ("begin", b'{"id": "c1"}'),
+        ("talk", json.dumps(ANSWER).encode()),
     ],
 )
 def test_what_is_right_is_right(kind: str, body: bytes) -> None:
@@ -48,6 +50,8 @@ def test_what_is_right_is_right(kind: str, body: bytes) -> None:
         ("stream", 200, sent(("token", {"text": "In"}), ("error", {"status": 503}))),
         ("stream", 200, b""),
         ("chat", 200, b'{"choices": []}'),
+        ("talk", 200, b"{}"),
+        ("begin", 200, b'{"id": ""}'),
     ],
 )
 def test_what_is_not_is_an_error_with_an_example(kind: str, status: int, body: bytes) -> None:
@@ -69,11 +73,25 @@ def test_users_ask_the_same_again_with_the_same_seed_and_half_of_it_is_popular()
     one, other = (Questions(pages, seed=3, model="m") for _ in range(2))
     asked = [one.next() for _ in range(400)]
     assert asked == [other.next() for _ in range(400)]
-    assert {each.kind for each in asked} == {"ask", "stream", "search", "chat"}
+    assert {each.kind for each in asked} == {"ask", "stream", "search", "begin", "chat"}
     said = [each.body["question"] for each in asked if "question" in each.body]
     assert 0.4 < 1 - len(set(said)) / len(said) < 0.6
     silent = Questions(pages, seed=3, model="")
     assert "chat" not in {silent.next().kind for _ in range(400)}
+
+
+def test_a_user_begins_a_conversation_once_and_goes_on_with_it() -> None:
+    one = Questions([ROOT / "docs/chunking.md"], seed=3, model="")
+    talking = [asked for asked in (_noted(one) for _ in range(200)) if asked.kind in ("begin", "talk")]
+    assert [asked.kind for asked in talking] == ["begin", *["talk"] * (len(talking) - 1)]
+    assert {asked.path for asked in talking[1:]} == {"/api/conversations/c1/ask"}
+    assert len(talking) > 2
+
+
+def _noted(questions: Questions) -> Asked:
+    asked = questions.next()
+    questions.note(asked, judge(asked.kind, 201, {}, b'{"id": "c1"}'))
+    return asked
 
 
 def line(at: float, outcome: str = "ok", kind: str = "ask") -> dict[str, Any]:

@@ -231,13 +231,13 @@ def test_many_users_at_once_get_answers_or_are_told_to_come_again(
     asked = {"users": 20, "minutes": 1 / 3, "think": 1.0, "add": 3.0, "seed": 0, "vllm": 1, "restarts": False}
     found = load.measured(stack, argparse.Namespace(**asked))
     *kinds, whole = found["kinds"]
-    assert [each["kind"] for each in kinds] == ["ask", "stream", "search", "chat", "feedback"]
+    assert [each["kind"] for each in kinds] == ["ask", "stream", "search", "talk", "chat", "begin", "feedback"]
     assert (whole["errors"], found["trouble"]) == (0, [])
     assert found["ingestions"]["documents"] >= 1
     assert {each["what"]: each["lost"] for each in found["kept"]} == {each["what"]: 0 for each in found["kept"]}
-    documents, _, feedback, given, told = found["kept"]
+    documents, _, feedback, turns, given, told = found["kept"]
     assert documents["there"] == found["ingestions"]["documents"]
-    assert min(feedback["there"], given["there"], told["there"]) > 0
+    assert min(feedback["there"], turns["there"], given["there"], told["there"]) > 0
     assert {each["early"] is not None for each in found["memory"].values()} == {True}
 
 
