@@ -28,7 +28,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 10001 ragstone \
- && mkdir -p /project/.ragstone /models \
+ && mkdir -p /project/.ragstone /project/documents /models \
  && chown ragstone:ragstone /project/.ragstone /models
 COPY --from=built /opt/ragstone /opt/ragstone
 ENV PATH=/opt/ragstone/bin:$PATH PYTHONDONTWRITEBYTECODE=1

@@ -63,7 +63,9 @@ def test_what_people_edit_is_mounted_and_the_documents_only_for_reading() -> Non
     mounts = configured()["app"]["volumes"]
     for part in ("connectors", "docs", "pipelines", "prompts"):
         assert f"{ROOT}/{part}:/project/{part}:ro" in mounts
-    assert f"{ROOT}/docs:/project/docs:rw" in configured(RAGSTONE_DOCUMENTS_MODE="rw")["app"]["volumes"]
+    writing = configured(RAGSTONE_DOCUMENTS_MODE="rw", RAGSTONE_DOCUMENTS="/srv/manuals")["app"]["volumes"]
+    for name in ("docs", "documents"):
+        assert f"/srv/manuals:/project/{name}:rw" in writing
     assert "--watch" in configured()["app"]["command"][-1]
 
 
@@ -127,6 +129,7 @@ def test_postgres_is_started_on_request_alone() -> None:
 
 
 def test_a_project_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:
-    mounts = configured(RAGSTONE_PROJECT=str(tmp_path), RAGSTONE_DOCUMENTS="documents")["app"]["volumes"]
+    given = {"RAGSTONE_PROJECT": str(tmp_path), "RAGSTONE_DOCUMENTS": str(tmp_path / "documents")}
+    mounts = configured(**given)["app"]["volumes"]
     assert f"{tmp_path}/documents:/project/documents:ro" in mounts
     assert f"{tmp_path}/prompts:/project/prompts:ro" in mounts

@@ -63,7 +63,7 @@ class Stack:
         folder.chmod(0o755)  # Postgres and nginx look into it as somebody else
         self.places = Places(found, folder, dict(replicas))
         self._services, self._model = found, model
-        self._documents = project / variables.get("RAGSTONE_DOCUMENTS", "docs")
+        self._documents = Path(variables.get("RAGSTONE_DOCUMENTS", project / "docs"))
         self._programs: dict[str, Program] = {}
         self._leashes: dict[str, subprocess.Popen[bytes]] = {}
 

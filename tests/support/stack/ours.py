@@ -36,8 +36,7 @@ def opened(
     # Not below a folder of the caller's, which may be closed to the others that Postgres and nginx run as.
     with tempfile.TemporaryDirectory(prefix="ragstone-stack-") as name, ExitStack() as held:
         folder = Path(name)
-        profiles, variables = ["postgres", "scale"], {"RAGSTONE_DOCUMENTS": documents}
-        variables["RAGSTONE_POSTGRES_URL"] = POSTGRES_URL
+        profiles, variables = ["postgres", "scale"], {"RAGSTONE_POSTGRES_URL": POSTGRES_URL}
         model = None
         if vllm:
             model = made_model(folder / "model", handbook())
@@ -45,6 +44,7 @@ def opened(
             model_url = "http://vllm:8000/v1"
         variables["RAGSTONE_LOCAL_URL"] = model_url
         place = project.resolve() if project else new_project(folder / "project", documents=pages or handbook())
+        variables["RAGSTONE_DOCUMENTS"] = str(place / documents)
         replicas = {"app": 2, "vllm": vllm}
         stack = Stack(folder, project=place, profiles=profiles, replicas=replicas, model=model, variables=variables)
         if project is None:
