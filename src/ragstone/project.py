@@ -49,13 +49,21 @@ class Settings(BaseModel):
     """What may stand under `[tool.ragstone]`; the table itself marks the folder.
 
     `plugins` lets the project's files name code that runs: opening a folder of a stranger's must not. So many `traces`
-    are kept, the newest.
+    are kept, the newest, and each for `trace_days` at most; without a number, for as long as there is room.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     plugins: bool = False
     traces: int = Field(default=1_000, ge=0, le=1_000_000)
+    trace_days: int | None = Field(default=None, ge=1, le=36_500)
+
+
+WANTED = {
+    "plugins": "true or false",
+    "traces": "a number from 0 to 1000000",
+    "trace_days": "a number of days from 1 to 36500",
+}
 
 
 def find(start: Path) -> Path:
@@ -278,8 +286,7 @@ class Project:
                 line = next((n for n, row in enumerate(text.splitlines(), 1) if row.strip().startswith(key)), 1)
                 message = f"unknown key {key!r} in [tool.ragstone]" if detail["loc"] else "[tool.ragstone] is no table"
                 if detail["type"] != "extra_forbidden" and detail["loc"]:
-                    wanted = "true or false" if key == "plugins" else "a number from 0 to 1000000"
-                    message = f"{key} must be {wanted}"
+                    message = f"{key} must be {WANTED[key]}"
                 yield ConfigError(message, where=f"{path}:{line}:1")
 
     def _connector_faults(self) -> Iterator[ConfigError]:

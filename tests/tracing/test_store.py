@@ -54,6 +54,24 @@ def test_only_the_newest_are_kept(tmp_path: Path):
     assert [found.id for found in traces.newest(tenant="default")] == [trace.id for trace in reversed(made[2:])]
 
 
+def test_one_that_is_too_old_is_shown_to_nobody_and_goes_with_the_next(tmp_path: Path):
+    now = 100 * store.DAY
+    traces = TraceStore(tmp_path / "traces.db", days=30, clock=lambda: now)
+    made = [finished() for _ in range(3)]
+    for day, trace in zip((80, 90, 100), made, strict=True):
+        trace.started = day * store.DAY
+        traces.keep(trace, tenant="default")
+    now = 115 * store.DAY
+    assert [found.id for found in traces.newest(tenant="default")] == [made[2].id, made[1].id]
+    assert traces.show(made[0].id, tenant="default") is None
+    forever = TraceStore(tmp_path / "traces.db")
+    assert len(forever.newest(tenant="default")) == 3, "nothing was written since"
+    last = finished()
+    last.started = now
+    traces.keep(last, tenant="default")
+    assert [found.id for found in forever.newest(tenant="default")] == [last.id, made[2].id, made[1].id]
+
+
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="traces cannot be kept"):

@@ -80,7 +80,10 @@ class ProjectParts:
         self._lookups = Lookups(self._lookup, self._replies)
         self._sinks: list[TraceSink] | None = None
         self.traces = TraceStore(
-            project.state_folder / "traces.db", kept=project.settings.traces, sinks=self._traces_to
+            project.state_folder / "traces.db",
+            kept=project.settings.traces,
+            days=project.settings.trace_days,
+            sinks=self._traces_to,
         )
         self.feedback = FeedbackFile(project.state_folder / "feedback.db")
         self.keys = KeyFile(project.state_folder / "keys.db")

@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,8 @@ __all__ = ["LATE", "TraceStore"]
 log = logging.getLogger("ragstone")
 
 KEPT = 1000  # the newest traces; older ones make room
+TOGETHER = 1000  # too old ones that go at once
+DAY = 86_400.0  # seconds
 MOMENT = 0.05  # seconds that a trace may wait for others before they are written
 LATE = (0.1, 0.9)  # seconds until the trace of an answer that another process has just given is looked for again
 
@@ -53,14 +56,20 @@ class TraceStore:
     """Keeps traces in a file, or in memory without one. Its methods block.
 
     A trace tells what was asked and what was found, so it is shown to those alone who may see all that its caller may:
-    who has every principal of theirs. To principals of None, the operator, it shows all. The newest `kept` stay; each
-    goes to the `sinks` as well.
+    who has every principal of theirs. To principals of None, the operator, it shows all. The newest `kept` stay,
+    each for so many `days`: one that is older is shown to nobody, and goes with the next that comes. The `sinks` get all.
     """
 
     def __init__(
-        self, path: Path | None, *, kept: int = KEPT, sinks: Callable[[], Sequence[TraceSink]] = tuple
+        self,
+        path: Path | None,
+        *,
+        kept: int = KEPT,
+        days: int | None = None,
+        sinks: Callable[[], Sequence[TraceSink]] = tuple,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path, self._kept, self._sinks = path, kept, sinks
+        self.path, self._kept, self._days, self._sinks, self._clock = path, kept, days, sinks, clock
         self._file = Database(path, _create)
         self._closed = False
         self._queue, self._hurry = threading.Lock(), threading.Event()
@@ -102,6 +111,9 @@ class TraceStore:
         with self._translated(), self._file.writing() as db:
             db.executemany("INSERT OR REPLACE INTO traces_2 VALUES (?,?,?,?,?,?,?,?)", map(_columns, rows))
             db.execute("DELETE FROM traces_2 WHERE rowid <= (SELECT max(rowid) FROM traces_2) - ?", (self._kept,))
+            if self._days is not None:  # of the oldest: a table of a million is not read for each trace
+                old = "started < ? AND rowid IN (SELECT rowid FROM traces_2 ORDER BY rowid LIMIT ?)"
+                db.execute(f"DELETE FROM traces_2 WHERE {old}", (self._from, TOGETHER))  # noqa: S608 - constants
 
     def show(self, trace_id: str, *, tenant: str, principals: Collection[str] | None = None) -> StoredTrace | None:
         """One trace; a prefix of its id will do where it is the only one of the tenant's that may be seen."""
@@ -111,8 +123,8 @@ class TraceStore:
         with self._reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM traces_2"  # noqa: S608 - constants
-                f" WHERE tenant=:tenant AND substr(id, 1, :length) = :id AND {_MAY_SEE}",
-                {"tenant": tenant, "length": len(trace_id), "id": trace_id, **_who(principals)},
+                f" WHERE tenant=:tenant AND started >= :since AND substr(id, 1, :length) = :id AND {_MAY_SEE}",
+                {"length": len(trace_id), "id": trace_id, **self._whose(tenant, principals)},
             ).fetchall()
         return _stored(rows[0]) if trace_id and len(rows) == 1 else None
 
@@ -123,9 +135,9 @@ class TraceStore:
             return []
         with self._reading() as db:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM traces_2 WHERE tenant=:tenant AND {_MAY_SEE}"  # noqa: S608 - constants
-                " ORDER BY started DESC LIMIT :limit",
-                {"tenant": tenant, "limit": limit, **_who(principals)},
+                f"SELECT {_COLUMNS} FROM traces_2"  # noqa: S608 - constants
+                f" WHERE tenant=:tenant AND started >= :since AND {_MAY_SEE} ORDER BY started DESC LIMIT :limit",
+                {"limit": limit, **self._whose(tenant, principals)},
             ).fetchall()
         return [_stored(row) for row in rows]
 
@@ -156,6 +168,15 @@ class TraceStore:
             self._hurry.set()
             last.result()
             self._hurry.clear()
+
+    @property
+    def _from(self) -> float:
+        """What began before this is too old."""
+        return float("-inf") if self._days is None else self._clock() - DAY * self._days
+
+    def _whose(self, tenant: str, principals: Collection[str] | None) -> dict[str, Any]:
+        given = {"all": principals is None, "principals": _listed(principals or ())}
+        return {"tenant": tenant, "since": self._from, **given}
 
     @property
     def _nothing(self) -> bool:
@@ -203,10 +224,6 @@ def _columns(row: _Row) -> tuple[Any, ...]:
     if trace.user:
         facts = {**facts, "user": trace.user}
     return (trace.id, tenant, trace.name, trace.started, seconds, json.dumps(facts, default=str), steps, asked)
-
-
-def _who(principals: Collection[str] | None) -> dict[str, Any]:
-    return {"all": principals is None, "principals": _listed(principals or ())}
 
 
 def _listed(principals: Collection[str]) -> str:
