@@ -57,7 +57,7 @@ class TraceStore:
 
     A trace tells what was asked and what was found, so it is shown to those alone who may see all that its caller may:
     who has every principal of theirs. To principals of None, the operator, it shows all. The newest `kept` stay,
-    each for so many `days`: one that is older is shown to nobody, and goes with the next that comes. The `sinks` get all.
+    each for so many `days`: an older one is shown to nobody, and goes with the next that comes. The `sinks` get all.
     """
 
     def __init__(
