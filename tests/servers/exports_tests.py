@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,9 +18,11 @@ import pytest
 
 import no_network
 import sample_runs
+from ragstone.connectors.otlp import OtlpTraces
 from ragstone.errors import StoreUnavailable, UsageError
 from ragstone.evaluation.reports.exports import deepeval, mlflow, ragas
 from ragstone.evaluation.suites.kept import Run
+from ragstone.trace import Step, StoredTrace
 from sample_runs import ALL, METRICS
 from servers import free_port, running
 
@@ -186,3 +190,37 @@ def test_what_mlflow_refuses_is_one_line(run: Run, tmp_path: Path, monkeypatch: 
 def test_what_is_exported_is_json_that_any_program_reads(run: Run) -> None:
     assert [json.loads(line) for line in ragas.text(run.outcomes).splitlines()] == ragas.rows(run.outcomes)
     assert json.loads(deepeval.text(run.outcomes)) == deepeval.rows(run.outcomes)
+
+
+# ── Traces, which MLflow takes by OpenTelemetry's protocol ──────────────────────────────────────────────────────────
+
+
+def test_traces_that_are_sent_are_there_as_spans(server: str) -> None:
+    client = import_module("mlflow").MlflowClient(tracking_uri=server)
+    experiment = client.create_experiment("traces")
+    steps = (
+        Step("retrieve", 0.0, 0.2, {"k": 8}),
+        Step("retrieve.dense", 0.1, 0.1, {"k": 8}),
+        Step("generate", 0.2, 0.5, {"model": "qwen", "input_tokens": 3, "output_tokens": 5}),
+    )
+    kept = StoredTrace("3f9a0c1d2e4b5a67", "ask", time.time(), 0.7, {"question": "zanzibar", "cost": 0.5}, steps)
+
+    async def send() -> None:
+        sink = OtlpTraces(f"{server}/v1/traces", headers={"x-mlflow-experiment-id": experiment})
+        sink.take(kept, tenant="acme")
+        await sink.close()
+
+    asyncio.run(send())
+    end = time.monotonic() + READY
+    while not (found := client.search_traces(locations=[experiment])):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    (trace,) = found
+    spans = {span.name: span for span in trace.data.spans}
+    assert set(spans) == {"ask", "retrieve", "retrieve.dense", "generate"}
+    assert spans["retrieve.dense"].parent_id == spans["retrieve"].span_id
+    assert spans["ask"].parent_id is None
+    assert spans["generate"].attributes["gen_ai.usage.input_tokens"] == 3
+    assert spans["ask"].attributes["ragstone.tenant"] == "acme"
+    assert kept.id in trace.info.trace_id
+    assert "zanzibar" not in str(trace.to_dict())

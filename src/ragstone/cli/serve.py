@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import ragstone
-from ragstone.cli import show
+from ragstone.cli import arenas, show
 from ragstone.cli.options import Debug, ProjectFolder, command
 from ragstone.errors import MissingExtra, UsageError
 from ragstone.project import find
@@ -43,6 +43,7 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Answer over HTTP, for programs of any language and for OpenAI's clients."""
+    arenas.keep_few()
     root = find(project)
     try:
         (point,) = entry_points(group="ragstone.app", name="web")
