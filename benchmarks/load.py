@@ -94,6 +94,7 @@ def measured(stack: Stack, given: argparse.Namespace) -> dict[str, Any]:
             "memory": {
                 name: {**memory(seen, restarted=name in {one.name for one in done}), "cores": watching.cores(name)}
                 for name, seen in watching.seen.items()
+                if seen  # what ends at once is no part of it
             },
             "restarted": figures.restarts(lines, done),
             "ingestions": {"runs": growing.runs, "failed": growing.failed, "documents": len(growing.acknowledged)},

@@ -43,6 +43,8 @@ from ragstone_app.reloading import Reloading, probed
 from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
+POST = ["POST"]
+
 
 def create(
     folder: str | Path = ".", *, concurrency: int = CONCURRENCY, watch: bool = False, log: LogForm | None = None
@@ -93,8 +95,7 @@ def create(
     )
     for router in routers:
         app.include_router(router)
-    openai = ((CHAT, Chat(rag, names)), (EMBEDDINGS, Embeddings(rag, names)))
-    plain = [Route(path, endpoint, methods=["POST"]) for path, endpoint in openai]
+    plain = [Route(CHAT, Chat(rag, names), methods=POST), Route(EMBEDDINGS, Embeddings(rag, names), methods=POST)]
     app.router.routes += plain
     paths = _paths(*plain, *(route for router in routers for route in router.routes))
     # The last one added is the first one passed.
