@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ragstone.state.keys import Grant
 from ragstone.types import Message
 
 MODEL = "ragstone/answer"
+PATIENCE = 60.0
 SHIPS = {"role": "user", "content": "When does the halibut project ship?"}
 PARTS = {"halibut.md": "# Halibut\n\nThe halibut project ships on 3 May 2031.\n", "cod.md": "# Cod\n\nCod swims.\n"}
 
@@ -53,6 +55,10 @@ def writing(project: Path, tmp_path_factory: pytest.TempPathFactory, proxy: Prox
     (folder / "connectors" / "mock.yaml").write_text(model)
     (folder / "pipelines" / "answer.yaml").write_text("index: ingest\nroute: {models: [mock]}\nchecks: []\n")
     with caller(folder) as client:
+        end = time.monotonic() + PATIENCE
+        while not client.app.state.probing.done():  # type: ignore[attr-defined]
+            assert time.monotonic() < end, "what the model can do is not found out"
+            time.sleep(0.01)
         yield client
 
 
