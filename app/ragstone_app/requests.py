@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from ragstone.errors import UsageError
 from ragstone_app.access import Caller
 
-__all__ = ["Asking", "Name", "Passages", "Tenant", "Whole"]
+__all__ = ["LISTS", "Asking", "Name", "Passages", "Tenant", "Whole", "said_once"]
 
 MOST = 1_000  # principals of one caller
+
+LISTS = frozenset({"principals", "room"})
+"""What a query may say more than once."""
+
+
+async def said_once(request: Request) -> None:
+    """Raises UsageError for a query that says something twice: two readers of it could believe different tenants."""
+    said = [name for name, _ in request.query_params.multi_items() if name not in LISTS]
+    if len(said) != len(set(said)):
+        twice = next(name for name in said if said.count(name) > 1)
+        raise UsageError(f"the query says {twice[:80]!r} more than once", expected="each name once")
 
 
 def _whole(given: object) -> object:

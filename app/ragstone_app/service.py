@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -40,6 +40,7 @@ from ragstone_app.readiness import Readiness, ready_routes
 from ragstone_app.records import record_routes
 from ragstone_app.refusing import no_route
 from ragstone_app.reloading import Reloading, probed
+from ragstone_app.requests import said_once
 from ragstone_app.watching import Watching
 from ragstone_app.wording import error_body, error_reply
 
@@ -94,7 +95,7 @@ def create(
         model_routes(names),
     )
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(said_once)])
     plain = [Route(CHAT, Chat(rag, names), methods=POST), Route(EMBEDDINGS, Embeddings(rag, names), methods=POST)]
     app.router.routes += plain
     paths = _paths(*plain, *(route for router in routers for route in router.routes))

@@ -17,6 +17,7 @@ import ragstone
 from ragstone import Grant
 from ragstone.cli.init import Default, write
 from ragstone.state.keys import KeyFile
+from ragstone_app.requests import LISTS
 
 OPEN = {"/healthz", "/readyz"}
 LARGEST = 16_000_000  # bytes of a body
@@ -147,6 +148,25 @@ def locked(tmp_path: Path) -> Iterator[tuple[TestClient, Path]]:
     write(tmp_path, model=Default.extractive)
     with caller(tmp_path) as client:
         yield client, tmp_path
+
+
+def test_a_query_that_says_a_thing_twice_is_refused(client: TestClient):
+    for path, method in operations(client, body=False):
+        if "{" in path or path in OPEN:
+            continue
+        response = client.request(method, path, params=[("tenant", "default"), ("tenant", "other")])
+        assert response.status_code == 400, (method, path)
+        assert "'tenant' more than once" in response.json()["message"]
+
+
+def test_only_lists_may_be_said_more_than_once(client: TestClient):
+    """What may be repeated is what the document says is a list."""
+    described = client.app.openapi()["paths"].values()  # type: ignore[attr-defined]
+    parameters = [one for path in described for operation in path.values() for one in operation.get("parameters", [])]
+    many = {one["name"] for one in parameters if one["in"] == "query" and "array" in json.dumps(one["schema"])}
+    assert many == LISTS
+    two = client.get("/api/documents", params=[("principals", "anna"), ("principals", "group:board")])
+    assert two.status_code == 200
 
 
 def test_a_forged_revoked_or_expired_key_opens_no_route(locked: tuple[TestClient, Path]):
